@@ -1,0 +1,144 @@
+"""Data: sources of samples, the names of well-known ones, and what a user may write to mean one.
+
+    source = find("mnist")            # or a folder of images, a .npy or .npz file, an idx file
+    samples = source.load("train")    # uint8 [N, C, H, W] or float32 [N, D], labels int64 [N]
+
+Nothing here imports a deep-learning framework, and nothing is read or fetched before `load`. `gansmith.data.fetch` is the
+module that fetches; it is not exported here, as its chief function bears its name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gansmith.data.arrays import Arrays
+from gansmith.data.digits import Digits
+from gansmith.data.folder import SUFFIXES, Folder
+from gansmith.data.idx import Idx, mnist_style_files
+from gansmith.data.mnist import FashionMnist, Mnist
+from gansmith.data.pixels import Channels, Fit, Size, fit_images
+from gansmith.data.source import Samples, Source, Split
+from gansmith.data.synthetic import Grid, Ring
+from gansmith.errors import DataError, unknown
+from gansmith.spec import kebab
+
+__all__ = [
+    "NAMES",
+    "Arrays",
+    "Channels",
+    "Digits",
+    "FashionMnist",
+    "Fit",
+    "Folder",
+    "Grid",
+    "Idx",
+    "Mnist",
+    "NamedData",
+    "Ring",
+    "Samples",
+    "Size",
+    "Source",
+    "Split",
+    "find",
+    "fit_images",
+    "label",
+]
+
+
+@dataclass(frozen=True)
+class NamedData:
+    """A data set that has a name, as `gansmith data list` shows it."""
+
+    make: Callable[[], Source]
+    purpose: str  # what it is good for, in a line
+    is_fetched: bool  # whether it must be fetched before its first use
+    licence: str
+    homepage: str
+
+
+NAMES: dict[str, NamedData] = {
+    "mnist": NamedData(
+        Mnist,
+        "handwritten digits, 28 x 28, grey: the first data set for any new idea",
+        True,
+        "CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    "fashion-mnist": NamedData(
+        FashionMnist,
+        "pieces of clothing, 28 x 28, grey: as small as MNIST and harder",
+        True,
+        "MIT (Zalando SE)",
+        "https://github.com/zalandoresearch/fashion-mnist",
+    ),
+    "digits": NamedData(
+        Digits,
+        "handwritten digits, 8 x 8, grey: real images with no download, for a try of seconds",
+        False,
+        "BSD-3-Clause, as shipped with scikit-learn",
+        "https://archive.ics.uci.edu/dataset/80",
+    ),
+    "ring": NamedData(
+        Ring,
+        "points of 8 Gaussians on a circle: to see and count dropped modes",
+        False,
+        "none needed: made by gansmith",
+        "https://arxiv.org/abs/1712.04086",
+    ),
+    "grid": NamedData(
+        Grid,
+        "points of 25 Gaussians on a grid: more modes to drop",
+        False,
+        "none needed: made by gansmith",
+        "https://arxiv.org/abs/1712.04086",
+    ),
+}
+
+_ARRAY_SUFFIXES = (".npy", ".npz")
+_FILE_SUFFIXES = (*_ARRAY_SUFFIXES, *SUFFIXES, ".gz", ".zip")
+
+
+def find(text: str, skip_bad: bool = False) -> Source:
+    """The source that a user means: a name in `NAMES`, or the path of a folder, a .npy, .npz or idx file.
+
+    A name comes before a path; write `./mnist` for a folder called mnist. Nothing is loaded.
+
+    Args:
+        text: what the user wrote.
+        skip_bad: leave out images that can't be read; for folders of images only.
+
+    Raises DataError where nothing is meant, with the nearest name for a typo.
+    """
+    source = NAMES[text].make() if text in NAMES else _find_path(text, skip_bad)
+    if skip_bad and not isinstance(source, Folder):
+        raise DataError(f"skip_bad is for folders of images, and {text} is none: leave it out")
+    return source
+
+
+def _find_path(text: str, skip_bad: bool) -> Source:
+    path = Path(text).expanduser()
+    if text and path.is_dir():
+        has_idx = any(mnist_style_files(path, split)[0] for split in ("train", "test"))
+        return Idx(text) if has_idx else Folder(text, skip_bad=skip_bad)
+    if text and path.exists():
+        if path.suffix in _ARRAY_SUFFIXES:
+            return Arrays(text)
+        if re.search(r"idx|ubyte", path.name):
+            return Idx(text)
+        raise DataError(
+            f"{text} is no data set: expected a folder of images, a .npy or .npz file, or an idx file; give its folder"
+        )
+    is_path = os.sep in text or "/" in text or text.startswith("~") or text.lower().endswith(_FILE_SUFFIXES)
+    raise DataError(f"no such file or folder: {text}" if is_path else unknown("data set", text, NAMES))
+
+
+def label(source: Source) -> str:
+    """A short name to show: `mnist`, or the last part of a path."""
+    match source:
+        case Arrays(path=path) | Folder(path=path) | Idx(path=path):
+            return Path(path).expanduser().resolve().name or path
+    return kebab(type(source).__name__)

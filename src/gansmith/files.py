@@ -1,0 +1,56 @@
+"""Writing that is whole or not there: a temporary name, synced, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from gansmith.errors import DiskError, GansmithError, RunError
+
+_REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
+
+
+@contextlib.contextmanager
+def disk_errors(what: str | Path) -> Iterator[None]:
+    """OSError as one line: a RunError for a path that can't be written at all, a DiskError for a disk that is full or broken."""
+    try:
+        yield
+    except GansmithError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if isinstance(error, _REFUSALS) or reason == "Read-only file system":
+            raise RunError(f"can't write {what}: {reason}; choose another path") from None
+        raise DiskError(f"can't write {what}: {reason}; nothing half-written is left, make room and start the same command") from None
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write bytes to, which takes its name only when it is complete and on the disk."""
+    with disk_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+
+def write(path: Path, content: bytes) -> None:
+    with atomic(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())

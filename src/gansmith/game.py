@@ -1,0 +1,115 @@
+"""The game: who plays, which networks each player moves, and what each one pays.
+
+    generator(noise [N, Z], condition)          -> sample [N, ...]
+    discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+from torch import Tensor, nn
+
+from gansmith.errors import RecipeError, unknown
+
+T = TypeVar("T")
+Networks = Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Real samples and, perhaps, what both sides are told. With several processes each holds its own part."""
+
+    real: Tensor  # [N, ...] in the kind's range, [-1, 1] for images unless the recipe says otherwise
+    size: int  # N over all processes
+    condition: Tensor | None = None  # [N, ...] a label, an image, tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """When a player moves, and the only randomness it may use."""
+
+    images: int  # real images read before this step
+    epoch_images: int  # of which this many make an epoch
+    progress: float  # 0 at the first step, towards 1 at the last
+    draw: Callable[[int, int | None], Tensor]  # (count, place) -> this process's part of `count` rows of z
+    kept: dict[str, Any] = field(default_factory=dict)  # shared by the turns of one step
+
+    def noise(self, count: int) -> Tensor:
+        """Fresh z for `count` samples over all processes, [N, Z]."""
+        return self.draw(count, None)
+
+    def fixed_noise(self, count: int) -> Tensor:
+        """The same z each epoch at the same place in it, [N, Z]: a data set of fakes that is never stored."""
+        return self.draw(count, self.images % self.epoch_images)
+
+    def keep(self, name: str, make: Callable[[], T]) -> T:
+        """What an earlier turn of this step made under `name`, or what `make` gives now."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a turn costs, and what to tell. Logs are functions: nothing is computed until someone reads it."""
+
+    costs: Tensor  # [N] one for each sample; the loop takes the mean over all processes
+    logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Player:
+    """One side of the game.
+
+    `reads` says where its batch comes from: "fresh" reads the next real images (only these count), "shared" takes
+    those the turn before it had.
+    """
+
+    name: str
+    moves: tuple[str, ...]  # networks whose weights this player owns
+    loss: Callable[[Networks, Batch, Turn], Outcome]
+    turns: int = 1  # in a row, in one step
+    reads: Literal["fresh", "shared"] = "fresh"
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A game: a frozen dataclass whose `players` take their turns in order."""
+
+    def players(self) -> tuple[Player, ...]: ...
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images)."""
+
+    noise: int
+    sample: tuple[int, ...]
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A network's description. `build` fits its ends to the data; weights come from torch's generator, which the loop seeds."""
+
+    def build(self, shapes: Shapes) -> nn.Module: ...
+
+
+def check_ownership(networks: Mapping[str, object], players: tuple[Player, ...], frozen: tuple[str, ...] = ()) -> None:
+    """Every network is moved by exactly one player, or declared frozen. Raises RecipeError naming it."""
+    for name in frozen:
+        if name not in networks:
+            raise RecipeError(unknown("network in frozen", name, networks))
+    for player in players:
+        for name in player.moves:
+            if name not in networks:
+                raise RecipeError(f"player {player.name!r}: {unknown('network', name, networks)}")
+    for name in networks:
+        who = [p.name for p in players if name in p.moves]
+        if name in frozen and who:
+            raise RecipeError(f"network {name!r} is frozen, yet player {who[0]!r} moves it: take it out of frozen")
+        if name not in frozen and len(who) != 1:
+            moved = f"{len(who)} players ({', '.join(who)})" if who else "nobody"
+            raise RecipeError(f"network {name!r} is moved by {moved}; expected one player, or its name in frozen")

@@ -1,0 +1,171 @@
+"""Images and how they are scaled, shown and saved. The only place that knows value ranges."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class Kind(Protocol):
+    """How one kind of sample is scaled for a network, kept and shown."""
+
+    key: str  # its name in an .npz
+
+    def to_model(self, stored: Tensor) -> Tensor:
+        """What a source stores -> what networks see, float32 [N, ...]."""
+        ...
+
+    def from_model(self, samples: Tensor) -> np.ndarray:
+        """What a generator makes -> what is kept and shown."""
+        ...
+
+    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image: ...
+
+
+@dataclass(frozen=True)
+class Images:
+    """uint8 [N, C, H, W] stored; float32 [N, C, H, W] in `value_range` in a model; uint8 [N, H, W, C] kept."""
+
+    value_range: tuple[float, float] = (-1.0, 1.0)
+    key = "images"
+
+    def to_model(self, stored: Tensor) -> Tensor:
+        low, high = self.value_range
+        return stored.to(torch.float32).mul_((high - low) / 255.0).add_(low)
+
+    def from_model(self, samples: Tensor) -> np.ndarray:
+        low, high = self.value_range
+        scaled = (samples.float() - low) * (255.0 / (high - low))
+        return scaled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+        """A grid on white, row by row. Small images are enlarged by a whole factor, so that a pixel stays a square."""
+        return image_grid(kept, columns)
+
+
+@dataclass(frozen=True)
+class Points:
+    """float32 [N, D] everywhere; a picture is a scatter plot of the first two coordinates."""
+
+    key = "points"
+
+    def to_model(self, stored: Tensor) -> Tensor:
+        return stored.to(torch.float32)
+
+    def from_model(self, samples: Tensor) -> np.ndarray:
+        return samples.float().cpu().numpy()
+
+    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5, 5), layout="constrained")
+        axes = figure.subplots()
+        axes.scatter(kept[:, 0], kept[:, min(1, kept.shape[1] - 1)], s=6, alpha=0.5, linewidths=0)
+        axes.set_aspect("equal", adjustable="datalim")
+        return rendered(figure)
+
+
+def kind_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Kind:
+    """Images have three axes, points one."""
+    return Images(value_range) if len(sample_shape) == 3 else Points()
+
+
+def image_grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> Image:
+    """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets)."""
+    from PIL import Image
+
+    count, height, width, channels = images.shape
+    columns = min(columns or math.ceil(math.sqrt(count)), count)
+    rows = -(-count // columns)
+    scale = max(1, min(4, 96 // max(height, width)))
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    for i, image in enumerate(images):
+        y, x = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    picture = Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet)
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def rendered(figure: Any, dpi: int = 120) -> Image:
+    """A matplotlib figure as a picture."""
+    from PIL import Image
+
+    memory = io.BytesIO()
+    figure.savefig(memory, format="png", dpi=dpi)
+    memory.seek(0)
+    return Image.open(memory).convert("RGB")
+
+
+def png(picture: Image) -> bytes:
+    memory = io.BytesIO()
+    picture.save(memory, "PNG")
+    return memory.getvalue()
+
+
+def gif(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -> bytes:
+    """Pictures of equal size as an animation, scaled to at most `longest` pixels a side; the last one stays for two seconds."""
+    from PIL import Image
+
+    frames = []
+    for path in pictures:
+        with Image.open(path) as picture:
+            frame = picture.convert("RGB")
+            frame.thumbnail((longest, longest), Image.Resampling.BOX)
+            frames.append(frame.quantize(64))
+    memory = io.BytesIO()
+    durations = [milliseconds] * (len(frames) - 1) + [2000]
+    frames[0].save(memory, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    return memory.getvalue()
+
+
+def loss_plot(log: dict[str, np.ndarray], title: str) -> Image:
+    """Losses above, what D says below, both over images seen."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    for axes, chosen, label in ((above, "loss", "loss"), (below, ("D(x)", "D(G(z))", "accuracy"), "D says")):
+        for name in (n for n in log if n.endswith(chosen)):
+            axes.plot(log["images"], log[name], label=name.replace("discriminator/", "" if axes is below else "discriminator "))
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(loc="best", fontsize="small")
+    below.set_ylim(-0.02, 1.02)
+    below.set_xlabel("real images seen")
+    above.set_title(title)
+    return rendered(figure)
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """What a generator made: an array that shows itself in a notebook."""
+
+    array: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D] for points
+    kind: Kind
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.array[place]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def picture(self, columns: int | None = None) -> Image:
+        return self.kind.picture(self.array, columns)
+
+    def _repr_png_(self) -> bytes:
+        return png(self.picture())

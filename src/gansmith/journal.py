@@ -1,0 +1,150 @@
+"""What a run writes down while it trains: log, pictures, TensorBoard, checkpoints, each at fixed image counts."""
+
+from __future__ import annotations
+
+import bisect
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gansmith import images, judging, processes, sampling
+from gansmith.errors import TrainingError
+from gansmith.files import atomic, disk_errors, write, write_json
+from gansmith.recipe import images_in
+from gansmith.run import Run, read_log
+
+if TYPE_CHECKING:
+    from gansmith.training import Record, Trainer
+
+PICTURE_SEED = 0
+
+
+class Journal:
+    """Keeps the run folder up to date. Whether something is due is a function of image counts alone, so a run that was
+    interrupted writes what an uninterrupted one writes. With several processes only the first writes."""
+
+    def __init__(self, run: Run, trainer: Trainer) -> None:
+        self.run, self.trainer, self.recipe = run, trainer, run.recipe
+        self.writes = processes.rank() == 0
+        total, epoch = trainer.total_images, trainer.epoch_images
+        self.log_images = images_in(self.recipe.log_every, epoch) if self.recipe.log_every else max(1, total // 400)
+        every = self.recipe.checkpoint_every
+        self.checkpoint_images = images_in(every, epoch) if every else max(1, total // 20)
+        self.marks = self.recipe.pictures.marks(total, epoch)
+        self.images = self.saved_images = trainer.images
+        self.clock, self.clock_images = time.perf_counter(), trainer.images
+        self.seconds = 0.0
+        if self.writes:
+            self._open()
+
+    def _open(self) -> None:
+        records = [r for r in read_log(self.run.path / "log.jsonl") if r["images"] <= self.images]
+        self.seconds = records[-1]["seconds"] if records else 0.0
+        write(self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode())  # what came after is done again
+        with disk_errors(self.run.path):
+            self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
+            self.board = _board(self.run, self.images)
+        if self.images == 0:
+            count = min(self.recipe.pictures.count, len(self.trainer.samples))
+            stored = self.trainer.kind.to_model(self.trainer.stored[:count])
+            self._picture("real.png", self.trainer.kind.from_model(stored))
+            self._draw()
+
+    def after(self, record: Record) -> None:
+        """Do what is due between the last step and this one."""
+        before, self.images = self.images, record.images
+        done = record.images >= record.total_images
+        if self._due(self.log_images, before) or done:
+            self._log(record)
+        if bisect.bisect_right(self.marks, self.images) > bisect.bisect_right(self.marks, before) or done:
+            self._draw()
+        if self._due(self.checkpoint_images, before) or done:
+            self.save()
+
+    def _due(self, every: int, before: int) -> bool:
+        return self.images // every > before // every
+
+    def _log(self, record: Record) -> None:
+        self.trainer.check()
+        means = self.trainer.means()
+        if not self.writes:
+            return
+        now = time.perf_counter()
+        values = record.floats() | (means if self.recipe.log_value == "mean" else {})
+        speed = (self.images - self.clock_images) / max(now - self.clock, 1e-9)
+        self.seconds += now - self.clock
+        self.clock, self.clock_images = now, self.images
+        entry = {
+            "images": self.images,
+            "epoch": round(self.images / self.trainer.epoch_images, 4),
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(speed, 1),
+            **values,
+        }
+        with disk_errors(self.run.path / "log.jsonl"):
+            self.log_file.write(json.dumps(entry) + "\n")
+            self.log_file.flush()
+            for name, value in entry.items():
+                if name != "images":
+                    self.board.add_scalar(name, value, self.images)
+
+    def _draw(self) -> None:
+        if not self.writes:
+            return
+        made = self._samples()
+        name = f"{self.images:012d}"
+        self._picture(f"{name}.png", made)
+        if self.recipe.pictures.arrays:
+            with atomic(self.run.path / "samples" / f"{name}.npz") as file:
+                np.savez(file, **{self.trainer.kind.key: made})
+
+    def _samples(self) -> np.ndarray:
+        trainer = self.trainer
+        return sampling.sample(trainer.sampler, self.recipe.noise, trainer.kind, PICTURE_SEED, self.recipe.pictures.count)
+
+    def _picture(self, name: str, made: np.ndarray) -> None:
+        picture = self.trainer.kind.picture(made, self.recipe.pictures.columns)
+        write(self.run.path / "samples" / name, images.png(picture))
+        with disk_errors(self.run.path):
+            tag = "real" if name == "real.png" else "samples"
+            self.board.add_image(tag, np.asarray(picture.convert("RGB")), self.images, dataformats="HWC")
+
+    def save(self) -> None:
+        """A checkpoint of where the run is, unless there is one. Raises TrainingError rather than save what is not finite."""
+        self.trainer.check()
+        if not self.writes or self.trainer.images == self.saved_images:
+            return
+        state = self.trainer.state()
+        for name, tensor in state.tensors.items():
+            if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                self.trainer.whole = False
+                raise TrainingError(f"{name} is not finite at step {state.steps}")
+        self.run.save(state, self.trainer.sampler.state_dict())
+        self.saved_images = self.trainer.images
+
+    def close(self) -> None:
+        if self.writes:
+            with contextlib.suppress(OSError):
+                self.log_file.close()
+                self.board.close()
+
+    def finish(self) -> None:
+        """When the budget is spent: the loss plot, the animation, and what D says of data it never saw."""
+        path = self.run.path
+        if not self.writes or (path / "results.json").exists():
+            return
+        title = f"{self.recipe.name}, {self.images:,} images"
+        write(path / "losses.png", images.png(images.loss_plot(self.run.log, title)))
+        write(path / "samples" / "animation.gif", images.gif(sorted((path / "samples").glob("[0-9]*.png"))))
+        results: dict[str, Any] = {"images": self.images, "seconds": round(self.seconds, 1)}
+        write_json(path / "results.json", results | judging.held_out(self.trainer))
+
+
+def _board(run: Run, images_so_far: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    purge = images_so_far + 1 if images_so_far else None
+    return SummaryWriter(str(run.path / "events"), purge_step=purge, flush_secs=30)

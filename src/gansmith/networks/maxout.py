@@ -1,0 +1,43 @@
+"""Maxout networks, the discriminator of the first GAN."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from gansmith.game import Shapes
+from gansmith.networks.mlp import Share, Stack
+from gansmith.spec import component
+
+
+@component
+class MaxoutDiscriminator:
+    """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; used so in Goodfellow et al. 2014, section 5)."""
+
+    widths: tuple[PositiveInt, ...] = (240, 240)
+    pieces: Annotated[int, Field(ge=2)] = 5
+    input_dropout: Share = 0.0
+    dropout: Share = 0.5
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        sizes = [math.prod(shapes.sample), *self.widths]
+        layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(self.input_dropout)]
+        for inputs, width in pairwise(sizes):
+            layers += [Maxout(inputs, width, self.pieces), nn.Dropout(self.dropout)]
+        return Stack(*layers, nn.Linear(sizes[-1], 1))
+
+
+class Maxout(nn.Module):
+    """h_i = max over j of w_ij x + b_ij (Goodfellow et al. 2013, section 3): [N, inputs] -> [N, width]."""
+
+    def __init__(self, inputs: int, width: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, width * pieces)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)

@@ -1,0 +1,93 @@
+"""Fully connected networks, as the tutorials use them."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from gansmith.game import Shapes
+from gansmith.spec import component
+
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Init = Literal["torch", "glorot"]
+End = Literal["tanh", "sigmoid", "linear"]
+
+ENDS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+
+
+@component
+class BatchNorm:
+    """Ioffe and Szegedy 2015, between a layer and its activation, on the hidden layers from number `first` on."""
+
+    eps: PositiveFloat = 1e-5
+    momentum: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
+    first: Annotated[int, Field(ge=0)] = 0
+
+
+@component
+class MLPGenerator:
+    """z -> hidden layers -> `end` -> a sample of the data's shape.
+
+    A hidden layer is linear, then batch norm, activation (leaky ReLU; slope 0 is ReLU) and dropout, each where asked for.
+    """
+
+    widths: tuple[PositiveInt, ...]
+    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    batch_norm: BatchNorm | None = None
+    dropout: Share = 0.0
+    end: End = "tanh"
+    init: Init = "torch"
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        layers: list[nn.Module] = []
+        for i, (inputs, width) in enumerate(pairwise([shapes.noise, *self.widths])):
+            layers.append(nn.Linear(inputs, width))
+            if self.batch_norm is not None and i >= self.batch_norm.first:
+                layers.append(nn.BatchNorm1d(width, self.batch_norm.eps, self.batch_norm.momentum))
+            layers += _after(self.slope, self.dropout)
+        layers += [nn.Linear([shapes.noise, *self.widths][-1], math.prod(shapes.sample)), ENDS[self.end]()]
+        return initialised(Stack(*layers, nn.Unflatten(1, shapes.sample)), self.init)
+
+
+@component
+class MLPDiscriminator:
+    """A sample -> hidden layers -> one logit. No sigmoid: the losses take logits."""
+
+    widths: tuple[PositiveInt, ...]
+    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    dropout: Share = 0.0
+    init: Init = "torch"
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        layers: list[nn.Module] = [nn.Flatten()]
+        for inputs, width in pairwise([math.prod(shapes.sample), *self.widths]):
+            layers += [nn.Linear(inputs, width), *_after(self.slope, self.dropout)]
+        return initialised(Stack(*layers, nn.Linear([math.prod(shapes.sample), *self.widths][-1], 1)), self.init)
+
+
+def _after(slope: float, dropout: float) -> list[nn.Module]:
+    # In place: the layer before keeps what its own gradient needs, so one array less is written and read.
+    activation: nn.Module = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+    return [activation, nn.Dropout(dropout)] if dropout else [activation]
+
+
+class Stack(nn.Sequential):
+    """Layers in a row, with the signature every generator and discriminator has; these two are told nothing."""
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+def initialised(network: nn.Module, init: Init) -> nn.Module:
+    """PyTorch's own start, or Glorot and Bengio's uniform one (2010, eq. 16) with zero biases, which is Keras's."""
+    for layer in network.modules():
+        if init == "glorot" and isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return network

@@ -1,0 +1,6 @@
+"""Games: one file each, a frozen dataclass whose `players()` says who pays what."""
+
+from gansmith.objectives.adversarial import Adversarial
+from gansmith.objectives.critic import Critic
+
+__all__ = ["Adversarial", "Critic"]

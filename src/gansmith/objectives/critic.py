@@ -1,0 +1,30 @@
+"""D alone: it learns to tell real samples from the images of a generator that nobody trains."""
+
+from __future__ import annotations
+
+import torch
+
+from gansmith.game import Batch, Networks, Outcome, Player, Turn
+from gansmith.losses import Loss, NonSaturating
+from gansmith.objectives.adversarial import what_d_says
+from gansmith.spec import component
+
+
+@component
+class Critic:
+    """Each batch joins reals with as many fakes, the same fakes every epoch; D pays the mean over the joined batch.
+
+    The recipe names the generator in `frozen`.
+    """
+
+    loss: Loss = NonSaturating()
+
+    def players(self) -> tuple[Player, ...]:
+        return (Player("discriminator", ("discriminator",), self.discriminator_loss),)
+
+    def discriminator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
+        with torch.no_grad():
+            fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
+        real_logits, fake_logits = networks["discriminator"](torch.cat([batch.real, fake])).chunk(2)
+        of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
+        return Outcome(0.5 * (of_real + of_fake).mean(1), what_d_says(real_logits.detach(), fake_logits.detach()))

@@ -1,0 +1,159 @@
+"""A recipe is everything a run is. It is frozen, goes to JSON and back equal, and is checked before anything heavy starts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from pydantic import AfterValidator, Field, PositiveInt
+
+from gansmith import rng
+from gansmith.data import Source
+from gansmith.ema import Ema
+from gansmith.errors import RecipeError, unknown
+from gansmith.game import Network, Objective, check_ownership
+from gansmith.noise import Noise
+from gansmith.optimizers import Optimizer
+from gansmith.spec import component
+
+_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|images?|h|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def _is_length(text: str) -> str:
+    match = _LENGTH.fullmatch(text)
+    if not match or float(match[1]) <= 0:
+        raise ValueError("a length such as 25epochs, 1000000images, 5m or 2h")
+    return text
+
+
+def _is_untimed(text: str) -> str:
+    if _is_length(text)[-1] in _SECONDS and not text.endswith(("epochs", "images")):
+        raise ValueError("a length in epochs or images")
+    return text
+
+
+Length = Annotated[str, AfterValidator(_is_length)]
+UntimedLength = Annotated[str, AfterValidator(_is_untimed)]
+
+
+def images_in(length: str, epoch_images: int) -> int:
+    """How many real images a length in epochs or images is; at least 1."""
+    number, unit = _parsed(length)
+    return max(1, round(number * (epoch_images if unit.startswith("epoch") else 1)))
+
+
+def seconds_in(length: str) -> float | None:
+    """How many seconds a length in time is; None for epochs and images, which know no clock."""
+    number, unit = _parsed(length)
+    return number * _SECONDS[unit] if unit in _SECONDS else None
+
+
+def _parsed(length: str) -> tuple[float, str]:
+    match = _LENGTH.fullmatch(length)
+    assert match, length  # a Length was checked when its recipe was made
+    return float(match[1]), match[2]
+
+
+@runtime_checkable
+class Order(Protocol):
+    """In what order the real images are read."""
+
+    def epoch_images(self, length: int) -> int:
+        """How many reads of a data set of `length` samples make an epoch."""
+        ...
+
+    def indices(self, seed: int, images: int, batch_size: int, length: int) -> np.ndarray:
+        """Which samples to read next when `images` have been read, int64 [at most batch_size, or one more]."""
+        ...
+
+
+@component
+class Shuffled:
+    """Every sample once an epoch, reshuffled for each. The last short batch is kept; a lone last sample joins the one before."""
+
+    def epoch_images(self, length: int) -> int:
+        return length
+
+    def indices(self, seed: int, images: int, batch_size: int, length: int) -> np.ndarray:
+        epoch, first = divmod(images, length)
+        last = first + batch_size
+        if last == length - 1:  # batch norm has nothing to say about a batch of one
+            last = length
+        return rng.permutation(seed, epoch, length)[first:last]
+
+
+@component
+class WithReplacement:
+    """Each batch drawn from the whole set; `steps_an_epoch` batches are called an epoch."""
+
+    epoch: PositiveInt  # images
+
+    def epoch_images(self, length: int) -> int:
+        return self.epoch
+
+    def indices(self, seed: int, images: int, batch_size: int, length: int) -> np.ndarray:
+        return rng.integers(seed, images, batch_size, length)
+
+
+@component
+class Pictures:
+    """What a run draws of itself, always from the same seeds.
+
+    `every` is a length, or "growing": 25 pictures at intervals that grow over the run.
+    """
+
+    count: Annotated[int, Field(ge=1, le=1024)] = 64
+    columns: PositiveInt = 8
+    every: Literal["growing"] | UntimedLength = "growing"
+    arrays: bool = False  # keep the samples as .npz beside each picture
+
+    def marks(self, total_images: int, epoch_images: int) -> list[int]:
+        """The image counts at which to draw, the start and the end among them."""
+        if self.every == "growing":
+            return sorted({round(total_images * (i / 24) ** 2) for i in range(25)})
+        return sorted({*range(0, total_images, images_in(self.every, epoch_images)), total_images})
+
+
+@component
+class Recipe:
+    """Everything a run is.
+
+    Raises RecipeError where the parts don't fit: a network no player moves, a player without an optimizer, an empty range.
+    """
+
+    name: str
+    data: Source
+    noise: Noise
+    networks: dict[str, Network]
+    objective: Objective
+    optimizers: dict[str, Optimizer]  # one for each player
+    batch_size: PositiveInt = 64
+    budget: Length = "25epochs"
+    order: Order = Shuffled()
+    frozen: tuple[str, ...] = ()  # networks that stay as they started
+    ema: Ema | None = None  # of the generator; samples then come from the average
+    value_range: tuple[float, float] = (-1.0, 1.0)  # what 0 and 255 become
+    precision: Literal["float32", "bf16"] = "float32"
+    pictures: Pictures = Pictures()
+    log_every: UntimedLength | None = None  # None: 400 times a run
+    log_value: Literal["mean", "last"] = "mean"  # of the steps since the last record, or the last step's own
+    checkpoint_every: UntimedLength | None = None  # None: 20 times a run
+    seed: Annotated[int, Field(ge=0, le=rng.MAX_SEED)] = 0
+
+    def __post_init__(self) -> None:
+        players = self.objective.players()
+        check_ownership(self.networks, players, self.frozen)
+        if "generator" not in self.networks:
+            raise RecipeError(f"recipe {self.name!r} has no network 'generator' to sample from; it has {', '.join(self.networks)}")
+        names = [p.name for p in players]
+        for name in names:
+            if name not in self.optimizers:
+                raise RecipeError(f"player {name!r} has no optimizer: add optimizers.{name}, as in Adam(rate=2e-4)")
+        for name in self.optimizers:
+            if name not in names:
+                raise RecipeError(unknown("player in optimizers", name, names))
+        low, high = self.value_range
+        if low >= high:
+            raise RecipeError(f"value_range: expected low < high, got [{low}, {high}]")

@@ -1,0 +1,104 @@
+"""Recipes: each a function that returns a complete one. Listing them imports none of them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gansmith.errors import RecipeError, unknown
+from gansmith.spec import load_file, override, read, split_override
+
+if TYPE_CHECKING:
+    from gansmith.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A recipe in the catalogue, known from its source text alone."""
+
+    name: str  # tutorial-small
+    function: str  # tutorial_small
+    module: str
+    about: str  # the first line of its docstring
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every public function in this folder that says it returns a Recipe."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and _returns_recipe(node):
+                name = node.name.replace("_", "-")
+                about = (ast.get_docstring(node) or "").split("\n")[0]
+                found[name] = Entry(name, node.name, f"gansmith.recipes.{path.stem}", about)
+    return found
+
+
+def _returns_recipe(node: ast.FunctionDef) -> bool:
+    return isinstance(node.returns, ast.Name) and node.returns.id == "Recipe"
+
+
+def find(name: str) -> Callable[..., Recipe]:
+    """The recipe function called `name`, or `path/to/file.py:function` of the user's own.
+
+    Raises RecipeError with the nearest name, or naming what is wrong with the file.
+    """
+    if ".py:" in name or name.endswith(".py"):
+        path, _, function = name.partition(".py:")
+        path = path.removesuffix(".py") + ".py"
+        module = load_file(path)
+        known = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__ and n[0] != "_"]
+        if not function:
+            raise RecipeError(f"{name}: say which function, as in {path}:{known[0] if known else 'my_run'}")
+        if function not in known:
+            raise RecipeError(f"{path}: {unknown('function', function, known)}")
+        return typing.cast("Callable[..., Recipe]", getattr(module, function))
+    entry = catalogue().get(name.replace("_", "-").lower())
+    if entry is None:
+        raise RecipeError(unknown("recipe", name, catalogue()))
+    return typing.cast("Callable[..., Recipe]", getattr(importlib.import_module(entry.module), entry.function))
+
+
+def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip_bad: bool = False) -> Recipe:
+    """The recipe `name` with overrides, in the order given.
+
+    An override whose name is a parameter of the recipe's function is handed to it; every other one changes a field of what
+    the function returned. `data` is a name or a path, as for `gansmith.data.find`. Raises RecipeError or DataError.
+    """
+    import dataclasses
+
+    from gansmith.data import find as find_data
+    from gansmith.recipe import Recipe
+
+    function = find(name)
+    hints = typing.get_type_hints(function, include_extras=True)
+    settings: dict[str, Any] = {}
+    rest = []
+    for text in overrides:
+        key, grows, value = split_override(text)
+        if key in inspect.signature(function).parameters and not grows:
+            try:
+                settings[key] = read(value, hints.get(key, object))
+            except RecipeError as error:
+                raise RecipeError(f"override {text}: {error}") from None
+        else:
+            rest.append(text)
+    try:
+        recipe = function(**settings)
+    except TypeError as error:
+        raise RecipeError(f"recipe {name}: {error}") from None
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"recipe {name}: expected the function to return a Recipe, got {type(recipe).__name__}")
+    if data is not None:
+        recipe = dataclasses.replace(recipe, data=find_data(data, skip_bad=skip_bad))
+    for text in rest:
+        recipe = override(recipe, text)
+    return recipe

@@ -1,0 +1,79 @@
+"""The first GAN, and a look at its discriminator alone."""
+
+from __future__ import annotations
+
+from pydantic import PositiveInt
+
+from gansmith.data import Mnist
+from gansmith.losses import NonSaturating
+from gansmith.networks import MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.noise import Normal, Uniform
+from gansmith.objectives import Adversarial, Critic
+from gansmith.optimizers import SGD, Adam
+from gansmith.recipe import Pictures, Recipe
+
+
+def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
+    """Algorithm 1 of the first GAN paper on MNIST: k turns of D for one of G, maxout, SGD with momentum.
+
+    From the text: G with ReLU and a sigmoid end, so images in [0, 1]; D with maxout and dropout; uniform z; each of D's k
+    turns with its own batch; SGD with momentum. Not in the text, so chosen here: z of 100 entries in [-1, 1], G
+    100-1200-1200-784, D with two maxout layers of 240 units and 5 pieces, dropout .2 on its input and .5 behind its layers,
+    rate .05 with momentum .5, batches of 100, 50 epochs, PyTorch's start.
+
+    G pays the non-saturating loss of section 3 here; `objective.loss=saturating` is eq. 1 to the letter. Counted in reals:
+    with `k=2` an epoch has half as many of G's turns.
+
+    Known to go wrong: with the saturating loss G hardly moves while D is sure of itself.
+
+    Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, algorithm 1 and section 5.
+    """
+    sgd = SGD(0.05, momentum=0.5)
+    return Recipe(
+        name="goodfellow-2014",
+        data=Mnist(),
+        value_range=(0.0, 1.0),
+        noise=Uniform(100, -1.0, 1.0),
+        networks={
+            "generator": MLPGenerator((1200, 1200), slope=0.0, end="sigmoid"),
+            "discriminator": MaxoutDiscriminator((240, 240), pieces=5, input_dropout=0.2, dropout=0.5),
+        },
+        objective=Adversarial(loss=NonSaturating(), discriminator_turns=k, judge_together=True),
+        optimizers={"discriminator": sgd, "generator": sgd},
+        batch_size=100,
+        budget="50epochs",
+        pictures=Pictures(count=32),
+        log_every="1epochs",
+    )
+
+
+def noise_critic() -> Recipe:
+    """A discriminator alone: it learns to tell digits from the noise images of an untrained generator.
+
+    G is 1-256-784 with ReLU and tanh, frozen at its random start. D, 784-256-1 with ReLU and dropout .5, learns from 60,000
+    digits and 60,000 of G's images, the same ones in each of 3 epochs, in joined batches of 64. At the end it is asked about
+    10,000 held-out digits, 10,000 fakes it never saw, and one new fake.
+
+    Not in the source's text, so chosen here: Adam at 1e-3. The source shuffles all 120,000 together; here each batch holds 32
+    of either, where it would hold 32 on average.
+
+    What it teaches: telling real from noise is easy. A GAN is hard because the fakes answer back.
+
+    Source: a walk through the implementation of Goodfellow et al. 2014 by Y. Mohammad.
+    """
+    return Recipe(
+        name="noise-critic",
+        data=Mnist(),
+        noise=Normal(1),
+        networks={
+            "generator": MLPGenerator((256,), slope=0.0),
+            "discriminator": MLPDiscriminator((256,), slope=0.0, dropout=0.5),
+        },
+        frozen=("generator",),
+        objective=Critic(),
+        optimizers={"discriminator": Adam(1e-3)},
+        batch_size=32,
+        budget="3epochs",
+        pictures=Pictures(count=16, columns=4, every="3epochs"),
+        log_every="1epochs",
+    )

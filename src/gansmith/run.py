@@ -1,0 +1,344 @@
+"""The run folder, the only thing training hands on, and the only place that knows its file names.
+
+    recipe.json     everything the run is
+    run.json        format, budget in images, the data's shape, machine, the user's own files with their SHA-256
+    log.jsonl       a record a line
+    events/         the same for TensorBoard, with the pictures
+    samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
+    losses.png
+    checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
+    generator/      generator.safetensors and generator.json: what sampling needs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from gansmith import __version__, processes, sampling
+from gansmith.errors import RecipeError, RunError
+from gansmith.files import disk_errors, write, write_json
+from gansmith.game import Shapes
+from gansmith.images import Gallery, kind_of
+from gansmith.recipe import Recipe
+from gansmith.spec import differences, from_json, load_file, own_files, to_json
+
+if TYPE_CHECKING:
+    from gansmith.journal import Journal
+    from gansmith.training import Trainer
+
+FORMAT = 1
+KEPT_CHECKPOINTS = 3
+
+log = logging.getLogger("gansmith")
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """A checkpoint: how far the run was and every tensor the next step depends on."""
+
+    images: int
+    steps: int
+    tensors: dict[str, Tensor]
+
+
+class Run:
+    """A run folder. `sample` and `module` work on what it last saved, `log` holds arrays to plot."""
+
+    def __init__(self, path: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
+        self.path, self.recipe, self.facts = path, recipe, facts
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
+
+    # ------------------------------------------------------------------------------------------ opening
+
+    @classmethod
+    def open(cls, path: str | Path, *, trust: str | Path | None = None) -> Run:
+        """Read a run folder. Nothing in it can execute code: a run that uses a file of the user's own asks for it in `trust`.
+
+        Raises RunError where it is no run folder, of a format that is not read, or needs a file that was not named.
+        """
+        path = Path(path)
+        if not (path / "recipe.json").is_file():
+            what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
+            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
+        facts = _json(path / "run.json")
+        if facts.get("format") != FORMAT:
+            found = facts.get("format")
+            todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
+            raise RunError(f"run folder {path} has format {found!r}, this gansmith reads {FORMAT}: {todo}")
+        files: dict[str, str] = facts.get("files", {})
+        if trust is not None:
+            digest = _digest_of_file(Path(trust))
+            if files and digest not in files.values():
+                raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {path} was made with {_named(files)}")
+            load_file(trust)
+        try:
+            recipe = from_json(_json(path / "recipe.json"))
+        except RecipeError as error:
+            if files and trust is None:
+                raise RunError(f"{path} uses code of your own, {_named(files)}: name that file or a copy with --trust FILE") from None
+            raise RunError(f"{path / 'recipe.json'}: {error}") from None
+        if not isinstance(recipe, Recipe):
+            raise RunError(f"{path / 'recipe.json'} holds no recipe")
+        if changed := set(own_files(recipe).values()) - set(files.values()):
+            raise RunError(f"{path} was made with {_named(files)}; the file has changed since ({min(changed)[:12]}...)")
+        return cls(path, recipe, facts)
+
+    @classmethod
+    @contextlib.contextmanager
+    def claim(cls, path: str | Path, recipe: Recipe, *, trust: str | Path | None = None) -> Iterator[Run]:
+        """A run folder to train in, new or gone on with; held against every other process until the block ends.
+
+        Raises RunError where the folder holds something else, another recipe (field by field), or another process is in it.
+        """
+        path = Path(path)
+        fresh = not path.exists()
+        if path.exists() and not path.is_dir():
+            raise RunError(f"run folder {path} is a file; choose another path with --run")
+        if not fresh and any(p.name != ".lock" for p in path.iterdir()) and not (path / "recipe.json").is_file():
+            raise RunError(f"{path} holds files but no run; choose an empty or new folder with --run")
+        if processes.rank() != 0:
+            yield cls(path, recipe, {})
+            return
+        with disk_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+        with _lock(path):
+            try:
+                if (path / "recipe.json").is_file():
+                    run = cls.open(path, trust=trust)
+                    run._same(recipe)
+                    yield run
+                else:
+                    yield cls(path, recipe, {})
+            finally:
+                if not (path / "recipe.json").exists():  # refused before it began: leave nothing behind
+                    (path / ".lock").unlink(missing_ok=True)
+                    if fresh:
+                        path.rmdir()
+
+    def _same(self, recipe: Recipe) -> None:
+        changed = list(differences(to_json(self.recipe), to_json(recipe)))
+        if changed:
+            told = "; ".join(f"{place} was {_said(old)}, now {_said(new)}" for place, old, new in changed)
+            raise RunError(f"run folder {self.path} holds another recipe: {told}. Choose another folder with --run")
+        files = set(own_files(recipe).values())
+        if files != set(self.facts.get("files", {}).values()):
+            raise RunError(f"run folder {self.path} was made with {_named(self.facts['files'])}, which has changed; use another --run")
+
+    def begin(self, facts: dict[str, Any]) -> None:
+        """Write what the run is, once; on later calls compare the machine and say what changed."""
+        here = environment()
+        if processes.rank() != 0:
+            self.facts = facts
+        elif not (self.path / "recipe.json").exists():
+            self.facts = {"format": FORMAT, **facts, "files": own_files(self.recipe), "environment": here}
+            with disk_errors(self.path):
+                for name in ("samples", "checkpoints", "generator"):
+                    (self.path / name).mkdir(exist_ok=True)
+            write_json(self.path / "run.json", self.facts)
+            write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
+        else:
+            for key in ("sample_shape", "num_real"):
+                if facts[key] != self.facts[key]:
+                    raise RunError(f"{self.path}: the data have changed, {key} was {self.facts[key]}, now {facts[key]}")
+            then = self.facts["environment"] | {k: self.facts[k] for k in ("device", "num_processes")}
+            now = here | {k: facts[k] for k in ("device", "num_processes")}
+            for key in ("torch", "threads", "processor", "device", "num_processes"):
+                if then[key] != now[key]:
+                    log.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
+
+    # ------------------------------------------------------------------------------------------ checkpoints
+
+    def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
+        """Write a checkpoint and the generator, each whole or not at all, and drop the oldest checkpoints."""
+        meta = {"images": str(saved.images), "steps": str(saved.steps), "format": str(FORMAT)}
+        content = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in saved.tensors.items()}, meta)
+        digest = hashlib.sha256(content).hexdigest()
+        write(self.path / "checkpoints" / f"{saved.images:012d}-{digest[:16]}.safetensors", content)
+        weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in sampler.items()})
+        write(self.path / "generator" / "generator.safetensors", weights)
+        about = {"format": FORMAT, "images": saved.images, "sha256": hashlib.sha256(weights).hexdigest()}
+        write_json(self.path / "generator" / "generator.json", about)
+        for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
+            old.unlink(missing_ok=True)
+
+    def latest(self) -> Saved | None:
+        """The newest checkpoint that is whole; None before the first. Raises RunError where all of them are damaged."""
+        paths = self._checkpoints()
+        for path in paths:
+            try:
+                saved = _load_checkpoint(path)
+            except (RunError, SafetensorError, KeyError, ValueError):
+                log.warning(f"checkpoint {path.name} is damaged; falling back to the one before")
+                continue
+            return saved
+        if paths:
+            raise RunError(f"all {len(paths)} checkpoints in {self.path} are damaged: delete the folder to start again")
+        return None
+
+    def _checkpoints(self) -> list[Path]:
+        return sorted((self.path / "checkpoints").glob("*-*.safetensors"), reverse=True)
+
+    # ------------------------------------------------------------------------------------------ what it made
+
+    @property
+    def total_images(self) -> int | None:
+        return self.facts.get("total_images")
+
+    @property
+    def images(self) -> int:
+        """How many real images the newest checkpoint has seen."""
+        return max((int(p.name.split("-")[0]) for p in self._checkpoints()), default=0)
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.total_images) and self.images >= (self.total_images or 0)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z] -> samples [N, ...]."""
+        from gansmith.training import build
+
+        shapes = Shapes(self.recipe.noise.dim, tuple(self.facts["sample_shape"]))
+        network = build(self.recipe, shapes)["generator"]
+        network.load_state_dict(self._generator_weights())
+        return network.eval().requires_grad_(False)
+
+    def _generator_weights(self) -> dict[str, Tensor]:
+        folder = self.path / "generator"
+        if not (folder / "generator.json").is_file():
+            raise RunError(f"run folder {self.path} has no generator yet: train it with gansmith train {self.path}")
+        try:
+            content = (folder / "generator.safetensors").read_bytes()
+            if hashlib.sha256(content).hexdigest() == _json(folder / "generator.json")["sha256"]:
+                return safetensors.torch.load(content)
+        except OSError:
+            pass
+        log.warning(f"{folder / 'generator.safetensors'} is damaged; taking the generator from the newest good checkpoint")
+        saved = self.latest()
+        if saved is None:
+            raise RunError(f"{folder / 'generator.safetensors'} is damaged and {self.path} has no checkpoint: train it again")
+        prefix = "average/" if self.recipe.ema else "networks/generator/"
+        return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
+
+    def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
+        """Samples number `first` to `first + count` of `seed`; sample i is made from (seed, i) alone."""
+        kind = kind_of(self.facts["sample_shape"], self.recipe.value_range)
+        return Gallery(sampling.sample(self.module, self.recipe.noise, kind, seed, count, first), kind)
+
+    @property
+    def log(self) -> dict[str, np.ndarray]:
+        """The log as arrays, one for each name, NaN where a record lacks it."""
+        records = read_log(self.path / "log.jsonl")
+        names = dict.fromkeys(name for record in records for name in record)
+        return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+
+    def journal(self, trainer: Trainer) -> Journal:
+        from gansmith.journal import Journal
+
+        return Journal(self, trainer)
+
+
+def load(run: str | Path, *, trust: str | Path | None = None) -> Run:
+    """Open a run folder: `.sample(seed, count)`, `.module`, `.log`, `.recipe`. See `Run.open` for what it raises."""
+    return Run.open(run, trust=trust)
+
+
+def sample(run: str | Path | Run, seed: int = 0, count: int = 16) -> Gallery:
+    """`count` samples of a run; image i is made from (seed, i) alone."""
+    return (run if isinstance(run, Run) else load(run)).sample(seed, count)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a log; a last line that a kill cut short is left out."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text().splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            records.append(json.loads(line))
+    return records
+
+
+def environment() -> dict[str, Any]:
+    """What a run's last bit depends on."""
+    return {
+        "gansmith": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "processor": _processor(),
+        "system": platform.platform(),
+    }
+
+
+def _processor() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()} {torch.backends.cpu.get_cpu_capability()}"
+    return f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the folder; the system lets go of it when the process ends, however it ends."""
+    import fcntl
+
+    with disk_errors(path / ".lock"), open(path / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"run folder {path} is being trained by another process; wait for it, or choose another --run") from None
+        yield
+
+
+def _load_checkpoint(path: Path) -> Saved:
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[1]:
+        raise RunError(f"{path} is damaged")
+    size = int.from_bytes(content[:8], "little")
+    meta = json.loads(content[8 : 8 + size])["__metadata__"]
+    return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"can't read {path}: {error}") from None
+
+
+def _digest_of_file(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunError(f"can't read {path}: {error.strerror}") from None
+
+
+def _named(files: dict[str, str]) -> str:
+    return ", ".join(f"{path} (SHA-256 {digest[:12]}...)" for path, digest in files.items()) or "no file"
+
+
+def _said(value: Any) -> str:
+    return json.dumps(value) if not isinstance(value, dict) else str(value.get("type", value))
+
+
