@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Recipe", "Record", "Run", "load", "sample", "steps", "train"]
 
-_HOMES = {"Recipe": "recipe", "Record": "training", "Run": "run", "load": "run", "sample": "run", "steps": "training", "train": "training"}
+_HOMES = {
+    "Recipe": "recipe",
+    "Record": "training",
+    "Run": "run",
+    "load": "run",
+    "sample": "run",
+    "steps": "training",
+    "train": "training",
+}
 
 
 def __getattr__(name: str) -> Any:

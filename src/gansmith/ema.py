@@ -7,7 +7,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import nn
+from torch import Tensor, nn
 
 from gansmith.spec import component
 
@@ -31,7 +31,8 @@ class Ema:
         """Take one step of `step_images` images; `images` is the count after it."""
         half_life = self.half_life_images if self.ramp is None else min(self.half_life_images, self.ramp * images)
         keep = 0.5 ** (step_images / max(half_life, 1e-8))
-        means, weights = list(average.parameters()), list(network.parameters())
+        means: list[Tensor] = list(average.parameters())
+        weights: list[Tensor] = list(network.parameters())
         torch._foreach_lerp_(means, weights, 1.0 - keep)
         for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
             mean.copy_(buffer)

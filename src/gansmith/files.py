@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,9 @@ def disk_errors(what: str | Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         if isinstance(error, _REFUSALS) or reason == "Read-only file system":
             raise RunError(f"can't write {what}: {reason}; choose another path") from None
-        raise DiskError(f"can't write {what}: {reason}; nothing half-written is left, make room and start the same command") from None
+        raise DiskError(
+            f"can't write {what}: {reason}; nothing half-written is left, make room and start the same command"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -54,3 +57,18 @@ def write(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its name only when it is complete. `path` may exist if it is empty."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            os.replace(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise

@@ -1,7 +1,7 @@
 """The game: who plays, which networks each player moves, and what each one pays.
 
-    generator(noise [N, Z], condition)          -> sample [N, ...]
-    discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
+generator(noise [N, Z], condition)          -> sample [N, ...]
+discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
 """
 
 from __future__ import annotations

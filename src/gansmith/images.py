@@ -13,8 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gansmith import files
+from gansmith.errors import RunError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+MAX_GRID = 10_000
 
 
 class Kind(Protocol):
@@ -97,6 +102,13 @@ def image_grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> 
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
+def one(image: np.ndarray) -> Image:
+    """uint8 [H, W, C] at its own size."""
+    from PIL import Image
+
+    return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+
+
 def rendered(figure: Any, dpi: int = 120) -> Image:
     """A matplotlib figure as a picture."""
     from PIL import Image
@@ -166,6 +178,33 @@ class Gallery:
 
     def picture(self, columns: int | None = None) -> Image:
         return self.kind.picture(self.array, columns)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything as `x.npz` (the array under `images` or `points`), one picture `x.png`, or a folder of pictures.
+
+        Whole or not at all. Raises RunError for an ending or a path it can't write, or a folder that is not empty.
+        """
+        path = Path(path)
+        if path.suffix == ".npz":
+            with files.atomic(path) as file:
+                np.savez(file, **{self.kind.key: self.array})  # type: ignore[arg-type]
+        elif path.suffix == ".png":
+            if len(self) > MAX_GRID:
+                raise RunError(f"{path}: a picture holds at most {MAX_GRID} samples, got {len(self):,}; use a folder or an .npz")
+            files.write(path, png(self.picture()))
+        elif path.suffix == "":
+            self._save_folder(path)
+        else:
+            raise RunError(f"can't write samples as {path.suffix!r} ({path}): use x.npz, x.png or a folder's name")
+        return path
+
+    def _save_folder(self, path: Path) -> None:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} is there already and not an empty folder; choose another --out")
+        with files.atomic_folder(path) as folder:
+            for i in range(len(self)):
+                picture = one(self.array[i]) if self.array.ndim == 4 else self.kind.picture(self.array[i : i + 1])
+                (folder / f"{i:06d}.png").write_bytes(png(picture))
 
     def _repr_png_(self) -> bytes:
         return png(self.picture())

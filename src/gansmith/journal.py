@@ -43,7 +43,9 @@ class Journal:
     def _open(self) -> None:
         records = [r for r in read_log(self.run.path / "log.jsonl") if r["images"] <= self.images]
         self.seconds = records[-1]["seconds"] if records else 0.0
-        write(self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode())  # what came after is done again
+        write(
+            self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode()
+        )  # what came after is done again
         with disk_errors(self.run.path):
             self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
             self.board = _board(self.run, self.images)
@@ -99,7 +101,7 @@ class Journal:
         self._picture(f"{name}.png", made)
         if self.recipe.pictures.arrays:
             with atomic(self.run.path / "samples" / f"{name}.npz") as file:
-                np.savez(file, **{self.trainer.kind.key: made})
+                np.savez(file, **{self.trainer.kind.key: made})  # type: ignore[arg-type]
 
     def _samples(self) -> np.ndarray:
         trainer = self.trainer

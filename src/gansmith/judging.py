@@ -8,6 +8,8 @@ import torch
 
 from gansmith import sampling
 from gansmith.errors import DataError
+from gansmith.losses import Loss
+from gansmith.spec import parts
 
 if TYPE_CHECKING:
     from gansmith.training import Trainer
@@ -31,17 +33,18 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()
+    undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
     right_real = right_fake = 0
     first: float | None = None
     try:
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
-            right_real += int((discriminator(trainer.kind.to_model(stored), None).mean(1) > 0).sum())
+            right_real += int((discriminator(trainer.kind.to_model(stored), None).mean(1) > undecided).sum())
         generator = trainer.networks["generator"]
         for start, made in sampling.chunks(generator, trainer.recipe.noise, UNSEEN_SEED, 0, len(real)):
             logits = discriminator(made[: len(real) - start], None).mean(1)
-            right_fake += int((logits < 0).sum())
-            first = float(logits[0].sigmoid()) if first is None else first
+            right_fake += int((logits < undecided).sum())
+            first = float((logits[0] - undecided).sigmoid()) if first is None else first
     finally:
         discriminator.train(training)
     count = len(real)

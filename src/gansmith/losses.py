@@ -32,6 +32,11 @@ class Loss(Protocol):
         """Whether G's turn compares with judged reals, a pass of D that most losses do without."""
         ...
 
+    @property
+    def undecided(self) -> float:
+        """The logit at which D holds a sample for real and for fake alike; only what is shown depends on it."""
+        ...
+
 
 @component
 class NonSaturating:
@@ -42,6 +47,7 @@ class NonSaturating:
 
     real_label: Label = 1.0
     needs_real: ClassVar[bool] = False
+    undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         return _against(real, self.real_label), F.softplus(fake)
@@ -59,6 +65,7 @@ class Saturating:
 
     real_label: Label = 1.0
     needs_real: ClassVar[bool] = False
+    undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         return _against(real, self.real_label), F.softplus(fake)
@@ -78,6 +85,7 @@ class LeastSquares:
     """Mao et al. 2017, eq. 9: a = 0 for fakes, b = c = 1."""
 
     needs_real: ClassVar[bool] = False
+    undecided: ClassVar[float] = 0.5
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         return 0.5 * (real - 1).square(), 0.5 * fake.square()
@@ -91,6 +99,7 @@ class Hinge:
     """Lim and Ye 2017, eq. 5 to 7; Miyato et al. 2018, eq. 16 and 17."""
 
     needs_real: ClassVar[bool] = False
+    undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         return F.relu(1 - real), F.relu(1 + fake)
@@ -104,6 +113,7 @@ class Wasserstein:
     """Arjovsky et al. 2017, algorithm 1. It holds only for a D kept near Lipschitz, by a gradient penalty for instance."""
 
     needs_real: ClassVar[bool] = False
+    undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         return -real, fake
@@ -120,6 +130,7 @@ class Relativistic:
     """
 
     needs_real: ClassVar[bool] = True
+    undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         half = 0.5 * F.softplus(fake - real)

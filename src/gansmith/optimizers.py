@@ -19,7 +19,7 @@ class Optimizer(Protocol):
     @property
     def rate(self) -> float: ...
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer: ...
+    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer: ...
 
 
 @component
@@ -30,7 +30,7 @@ class Adam:
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=self.rate, betas=self.betas, eps=self.eps, fused=True)
 
 
@@ -41,5 +41,5 @@ class SGD:
     rate: PositiveFloat = 0.1
     momentum: Decay = 0.0
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum, fused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -126,9 +127,9 @@ class Recipe:
     name: str
     data: Source
     noise: Noise
-    networks: dict[str, Network]
+    networks: Mapping[str, Network]
     objective: Objective
-    optimizers: dict[str, Optimizer]  # one for each player
+    optimizers: Mapping[str, Optimizer]  # one for each player
     batch_size: PositiveInt = 64
     budget: Length = "25epochs"
     order: Order = Shuffled()
@@ -146,7 +147,9 @@ class Recipe:
         players = self.objective.players()
         check_ownership(self.networks, players, self.frozen)
         if "generator" not in self.networks:
-            raise RecipeError(f"recipe {self.name!r} has no network 'generator' to sample from; it has {', '.join(self.networks)}")
+            raise RecipeError(
+                f"recipe {self.name!r} has no network 'generator' to sample from; it has {', '.join(self.networks)}"
+            )
         names = [p.name for p in players]
         for name in names:
             if name not in self.optimizers:

@@ -1,13 +1,13 @@
 """The run folder, the only thing training hands on, and the only place that knows its file names.
 
-    recipe.json     everything the run is
-    run.json        format, budget in images, the data's shape, machine, the user's own files with their SHA-256
-    log.jsonl       a record a line
-    events/         the same for TensorBoard, with the pictures
-    samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
-    losses.png
-    checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
-    generator/      generator.safetensors and generator.json: what sampling needs
+recipe.json     everything the run is
+run.json        format, budget in images, the data's shape, machine, the user's own files with their SHA-256
+log.jsonl       a record a line
+events/         the same for TensorBoard, with the pictures
+samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
+losses.png
+checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
+generator/      generator.safetensors and generator.json: what sampling needs
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Run:
         if not (path / "recipe.json").is_file():
             what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
             raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
-        facts = _json(path / "run.json")
+        facts = read_json(path / "run.json")
         if facts.get("format") != FORMAT:
             found = facts.get("format")
             todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
@@ -89,10 +89,12 @@ class Run:
                 raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {path} was made with {_named(files)}")
             load_file(trust)
         try:
-            recipe = from_json(_json(path / "recipe.json"))
+            recipe = from_json(read_json(path / "recipe.json"))
         except RecipeError as error:
             if files and trust is None:
-                raise RunError(f"{path} uses code of your own, {_named(files)}: name that file or a copy with --trust FILE") from None
+                raise RunError(
+                    f"{path} uses code of your own, {_named(files)}: name that file or a copy with --trust FILE"
+                ) from None
             raise RunError(f"{path / 'recipe.json'}: {error}") from None
         if not isinstance(recipe, Recipe):
             raise RunError(f"{path / 'recipe.json'} holds no recipe")
@@ -139,7 +141,9 @@ class Run:
             raise RunError(f"run folder {self.path} holds another recipe: {told}. Choose another folder with --run")
         files = set(own_files(recipe).values())
         if files != set(self.facts.get("files", {}).values()):
-            raise RunError(f"run folder {self.path} was made with {_named(self.facts['files'])}, which has changed; use another --run")
+            raise RunError(
+                f"run folder {self.path} was made with {_named(self.facts['files'])}, which has changed; use another --run"
+            )
 
     def begin(self, facts: dict[str, Any]) -> None:
         """Write what the run is, once; on later calls compare the machine and say what changed."""
@@ -226,7 +230,7 @@ class Run:
             raise RunError(f"run folder {self.path} has no generator yet: train it with gansmith train {self.path}")
         try:
             content = (folder / "generator.safetensors").read_bytes()
-            if hashlib.sha256(content).hexdigest() == _json(folder / "generator.json")["sha256"]:
+            if hashlib.sha256(content).hexdigest() == read_json(folder / "generator.json")["sha256"]:
                 return safetensors.torch.load(content)
         except OSError:
             pass
@@ -248,6 +252,12 @@ class Run:
         records = read_log(self.path / "log.jsonl")
         names = dict.fromkeys(name for record in records for name in record)
         return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What was found at the end of the budget; empty before it."""
+        path = self.path / "results.json"
+        return dict(read_json(path)) if path.exists() else {}
 
     def journal(self, trainer: Trainer) -> Journal:
         from gansmith.journal import Journal
@@ -307,7 +317,9 @@ def _lock(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"run folder {path} is being trained by another process; wait for it, or choose another --run") from None
+            raise RunError(
+                f"run folder {path} is being trained by another process; wait for it, or choose another --run"
+            ) from None
         yield
 
 
@@ -320,7 +332,8 @@ def _load_checkpoint(path: Path) -> Saved:
     return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """A JSON file of a run. Raises RunError naming it."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -340,5 +353,3 @@ def _named(files: dict[str, str]) -> str:
 
 def _said(value: Any) -> str:
     return json.dumps(value) if not isinstance(value, dict) else str(value.get("type", value))
-
-

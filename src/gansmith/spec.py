@@ -48,7 +48,7 @@ def component(cls: type[T]) -> type[T]:
         except ValidationError as error:
             raise RecipeError(one_line(made.__name__, error)) from None
 
-    made.__init__ = checked_init  # type: ignore[method-assign, assignment]
+    made.__init__ = checked_init  # type: ignore[method-assign]
     known = REGISTRY.setdefault(made.__name__, made)
     if known is not made:
         raise RecipeError(f"two components are called {made.__name__!r}, in {known.__module__} and {made.__module__}: rename one")
@@ -173,10 +173,11 @@ def find_component(name: str, kind: Any = object) -> type:
 
 
 def _fits(cls: type, kind: Any) -> bool:
-    try:
-        return issubclass(cls, kind)
-    except TypeError:
-        return True
+    """Whether `cls` has everything the protocol or class `kind` asks for; any class is an object."""
+    if not getattr(kind, "_is_protocol", False):
+        return not isinstance(kind, type) or issubclass(cls, kind)
+    asked = {name for name in vars(kind) if name == "__call__" or not name.startswith("_")}
+    return asked <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
 
 
 _FILES: dict[str, types.ModuleType] = {}
@@ -382,7 +383,7 @@ def _validated(value: Any, kind: Any) -> Any:
     try:
         return TypeAdapter(kind, config=_ANY).validate_python(value, strict=True)
     except ValidationError as error:
-        raise RecipeError(one_line("value", error)) from None
+        raise RecipeError(one_line("value", error).removeprefix("value: ")) from None
 
 
 _ANY = ConfigDict(arbitrary_types_allowed=True)

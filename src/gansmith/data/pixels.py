@@ -66,7 +66,8 @@ def recolour(images: np.ndarray, channels: int) -> np.ndarray:
         colour, alpha = images[:, :3].astype(np.uint32), images[:, 3:].astype(np.uint32)
         images = ((colour * alpha + _WHITE * (255 - alpha) + 127) // 255).astype(np.uint8)
     if channels == 1:
-        return ((np.einsum("nchw,c->nhw", images.astype(np.uint32), _LUMA) + 2**15) >> 16).astype(np.uint8)[:, None]
+        luma: np.ndarray = np.einsum("nchw,c->nhw", images.astype(np.uint32), _LUMA)
+        return ((luma + 2**15) >> 16).astype(np.uint8)[:, None]
     images = np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
     return images if channels == 3 else np.concatenate([images, np.full_like(images[:, :1], 255)], axis=1)
 

@@ -16,7 +16,7 @@ from gansmith.spec import component
 
 @component
 class MaxoutDiscriminator:
-    """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; used so in Goodfellow et al. 2014, section 5)."""
+    """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; 2014, section 5)."""
 
     widths: tuple[PositiveInt, ...] = (240, 240)
     pieces: Annotated[int, Field(ge=2)] = 5
@@ -40,4 +40,5 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+        pieces: Tensor = self.linear(x).unflatten(1, (-1, self.pieces))
+        return pieces.amax(2)

@@ -68,7 +68,7 @@ class Adversarial:
                 judged = Judged(real, fake, real_logits, fake_logits, judge)
                 for penalty in self.penalties:
                     costs = costs + penalty(judged, turn)
-        return Outcome(costs, what_d_says(real_logits.detach(), fake_logits.detach()))
+        return Outcome(costs, what_d_says(real_logits.detach() - self.loss.undecided, fake_logits.detach() - self.loss.undecided))
 
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         fake = self._fakes(networks, batch, turn, self.generator_fakes or batch.size)

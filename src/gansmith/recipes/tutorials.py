@@ -13,18 +13,18 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from gansmith.data import FashionMnist, Mnist
+from gansmith.data import Channels, FashionMnist, Mnist
 from gansmith.losses import NonSaturating
 from gansmith.networks import BatchNorm, MLPDiscriminator, MLPGenerator
 from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
+from gansmith.optimizers import Adam, Optimizer
 from gansmith.recipe import Pictures, Recipe, WithReplacement
 
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-def _both(adam: Adam) -> dict[str, Adam]:
+def _both(adam: Adam) -> dict[str, Optimizer]:
     return {"discriminator": adam, "generator": adam}
 
 
@@ -66,7 +66,7 @@ def tutorial_batchnorm(
     beta2: Beta = 0.999,
     latent_size: PositiveInt = 100,
     image_size: PositiveInt = 28,
-    channels: PositiveInt = 1,
+    channels: Channels = 1,
 ) -> Recipe:
     """A wider G with batch norm on Fashion-MNIST: recognisable clothes, after many epochs.
 

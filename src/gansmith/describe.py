@@ -1,0 +1,84 @@
+"""What a recipe is, in words and numbers: its fields, each network's layers with shapes and weights, what a step costs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from gansmith.data import Samples
+from gansmith.game import Shapes
+from gansmith.recipe import Recipe, images_in, seconds_in
+from gansmith.spec import to_json, to_text
+from gansmith.training import Trainer, build
+
+
+def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Everything `gansmith show --json` prints, ready for JSON."""
+    shapes = Shapes(recipe.noise.dim, sample_shape)
+    networks = build(recipe, shapes)
+    inputs = {"generator": (shapes.noise,)}
+    step = step_cost(recipe, sample_shape)
+    return {
+        "recipe": to_json(recipe),
+        "sample_shape": list(sample_shape),
+        "networks": {name: network_facts(net, inputs.get(name, sample_shape)) for name, net in networks.items()},
+        "step": step,
+    }
+
+
+def network_facts(network: nn.Module, input_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Layers in the order they run, with the shape each makes of one sample and its number of weights."""
+    layers = list(_layers(network, input_shape))
+    return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
+
+
+def _layers(network: nn.Module, input_shape: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    network = copy.deepcopy(network).to("meta").eval()
+    rows: list[dict[str, Any]] = []
+    for name, module in network.named_modules():
+        if next(module.children(), None) is None:
+
+            def note(module: nn.Module, _: Any, output: Any, name: str = name) -> None:
+                weights = sum(p.numel() for p in module.parameters())
+                rows.append({"name": name, "layer": str(module), "output": list(output.shape[1:]), "weights": weights})
+
+            module.register_forward_hook(note)
+    with torch.no_grad():
+        network(torch.empty(1, *input_shape, device="meta"), None)
+    yield from rows
+
+
+def step_cost(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+    """One step's real images and floating-point operations, counted while it runs on made-up data."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
+    values = np.zeros((count + 1, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
+    trainer = Trainer(recipe, torch.device("cpu"), Samples(values))
+    with FlopCounterMode(display=False) as counter:
+        trainer.step()
+    return {"images": trainer.images, "flops": counter.get_total_flops()}
+
+
+def recipe_lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """(field, value) pairs as one would write them in overrides."""
+    import dataclasses
+
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield f"{field.name}.{key}", to_text(item)
+        else:
+            yield field.name, to_text(value)
+
+
+def budget_text(recipe: Recipe, epoch_images: int) -> str:
+    if seconds_in(recipe.budget) is not None:
+        return f"{recipe.budget} of training, counted in images once the speed is known"
+    return f"{recipe.budget}, {images_in(recipe.budget, epoch_images):,} images"

@@ -1,0 +1,85 @@
+"""Progress on a terminal as a bar, elsewhere as a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from gansmith.training import Record
+
+SHOWN = ("D(x)", "D(G(z))", "accuracy")
+
+
+class Speed:
+    """Images a second over the last few seconds, and the time left at that speed."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int]] = []
+
+    def __call__(self, images: int) -> float:
+        now = time.perf_counter()
+        self.seen = [*(s for s in self.seen[-40:] if now - s[0] < 20), (now, images)]
+        (then, before), (last, after) = self.seen[0], self.seen[-1]
+        return (after - before) / max(last - then, 1e-9)
+
+
+def figures(record: Record) -> str:
+    """`D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50`."""
+    values = record.floats()
+    losses = [f"{name.split('/')[0][0].upper()} loss {value:.3f}" for name, value in values.items() if name.endswith("/loss")]
+    said = [f"{name} {values[f'discriminator/{name}']:.2f}" for name in SHOWN if f"discriminator/{name}" in values]
+    return "  ".join(losses + said)
+
+
+def follow(records: Iterable[Record]) -> None:
+    """Run through the records, showing how far they are."""
+    if sys.stderr.isatty():
+        _bar(records)
+    else:
+        _lines(records)
+
+
+def _bar(records: Iterable[Record]) -> None:
+    speed, last = Speed(), 0.0
+    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[figures]}"), console=Console(stderr=True), refresh_per_second=4) as bar:
+        task = bar.add_task("", total=None, speed="", figures="warming up")
+        for record in records:
+            now = time.perf_counter()
+            if now - last > 0.25 or record.images >= record.total_images:
+                last = now
+                told = f"{speed(record.images):,.0f} images/s"
+                bar.update(task, completed=record.images, total=record.total_images, speed=told, figures=figures(record))
+
+
+def _lines(records: Iterable[Record]) -> None:
+    """A line after 2 seconds, then at growing intervals of up to half a minute."""
+    speed, last, wait = Speed(), time.perf_counter(), 2.0
+    for record in records:
+        now = time.perf_counter()
+        if not speed.seen:
+            speed(record.images)
+            last = now
+        done = record.images >= record.total_images
+        if now - last < wait and not done:
+            if now - speed.seen[-1][0] > 0.5:
+                speed(record.images)
+            continue
+        last, wait = now, min(30.0, wait * 1.5)
+        rate = speed(record.images)
+        left = "" if done else f"{clock((record.total_images - record.images) / max(rate, 1e-9))} left  "
+        share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"
+        print(f"{share}  {rate:,.0f} images/s  {left}{figures(record)}", file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """`4:05`, `1:02:03`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

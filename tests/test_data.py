@@ -1,0 +1,256 @@
+"""Data: names and paths, points whose truth is known, the small digits, and the real MNIST and Fashion-MNIST."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gansmith.data import (
+    NAMES,
+    Arrays,
+    Digits,
+    FashionMnist,
+    Folder,
+    Grid,
+    Idx,
+    Mnist,
+    Ring,
+    Samples,
+    Source,
+    find,
+    label,
+    source,
+)
+from gansmith.errors import DataError, RecipeError
+from gansmith.spec import from_json, override, to_json
+
+
+def refused(*words: str) -> str:
+    """The pattern of a message of one line that has these words in this order."""
+    return r"(?s)\A(?!.*\n).*" + ".*".join(map(re.escape, words))
+
+
+# ---------------------------------------------------------------------------------------------------- the room as a whole
+
+
+def test_importing_the_room_imports_nothing_heavy() -> None:
+    heavy = {"torch", "PIL", "sklearn", "urllib.request", "matplotlib"}
+    code = f"import sys, gansmith.data; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_named_set_is_a_source_that_survives_json_and_bears_its_name(name: str) -> None:
+    made = find(name)
+    assert isinstance(made, Source)
+    assert from_json(to_json(made)) == made
+    assert label(made) == name
+    assert "\n" not in NAMES[name].purpose
+    assert NAMES[name].licence
+    assert NAMES[name].homepage.startswith("http")
+
+
+@pytest.mark.parametrize("made", [Idx("a"), Arrays("a", size=8), Folder("a", fit="pad", channels=3, skip_bad=True)])
+def test_a_source_with_a_path_survives_json(made: Source) -> None:
+    assert from_json(to_json(made)) == made
+
+
+def test_fields_are_checked_and_can_be_overridden() -> None:
+    assert override(Mnist(), "size=32") == Mnist(size=32)
+    assert override(Folder("a"), "size=none") == Folder("a", size=None)
+    assert override(Folder("a"), "channels=3") == Folder("a", channels=3)
+    for wrong in ({"size": 0}, {"size": 4097}, {"size": 1.5}, {"channels": 2}):
+        with pytest.raises(RecipeError, match=refused("Mnist", *wrong)):
+            Mnist(**wrong)
+    for wrong in ({"num": 0}, {"modes": 0}, {"std": 0.0}, {"radius": -1.0}):
+        with pytest.raises(RecipeError, match=refused("Ring", *wrong)):
+            Ring(**wrong)
+
+
+def test_samples_have_a_length_and_the_shape_of_one() -> None:
+    samples = Samples(np.zeros((5, 3, 4, 6), np.uint8))
+    assert len(samples) == 5
+    assert samples.shape == (3, 4, 6)
+
+
+# ---------------------------------------------------------------------------------------------------- finding
+
+
+def test_find_tells_paths_apart(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits/train-images-idx3-ubyte.gz").touch()
+    for name in ("a.npy", "a.npz", "faces-idx3-ubyte.gz", "notes.txt", "a.png"):
+        (tmp_path / name).touch()
+    assert find(f"{tmp_path}/photos") == Folder(f"{tmp_path}/photos")
+    assert find(f"{tmp_path}/photos", skip_bad=True) == Folder(f"{tmp_path}/photos", skip_bad=True)
+    assert find(f"{tmp_path}/digits") == Idx(f"{tmp_path}/digits")
+    assert find(f"{tmp_path}/a.npy") == Arrays(f"{tmp_path}/a.npy")
+    assert find(f"{tmp_path}/a.npz") == Arrays(f"{tmp_path}/a.npz")
+    assert find(f"{tmp_path}/faces-idx3-ubyte.gz") == Idx(f"{tmp_path}/faces-idx3-ubyte.gz")
+    for name in ("notes.txt", "a.png"):
+        with pytest.raises(DataError, match=refused(name, "expected a folder of images")):
+            find(f"{tmp_path}/{name}")
+
+
+def test_a_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find("mnist") == Mnist()
+    assert find("./mnist") == Folder("./mnist")
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"), [("minst", "mnist"), ("MNIST", "mnist"), ("fashion_mnist", "fashion-mnist"), ("rings", "ring")]
+)
+def test_a_typo_gets_the_nearest_name(typo: str, meant: str) -> None:
+    with pytest.raises(DataError, match=refused(f"unknown data set '{typo}'; did you mean '{meant}'?")):
+        find(typo)
+
+
+@pytest.mark.parametrize("path", ["photos/", "no/such/place", "faces.npz", "x.idx3-ubyte.gz", "me.JPG", "~/nowhere-at-all"])
+def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
+    with pytest.raises(DataError, match=refused(f"no such file or folder: {path}")):
+        find(path)
+
+
+@pytest.mark.parametrize("text", ["", "zzzzzzzz"])
+def test_nonsense_gets_all_the_names(text: str) -> None:
+    with pytest.raises(DataError, match=refused("known: digits, fashion-mnist, grid, mnist, ring")):
+        find(text)
+
+
+def test_skip_bad_is_refused_where_it_would_do_nothing() -> None:
+    with pytest.raises(DataError, match=refused("skip_bad is for folders of images", "mnist")):
+        find("mnist", skip_bad=True)
+
+
+def test_labels_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert label(Folder("some/where/cats/")) == "cats"
+    assert label(Arrays("x/faces.npz")) == "faces.npz"
+    assert label(Folder(".")) == tmp_path.name
+    assert label(FashionMnist(size=32)) == "fashion-mnist"
+
+
+# ---------------------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("made", [Ring(), Grid(), Digits(size=64)])
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_made(made: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_BYTES", 1_000_000)
+    with pytest.raises(DataError, match=refused("memory", "later release", "data.size=...")):
+        made.load()
+
+
+def test_the_limit_is_60_percent_of_memory_and_nothing_is_allocated_to_find_out() -> None:
+    assert 2**28 < source.MAX_BYTES < 2**46
+    with pytest.raises(DataError, match=refused("ring", "7.45e+09 GiB")):
+        Ring(num=5 * 10**17).load()
+
+
+# ---------------------------------------------------------------------------------------------------- points
+
+
+@pytest.mark.parametrize(
+    ("made", "means"),
+    [
+        (Ring(), [(np.cos(a), np.sin(a)) for a in np.arange(8) * np.pi / 4]),
+        (Grid(), [(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]),
+    ],
+)
+def test_points_follow_the_published_mixtures(made: Ring | Grid, means: list[tuple[float, float]]) -> None:
+    samples = made.load()
+    assert samples.values.dtype == np.float32
+    assert samples.values.shape == (100_000, 2)
+    assert samples.labels is not None
+    assert samples.labels.dtype == np.int64
+    assert samples.classes is not None
+    assert len(samples.classes) == len(means)
+    np.testing.assert_allclose(made.means(), means, atol=1e-12)
+    error = (samples.values - np.array(means)[samples.labels]) / made.std
+    # Of 200,000 standard normal numbers: mean, spread, and the 98.89% of points within three standard deviations.
+    assert abs(error.mean()) < 5 / np.sqrt(error.size)
+    assert abs(error.std() - 1) < 5 / np.sqrt(2 * error.size)
+    assert abs((np.hypot(*error.T) < 3).mean() - 0.98889) < 0.0017
+    # Each mode is equally likely: within five standard deviations of a binomial.
+    share = 1 / len(means)
+    counts = np.bincount(samples.labels, minlength=len(means))
+    assert np.abs(counts - share * 100_000).max() < 5 * np.sqrt(100_000 * share * (1 - share))
+
+
+@pytest.mark.parametrize("kind", [Ring, Grid])
+def test_points_are_fixed_and_fewer_are_the_first_of_more(kind: type[Ring] | type[Grid]) -> None:
+    many, few = kind(num=5_000).load(), kind(num=7).load()
+    assert many.labels is not None
+    assert few.labels is not None
+    np.testing.assert_array_equal(few.values, many.values[:7])
+    np.testing.assert_array_equal(few.labels, many.labels[:7])
+    test = kind(num=5_000).load("test")
+    assert not np.isin(test.values, many.values).all(axis=1).any()
+
+
+def test_points_stay_what_they_were_in_the_first_release() -> None:
+    points = Ring(num=3).load().values
+    np.testing.assert_allclose(points, [[0.00575709, -1.0026246], [0.6826845, 0.7230276], [-0.69852704, 0.6974526]], atol=1e-6)
+
+
+def test_a_ring_and_a_grid_of_another_size() -> None:
+    assert Ring(modes=3, radius=2.0).means().shape == (3, 2)
+    np.testing.assert_allclose(np.hypot(*Ring(modes=3, radius=2.0).means().T), 2)
+    np.testing.assert_allclose(Grid(side=2, spacing=3.0).means(), [(-1.5, -1.5), (-1.5, 1.5), (1.5, -1.5), (1.5, 1.5)])
+
+
+# ---------------------------------------------------------------------------------------------------- real data
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    from sklearn.datasets import load_digits
+
+    train, test = Digits().load(), Digits().load("test")
+    assert train.values.shape == (1497, 1, 8, 8)
+    assert test.values.shape == (300, 1, 8, 8)
+    both = np.concatenate([train.values, test.values])[:, 0]
+    assert both.dtype == np.uint8
+    assert (both.min(), both.max()) == (0, 255)
+    np.testing.assert_array_equal(np.rint(both * (16 / 255)), load_digits().images)
+    assert train.labels is not None
+    assert test.labels is not None
+    np.testing.assert_array_equal(np.concatenate([train.labels, test.labels]), load_digits().target)
+    assert Digits(size=16, channels=3).load().shape == (3, 16, 16)
+
+
+_MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+@pytest.mark.parametrize(
+    ("made", "counts", "means"),
+    [(Mnist(), _MNIST_COUNTS, (33.318421, 33.791224)), (FashionMnist(), [6000] * 10, (72.940352, 73.146569))],
+    ids=label,
+)
+def test_mnist_and_its_kin_are_the_real_ones(made: Source, counts: list[int], means: tuple[float, float]) -> None:
+    train, test = made.load(), made.load("test")
+    assert train.values.shape == (60_000, 1, 28, 28)
+    assert test.values.shape == (10_000, 1, 28, 28)
+    assert train.labels is not None
+    assert test.labels is not None
+    assert np.bincount(train.labels).tolist() == counts
+    assert len(test.labels) == 10_000
+    assert train.classes is not None
+    assert len(train.classes) == 10
+    assert train.values.mean() == pytest.approx(means[0], abs=1e-5)
+    assert test.values.mean() == pytest.approx(means[1], abs=1e-5)
+
+
+def test_mnist_can_be_resized_and_coloured() -> None:
+    plain, made = Mnist().load("test"), Mnist(size=32, channels=3).load("test")
+    assert made.shape == (3, 32, 32)
+    np.testing.assert_array_equal(made.values[:, 0], made.values[:, 2])
+    # Resampling keeps the brightness, but for the clipped ringing of Lanczos.
+    assert made.values.mean() == pytest.approx(plain.values.mean(), rel=0.02)
