@@ -114,7 +114,10 @@ def test_a_typo_gets_the_nearest_name(typo: str, meant: str) -> None:
         find(typo)
 
 
-@pytest.mark.parametrize("path", ["photos/", "no/such/place", "faces.npz", "x.idx3-ubyte.gz", "me.JPG", "~/nowhere-at-all"])
+@pytest.mark.parametrize(
+    "path",
+    ["photos/", "no/such/place", "faces.npz", "x.idx3-ubyte.gz", "me.JPG", "~/nowhere-at-all", "~nobody-at-all/x", "x/" * 3000],
+)
 def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
     with pytest.raises(DataError, match=refused(f"no such file or folder: {path}")):
         find(path)

@@ -107,14 +107,14 @@ def train(
     if dry_run:
         _dry_run(chosen, device)
         return
-    from gansmith import progress
+    from gansmith import processes, progress
     from gansmith.run import Run
     from gansmith.training import steps
 
-    _say(f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
     with contextlib.closing(steps(chosen, folder, device=device, trust=trust)) as records:
-        progress.follow(records)
-    _afterwards(Run.open(folder, trust=trust))
+        progress.follow(records, f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
+    if processes.rank() == 0:
+        _afterwards(Run.open(folder, trust=trust))
 
 
 def _what_to_train(

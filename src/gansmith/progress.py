@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gansmith import processes
 
 if TYPE_CHECKING:
     from gansmith.training import Record
@@ -37,12 +39,24 @@ def figures(record: Record) -> str:
     return "  ".join(losses + said)
 
 
-def follow(records: Iterable[Record]) -> None:
-    """Run through the records, showing how far they are."""
-    if sys.stderr.isatty():
+def follow(records: Iterable[Record], title: str) -> None:
+    """Run through the records, showing how far they are; with several processes the first one shows it."""
+    records = _titled(records, title)
+    if processes.rank() != 0:
+        for _ in records:
+            pass
+    elif sys.stderr.isatty():
         _bar(records)
     else:
         _lines(records)
+
+
+def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
+    """The title once there is a first record: before it a refusal would still be the only line."""
+    for i, record in enumerate(records):
+        if i == 0 and processes.rank() == 0:
+            print(title, file=sys.stderr, flush=True)
+        yield record
 
 
 def _bar(records: Iterable[Record]) -> None:

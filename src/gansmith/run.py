@@ -110,14 +110,14 @@ class Run:
         Raises RunError where the folder holds something else, another recipe (field by field), or another process is in it.
         """
         path = Path(path)
+        if processes.rank() != 0:
+            yield cls(path, recipe, {})
+            return
         fresh = not path.exists()
         if path.exists() and not path.is_dir():
             raise RunError(f"run folder {path} is a file; choose another path with --run")
         if not fresh and any(p.name != ".lock" for p in path.iterdir()) and not (path / "recipe.json").is_file():
             raise RunError(f"{path} holds files but no run; choose an empty or new folder with --run")
-        if processes.rank() != 0:
-            yield cls(path, recipe, {})
-            return
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         with _lock(path):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from gansmith import processes, rng
 from gansmith.data import Samples
-from gansmith.errors import RecipeError, TrainingError
+from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
 from gansmith.images import kind_of
 from gansmith.recipe import Recipe, images_in, seconds_in
@@ -61,8 +61,8 @@ def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
     processes.join(chosen)
     with Run.claim(run, recipe, trust=trust) as folder:
         trainer = Trainer(recipe, chosen)
-        total = folder.total_images or images_for(recipe, trainer)
-        trainer.total_images = processes.agree(total, chosen)
+        known = processes.agree(folder.total_images or 0, chosen)
+        trainer.total_images = known or processes.agree(images_for(recipe, trainer), chosen)
         folder.begin(trainer.facts())
         saved = folder.latest()
         if saved is not None:
@@ -95,6 +95,10 @@ class Trainer:
         torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, a hundred times slower
         self.recipe, self.device = recipe, device
         self.samples = recipe.data.load() if samples is None else samples
+        if len(self.samples) < 2:
+            raise DataError(
+                f"the data hold {len(self.samples)} sample; a discriminator needs at least 2 to learn what they share"
+            )
         self.kind = kind_of(self.samples.shape, recipe.value_range)
         self.shapes = Shapes(recipe.noise.dim, self.samples.shape)
         self.players = recipe.objective.players()
@@ -165,6 +169,11 @@ class Trainer:
         low = self.recipe.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16) if low else contextlib.nullcontext():
             outcome = player.loss(self.networks, batch, turn)
+        if outcome.costs.ndim != 1:
+            shape = list(outcome.costs.shape)
+            raise RecipeError(
+                f"player {player.name!r}: expected one cost a sample, shape [N], got {shape}; take the mean over places"
+            )
         costs, weights, optimizer = outcome.costs.float(), self.moved[player.name], self.optimizers[player.name]
         if processes.world() == 1:
             loss = costs.mean()

@@ -120,11 +120,12 @@ def find(text: str, skip_bad: bool = False) -> Source:
 
 
 def _find_path(text: str, skip_bad: bool) -> Source:
-    path = Path(text).expanduser()
-    if text and path.is_dir():
+    # os.path answers no where pathlib raises: for names too long, homes of nobody, folders that may not be entered.
+    path = Path(os.path.expanduser(text))
+    if text and os.path.isdir(path):
         has_idx = any(mnist_style_files(path, split)[0] for split in ("train", "test"))
         return Idx(text) if has_idx else Folder(text, skip_bad=skip_bad)
-    if text and path.exists():
+    if text and os.path.exists(path):
         if path.suffix in _ARRAY_SUFFIXES:
             return Arrays(text)
         if re.search(r"idx|ubyte", path.name):
@@ -140,5 +141,5 @@ def label(source: Source) -> str:
     """A short name to show: `mnist`, or the last part of a path."""
     match source:
         case Arrays(path=path) | Folder(path=path) | Idx(path=path):
-            return Path(path).expanduser().resolve().name or path
+            return Path(os.path.expanduser(path)).resolve().name or path
     return kebab(type(source).__name__)

@@ -86,9 +86,9 @@ REMOTES: dict[str, Remote] = {
 def cache_folder() -> Path:
     """The folder that fetched data sets are kept in; it need not exist."""
     if own := os.environ.get("GANSMITH_CACHE"):
-        return Path(own).expanduser().absolute()
+        return Path(os.path.expanduser(own)).absolute()
     if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared).expanduser().absolute() / "gansmith"
+        return Path(os.path.expanduser(shared)).absolute() / "gansmith"
     return Path.home() / ".cache" / "gansmith"
 
 
@@ -156,7 +156,7 @@ def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
             return folder
     except OSError as error:
         raise DiskError(
-            f"can't write {error.filename or folder}: {error.strerror}; free it, or set GANSMITH_CACHE to another folder"
+            f"can't write {error.filename or folder}: {error.strerror}; make room or get permission, or set GANSMITH_CACHE"
         ) from None
     raise DataError(
         f"can't fetch {name} ({'; '.join(failures)}); connect to the internet, or put the {len(remote.files)} files "

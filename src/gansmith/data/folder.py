@@ -193,10 +193,9 @@ def _with_image(file: Path, use: Callable[[Image], T]) -> T:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        # PIL warns of broken EXIF and the like, which does no harm, and of bombs, which does.
+        # PIL warns of broken EXIF and the like, which does no harm, and of bombs, at more pixels than we refuse.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=_FORMATS) as image:
                 if image.width * image.height > _MAX_PIXELS:
                     raise Image.DecompressionBombError
@@ -206,7 +205,7 @@ def _with_image(file: Path, use: Callable[[Image], T]) -> T:
                 return use(image)
     except UnidentifiedImageError:
         reason = "it is no PNG, JPEG, BMP, GIF, WebP or TIFF"
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         reason = f"it has more than {_MAX_PIXELS:,} pixels"
     except PermissionError as error:
         reason = str(error.strerror)

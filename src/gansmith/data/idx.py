@@ -46,23 +46,22 @@ class Idx:
 
     def load(self, split: Split = "train") -> Samples:
         """Raises DataError for a file that is missing, damaged, of another format, or whose label count differs."""
-        path = existing(self.path, "file or folder")
-        images: Path | None = path
-        labels: Path | None
-        if path.is_dir():
-            images, labels = mnist_style_files(path, split)
-            if images is None:
-                name = "train-images-idx3-ubyte" if split == "train" else "t10k-images-idx3-ubyte"
-                raise DataError(f"{self.path} has no {split} split: expected a file {name} (or {name}.gz) in it")
-        elif split == "test":
-            raise DataError(f"{self.path} has no test split: it is one file; give its folder, with t10k-images-idx3-ubyte in it")
-        else:
-            labels = _labels_beside(path)
+        images, labels = self._files(existing(self.path, "file or folder"), split)
         if self.labels is not None:
             labels = existing(self.labels, "file")
-        assert images is not None
         values, numbers = read_pair(images, labels)
         return Samples(fit_images(values, self.size, self.channels, self.path), numbers)
+
+    def _files(self, path: Path, split: Split) -> tuple[Path, Path | None]:
+        if not path.is_dir():
+            if split == "test":
+                raise DataError(f"{path} has no test split: it is one file; give its folder, with t10k-images-idx3-ubyte in it")
+            return path, _labels_beside(path)
+        images, labels = mnist_style_files(path, split)
+        if images is None:
+            name = "train-images-idx3-ubyte" if split == "train" else "t10k-images-idx3-ubyte"
+            raise DataError(f"{path} has no {split} split: expected a file {name} (or {name}.gz) in it")
+        return images, labels
 
 
 def read_pair(images: Path, labels: Path | None) -> tuple[np.ndarray, np.ndarray | None]:

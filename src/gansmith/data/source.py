@@ -63,7 +63,7 @@ def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> Non
         dtype: the type of its elements.
         what: the file, folder or data set that the message names.
     """
-    num_bytes = math.prod(int(n) for n in shape) * np.dtype(dtype).itemsize
+    num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     if num_bytes > MAX_BYTES:
         raise DataError(
             f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, and {MAX_BYTES / 2**30:.3g} GiB, 60% of this machine's, "
@@ -73,7 +73,7 @@ def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> Non
 
 def existing(path: str, what: str) -> Path:
     """`path` with `~` resolved. Raises DataError where nothing is there; `what` is one of "file", "folder", "file or folder"."""
-    found = Path(path).expanduser()
+    found = Path(os.path.expanduser(path))
     try:
         found.stat()
     except (FileNotFoundError, NotADirectoryError):

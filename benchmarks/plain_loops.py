@@ -1,0 +1,274 @@
+"""The five tutorials as a tutorial writes them: what gansmith's speed is measured against, to be read beside its recipes.
+
+Each loop is a generator that yields after every step, without end, so that the benchmark can stop anywhere. Nothing is
+slowed on purpose, and nothing is done that the tutorials don't do: images are decoded one by one (an array in Keras),
+Adam is PyTorch's default, D's weight gradients are computed in G's turn and thrown away by the next `zero_grad`. What the
+tutorials draw and save between epochs is left out, in the plain loops' favour; their losses are printed, to `out`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count, pairwise
+from typing import TextIO
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from gansmith.game import Shapes
+from gansmith.networks import MLPDiscriminator, MLPGenerator
+from gansmith.optimizers import Adam
+from gansmith.recipe import Recipe
+from gansmith.training import build
+
+
+@dataclass(frozen=True)
+class Game:
+    """What every loop starts from: the recipe's networks and numbers, in plain PyTorch."""
+
+    generator: nn.Sequential  # z [N, Z] -> [N, 784]
+    discriminator: nn.Sequential  # [N, 784] -> probabilities [N, 1]
+    images: np.ndarray  # uint8 [60000, 28, 28]
+    labels: np.ndarray  # int64 [60000]; no tutorial looks at them, and each one's Dataset hands them out
+    batch_size: int
+    latent_size: int
+    adam: Adam
+    out: TextIO
+
+    def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.Adam(network.parameters(), lr=self.adam.rate, betas=self.adam.betas, eps=self.adam.eps)
+
+    def loader(self) -> DataLoader[tuple[Tensor, int]]:
+        return DataLoader(Digits(self.images, self.labels), batch_size=self.batch_size, shuffle=True)
+
+    def print_losses(self, epoch: int, d_loss: Tensor, g_loss: Tensor) -> None:
+        print(f"epoch {epoch}: D loss {d_loss.item():.4f}, G loss {g_loss.item():.4f}", file=self.out)
+
+
+# ------------------------------------------------------------------------------------------------ the images
+
+
+class Digits(Dataset[tuple[Tensor, int]]):
+    """torchvision's MNIST with ToTensor and Normalize(.5, .5), step by step: a PIL image for each item."""
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        self.data, self.targets = torch.from_numpy(images), torch.from_numpy(labels)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image, label = self.data[index], int(self.targets[index])
+        return normalize(to_tensor(Image.fromarray(image.numpy()))), label
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """torchvision.transforms.functional.to_tensor, for a grey image."""
+    image = torch.from_numpy(np.array(picture, np.uint8, copy=True))
+    image = image.view(picture.size[1], picture.size[0], 1)
+    image = image.permute((2, 0, 1)).contiguous()  # [H, W, C] -> [C, H, W]
+    return image.to(torch.float32).div(255)
+
+
+def normalize(image: Tensor) -> Tensor:
+    """torchvision.transforms.functional.normalize with mean (.5,) and std (.5,)."""
+    mean = torch.as_tensor((0.5,), dtype=torch.float32).view(-1, 1, 1)
+    std = torch.as_tensor((0.5,), dtype=torch.float32).view(-1, 1, 1)
+    return image.clone().sub_(mean).div_(std)
+
+
+# ------------------------------------------------------------------------------------------------ the loops
+
+
+def small(game: Game) -> Iterator[None]:
+    """The fakes are made once; D judges them detached for its own turn, and again, after its update, for G's."""
+    G, D, bce = game.generator, game.discriminator, nn.BCELoss()
+    g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
+    for epoch in count():
+        for real, _ in game.loader():
+            real = real.view(len(real), -1)
+            ones, zeros = torch.ones(len(real), 1), torch.zeros(len(real), 1)
+            fake = G(torch.randn(len(real), game.latent_size))
+
+            d_optimizer.zero_grad()
+            d_loss = (bce(D(real), ones) + bce(D(fake.detach()), zeros)) / 2
+            d_loss.backward()
+            d_optimizer.step()
+
+            g_optimizer.zero_grad()
+            g_loss = bce(D(fake), ones)
+            g_loss.backward()
+            g_optimizer.step()
+            yield
+        game.print_losses(epoch, d_loss, g_loss)
+
+
+def batchnorm(game: Game) -> Iterator[None]:
+    """The same z for both turns, and G run on it in each."""
+    G, D, bce = game.generator, game.discriminator, nn.BCELoss()
+    g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
+    for epoch in count():
+        for real, _ in game.loader():
+            real = real.view(len(real), -1)
+            ones, zeros = torch.ones(len(real), 1), torch.zeros(len(real), 1)
+            z = torch.randn(len(real), game.latent_size)
+
+            d_optimizer.zero_grad()
+            d_loss = bce(D(real), ones) + bce(D(G(z).detach()), zeros)
+            d_loss.backward()
+            d_optimizer.step()
+
+            g_optimizer.zero_grad()
+            g_loss = bce(D(G(z)), ones)
+            g_loss.backward()
+            g_optimizer.step()
+            yield
+        game.print_losses(epoch, d_loss, g_loss)
+
+
+def dropout(game: Game) -> Iterator[None]:
+    """Uniform z, fresh in each turn, real labels of .9, and the losses every 400 batches."""
+    G, D, bce = game.generator, game.discriminator, nn.BCELoss()
+    g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
+    for epoch in count():
+        for i, (real, _) in enumerate(game.loader()):
+            real = real.view(len(real), -1)
+            ones, zeros = torch.ones(len(real), 1), torch.zeros(len(real), 1)
+
+            d_optimizer.zero_grad()
+            z = torch.empty(len(real), game.latent_size).uniform_(-1, 1)
+            d_loss = bce(D(real), 0.9 * ones) + bce(D(G(z).detach()), zeros)
+            d_loss.backward()
+            d_optimizer.step()
+
+            g_optimizer.zero_grad()
+            z = torch.empty(len(real), game.latent_size).uniform_(-1, 1)
+            g_loss = bce(D(G(z)), ones)
+            g_loss.backward()
+            g_optimizer.step()
+            if i % 400 == 0:
+                game.print_losses(epoch, d_loss, g_loss)
+            yield
+
+
+def keras(game: Game) -> Iterator[None]:
+    """Images in an array, rows drawn at random; `predict` makes D's fakes, and D is not trainable in the combined model."""
+    G, D, bce = game.generator, game.discriminator, nn.BCELoss()
+    g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
+    x_train = game.images.reshape(len(game.images), -1).astype(np.float32) / 255
+    size = game.batch_size
+
+    def noise(rows: int) -> Tensor:
+        return torch.from_numpy(np.random.normal(0, 1, (rows, game.latent_size)).astype(np.float32))  # noqa: NPY002
+
+    for epoch in count():
+        for _ in range(234):
+            real = torch.from_numpy(x_train[np.random.randint(0, len(x_train), size)])  # noqa: NPY002
+            G.eval()
+            with torch.no_grad():
+                fake = G(noise(size))
+            G.train()
+            x, y = torch.cat([real, fake]), torch.cat([torch.ones(size, 1), torch.zeros(size, 1)])
+
+            D.requires_grad_(True)
+            d_optimizer.zero_grad()
+            d_loss = bce(D(x), y)
+            d_loss.backward()
+            d_optimizer.step()
+            d_loss.item()  # train_on_batch returns a number
+
+            D.requires_grad_(False)
+            g_optimizer.zero_grad()
+            g_loss = bce(D(G(noise(2 * size))), torch.ones(2 * size, 1))
+            g_loss.backward()
+            g_optimizer.step()
+            g_loss.item()
+            yield
+        game.print_losses(epoch, d_loss, g_loss)
+
+
+def paper(game: Game) -> Iterator[None]:
+    """One mean cross-entropy over real and fake, joined and shuffled."""
+    G, D, bce = game.generator, game.discriminator, nn.BCELoss()
+    g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
+    for epoch in count():
+        for real, _ in game.loader():
+            real = real.view(len(real), -1)
+            ones, zeros = torch.ones(len(real), 1), torch.zeros(len(real), 1)
+
+            d_optimizer.zero_grad()
+            fake = G(torch.randn(len(real), game.latent_size)).detach()
+            order = torch.randperm(2 * len(real))
+            x, y = torch.cat([real, fake])[order], torch.cat([ones, zeros])[order]
+            d_loss = bce(D(x), y)
+            d_loss.backward()
+            d_optimizer.step()
+
+            g_optimizer.zero_grad()
+            g_loss = bce(D(G(torch.randn(len(real), game.latent_size))), ones)
+            g_loss.backward()
+            g_optimizer.step()
+            yield
+        game.print_losses(epoch, d_loss, g_loss)
+
+
+LOOPS: dict[str, Callable[[Game], Iterator[None]]] = {
+    "tutorial-small": small,
+    "tutorial-batchnorm": batchnorm,
+    "tutorial-dropout": dropout,
+    "tutorial-keras": keras,
+    "tutorial-paper": paper,
+}
+
+
+# ------------------------------------------------------------------------------------------------ the networks
+
+
+def game_of(recipe: Recipe, out: TextIO) -> Game:
+    """The recipe in plain PyTorch. The networks start from gansmith's weights, which also proves them the same."""
+    generator, discriminator = recipe.networks["generator"], recipe.networks["discriminator"]
+    adam = recipe.optimizers["generator"]
+    assert isinstance(generator, MLPGenerator)
+    assert isinstance(discriminator, MLPDiscriminator)
+    assert isinstance(adam, Adam)
+    assert adam == recipe.optimizers["discriminator"]
+    samples = recipe.data.load()
+    assert samples.labels is not None
+    pixels = int(np.prod(samples.shape))
+    batch_norm = generator.batch_norm
+    plain = {
+        "generator": mlp(
+            [recipe.noise.dim, *generator.widths, pixels],
+            generator.slope,
+            generator.dropout,
+            nn.Tanh(),
+            lambda i, width: (
+                [nn.BatchNorm1d(width, batch_norm.eps, batch_norm.momentum)] if batch_norm and i >= batch_norm.first else []
+            ),
+        ),
+        "discriminator": mlp([pixels, *discriminator.widths, 1], discriminator.slope, discriminator.dropout, nn.Sigmoid()),
+    }
+    for name, network in build(recipe, Shapes(recipe.noise.dim, samples.shape)).items():
+        weights = network.state_dict().values()
+        plain[name].load_state_dict(dict(zip(plain[name].state_dict(), weights, strict=True)))
+    images = samples.values[:, 0]
+    return Game(**plain, images=images, labels=samples.labels, batch_size=recipe.batch_size, latent_size=recipe.noise.dim,
+                adam=adam, out=out)  # fmt: skip
+
+
+def mlp(
+    widths: list[int],
+    slope: float,
+    dropout: float,
+    end: nn.Module,
+    norm: Callable[[int, int], list[nn.Module]] = lambda i, width: [],
+) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(pairwise(widths[:-1])):
+        layers += [nn.Linear(inputs, outputs), *norm(i, outputs)]
+        layers += [nn.LeakyReLU(slope) if slope else nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]), end)

@@ -1,0 +1,102 @@
+"""Convolutional networks in the manner of DCGAN, for any height, width and number of channels."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gansmith.errors import RecipeError
+from gansmith.game import Shapes
+from gansmith.networks.mlp import Stack
+from gansmith.spec import component
+
+Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+
+
+def _image(shapes: Shapes, network: str) -> tuple[int, int, int]:
+    if len(shapes.sample) != 3:
+        raise RecipeError(f"network {network} makes or judges images [C, H, W], but the data's samples are {list(shapes.sample)}")
+    channels, height, width = shapes.sample
+    return channels, height, width
+
+
+@component
+class ConvGenerator:
+    """z -> linear -> a small map of widths[0] channels -> one 4x4 transposed convolution for each doubling -> tanh.
+
+    Batch norm and ReLU before each but the last; weights start at N(0, .02^2) (Radford et al. 2016, section 3 and 4). The map
+    starts at the image's size over 2^len(widths), rounded up, and what is too much at the end is cut off.
+    """
+
+    widths: Widths = (64, 32)
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        channels, height, width = _image(shapes, "ConvGenerator")
+        factor = 2 ** len(self.widths)
+        start = (self.widths[0], -(-height // factor), -(-width // factor))
+        layers: list[nn.Module] = [nn.Linear(shapes.noise, start[0] * start[1] * start[2], bias=False), nn.Unflatten(1, start)]
+        for inputs, outputs in pairwise([*self.widths, channels]):
+            last = len(layers) == 2 + 3 * (len(self.widths) - 1)
+            layers += [nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=last))
+        return started_small(Stack(*layers, Crop(height, width), nn.Tanh()))
+
+
+@component
+class ConvDiscriminator:
+    """A sample -> one convolution of stride 2 for each width, leaky ReLU .2 -> linear -> one logit.
+
+    Weights start at N(0, .02^2). With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018).
+    """
+
+    widths: Widths = (32, 64)
+    kernel: Annotated[int, Field(ge=3, le=7)] = 4
+    spectral_norm: bool = False
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        channels, height, width = _image(shapes, "ConvDiscriminator")
+        pad = (self.kernel - 1) // 2
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise([channels, *self.widths]):
+            layers += [nn.Conv2d(inputs, outputs, self.kernel, 2, pad), nn.LeakyReLU(0.2, inplace=True)]
+            height, width = ((n + 2 * pad - self.kernel) // 2 + 1 for n in (height, width))
+            if min(height, width) < 1:
+                raise RecipeError(
+                    f"ConvDiscriminator: {len(self.widths)} halvings are too many for samples of {list(shapes.sample)}"
+                )
+        layers += [nn.Flatten(), nn.Linear(self.widths[-1] * height * width, 1)]
+        network = started_small(Stack(*layers))
+        if self.spectral_norm:
+            for layer in network:
+                if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                    spectral_norm(layer)
+        return network
+
+
+class Crop(nn.Module):
+    """[N, C, h, w] -> [N, C, height, width], the upper left part."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def extra_repr(self) -> str:
+        return f"{self.height}, {self.width}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, : self.height, : self.width]
+
+
+@torch.no_grad()
+def started_small(network: Stack, std: float = 0.02) -> Stack:
+    for layer in network:
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return network

@@ -1,0 +1,66 @@
+"""One thread, so that several tests may run beside each other, and nothing one test registers is seen by another."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; children inherit it
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from support import Answer
+
+from gansmith import cli as command_line
+from gansmith import spec
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_components_are_forgotten() -> Iterator[None]:
+    """A user's file that a test loads registers its components in this process: take them out again."""
+    spec.load_all()
+    registry, files, modules = dict(spec.REGISTRY), dict(spec._FILES), set(sys.modules)
+    yield
+    spec.REGISTRY.clear()
+    spec.REGISTRY.update(registry)
+    spec._FILES.clear()
+    spec._FILES.update(files)
+    for name in set(sys.modules) - modules:
+        if name.startswith("gansmith_file_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Answer]]:
+    """The command line in this process, through the same `main` that the installed script calls."""
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    level = logging.getLogger().level
+
+    def call(*args: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["gansmith", *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            command_line.main()
+        captured = capsys.readouterr()
+        return Answer(int(left.value.code or 0), captured.out, captured.err)
+
+    yield call
+    logging.getLogger().setLevel(level)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder

@@ -1,0 +1,284 @@
+"""What several tests share: tiny runs, examples of every component, comparisons to the last bit, processes to kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+import gansmith
+from gansmith import spec
+from gansmith.data import Digits, Source
+from gansmith.ema import Ema
+from gansmith.recipe import Pictures, Recipe
+from gansmith.recipes import catalogue, make
+from gansmith.training import Trainer, steps
+
+CPU = torch.device("cpu")
+RECIPES = list(catalogue())
+TIMED = ("seconds", "images_per_second")  # what a log may say differently of the same run
+
+
+# ---------------------------------------------------------------------------------------------------- tiny recipes
+
+
+def tiny(name: str, *overrides: str, budget: str = "1600images") -> Recipe:
+    """The recipe `name` on the 8x8 digits, for some twenty steps that pass the end of an epoch, with frequent records."""
+    often = (f"budget={budget}", "checkpoint_every=350images", "log_every=300images")
+    recipe = make(name, [*often, *overrides], data="digits")
+    return dataclasses.replace(recipe, pictures=Pictures(count=4, columns=2, every="700images", arrays=True))
+
+
+def quick(*overrides: str, budget: str = "1600images") -> Recipe:
+    """The cheapest recipe there is: a step of it takes a fraction of a millisecond."""
+    return tiny("tutorial-small", *overrides, budget=budget)
+
+
+def trainer(recipe: Recipe) -> Trainer:
+    made = Trainer(recipe, CPU)
+    made.total_images = 100_000
+    return made
+
+
+def stop_after(recipe: Recipe, folder: Path, step: int) -> None:
+    """Train until the run has taken `step` steps, then leave the generator, which saves."""
+    with closing(steps(recipe, folder, device="cpu")) as records:
+        for record in records:
+            if record.step >= step:
+                break
+
+
+def untimed(length: int) -> str:
+    return f"{length}images"
+
+
+# ---------------------------------------------------------------------------------------------------- comparisons
+
+
+def assert_same_tensors(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert one.keys() == other.keys()
+    differing = [name for name in one if one[name].dtype != other[name].dtype or not torch.equal(one[name], other[name])]
+    assert not differing, f"these differ: {differing}"
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    return max((folder / "checkpoints").glob("*.safetensors"))
+
+
+def untimed_log(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in TIMED} for line in lines]
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Weights, optimizers, average, windows, log, pictures, arrays and results, all of them to the last bit."""
+    a, b = newest_checkpoint(one), newest_checkpoint(other)
+    assert_same_tensors(safetensors.torch.load_file(a), safetensors.torch.load_file(b))
+    assert a.name == b.name  # the name holds the digest of the whole file
+    generators = [safetensors.torch.load_file(p / "generator" / "generator.safetensors") for p in (one, other)]
+    assert_same_tensors(*generators)
+    assert untimed_log(one) == untimed_log(other)
+    names = [sorted(p.name for p in (folder / "samples").iterdir() if not p.name.startswith(".")) for folder in (one, other)]
+    assert names[0] == names[1]
+    for name in names[0]:
+        if name.endswith(".npz"):
+            assert np.array_equal(np.load(one / "samples" / name)["images"], np.load(other / "samples" / name)["images"]), name
+        else:
+            assert (one / "samples" / name).read_bytes() == (other / "samples" / name).read_bytes(), name
+    results = [{k: v for k, v in json.loads((p / "results.json").read_text()).items() if k not in TIMED} for p in (one, other)]
+    assert results[0] == results[1]
+
+
+# ---------------------------------------------------------------------------------------------------- every component
+
+
+def components(kind: Any) -> list[Any]:
+    """An example of every registered component of the package that is a `kind`; a new file is found without being told."""
+    spec.load_all()
+    return [e for e in map(example, _package_components()) if isinstance(e, kind)]
+
+
+def _package_components() -> list[type]:
+    return [c for _, c in sorted(spec.REGISTRY.items()) if c.__module__.startswith("gansmith.") and c is not Recipe]
+
+
+def all_components() -> list[Any]:
+    spec.load_all()
+    return [example(c) for c in _package_components()]
+
+
+def name_of(component: Any) -> str:
+    return spec.kebab(type(component).__name__)
+
+
+def example(cls: type) -> Any:
+    """One made of the defaults; a field that has none gets a value by its type."""
+    hints = typing.get_type_hints(cls)
+    required = [
+        f for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    return cls(**{f.name: _value(hints[f.name]) for f in required})
+
+
+def _value(kind: Any) -> Any:
+    values = {int: 6, float: 0.5, str: "some.npz", bool: True, Source: Digits()}
+    if kind in values:
+        return values[kind]
+    if typing.get_origin(kind) is tuple:
+        return tuple(_value(k) for k in typing.get_args(kind) if k is not Ellipsis) * (2 if ... in typing.get_args(kind) else 1)
+    raise NotImplementedError(f"give the tests an example of {kind} in support._value")
+
+
+# ---------------------------------------------------------------------------------------------------- command line
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Everything below a folder: {path: content}, None for a folder."""
+    return {str(p.relative_to(folder)): None if p.is_dir() else p.read_bytes() for p in sorted(folder.rglob("*"))}
+
+
+def assert_refused(answer: Answer, *words: str, code: int = 2) -> None:
+    """One line on stderr that begins with the program's name and holds the words, no traceback, and the exit code."""
+    assert "Traceback" not in answer.err
+    assert answer.code == code, answer.err
+    lines = answer.err.splitlines()
+    assert len(lines) == 1, answer.err
+    assert lines[0].startswith("gansmith: ")
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in {lines[0]!r}"
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def start(*args: object, cwd: Path) -> subprocess.Popen[str]:
+    """The real command line as a process of its own."""
+    command = [sys.executable, "-m", "gansmith", *map(str, args)]
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def finish(process: subprocess.Popen[str], timeout: float = 240) -> Answer:
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"took more than {timeout} seconds:\n{out}\n{err}") from None
+    return Answer(process.returncode, out, err)
+
+
+def python(code: str, *args: object, cwd: Path | None = None, timeout: float = 240) -> Answer:
+    """A Python program as a process of its own."""
+    command = [sys.executable, "-c", code, *map(str, args)]
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    return finish(process, timeout)
+
+
+# ---------------------------------------------------------------------------------------------------- children to kill
+
+# A fork server has imported everything once, so that a child which trains starts in a fraction of a second.
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(
+    ["gansmith.training", "gansmith.journal", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets", "PIL.Image"]
+)
+
+
+class Child:
+    """A process of its own that runs `work(say, *args)`; each `say(number)` reaches `told`."""
+
+    def __init__(self, work: Callable[..., None], *args: Any) -> None:
+        self.told, theirs = _SERVER.Pipe(duplex=False)
+        self.process = _SERVER.Process(target=_in_child, args=(work, theirs, *args), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.join(60)
+        self.told.close()
+
+    def wait_for(self, number: int, timeout: float = 120) -> bool:
+        """Whether the child said `number` or more; False where it ended before."""
+        try:
+            while self.told.poll(timeout):
+                if self.told.recv() >= number:
+                    return True
+        except EOFError:
+            return False
+        raise AssertionError(f"the child said nothing for {timeout} seconds")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join(60)
+        assert self.process.exitcode in (-signal.SIGKILL, 0)
+
+    def finish(self, timeout: float = 120) -> None:
+        self.process.join(timeout)
+        assert self.process.exitcode == 0
+
+
+def _in_child(work: Callable[..., None], told: Connection, *args: Any) -> None:
+    torch.set_num_threads(1)
+    work(told.send, *args)
+
+
+def train_and_tell(say: Callable[[int], None], recipe: dict[str, Any], folder: str) -> None:
+    """Train a recipe given as JSON, saying 0 before the run folder is touched and the number of each step after it."""
+    made = spec.from_json(recipe)
+    say(0)
+    for record in gansmith.steps(made, folder, device="cpu"):
+        say(record.step)
+
+
+def deferred(monkeypatch: Any) -> None:
+    """Make a trainer on the CPU watch its losses as it does on an accelerator, where nobody waits for the device."""
+    on_the_cpu = Trainer._watch
+
+    def watch(self: Trainer, *args: Any) -> None:
+        device, self.device = self.device, SimpleNamespace(type="accelerator")  # type: ignore[assignment]
+        try:
+            on_the_cpu(self, *args)
+        finally:
+            self.device = device
+
+    monkeypatch.setattr(Trainer, "_watch", watch)
+
+
+def with_ema(recipe: Recipe) -> Recipe:
+    return dataclasses.replace(recipe, ema=Ema(half_life_images=400))
+
+
+def records_of(recipe: Recipe, folder: Path) -> Iterator[Any]:
+    return steps(recipe, folder, device="cpu")
