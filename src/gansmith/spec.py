@@ -107,13 +107,18 @@ def from_json(value: Any) -> Any:
 def to_text(value: Any) -> str:
     """A value as one would write it in an override: `r1(weight=5.0)`, fields that hold their default left out."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        given = [f"{f.name}={to_text(getattr(value, f.name))}" for f in dataclasses.fields(value) if not _is_default(f, value)]
+        given = [f"{f.name}={_quoted(getattr(value, f.name))}" for f in dataclasses.fields(value) if not _is_default(f, value)]
         return kebab(type(value).__name__) + (f"({', '.join(given)})" if given else "")
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(map(to_text, value)) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{k}: {to_text(v)}" for k, v in value.items()) + "}"
     return str(value)
+
+
+def _quoted(value: Any) -> str:
+    """A value inside a component's brackets: a text that is no plain word stands in quotes."""
+    return repr(value) if isinstance(value, str) and not value.isidentifier() else to_text(value)
 
 
 def _is_default(field: dataclasses.Field[Any], owner: Any) -> bool:
@@ -328,14 +333,14 @@ def read(text: str, kind: Any) -> Any:
     plain = _plain(kind)
     if _optional(kind) and text.lower() == "none":
         return None
-    if plain is str or (typing.get_origin(plain) is typing.Literal and all(isinstance(a, str) for a in typing.get_args(plain))):
+    if _is_text(plain):
         return _validated(text.strip("'\""), kind)
     if re.fullmatch(r"[A-Za-z][\w\-]*", text) and text.lower() not in {"true", "false", "none", "inf", "nan"}:
         if not _is_class(plain) or plain in (int, float, bool):
             raise RecipeError(f"expected {_name(plain)}, got {text!r}")
         return find_component(text, plain)()
-    # A name with hyphens and brackets, as in least-squares(...), is no Python: write it as one word.
-    python = re.sub(r"([A-Za-z][\w]*(?:-[A-Za-z][\w]*)+)(?=\s*\()", lambda m: m[1].replace("-", "_"), text)
+    # A name with hyphens, as in least-squares or mlp-generator(...), is no Python: write it as one word. Quotes stay.
+    python = re.sub(r"('[^']*'|\"[^\"]*\")|\b[A-Za-z]\w*(?:-[A-Za-z]\w*)+", lambda m: m[1] or m[0].replace("-", "_"), text)
     try:
         tree = ast.parse(python, mode="eval").body
     except (SyntaxError, ValueError):
@@ -370,6 +375,14 @@ def _evaluate(tree: ast.expr, kind: Any) -> Any:
     raise RecipeError(f"can't read {ast.unparse(tree)!r}: expected {_name(kind)}, or a component such as r1(weight=5)")
 
 
+def _is_text(kind: Any) -> bool:
+    """Whether every value of this type is a text: str, a choice of words, or a union of such."""
+    kind = _plain(kind)
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return all(map(_is_text, typing.get_args(kind)))
+    return kind is str or (typing.get_origin(kind) is typing.Literal and all(isinstance(a, str) for a in typing.get_args(kind)))
+
+
 def _is_class(kind: Any) -> bool:
     return isinstance(kind, type) and kind not in (str, int, float, bool)
 
@@ -380,8 +393,10 @@ def _name(kind: Any) -> str:
 
 
 def _validated(value: Any, kind: Any) -> Any:
+    if isinstance(kind, type) and isinstance(value, kind) and dataclasses.is_dataclass(kind):
+        return value  # it was checked when it was made
     try:
-        return TypeAdapter(kind, config=_ANY).validate_python(value, strict=True)
+        return TypeAdapter(kind, config=None if dataclasses.is_dataclass(kind) else _ANY).validate_python(value, strict=True)
     except ValidationError as error:
         raise RecipeError(one_line("value", error).removeprefix("value: ")) from None
 

@@ -46,6 +46,7 @@ __all__ = [
     "find",
     "fit_images",
     "label",
+    "shape_of",
 ]
 
 
@@ -143,3 +144,13 @@ def label(source: Source) -> str:
         case Arrays(path=path) | Folder(path=path) | Idx(path=path):
             return Path(os.path.expanduser(path)).resolve().name or path
     return kebab(type(source).__name__)
+
+
+def shape_of(source: Source) -> tuple[int, ...]:
+    """The shape of one sample, (C, H, W) or (D,), without fetching a set whose shape is known by name; others are loaded."""
+    match source:
+        case Mnist(size=size, channels=channels) | FashionMnist(size=size, channels=channels):
+            return (channels or 1, size or 28, size or 28)
+        case Ring() | Grid():
+            return (2,)
+    return source.load().shape

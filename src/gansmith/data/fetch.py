@@ -101,7 +101,7 @@ def cached(name: str) -> Path | None:
     folder = cache_folder() / name
     num_found = 0
     for file, expected in files.items():
-        path = next((p for p in (folder / file, folder / f"{file}.gz") if p.exists()), None)
+        path = next((p for p in (folder / file, folder / f"{file}.gz") if os.path.exists(p)), None)
         if path is None:
             continue
         try:
@@ -156,7 +156,7 @@ def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
             return folder
     except OSError as error:
         raise DiskError(
-            f"can't write {error.filename or folder}: {error.strerror}; make room or get permission, or set GANSMITH_CACHE"
+            f"can't write {error.filename or folder}: {error.strerror or error}; make room, get permission or set GANSMITH_CACHE"
         ) from None
     raise DataError(
         f"can't fetch {name} ({'; '.join(failures)}); connect to the internet, or put the {len(remote.files)} files "
