@@ -58,7 +58,7 @@ def step_cost(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
     from torch.utils.flop_counter import FlopCounterMode
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
-    values = np.zeros((count + 1, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
+    values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
     trainer = Trainer(recipe, torch.device("cpu"), Samples(values))
     with FlopCounterMode(display=False) as counter:
         trainer.step()
@@ -73,9 +73,9 @@ def recipe_lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
         value = getattr(recipe, field.name)
         if isinstance(value, dict):
             for key, item in value.items():
-                yield f"{field.name}.{key}", to_text(item)
+                yield f"{field.name}.{key}", to_text(item, full=True)
         else:
-            yield field.name, to_text(value)
+            yield field.name, to_text(value, full=True)
 
 
 def budget_text(recipe: Recipe, epoch_images: int) -> str:

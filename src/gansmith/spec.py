@@ -104,21 +104,22 @@ def from_json(value: Any) -> Any:
     return tuple(map(from_json, value)) if isinstance(value, list) else value
 
 
-def to_text(value: Any) -> str:
-    """A value as one would write it in an override: `r1(weight=5.0)`, fields that hold their default left out."""
+def to_text(value: Any, full: bool = False) -> str:
+    """A value as one would write it in an override: `r1(weight=5.0)`, with fields that hold their default only if `full`."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        given = [f"{f.name}={_quoted(getattr(value, f.name))}" for f in dataclasses.fields(value) if not _is_default(f, value)]
-        return kebab(type(value).__name__) + (f"({', '.join(given)})" if given else "")
+        fields = [f for f in dataclasses.fields(value) if full or not _is_default(f, value)]
+        given = ", ".join(f"{f.name}={_quoted(getattr(value, f.name), full)}" for f in fields)
+        return kebab(type(value).__name__) + (f"({given})" if given else "")
     if isinstance(value, (tuple, list)):
-        return "[" + ", ".join(map(to_text, value)) + "]"
+        return "[" + ", ".join(to_text(v, full) for v in value) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {to_text(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{k}: {to_text(v, full)}" for k, v in value.items()) + "}"
     return str(value)
 
 
-def _quoted(value: Any) -> str:
+def _quoted(value: Any, full: bool) -> str:
     """A value inside a component's brackets: a text that is no plain word stands in quotes."""
-    return repr(value) if isinstance(value, str) and not value.isidentifier() else to_text(value)
+    return repr(value) if isinstance(value, str) and not value.isidentifier() else to_text(value, full)
 
 
 def _is_default(field: dataclasses.Field[Any], owner: Any) -> bool:
