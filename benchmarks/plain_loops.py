@@ -23,7 +23,7 @@ from gansmith.game import Shapes
 from gansmith.networks import MLPDiscriminator, MLPGenerator
 from gansmith.optimizers import Adam
 from gansmith.recipe import Recipe
-from gansmith.training import build
+from gansmith.trainer import build
 
 
 @dataclass(frozen=True)

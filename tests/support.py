@@ -29,7 +29,8 @@ from gansmith.data import Digits, Source
 from gansmith.ema import Ema
 from gansmith.recipe import Pictures, Recipe
 from gansmith.recipes import catalogue, make
-from gansmith.training import Trainer, steps
+from gansmith.trainer import Trainer
+from gansmith.training import steps
 
 CPU = torch.device("cpu")
 RECIPES = list(catalogue())

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gansmith.recipe import Recipe
     from gansmith.run import Run, load, sample
-    from gansmith.training import Record, steps, train
+    from gansmith.trainer import Record
+    from gansmith.training import steps, train
 
 __version__ = "0.1.0"
 __all__ = ["Recipe", "Record", "Run", "load", "sample", "steps", "train"]
 
 _HOMES = {
     "Recipe": "recipe",
-    "Record": "training",
+    "Record": "trainer",
     "Run": "run",
     "load": "run",
     "sample": "run",

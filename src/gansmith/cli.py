@@ -138,7 +138,7 @@ def _dry_run(recipe: Recipe, device: str) -> None:
 
     from gansmith.describe import budget_text
     from gansmith.recipe import images_in, seconds_in
-    from gansmith.training import Trainer, choose_device, measure_speed
+    from gansmith.trainer import Trainer, choose_device, measure_speed
 
     trainer = Trainer(recipe, choose_device(device))
     record = trainer.step()

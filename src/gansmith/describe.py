@@ -14,7 +14,7 @@ from gansmith.data import Samples
 from gansmith.game import Shapes
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
-from gansmith.training import Trainer, build
+from gansmith.trainer import Trainer, build
 
 
 def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:

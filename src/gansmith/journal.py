@@ -6,7 +6,7 @@ import bisect
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from gansmith.errors import TrainingError
 from gansmith.files import atomic, disk_errors, write, write_json
 from gansmith.recipe import images_in
 from gansmith.run import Run, read_log
-
-if TYPE_CHECKING:
-    from gansmith.training import Record, Trainer
+from gansmith.trainer import Record, Trainer
 
 PICTURE_SEED = 0
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from gansmith import sampling
 from gansmith.errors import DataError
 from gansmith.losses import Loss
 from gansmith.spec import parts
-
-if TYPE_CHECKING:
-    from gansmith.training import Trainer
+from gansmith.trainer import Trainer
 
 MAX_JUDGED = 10_000
 UNSEEN_SEED = 1

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gansmith import processes
 
 if TYPE_CHECKING:
-    from gansmith.training import Record
+    from gansmith.trainer import Record
 
 SHOWN = ("D(x)", "D(G(z))", "accuracy")
 

@@ -18,10 +18,9 @@ import json
 import logging
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -36,24 +35,12 @@ from gansmith.game import Shapes
 from gansmith.images import Gallery, kind_of
 from gansmith.recipe import Recipe
 from gansmith.spec import differences, from_json, load_file, own_files, to_json
-
-if TYPE_CHECKING:
-    from gansmith.journal import Journal
-    from gansmith.training import Trainer
+from gansmith.trainer import Saved, build
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 3
 
-log = logging.getLogger("gansmith")
-
-
-@dataclass(frozen=True, eq=False)
-class Saved:
-    """A checkpoint: how far the run was and every tensor the next step depends on."""
-
-    images: int
-    steps: int
-    tensors: dict[str, Tensor]
+logger = logging.getLogger("gansmith")
 
 
 class Run:
@@ -165,7 +152,7 @@ class Run:
             now = here | {k: facts[k] for k in ("device", "num_processes")}
             for key in ("torch", "threads", "processor", "device", "num_processes"):
                 if then[key] != now[key]:
-                    log.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
+                    logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
 
     # ------------------------------------------------------------------------------------------ checkpoints
 
@@ -189,7 +176,7 @@ class Run:
             try:
                 saved = _load_checkpoint(path)
             except (RunError, SafetensorError, KeyError, ValueError):
-                log.warning(f"checkpoint {path.name} is damaged; falling back to the one before")
+                logger.warning(f"checkpoint {path.name} is damaged; falling back to the one before")
                 continue
             return saved
         if paths:
@@ -217,8 +204,6 @@ class Run:
     @cached_property
     def module(self) -> nn.Module:
         """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z] -> samples [N, ...]."""
-        from gansmith.training import build
-
         shapes = Shapes(self.recipe.noise.dim, tuple(self.facts["sample_shape"]))
         network = build(self.recipe, shapes)["generator"]
         network.load_state_dict(self._generator_weights())
@@ -234,7 +219,7 @@ class Run:
                 return safetensors.torch.load(content)
         except OSError:
             pass
-        log.warning(f"{folder / 'generator.safetensors'} is damaged; taking the generator from the newest good checkpoint")
+        logger.warning(f"{folder / 'generator.safetensors'} is damaged; taking the generator from the newest good checkpoint")
         saved = self.latest()
         if saved is None:
             raise RunError(f"{folder / 'generator.safetensors'} is damaged and {self.path} has no checkpoint: train it again")
@@ -258,11 +243,6 @@ class Run:
         """What was found at the end of the budget; empty before it."""
         path = self.path / "results.json"
         return dict(read_json(path)) if path.exists() else {}
-
-    def journal(self, trainer: Trainer) -> Journal:
-        from gansmith.journal import Journal
-
-        return Journal(self, trainer)
 
 
 def load(run: str | Path, *, trust: str | Path | None = None) -> Run:

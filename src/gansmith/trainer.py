@@ -1,0 +1,297 @@
+"""A game set up on a device: it takes steps, and its state is all a checkpoint needs."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gansmith import processes, rng
+from gansmith.data import Samples
+from gansmith.errors import DataError, RecipeError, TrainingError
+from gansmith.game import Batch, Outcome, Player, Shapes, Turn
+from gansmith.images import kind_of
+from gansmith.recipe import Recipe
+from gansmith.rng import Place, Stream
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One step: how far it got and what it cost. Values stay on the device until they are read."""
+
+    images: int  # real images read so far
+    total_images: int
+    epoch: float
+    step: int
+    values: dict[str, Callable[[], Tensor]]  # "generator/loss", "discriminator/accuracy" ...
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.values[name]())
+
+    def floats(self) -> dict[str, float]:
+        return {name: self[name] for name in self.values}
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """A checkpoint: how far the run was and every tensor the next step depends on."""
+
+    images: int
+    steps: int
+    tensors: dict[str, Tensor]
+
+
+class Trainer:
+    """A game set up on a device: data, networks and optimizers, ready to take steps from any image count.
+
+    Raises RecipeError naming a network whose shapes don't fit the data.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, samples: Samples | None = None) -> None:
+        torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, a hundred times slower
+        self.recipe, self.device = recipe, device
+        self.samples = recipe.data.load() if samples is None else samples
+        if len(self.samples) < 2:
+            raise DataError(
+                f"the data hold {len(self.samples)} sample; a discriminator needs at least 2 to learn what they share"
+            )
+        self.kind = kind_of(self.samples.shape, recipe.value_range)
+        self.shapes = Shapes(recipe.noise.dim, self.samples.shape)
+        self.players = recipe.objective.players()
+        self.networks = {name: net.to(device) for name, net in build(recipe, self.shapes).items()}
+        check_shapes(recipe, self.networks, self.shapes)
+        self.stored = torch.from_numpy(self.samples.values).to(device)
+        self.epoch_images = recipe.order.epoch_images(len(self.samples))
+        self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
+        for name in recipe.frozen:
+            self.networks[name].requires_grad_(False)
+        self.optimizers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
+        self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
+        self.images, self.steps, self.total_images = 0, 0, 1
+        self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # loss and turns since the last record
+        # The first turn whose loss was not finite, as (step, player) in one number; it stays on the device, and every
+        # update after it is skipped, so that nobody waits for the device only to learn that all is well.
+        self.first_bad = torch.full((), -1, dtype=torch.int64, device=device)
+        self.whole = True  # False within a step, and for good after a loss that was not finite: then nothing is saved
+
+    # ------------------------------------------------------------------------------------------ a step
+
+    def step(self) -> Record:
+        """One turn, or more, of every player, from what the place in the run says alone."""
+        images, read, self.whole = self.images, 0, False
+        kept: dict[str, Any] = {}
+        values: dict[str, Callable[[], Tensor]] = {}
+        batch = None
+        with rng.fork(self.device):
+            for who, player in enumerate(self.players):
+                for number in range(player.turns):
+                    if batch is None or player.reads == "fresh":
+                        batch = self.read(images + read)
+                        read += batch.size
+                    place = Place(images, who, number)
+                    turn = Turn(images, self.epoch_images, images / self.total_images, self._drawer(place), kept)
+                    seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place, processes.rank())
+                    rng.seed_torch(seed, self.device)
+                    outcome = self.update(player, who, batch, turn)
+                    values |= {f"{player.name}/{name}": value for name, value in outcome.logs.items()}
+        self.images += read
+        self.steps += 1
+        if self.average is not None and self.recipe.ema is not None:
+            self.recipe.ema.update(self.average, self.networks["generator"], self.images, read)
+        self.whole = True
+        return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, values)
+
+    def read(self, images: int) -> Batch:
+        """The next batch when `images` have been read, this process's part of it."""
+        recipe = self.recipe
+        indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
+        mine = torch.from_numpy(indices[processes.share(len(indices))].copy()).to(self.device)
+        return Batch(self.kind.to_model(self.stored[mine]), len(indices))
+
+    def _drawer(self, place: Place) -> Callable[[int, int | None], Tensor]:
+        def draw(count: int, at: int | None) -> Tensor:
+            mine = processes.share(count)
+            where = place if at is None else place._replace(images=at)
+            rows = self.recipe.noise.rows(self.recipe.seed, Stream.NOISE, where, mine.start, mine.stop - mine.start)
+            return torch.from_numpy(rows).to(self.device)
+
+        return draw
+
+    def update(self, player: Player, who: int, batch: Batch, turn: Turn) -> Outcome:
+        """The only place that touches optimizers, precision and other processes.
+
+        Gradients are asked for by name, so D's turn costs none of G's and G's turn none of D's weights'.
+        """
+        low = self.recipe.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16) if low else contextlib.nullcontext():
+            outcome = player.loss(self.networks, batch, turn)
+        if outcome.costs.ndim != 1:
+            shape = list(outcome.costs.shape)
+            raise RecipeError(
+                f"player {player.name!r}: expected one cost a sample, shape [N], got {shape}; take the mean over places"
+            )
+        costs, weights, optimizer = outcome.costs.float(), self.moved[player.name], self.optimizers[player.name]
+        if processes.world() == 1:
+            loss = costs.mean()
+            loss.backward(inputs=weights)  # type: ignore[no-untyped-call]
+            loss = loss.detach()
+        else:
+            costs.sum().backward(inputs=weights)  # type: ignore[no-untyped-call]
+            loss = processes.average(costs, weights)
+        self._watch(loss, who, optimizer)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        window = self.window[player.name]
+        window += torch.stack([loss, torch.ones_like(loss)])
+        outcome.logs["loss"] = lambda: loss
+        return outcome
+
+    def _watch(self, loss: Tensor, who: int, optimizer: torch.optim.Optimizer) -> None:
+        """See a loss that is not finite before the update it would spoil."""
+        if self.device.type == "cpu":
+            if not math.isfinite(loss.item()):
+                self.first_bad.fill_(self.steps * len(self.players) + who)
+                self.check()
+            return
+        here = self.steps * len(self.players) + who
+        self.first_bad.copy_(torch.where(torch.isfinite(loss) | (self.first_bad >= 0), self.first_bad, here))
+        optimizer.found_inf = (self.first_bad >= 0).float()  # type: ignore[attr-defined]  # fused optimizers skip on it
+
+    def check(self) -> None:
+        """Read the device's flag. Raises TrainingError naming player and step."""
+        bad = int(self.first_bad.item())
+        if bad >= 0:
+            self.whole = False
+            step, who = divmod(bad, len(self.players))
+            raise TrainingError(f"the loss of player {self.players[who].name!r} is not finite at step {step + 1}")
+
+    def means(self) -> dict[str, float]:
+        """Each player's mean loss since the last call (or its last one, as the recipe says)."""
+        means = {}
+        for name, window in self.window.items():
+            total, turns = window.tolist()
+            means[f"{name}/loss"] = total / max(turns, 1.0)
+            window.zero_()
+        return means
+
+    # ------------------------------------------------------------------------------------------ its state
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The network samples come from: the average where the recipe keeps one."""
+        return self.networks["generator"] if self.average is None else self.average
+
+    def facts(self) -> dict[str, Any]:
+        """What a run folder must know beside the recipe to rebuild the generator without the data."""
+        return {
+            "total_images": self.total_images,
+            "epoch_images": self.epoch_images,
+            "num_real": len(self.samples),
+            "num_skipped": self.samples.num_skipped,
+            "sample_shape": list(self.shapes.sample),
+            "classes": list(self.samples.classes) if self.samples.classes else None,
+            "device": self.device.type,
+            "num_processes": processes.world(),
+        }
+
+    def state(self) -> Saved:
+        """Everything the next step depends on, copied nowhere."""
+        tensors = {f"networks/{n}/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            for i, entries in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizers/{name}/{i}/{k}": v for k, v in entries.items() if isinstance(v, Tensor)}
+        tensors |= {f"window/{name}": v for name, v in self.window.items()}
+        return Saved(self.images, self.steps, tensors)
+
+    def restore(self, saved: Saved) -> None:
+        def under(prefix: str) -> dict[str, Tensor]:
+            return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
+
+        for name, network in self.networks.items():
+            network.load_state_dict(under(f"networks/{name}/"))
+        if self.average is not None:
+            self.average.load_state_dict(under("average/"))
+        for name, optimizer in self.optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in under(f"optimizers/{name}/").items():
+                i, entry = key.split("/")
+                state.setdefault(int(i), {})[entry] = value
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        for name, window in self.window.items():
+            window.copy_(saved.tensors[f"window/{name}"])
+        self.images, self.steps = saved.images, saved.steps
+
+
+# ---------------------------------------------------------------------------------------------- before the first step
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA, else MPS, else the CPU. Raises RecipeError for a device that is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise RecipeError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
+    return device
+
+
+def build(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
+    """The networks at their random start, which depends on the seed and each network's place in the recipe alone."""
+    networks = {}
+    with rng.fork():
+        for i, (name, description) in enumerate(recipe.networks.items()):
+            rng.seed_torch(rng.torch_seed(recipe.seed, Stream.WEIGHTS, Place(player=i)))
+            networks[name] = description.build(shapes)
+    return networks
+
+
+def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes) -> None:
+    """Pass two samples through generator and discriminator, as empty shapes that cost nothing.
+
+    Raises RecipeError naming the network and both shapes.
+    """
+    sample = tuple(shapes.sample)
+    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,))
+    if made != sample:
+        raise RecipeError(
+            f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
+        )
+    if "discriminator" in networks:
+        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample)
+        if len(judged) != 1:
+            raise RecipeError(f"network 'discriminator' answers with shape {judged} for a sample; expected one axis of logits")
+
+
+def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        with torch.no_grad():
+            return tuple(copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), None).shape[1:])
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise RecipeError(f"network {name!r} does not take {of} of shape {shape}: {reason}") from None
+
+
+def measure_speed(recipe: Recipe, device: torch.device, samples: Samples, seconds: float) -> tuple[float, float]:
+    """(real images a second, seconds spent) of a game of its own that is thrown away."""
+    start = time.perf_counter()
+    game = Trainer(recipe, device, samples)
+    for _ in range(3):  # threads, kernels and memory settle
+        game.step()
+    game.check()
+    first, begun = game.images, time.perf_counter()
+    while processes.agree(int(time.perf_counter() - begun < seconds or game.steps < 6), device):
+        game.step()
+    game.check()
+    now = time.perf_counter()
+    return (game.images - first) / (now - begun), now - start
