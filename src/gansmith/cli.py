@@ -120,9 +120,9 @@ def train(
 def _what_to_train(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
-    from gansmith.recipes import make
+    from gansmith.recipes import catalogue, make
 
-    if (Path(name) / "recipe.json").is_file():
+    if name not in catalogue() and (Path(name) / "recipe.json").is_file():
         from gansmith.run import Run
 
         if overrides or data or run:
@@ -210,16 +210,18 @@ def diff(
 
 
 def _recipe_json(name: str) -> Any:
-    """A run's recipe as it stands, which executes nothing, or that of a recipe by name."""
+    """That of a recipe by name, or a run's as it stands, which executes nothing. A name comes before a path."""
+    from gansmith.recipes import catalogue, make
+    from gansmith.spec import to_json
+
+    if name in catalogue():
+        return to_json(make(name))
     if (Path(name) / "recipe.json").is_file():
         from gansmith.run import read_json
 
         return read_json(Path(name) / "recipe.json")
     if Path(name).exists():
         raise RunError(f"run folder {name} has no recipe.json: it is no run")
-    from gansmith.recipes import make
-    from gansmith.spec import to_json
-
     return to_json(make(name))
 
 
