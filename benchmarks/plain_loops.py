@@ -1,9 +1,10 @@
 """The five tutorials as a tutorial writes them: what gansmith's speed is measured against, to be read beside its recipes.
 
 Each loop is a generator without end that yields the number of real images read after every step, so that the benchmark can
-stop anywhere. Nothing is slowed on purpose, and nothing is done that the tutorials don't do: images are decoded one by one (an array in Keras),
-Adam is PyTorch's default, D's weight gradients are computed in G's turn and thrown away by the next `zero_grad`. What the
-tutorials draw and save between epochs is left out, in the plain loops' favour; their losses are printed, to `out`.
+stop anywhere. Nothing is slowed on purpose, and nothing is done that the tutorials don't do: images are decoded one by one
+(an array in Keras), Adam is PyTorch's default, D's weight gradients are computed in G's turn and thrown away by the next
+`zero_grad`. What the tutorials draw and save between epochs is left out, in the plain loops' favour; their losses are
+printed, to `out`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from gansmith.game import Shapes
 from gansmith.networks import MLPDiscriminator, MLPGenerator
 from gansmith.optimizers import Adam
 from gansmith.recipe import Recipe
-from gansmith.trainer import build
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ LOOPS: dict[str, Callable[[Game], Iterator[int]]] = {
 
 
 def game_of(recipe: Recipe, out: TextIO) -> Game:
-    """The recipe in plain PyTorch. The networks start from gansmith's weights, which also proves them the same."""
+    """The recipe in plain PyTorch. The networks take the weights of ones that gansmith built: proof that they are the same."""
     generator, discriminator = recipe.networks["generator"], recipe.networks["discriminator"]
     adam = recipe.optimizers["generator"]
     assert isinstance(generator, MLPGenerator)
@@ -254,8 +254,8 @@ def game_of(recipe: Recipe, out: TextIO) -> Game:
         ),
         "discriminator": mlp([pixels, *discriminator.widths, 1], discriminator.slope, discriminator.dropout, nn.Sigmoid()),
     }
-    for name, network in build(recipe, Shapes(recipe.noise.dim, samples.shape)).items():
-        weights = network.state_dict().values()
+    for name, network in recipe.networks.items():
+        weights = network.build(Shapes(recipe.noise.dim, samples.shape)).state_dict().values()
         plain[name].load_state_dict(dict(zip(plain[name].state_dict(), weights, strict=True)))
     images = samples.values[:, 0]
     return Game(**plain, images=images, labels=samples.labels, batch_size=recipe.batch_size, latent_size=recipe.noise.dim,

@@ -63,6 +63,7 @@ class Turn:
 
     images: int
     seconds: float
+    cpu: float  # seconds of processor time, over all threads
     waited: float  # seconds in which it could have run and another process had the processor; NaN where the system won't say
 
     @property
@@ -206,22 +207,23 @@ class Facts:
 def gansmith_side(name: str, threads: int, seed: int, connection: Connection) -> None:
     """The real loop."""
     import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
-    torch.set_num_threads(threads)
     import gansmith
-    from gansmith.describe import step_cost
     from gansmith.recipes import make
 
+    torch.set_num_threads(threads)
     recipe = make(name, [f"seed={seed}"])
     with tempfile.TemporaryDirectory(prefix="gansmith-throughput-") as folder:
         start = time.perf_counter()
         records = gansmith.steps(recipe, Path(folder) / "run", device="cpu")
-        first = next(records)
+        next(records)
         start_up = time.perf_counter() - start
-        seen = first.images
+        with FlopCounterMode(display=False) as counter:
+            seen = next(records).images
         facts = gansmith.load(Path(folder) / "run").facts
         shape = tuple(facts["sample_shape"])
-        least, counted = least_flops_of(recipe, math.prod(shape)), step_cost(recipe, shape)["flops"]
+        least, counted = least_flops_of(recipe, math.prod(shape)), counter.get_total_flops()
         connection.send(Facts(recipe.batch_size, facts["epoch_images"], start_up, least, counted))
 
         def step() -> int:
@@ -238,13 +240,12 @@ def plain_side(name: str, threads: int, seed: int, connection: Connection) -> No
     import numpy as np
     import torch
 
+    from gansmith.recipes import make
+    from plain_loops import LOOPS, game_of
+
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002  # what the Keras tutorial draws from
-    from plain_loops import LOOPS, game_of
-
-    from gansmith.recipes import make
-
     with open(os.devnull, "w") as nowhere:
         loop = LOOPS[name](game_of(make(name, [f"seed={seed}"]), nowhere))
         next(loop)
@@ -258,10 +259,10 @@ def serve(step: Callable[[], int], connection: Connection) -> None:
         if order == "gemm":
             connection.send(gemm_gflops())
             continue
-        waited, start = waiting(), time.perf_counter()
+        waited, cpu, start = waiting(), time.process_time(), time.perf_counter()
         images = sum(step() for _ in range(order))
         seconds = time.perf_counter() - start
-        connection.send(Turn(images, seconds, waiting() - waited))
+        connection.send(Turn(images, seconds, time.process_time() - cpu, waiting() - waited))
 
 
 def waiting() -> float:
@@ -358,7 +359,7 @@ def line(result: Result) -> str:
         f"{result.recipe:<20}{result.threads:>7}{found['gansmith_images_per_second']:>11,.0f}"
         f"{found['plain_images_per_second']:>9,.0f}{found['ratio']:>8.2f}{found['ratio_min']:>7.2f}{found['ratio_max']:>7.2f}"
         f"{found['ratio_overall']:>9.2f}{found['ratio_target']:>8.2f}"
-        f"{found['share_of_bound']:>8.0%} {found['share_of_bound_min']:>6.0%}{share and f'{share:.0%}' or '-':>7}"
+        f"{found['share_of_bound']:>8.0%} {found['share_of_bound_min']:>6.0%}{f'{share:.0%}' if share else '-':>7}"
         f"{result.waited:>8.0%}"
     )
 

@@ -20,6 +20,7 @@ from gansmith import cli as command_line
 from gansmith import spec
 
 torch.set_num_threads(1)
+os.fsync = lambda _: None  # no test pulls the plug, and a busy disk takes its time
 
 
 @pytest.fixture(autouse=True)

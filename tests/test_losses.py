@@ -61,9 +61,12 @@ def test_at_zero_d_wants_reals_up_and_fakes_down_and_g_wants_fakes_up(loss: Loss
     real, fake = torch.zeros(1, 1).requires_grad_(), torch.zeros(1, 1).requires_grad_()
     of_real, of_fake = loss.discriminator(real, fake)
     up, down = torch.autograd.grad((of_real + of_fake).sum(), (real, fake))
-    assert up.item() < 0 < down.item()
+    assert up.item() < 0 <= down.item()  # least squares, whose fakes are to be 0, is content there
     (towards,) = torch.autograd.grad(loss.generator(real.detach(), fake).sum(), fake)
     assert towards.item() < 0
+    above = torch.full((1, 1), 0.25, requires_grad=True)
+    (down,) = torch.autograd.grad(loss.discriminator(torch.zeros(1, 1), above)[1].sum(), above)
+    assert down.item() > 0
 
 
 @EVERY_LOSS

@@ -140,9 +140,6 @@ def test_batch_norm_stands_before_the_activation_on_the_256_512_and_1024_layers_
     for i in norms:
         assert isinstance(row[i - 1], nn.Linear)
         assert isinstance(row[i + 1], nn.LeakyReLU)
-    for name in TUTORIALS:
-        for network in networks(name).values():
-            assert bool(layers(network, nn.BatchNorm1d)) == (name == "tutorial-batchnorm" and network is not None) or network
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
@@ -169,6 +166,10 @@ def test_the_ends_of_every_recipes_networks_adapt_to_the_data(name: str, sample:
 @pytest.mark.parametrize("network", components(Network), ids=name_of)
 @pytest.mark.parametrize("sample", SHAPES, ids=str)
 def test_every_network_is_a_generator_or_a_discriminator_of_any_shape(network: Network, sample: tuple[int, ...]) -> None:
+    if len(sample) == 1 and "Conv" in type(network).__name__:
+        with pytest.raises(RecipeError, match=r"images.*\[2\]"):
+            network.build(Shapes(6, sample))
+        return
     made = network.build(Shapes(6, sample)).eval()
     generates = "Generator" in type(network).__name__
     inputs = torch.randn(5, 6) if generates else torch.randn(5, *sample)

@@ -172,7 +172,7 @@ def _afterwards(run: Run) -> None:
             f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
         )
     minutes = results.get("seconds", 0) / 60
-    typer.echo(f"{run.images:,} images in {minutes:.1f} minutes{_skipped(run.facts['num_skipped'])}. In {run.path}:")
+    typer.echo(f"done: {run.images:,} images in {minutes:.1f} minutes{_skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")

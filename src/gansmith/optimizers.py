@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import nn
 
+from gansmith.schedules import Constant, Schedule
 from gansmith.spec import component
 
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -18,6 +19,11 @@ Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 class Optimizer(Protocol):
     @property
     def rate(self) -> float: ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """Multiplies the rate over the run."""
+        ...
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer: ...
 
@@ -29,6 +35,7 @@ class Adam:
     rate: PositiveFloat = 2e-4
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
+    schedule: Schedule = Constant()
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=self.rate, betas=self.betas, eps=self.eps, fused=True)
@@ -40,6 +47,7 @@ class SGD:
 
     rate: PositiveFloat = 0.1
     momentum: Decay = 0.0
+    schedule: Schedule = Constant()
 
     def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum, fused=True)

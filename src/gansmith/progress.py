@@ -25,6 +25,7 @@ class Speed:
         self.seen: list[tuple[float, int]] = []
 
     def __call__(self, images: int) -> float:
+        """0 where nothing is known yet."""
         now = time.perf_counter()
         self.seen = [*(s for s in self.seen[-40:] if now - s[0] < 20), (now, images)]
         (then, before), (last, after) = self.seen[0], self.seen[-1]
@@ -87,9 +88,11 @@ def _lines(records: Iterable[Record]) -> None:
             continue
         last, wait = now, min(30.0, wait * 1.5)
         rate = speed(record.images)
-        left = "" if done else f"{clock((record.total_images - record.images) / max(rate, 1e-9))} left  "
+        told = f"{rate:,.0f} images/s  " if rate else ""
+        if rate and not done:
+            told += f"{clock((record.total_images - record.images) / rate)} left  "
         share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"
-        print(f"{share}  {rate:,.0f} images/s  {left}{figures(record)}", file=sys.stderr, flush=True)
+        print(f"{share}  {told}{figures(record)}", file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:

@@ -146,6 +146,9 @@ class Trainer:
             costs.sum().backward(inputs=weights)  # type: ignore[no-untyped-call]
             loss = processes.average(costs, weights)
         self._watch(loss, who, optimizer)
+        setting = self.recipe.optimizers[player.name]
+        for group in optimizer.param_groups:
+            group["lr"] = setting.rate * setting.schedule.factor(turn.progress)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         window = self.window[player.name]
