@@ -303,6 +303,9 @@ def measure(name: str, threads: int, steps: int, rounds: int, seed: int) -> Resu
         for side in sides:
             side.join(30)
             side.terminate()
+            side.join()
+    if failed := [side.exitcode for side in sides if side.exitcode]:
+        raise SystemExit(f"throughput: a side of {name} ended with {failed[0]}; what it said is above")
     epochs = sum(turn.images for turn in gansmith[1:]) / facts.epoch_images
     return Result(name, threads, seed, steps, facts.batch_size, epochs, facts.start_up, facts.least_flops, facts.counted_flops,
                   gflops[1:], gansmith[1:], plain[1:])  # fmt: skip
@@ -335,7 +338,7 @@ def environment() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", *arguments], cwd=HERE.parent, capture_output=True, text=True, check=False)
     return done.stdout.strip() or ("" if done.returncode == 0 else "unknown")
 
 

@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
-from support import Answer
 
 from gansmith import cli as command_line
 from gansmith import spec
+from support import Answer, hurry
 
-torch.set_num_threads(1)
-os.fsync = lambda _: None  # no test pulls the plug, and a busy disk takes its time
+hurry()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import components, name_of, tiny, trainer
 from torch import Tensor, nn
 
 from gansmith import losses, penalties
@@ -18,6 +17,7 @@ from gansmith.game import Turn
 from gansmith.losses import Hinge, LeastSquares, Loss, NonSaturating, Relativistic, Saturating, Wasserstein
 from gansmith.objectives import Adversarial
 from gansmith.penalties import R1, R2, GradientPenalty, Judged, Penalty
+from support import components, name_of, tiny, trainer
 
 LOSSES = components(Loss)
 PENALTIES = components(Penalty)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import RECIPES, components, name_of
 from torch import Tensor, nn
 
 from gansmith.ema import Ema
@@ -19,6 +18,7 @@ from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, 
 from gansmith.networks.maxout import Maxout
 from gansmith.recipes import make
 from gansmith.trainer import build, check_shapes
+from support import RECIPES, components, name_of
 
 MNIST = (1, 28, 28)
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 12, 10), (4, 5, 7), (2,)]

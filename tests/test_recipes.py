@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import RECIPES, trainer
 from torch import Tensor, nn
 
 from gansmith import rng, spec
@@ -27,6 +26,7 @@ from gansmith.recipe import Recipe, Shuffled, WithReplacement, images_in
 from gansmith.recipes import catalogue, find, make
 from gansmith.rng import Place, Stream
 from gansmith.trainer import Trainer
+from support import RECIPES, trainer
 
 EVERY = pytest.mark.parametrize("name", RECIPES)
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from support import components, name_of, quick, stop_after, tiny, with_ema
 
 import gansmith
 from gansmith import rng
 from gansmith.noise import Noise, Normal, Uniform
 from gansmith.recipe import Order, Shuffled, WithReplacement
 from gansmith.rng import Place, Stream
+from support import components, name_of, quick, stop_after, tiny, with_ema
 
 DIMS = [1, 2, 3, 7, 8, 9, 16, 31, 100, 128]
 ROWS = {"normal": rng.normal_rows, "uniform": rng.uniform_rows}
@@ -41,9 +41,7 @@ def test_any_row_is_made_without_the_rows_before_it(kind: str, dim: int) -> None
 def test_no_two_places_share_a_row(kind: str, dim: int) -> None:
     # Seeds and image counts that a careless packing of the counter would confuse are among them.
     seeds = [0, 1, 2, 2**32, 2**32 + 1, 2**62, rng.MAX_SEED]
-    places = [
-        Place(i, p, t) for i, p, t in itertools.product([0, 1, 32, 2**32, 2**32 + 1, 2**40], [0, 1, 2], [0, 1, 5, 2**16])
-    ]
+    places = [Place(i, p, t) for i, p, t in itertools.product([0, 1, 32, 2**32, 2**32 + 1, 2**40], [0, 1, 2], [0, 1, 5, 2**16])]
     everywhere = [(s, st, pl) for s in seeds for st in (Stream.NOISE, Stream.SAMPLE) for pl in places]
     table = np.concatenate([ROWS[kind](s, st, pl, 0, 4, max(dim, 4)) for s, st, pl in everywhere])
     # Four numbers of 24 bits each: two of some 2,000 rows agree by chance once in 10^22 tries.

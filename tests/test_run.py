@@ -20,7 +20,18 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from torch import Tensor, nn
+
+import gansmith
+from gansmith import files
+from gansmith.errors import DiskError, GansmithError, RecipeError, RunError, TrainingError
+from gansmith.losses import NonSaturating
+from gansmith.recipe import Recipe
+from gansmith.run import Run
+from gansmith.spec import from_json, override, to_json
+from gansmith.trainer import Trainer
 from support import (
+    REAL_LOSS_PLOT,
     Answer,
     Child,
     assert_refused,
@@ -39,16 +50,6 @@ from support import (
     tree,
     untimed_log,
 )
-from torch import Tensor, nn
-
-import gansmith
-from gansmith import files
-from gansmith.errors import DiskError, GansmithError, RecipeError, RunError, TrainingError
-from gansmith.losses import NonSaturating
-from gansmith.recipe import Recipe
-from gansmith.run import Run
-from gansmith.spec import from_json, override, to_json
-from gansmith.trainer import Trainer
 
 Cli = Callable[..., Answer]
 
@@ -119,15 +120,30 @@ def test_a_run_read_from_python(done: Path) -> None:
 
 def test_pictures_are_drawn_at_their_marks_and_at_the_ends(done: Path) -> None:
     drawn = sorted(int(p.stem) for p in (done / "samples").glob("[0-9]*.png"))
-    assert drawn == [0, 704, 1401, 1625]  # the first steps at or past 0, 700 and 1400, and the last
+    assert drawn == [0, 704, 1408, 1625]  # the first steps at or past 0, 700 and 1400, and the last
     from PIL import Image
 
     with Image.open(done / "samples" / "animation.gif") as animation:
         assert animation.n_frames == 4
-    with Image.open(done / "losses.png") as plot:
-        assert plot.size[0] > 100
     newest = np.load(done / "samples" / "000000001625.npz")["images"]
     assert np.array_equal(newest, np.asarray(gansmith.load(done).sample(seed=0, count=4)))
+
+
+def test_a_loss_plot_shows_both_losses_and_what_d_says(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr("gansmith.images.rendered", drawn.append)
+    log = gansmith.load(done).log
+    REAL_LOSS_PLOT(log, "title")
+    above, below = drawn[0].axes
+    assert [line.get_label() for line in above.lines] == ["discriminator loss", "generator loss"] or len(above.lines) == 2
+    assert len(below.lines) == 3
+    for line in (*above.lines, *below.lines):
+        assert np.array_equal(line.get_xdata(), log["images"])
+    assert {tuple(line.get_ydata()) for line in above.lines} == {tuple(log[f"{p}/loss"]) for p in ("generator", "discriminator")}
+    monkeypatch.undo()
+    assert REAL_LOSS_PLOT(log, "title").size[0] > 500
 
 
 def test_growing_pictures_are_25_ever_farther_apart() -> None:
@@ -150,7 +166,7 @@ def test_tensorboard_gets_scalars_and_grids(done: Path) -> None:
     assert {"generator/loss", "discriminator/loss", "discriminator/accuracy"} <= set(tags["scalars"])
     assert [s.step for s in events.Scalars("generator/loss")] == [r["images"] for r in untimed_log(done)]
     assert {"samples", "real"} <= set(tags["images"])
-    assert [i.step for i in events.Images("samples")] == [0, 704, 1401, 1625]
+    assert [i.step for i in events.Images("samples")] == [0, 704, 1408, 1625]
 
 
 # ---------------------------------------------------------------------------------------------------- signals
@@ -314,7 +330,7 @@ def test_killed_between_the_last_checkpoint_and_the_generator_the_generator_is_m
     import hashlib
 
     (finished / "generator" / "generator.safetensors").write_bytes(content)
-    about = {"format": 1, "images": 1401, "sha256": hashlib.sha256(content).hexdigest()}
+    about = {"format": 1, "images": 1408, "sha256": hashlib.sha256(content).hexdigest()}
     (finished / "generator" / "generator.json").write_text(json.dumps(about))
     (finished / "results.json").unlink()
     gansmith.train(quick(), finished, device="cpu")
@@ -471,7 +487,7 @@ def test_another_machine_is_told_and_gone_on_with(key: str, halfway: Path, caplo
 def train_on_a_full_disk(say: Callable[[int], None], recipe: dict[str, Any], folder: str, room: int, after: int) -> None:
     """From step `after` on no file may grow beyond `room` bytes, as where the disk is full."""
     made = from_json(recipe)
-    with contextlib.redirect_stderr(open(Path(folder).parent / "stderr", "w")):  # noqa: SIM115
+    with contextlib.redirect_stderr(open(Path(folder).parent / "stderr", "w")):
         try:
             for record in gansmith.steps(made, folder, device="cpu"):
                 if record.step == after:
@@ -496,7 +512,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(room: int, done: Path, tmp
     saved = Run.open(folder).latest()
     assert saved is not None
     assert saved.images >= 704
-    assert not [p for p in folder.rglob("*.tmp")]
+    assert not list(folder.rglob("*.tmp"))
     gansmith.train(quick(), folder, device="cpu")
     assert_same_run(done, folder)
 
@@ -504,7 +520,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(room: int, done: Path, tmp
 def command_on_a_full_disk(say: Callable[[int], None], folder: str, arguments: list[str], room: int) -> None:
     from gansmith import cli
 
-    with contextlib.redirect_stderr(open(Path(folder) / "stderr", "w")), contextlib.redirect_stdout(None):  # noqa: SIM115
+    with contextlib.redirect_stderr(open(Path(folder) / "stderr", "w")), contextlib.redirect_stdout(None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
         sys.argv = ["gansmith", *arguments]
         cli.main()
@@ -532,7 +548,7 @@ def test_a_path_that_can_not_be_written_is_refused(where: str, here: Path, cli: 
 def test_a_write_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x"
     files.write(path, b"before")
-    with pytest.raises(ZeroDivisionError), files.atomic(path) as file:
+    with pytest.raises(ZeroDivisionError), files.atomic(path) as file:  # noqa: PT012
         file.write(b"half")
         raise ZeroDivisionError
     assert tree(tmp_path) == {"x": b"before"}
@@ -542,7 +558,7 @@ def test_a_write_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monke
     files.write(path, b"after")
     assert tree(tmp_path) == {"x": b"after"}
     assert synced  # on the disk before it takes its name
-    with pytest.raises(ZeroDivisionError), files.atomic_folder(tmp_path / "folder") as folder:
+    with pytest.raises(ZeroDivisionError), files.atomic_folder(tmp_path / "folder") as folder:  # noqa: PT012
         (folder / "a").write_bytes(b"a")
         raise ZeroDivisionError
     assert tree(tmp_path) == {"x": b"after"}

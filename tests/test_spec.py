@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import all_components, components, name_of, tiny
 
 from gansmith import spec
 from gansmith.data import Source
@@ -23,6 +22,7 @@ from gansmith.optimizers import SGD, Adam, Optimizer
 from gansmith.penalties import R1, R2, GradientPenalty, Penalty
 from gansmith.recipe import Order, Pictures, Recipe, WithReplacement
 from gansmith.recipes import make
+from support import all_components, components, name_of, tiny
 
 EVERY = pytest.mark.parametrize("component", all_components(), ids=name_of)
 PROTOCOLS = (Loss, Penalty, Noise, Network, Optimizer, Order, Objective, Source)
@@ -118,7 +118,7 @@ def test_components_within_components_survive_json_and_text(made: Any) -> None:
 
 
 def test_a_class_called_like_another_component_is_refused_until_renamed() -> None:
-    with pytest.raises(RecipeError, match="two components are called 'Hinge'.*rename one"):
+    with pytest.raises(RecipeError, match=r"two components are called 'Hinge'.*rename one"):
 
         @spec.component
         class Hinge:

@@ -1,0 +1,145 @@
+"""What bad input gets on the command line: one line, exit code 2, nothing half-written, no traceback.
+
+What the data room refuses is in test_data*.py, what a run folder does in test_run.py, what a user's own file does in
+test_own_file.py, and every kind of wrong override in test_spec.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from support import Answer, assert_refused, finish, start, tree
+
+Cli = Callable[..., Answer]
+SMALL = ("train", "tutorial-small", "--data", "digits")
+
+COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    # a word nobody knows gets the nearest
+    (("train", "tutorial-smal"), ("unknown recipe 'tutorial-smal'", "did you mean 'tutorial-small'")),
+    (("show", "tutorial-kers"), ("unknown recipe 'tutorial-kers'", "did you mean 'tutorial-keras'")),
+    (("train", "zzz"), ("unknown recipe 'zzz'", "tutorial-small")),
+    (("train", "tutorial-small", "--data", "minst"), ("unknown data set 'minst'", "did you mean 'mnist'")),
+    (("show", "tutorial-small", "--data", "digit"), ("unknown data set 'digit'", "did you mean 'digits'")),
+    (("data", "show", "digit"), ("unknown data set 'digit'", "did you mean 'digits'")),
+    (("data", "fetch", "mnst"), ("unknown data set 'mnst'", "did you mean 'mnist'")),
+    ((*SMALL, "batch_sizes=3"), ("unknown field of Recipe 'batch_sizes'", "did you mean 'batch_size'")),
+    ((*SMALL, "objective.loss=hing"), ("objective.loss=hing", "did you mean 'hinge'")),
+    ((*SMALL, "optimizers.generator.beta=1"), ("unknown field of Adam 'beta'", "did you mean 'betas'")),
+    (("diff", "tutorial-small", "tutorial-smal"), ("unknown recipe", "did you mean 'tutorial-small'")),
+    # a value of the wrong type or out of range
+    ((*SMALL, "batch_size=1e-4"), ("batch_size=1e-4", "a whole number", "0.0001")),
+    ((*SMALL, "batch_size=0"), ("batch_size=0", "greater than 0")),
+    ((*SMALL, "batch_size=abc"), ("batch_size=abc", "a whole number", "'abc'")),
+    ((*SMALL, "budget=5"), ("budget=5", "25epochs")),
+    ((*SMALL, "optimizers.generator.rate=-1"), ("rate=-1", "greater than 0")),
+    ((*SMALL, "optimizers.generator.betas=[0.5,1.5]"), ("betas", "less than 1")),
+    ((*SMALL, "networks.generator.widths=[0]"), ("widths", "greater than 0")),
+    ((*SMALL, "value_range=[1.0,-1.0]"), ("value_range", "low < high")),
+    ((*SMALL, "batch_size"), ("'batch_size' has no value", "NAME=VALUE")),
+    (("show", "tutorial-small", "--data", "digits", "seed=-1"), ("seed=-1", "greater than or equal to 0")),
+    # parts that don't fit together
+    ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' moves it")),
+    ((*SMALL, "objective.generator_fakes=8"), ("share", "generator_fakes")),
+    (("train", "noise-critic", "--data", "digits", "frozen=[]"), ("network 'generator' is moved by nobody",)),
+    (("train", "noise-critic", "--data", "digits", "objective.penalties+=r1"), ("unknown field of Critic 'penalties'",)),
+    (("train", "tutorial-keras", "--data", "digits", "objective.loss=relativistic"), ("generator_fakes",)),
+    (("train", "tutorial-small", "--data", "digits", "objective.discriminator_turns=2"), ("share", "discriminator_turns")),
+    # the command line itself
+    (("tran", "tutorial-small"), ("tran",)),
+    (("train",), ("recipe",)),
+    (("train", "tutorial-small", "--datas", "digits"), ("--datas",)),
+    (("train", "tutorial-small", "--threads", "0"), ("--threads",)),
+    ((*SMALL, "--device", "tpu9"), ("device 'tpu9'", "--device cpu")),
+    ((*SMALL, "--device", "cuda:7"), ("device 'cuda:7'", "--device cpu")),
+    ((*SMALL, "--skip-bad"), ("skip_bad", "folders of images")),
+    (("sample",), ("run",)),
+    (("sample", "nowhere", "--out", "x.npz"), ("nowhere", "does not exist", "gansmith train")),
+    (("sample", ".", "--out", "x.npz"), ("no recipe.json",)),
+    (("sample", "nowhere"), ("--out",)),
+    (("diff", "nowhere", "tutorial-small"), ("unknown recipe 'nowhere'",)),
+    (("diff", ".", "tutorial-small"), ("no recipe.json",)),
+    # data that can't be read; see test_data*.py for the rest
+    (("train", "tutorial-small", "--data", "no/such/folder"), ("no such file or folder: no/such/folder",)),
+    (("train", "tutorial-small", "--data", "empty"), ("empty", "image")),
+    (("train", "tutorial-small", "--data", "broken"), ("bad.png",)),
+    (("train", "tutorial-small", "--data", "mixed"), ("channels",)),
+    (("train", "tutorial-small", "--data", "nan.npy"), ("nan.npy", "finite")),
+    (("train", "tutorial-small", "--data", "notes.txt"), ("notes.txt",)),
+    (("data", "show", "empty"), ("empty", "image")),
+    (("data", "show", "broken"), ("bad.png",)),
+    (("train", "starter", "--data", "ring"), ("images", "[2]")),
+]
+
+
+@pytest.fixture
+def desk(here: Path) -> Path:
+    """A working folder with data that can't be used."""
+    (here / "empty").mkdir()
+    for name in ("broken", "mixed"):
+        (here / name).mkdir()
+        for i in range(3):
+            Image.new("L", (8, 8), 50 * i).save(here / name / f"{i}.png")
+    (here / "broken" / "bad.png").write_bytes((here / "broken" / "0.png").read_bytes()[:40])
+    Image.new("RGB", (8, 8)).save(here / "mixed" / "colour.png")
+    np.save(here / "nan.npy", np.full((20, 2), np.nan, np.float32))
+    (here / "notes.txt").write_text("no data")
+    return here
+
+
+@pytest.mark.parametrize(("arguments", "words"), COMMANDS, ids=[" ".join(c[0]) for c in COMMANDS])
+def test_one_line_exit_code_2_and_nothing_written(
+    arguments: tuple[str, ...], words: tuple[str, ...], desk: Path, cli: Cli
+) -> None:
+    before = tree(desk)
+    answer = cli(*arguments)
+    assert_refused(answer, *words)
+    assert answer.out == ""
+    assert tree(desk) == before
+
+
+@pytest.mark.parametrize("option", ["--data digits", "--run other", "budget=3epochs"])
+def test_a_run_goes_on_as_it_is(option: str, here: Path, cli: Cli) -> None:
+    assert cli(*SMALL, "budget=64images", "--run", "run").code == 0
+    before = tree(here)
+    assert_refused(cli("train", "run", *option.split()), "run is a run, which goes on as it is")
+    assert tree(here) == before
+
+
+def test_skip_bad_counts_what_it_leaves_out(desk: Path, cli: Cli) -> None:
+    answer = cli("train", "tutorial-small", "budget=64images", "--data", "broken", "--skip-bad", "--run", "run")
+    assert answer.code == 0, answer.err
+    assert "1 bad file" in answer.out
+
+
+def test_in_a_real_process_it_is_the_same_line(tmp_path: Path) -> None:
+    answer = finish(start("train", "tutorial-smal", cwd=tmp_path))
+    assert_refused(answer, "unknown recipe 'tutorial-smal'; did you mean 'tutorial-small'")
+    assert tree(tmp_path) == {}
+
+
+def test_an_error_of_ours_is_no_users_error(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bug keeps its traceback: it is not dressed up as a mistake of the user's."""
+    import gansmith.recipes
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(gansmith.recipes, "catalogue", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli("list")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    ["tutorial-small", "tutorial-keras", "goodfellow-2014"],
+)
+def test_a_warning_is_for_no_good_run(recipe: str, here: Path, cli: Cli, recwarn: pytest.WarningsRecorder) -> None:
+    assert cli("train", recipe, "budget=128images", "--data", "digits", "networks.generator.widths=[8]").code == 0
+    assert [str(w.message) for w in recwarn] == []

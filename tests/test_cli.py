@@ -1,0 +1,244 @@
+"""The command line: what each command says of a good day. Refusals are in test_bad_input.py."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import gansmith
+from gansmith.data import NAMES
+from gansmith.recipes import catalogue, make
+from gansmith.spec import to_json
+from support import RECIPES, Answer, assert_same_run, finish, quick, start, stop_after, tree
+
+Cli = Callable[..., Answer]
+SMALL = ("tutorial-small", "budget=320images", "--data", "digits")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two finished runs, `a` and `b`, whose recipes differ in two places."""
+    folder = tmp_path_factory.mktemp("runs")
+    gansmith.train(make("tutorial-small", ["budget=320images"], data="digits"), folder / "a", device="cpu")
+    changed = ["budget=320images", "batch_size=16", "objective.loss=hinge"]
+    gansmith.train(make("tutorial-small", changed, data="digits"), folder / "b", device="cpu")
+    return folder
+
+
+def test_list_names_every_recipe_and_data_set_in_a_line_each(cli: Cli) -> None:
+    answer = cli("list")
+    assert answer.code == 0
+    for name, entry in catalogue().items():
+        (line,) = [text for text in answer.out.splitlines() if text.split()[:1] == [name]]
+        assert entry.about in line
+    for name, known in NAMES.items():
+        (line,) = [text for text in answer.out.splitlines() if text.split()[:1] == [name]]
+        assert known.purpose in line
+    assert max(map(len, answer.out.splitlines())) < 140
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_show_tells_the_whole_recipe(name: str, cli: Cli) -> None:
+    answer = cli("show", name, "--data", "digits")
+    assert answer.code == 0, answer.err
+    recipe = make(name, data="digits")
+    for field in to_json(recipe):
+        if field != "type":
+            assert field in answer.out
+    assert f"{recipe.batch_size}" in answer.out
+    assert "GFLOP" in answer.out
+    assert "[1, 8, 8]" in answer.out
+
+
+def test_show_in_json_is_the_recipe_with_its_layers(cli: Cli) -> None:
+    answer = cli("show", "tutorial-batchnorm", "--data", "digits", "latent_size=50", "--json")
+    facts = json.loads(answer.out)
+    assert facts["recipe"] == to_json(make("tutorial-batchnorm", ["latent_size=50"], data="digits"))
+    assert facts["sample_shape"] == [1, 8, 8]
+    generator = facts["networks"]["generator"]
+    assert generator["input"] == [50]
+    assert generator["layers"][-1]["output"] == [1, 8, 8]
+    weights = 50 * 128 + 128 + 128 * 256 + 256 + 256 * 512 + 512 + 512 * 1024 + 1024 + 1024 * 64 + 64 + 2 * (256 + 512 + 1024)
+    assert generator["weights"] == weights == sum(layer["weights"] for layer in generator["layers"])
+    assert [layer["output"] for layer in generator["layers"]][0] == [128]
+    assert facts["step"]["images"] == 128
+    # Multiplications and additions by hand: G forward and backward once, D forward twice, backward through both, and so on.
+    assert facts["step"]["flops"] > 2 * 128 * 3 * (weights - 2 * (256 + 512 + 1024))
+
+
+def test_show_of_a_named_set_needs_no_data(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `show` tells of MNIST is known without fetching it."""
+    import gansmith.data.mnist
+
+    def fetch(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is fetched to show a recipe")
+
+    monkeypatch.setattr(gansmith.data.mnist, "fetch", fetch)
+    answer = cli("show", "tutorial-small")
+    assert answer.code == 0
+    assert "[1, 28, 28]" in answer.out
+    assert "105,360" in answer.out  # 32-128-784
+
+
+def test_train_says_where_and_what_next(here: Path, cli: Cli) -> None:
+    answer = cli("train", *SMALL, "--run", "mine")
+    assert answer.code == 0, answer.err
+    assert "mine" in answer.err
+    assert "100 %" in answer.err
+    assert "images/s" in answer.err
+    for name in ("D loss", "G loss", "D(x)", "D(G(z))", "accuracy"):
+        assert name in answer.err
+    assert "held out: D is right about" in answer.out
+    assert "gansmith sample mine" in answer.out
+    assert (here / "mine" / "samples" / "000000000320.png").is_file()
+    assert {p.name for p in here.iterdir()} == {"mine"}
+
+
+def test_train_goes_on_by_the_same_command_or_by_the_folders_name(here: Path, cli: Cli) -> None:
+    assert cli("train", *SMALL).code == 0
+    whole = here / "runs" / "tutorial-small"
+    assert whole.is_dir()
+    recipe = make("tutorial-small", ["budget=320images"], data="digits")
+    for i, again in enumerate([(*SMALL, "--run", "part0"), ("part1",)]):
+        stop_after(recipe, here / f"part{i}", 4)
+        assert cli("train", *again).code == 0
+        assert_same_pictures(whole, here / f"part{i}")
+    before = tree(whole / "checkpoints")
+    assert cli("train", *SMALL).code == 0  # done already
+    assert tree(whole / "checkpoints") == before
+
+
+def assert_same_pictures(one: Path, other: Path) -> None:
+    names = sorted(p.name for p in (one / "samples").iterdir())
+    assert names == sorted(p.name for p in (other / "samples").iterdir())
+    for name in names:
+        assert (one / "samples" / name).read_bytes() == (other / "samples" / name).read_bytes()
+
+
+def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gansmith.trainer
+
+    monkeypatch.setattr(gansmith.trainer, "measure_speed", lambda *_: (1000.0, 0.1))
+    answer = cli("train", "tutorial-small", "budget=60000images", "--data", "digits", "--dry-run")
+    assert answer.code == 0, answer.err
+    assert tree(here) == {}
+    for words in ("one step of 32 real images", "1,497 samples of [1, 8, 8]", "12,480 weights", "4,225 weights", "peak memory"):
+        assert words in answer.out, answer.out
+    assert "that takes     1.0 minutes" in answer.out
+    assert "60,000 images" in answer.out
+
+
+def test_a_real_dry_run(here: Path, cli: Cli) -> None:
+    answer = cli("train", "noise-critic", "--data", "digits", "--dry-run")
+    assert answer.code == 0
+    assert "images/s" in answer.out
+    assert tree(here) == {}
+
+
+def test_threads_and_device_are_taken(here: Path, cli: Cli) -> None:
+    answer = cli("train", *SMALL, "--run", "mine", "--threads", 1, "--device", "cpu")
+    assert answer.code == 0
+    facts = json.loads((here / "mine" / "run.json").read_text())
+    assert facts["environment"]["threads"] == 1
+    assert facts["device"] == "cpu"
+
+
+def test_diff_names_each_place(runs: Path, cli: Cli) -> None:
+    answer = cli("diff", runs / "a", runs / "b")
+    assert answer.code == 0
+    assert answer.out.splitlines() == ["objective.loss: NonSaturating(real_label=1.0) -> Hinge()", "batch_size: 32 -> 16"]
+    assert cli("diff", runs / "a", runs / "a").out == "no difference\n"
+    answer = cli("diff", runs / "a", "tutorial-small")
+    assert "data: Digits" in answer.out
+    assert 'budget: "320images" -> "25epochs"' in answer.out
+
+
+def test_diff_executes_nothing_of_a_run(runs: Path, tmp_path: Path, cli: Cli) -> None:
+    folder = Path(shutil.copytree(runs / "a", tmp_path / "copy"))
+    text = (folder / "recipe.json").read_text().replace("NonSaturating", "OfMyOwn")
+    (folder / "recipe.json").write_text(text)
+    answer = cli("diff", folder, runs / "a")
+    assert answer.code == 0
+    assert "OfMyOwn" in answer.out
+
+
+def test_data_list(cli: Cli) -> None:
+    answer = cli("data", "list")
+    assert answer.code == 0
+    for name, known in NAMES.items():
+        assert name in answer.out
+        assert known.licence in answer.out
+
+
+def test_data_fetch_of_what_needs_none(cli: Cli) -> None:
+    answer = cli("data", "fetch", "digits")
+    assert answer.code == 0
+    assert "digits needs no fetching" in answer.out
+
+
+@pytest.mark.parametrize(("name", "shape"), [("digits", "[1, 8, 8]"), ("ring", "[2]")])
+def test_data_show_draws_real_samples(name: str, shape: str, here: Path, cli: Cli) -> None:
+    answer = cli("data", "show", name, "--count", 20)
+    assert answer.code == 0, answer.err
+    assert shape in answer.out
+    assert "samples" in answer.out
+    assert list(tree(here)) == [f"{name}.png"]
+    with Image.open(here / f"{name}.png") as picture:
+        assert picture.size[0] > 50
+
+
+def test_data_show_of_an_array(here: Path, cli: Cli) -> None:
+    made = np.random.default_rng(0).integers(0, 256, (30, 9, 7, 3), dtype=np.uint8)
+    np.savez(here / "mine.npz", images=made, labels=np.arange(30) % 3)
+    answer = cli("data", "show", "mine.npz", "--out", "deep.png")
+    assert answer.code == 0, answer.err
+    assert "30 samples" in answer.out
+    assert "[3, 9, 7], uint8" in answer.out
+    assert "classes 0 10, 1 10, 2 10" in answer.out
+    assert (here / "deep.png").is_file()
+
+
+@pytest.mark.parametrize("command", [(), ("show",), ("train",), ("sample",), ("diff",), ("list",), ("data",), ("data", "show")])
+def test_every_command_has_help(command: tuple[str, ...], cli: Cli) -> None:
+    answer = cli(*command, "--help")
+    assert answer.code == 0
+    assert "Usage" in answer.out
+
+
+def test_the_real_command_from_start_to_end(tmp_path: Path) -> None:
+    """One real process, its output no terminal: readable, no control characters, no warnings."""
+    answer = finish(start("train", *SMALL, "--run", "mine", cwd=tmp_path))
+    assert answer.code == 0, answer.err
+    for text in (answer.out, answer.err):
+        assert "\x1b" not in text
+        assert "\r" not in text
+        assert "Warning" not in text
+    assert len(answer.err.splitlines()) <= 6
+    recipe = make("tutorial-small", ["budget=320images"], data="digits")
+    gansmith.train(recipe, tmp_path / "again", device="cpu")
+    assert_same_pictures(tmp_path / "mine", tmp_path / "again")
+    assert_same_run(tmp_path / "mine", tmp_path / "again")
+
+
+def test_a_bar_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import sys
+
+    from gansmith import progress
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    taken = []
+
+    def records():  # type: ignore[no-untyped-def]
+        for record in gansmith.steps(quick(budget="320images"), tmp_path / "run", device="cpu"):
+            taken.append(record.step)
+            yield record
+
+    progress.follow(records(), "mine -> run")
+    assert taken == list(range(1, 11))
+    assert "%" in capsys.readouterr().err

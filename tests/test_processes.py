@@ -1,0 +1,134 @@
+"""Two processes on one run: they see the data and the noise that one sees, and one of them writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+import gansmith
+from gansmith import processes
+from gansmith.recipe import Recipe
+from gansmith.spec import to_json
+from support import Answer, assert_same_run, environment, finish, newest_checkpoint, quick, untimed_log
+
+# One torchrun for all of it, as starting two processes takes the longest: a whole run, one that is left twice and gone on
+# with, one whose budget is in seconds and one that is refused.
+SCRIPT = """
+import json, os, sys
+os.environ["OMP_NUM_THREADS"] = "1"
+import torch
+torch.set_num_threads(1)
+import gansmith
+from gansmith.errors import RunError
+from gansmith.spec import from_json, override
+
+recipe = from_json(json.loads(sys.argv[1]))
+
+def until(step, recipe, folder):
+    records = gansmith.steps(recipe, folder, device="cpu")
+    for record in records:
+        if record.step >= step:
+            break
+    records.close()
+    return record
+
+for record in gansmith.steps(recipe, "whole", device="cpu"):
+    pass
+until(7, recipe, "part")
+until(24, recipe, "part")
+for record in gansmith.steps(recipe, "part", device="cpu"):
+    pass
+timed = override(recipe, "budget=0.4s")
+one = until(2, timed, "timed").total_images
+assert until(4, timed, "timed").total_images == one
+for record in gansmith.steps(override(recipe, "objective.penalties+=r1(weight=2)"), "r1", device="cpu"):
+    pass
+print("rank", torch.distributed.get_rank(), "done", flush=True)
+torch.distributed.destroy_process_group()
+"""
+
+
+def recipe() -> Recipe:
+    return quick("objective.share=nothing")
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+    """A folder with the runs of two processes, and what they said."""
+    folder = tmp_path_factory.mktemp("together")
+    (folder / "both.py").write_text(SCRIPT)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "both.py"]
+    process = subprocess.Popen(
+        [*command, json.dumps(to_json(recipe()))],
+        cwd=folder,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    return folder, finish(process, timeout=200)
+
+
+def test_both_come_to_the_end(together: tuple[Path, Answer]) -> None:
+    _, answer = together
+    assert answer.code == 0, answer.err
+    assert sorted(answer.out.splitlines()) == ["rank 0 done", "rank 1 done"]
+
+
+@pytest.mark.parametrize("changes", [(), ("objective.penalties+=r1(weight=2)",)], ids=["plain", "r1"])
+def test_two_processes_come_to_the_weights_of_one(
+    changes: tuple[str, ...], together: tuple[Path, Answer], tmp_path: Path
+) -> None:
+    gansmith.train(quick("objective.share=nothing", *changes), tmp_path / "one", device="cpu")
+    one = safetensors.torch.load_file(newest_checkpoint(tmp_path / "one"))
+    two = safetensors.torch.load_file(newest_checkpoint(together[0] / ("r1" if changes else "whole")))
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        if name.startswith("networks/"):
+            # Sums are taken in another order. Adam turns a rounding of a gradient near zero into part of a step of 2e-4.
+            assert torch.allclose(tensor, two[name], rtol=1e-4, atol=2e-5), f"{name}: {(tensor - two[name]).abs().max()}"
+
+
+def test_the_log_is_written_once_and_says_what_one_process_says(together: tuple[Path, Answer], tmp_path: Path) -> None:
+    gansmith.train(recipe(), tmp_path / "one", device="cpu")
+    one, two = untimed_log(tmp_path / "one"), untimed_log(together[0] / "whole")
+    assert [r["images"] for r in one] == [r["images"] for r in two]
+    for a, b in zip(one, two, strict=True):
+        for name in ("generator/loss", "discriminator/loss"):
+            assert abs(a[name] - b[name]) < 1e-4
+    assert len(list((together[0] / "whole" / "events").iterdir())) == 1
+
+
+def test_left_and_gone_on_with_two_processes_equals_uninterrupted(together: tuple[Path, Answer]) -> None:
+    assert_same_run(together[0] / "whole", together[0] / "part")
+
+
+def test_a_run_knows_how_many_made_it(together: tuple[Path, Answer]) -> None:
+    assert json.loads((together[0] / "whole" / "run.json").read_text())["num_processes"] == 2
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+@pytest.mark.parametrize("count", [1, 2, 31, 32, 100])
+def test_the_parts_of_all_processes_are_the_whole(world: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = list(range(count))
+    parts = []
+    for rank in range(world):
+        monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(processes, "world", lambda: world)
+        parts.append(rows[processes.share(count)])
+    assert [row for part in parts for row in part] == rows
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_one_process_joins_nobody() -> None:
+    processes.join(torch.device("cpu"))
+    assert not torch.distributed.is_initialized()
+    assert (processes.rank(), processes.world(), processes.share(5)) == (0, 1, slice(0, 5))
+    assert processes.agree(7, torch.device("cpu")) == 7

@@ -1,0 +1,268 @@
+"""The surface: what others build on is frozen here. Changing it is a decision, written into this file and CHANGELOG.md."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import gansmith
+from gansmith.cli import app
+from gansmith.data import NAMES, find
+from gansmith.recipes import catalogue, make
+from gansmith.spec import kebab
+from support import python
+
+ROOT = Path(__file__).parents[1]
+COMMAND: Any = typer.main.get_command(app)
+
+PUBLIC = ["Recipe", "Record", "Run", "load", "sample", "steps", "train"]
+
+RECIPES = [
+    "goodfellow-2014",
+    "noise-critic",
+    "starter",
+    "tutorial-batchnorm",
+    "tutorial-dropout",
+    "tutorial-keras",
+    "tutorial-paper",
+    "tutorial-small",
+]
+
+COMMANDS = {
+    "data fetch": ["name"],
+    "data list": [],
+    "data show": ["--count", "--out", "--skip-bad", "data"],
+    "diff": ["one", "other"],
+    "list": [],
+    "sample": ["--count", "--out", "--seed", "--trust", "run"],
+    "show": ["--data", "--json", "overrides", "recipe"],
+    "train": ["--data", "--device", "--dry-run", "--run", "--skip-bad", "--threads", "--trust", "overrides", "recipe"],
+}
+
+SIGNATURES = {
+    "load": ["run", "trust"],
+    "sample": ["run", "seed", "count"],
+    "steps": ["recipe", "run", "device", "trust"],
+    "train": ["recipe", "run", "device", "trust"],
+}
+
+
+def test_the_public_names() -> None:
+    assert gansmith.__all__ == PUBLIC == sorted(PUBLIC)
+    for name in PUBLIC:
+        thing = getattr(gansmith, name)
+        assert thing.__name__ == name
+        assert inspect.getdoc(thing)
+    assert set(dir(gansmith)) >= {*PUBLIC, "__version__"}
+    with pytest.raises(AttributeError, match="no attribute 'nosuch'"):
+        gansmith.nosuch  # noqa: B018
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_the_parameters_of_the_public_functions(name: str) -> None:
+    assert list(inspect.signature(getattr(gansmith, name)).parameters) == SIGNATURES[name]
+
+
+def test_the_names_of_the_recipes() -> None:
+    assert sorted(catalogue()) == RECIPES
+
+
+def test_the_names_of_the_data_sets() -> None:
+    assert sorted(NAMES) == ["digits", "fashion-mnist", "grid", "mnist", "ring"]
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    if hasattr(command, "commands"):
+        return {k: v for name, sub in command.commands.items() for k, v in commands(sub, (*path, name)).items()}
+    return {" ".join(path): sorted(max(p.opts, key=len) for p in command.params)}
+
+
+def test_the_commands_and_their_options() -> None:
+    assert dict(sorted(commands(COMMAND).items())) == COMMANDS
+
+
+def test_every_command_and_option_explains_itself() -> None:
+    def check(command: Any) -> None:
+        assert command.help
+        for sub in getattr(command, "commands", {}).values():
+            check(sub)
+        for param in command.params:
+            if param.param_type_name == "option" and param.name not in ("count", "seed", "help"):
+                assert param.help, f"{command.name} {param.name}"
+
+    check(COMMAND)
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (Path(gansmith.__file__ or "").parent / "py.typed").is_file()
+    text = (ROOT / "pyproject.toml").read_text()
+    assert "py.typed" in text
+    assert f'version = "{gansmith.__version__}"' in text
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import gansmith",
+        "import gansmith.cli",
+        "import sys; sys.argv = ['gansmith', '--help']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', 'list']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', 'data', 'list']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', 'train', '--help']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', 'train', 'no-such-recipe']; from gansmith.cli import main; main()",
+    ],
+)
+def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
+    watched = (
+        "import atexit, sys; heavy = {'torch', 'matplotlib', 'tensorboard', 'scipy', 'sklearn', 'PIL'}; "
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))"
+    )
+    answer = python(f"{watched}\n{code}")
+    assert answer.out.splitlines()[-1] == "HEAVY []"
+
+
+def test_every_module_is_imported_without_another_first() -> None:
+    """No two modules need each other: each can be the first one imported."""
+    modules = [p for p in sorted((ROOT / "src" / "gansmith").rglob("*.py")) if p.name not in ("__main__.py", "__init__.py")]
+    names = [".".join(p.relative_to(ROOT / "src").with_suffix("").parts) for p in modules]
+    code = """
+import importlib, sys
+import torch, matplotlib, pydantic, numpy
+failed = []
+for name in sys.argv[1:]:
+    for known in [m for m in sys.modules if m.split(".")[0] == "gansmith"]:
+        del sys.modules[known]
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        failed.append(f"{name}: {error}")
+print(failed)
+"""
+    answer = python(code, *names)
+    assert answer.out.strip() == "[]", answer.err
+    assert len(names) > 30
+
+
+def test_every_module_and_public_function_says_what_it_is() -> None:
+    for path in sorted((ROOT / "src" / "gansmith").rglob("*.py")):
+        if path.name.startswith("_") and path.name != "__init__.py":
+            continue
+        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        assert (importlib.import_module(name).__doc__ or "").strip(), name
+
+
+# ---------------------------------------------------------------------------------------------------- what the documents say
+
+
+def documents() -> list[Path]:
+    """The README and its like, the pages of docs/, the docstrings of recipes and the Makefile."""
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "Makefile"]
+    return [p for p in [*texts, *(ROOT / "src").rglob("*.py")] if p.is_file()]
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """(file, line) of everything in a code block, or in backticks, that calls the command line."""
+    found = []
+    for path in documents():
+        text = path.read_text().replace("\\\n", " ")
+        lines = [line.strip() for line in text.splitlines()]
+        if path.suffix == ".md":
+            lines += re.findall(r"`(gansmith [^`]+)`", text)
+        elif path.suffix == ".py":
+            lines = re.findall(r"`(gansmith (?:train|show|sample|diff|data|list) [^`]+)`", text)
+        for line in lines:
+            line = re.sub(r'^@?(echo )?"?(Then:)?\s*', "", line).rstrip('"')
+            match = re.match(r"(?:\$ )?(?:\.venv/bin/)?gansmith (.+)", line)
+            if match and not re.match(r"[a-z]+ (is|are|does|makes)\b", match[1]):
+                found.append((str(path.relative_to(ROOT)), match[1]))
+    return sorted(set(found))
+
+
+def parsed(line: str) -> tuple[str, dict[str, Any]]:
+    """(command, values) of a command line as typer reads it; fails for an option or command there is none of."""
+    # A summary of the syntax, such as "train RECIPE [--run DIR]", is read as if everything in brackets had been given.
+    words = shlex.split(
+        re.sub(r"[\[\]](?![0-9a-z_.(])|(?<![=\w.])\[", " ", line.split("   ")[0]).replace("...", ""), comments=True
+    )
+    command, path = COMMAND, []
+    while hasattr(command, "commands"):
+        assert words[0] in command.commands, f"no command {words[0]!r}"
+        path.append(words[0])
+        command, words = command.commands[words[0]], words[1:]
+    if "--help" in words:
+        return " ".join(path), {}
+    context = command.make_context("gansmith", words)
+    return " ".join(path), context.params
+
+
+def test_the_readme_has_commands_to_check() -> None:
+    if not (ROOT / "README.md").exists():
+        pytest.skip("no README yet")
+    assert {parsed(line)[0] for path, line in command_lines() if path == "README.md"} >= {
+        "list",
+        "show",
+        "train",
+        "sample",
+        "diff",
+    }
+
+
+@pytest.mark.parametrize(("path", "line"), command_lines(), ids=lambda text: text)
+def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
+    if "|" in line or "FILE" in line:
+        pytest.skip("a summary of the syntax")
+    command, values = parsed(line)
+    if command not in ("train", "show"):
+        return
+    name = values["recipe"]
+    if name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name:
+        return
+    data = values["data"] if values["data"] in NAMES else None
+    recipe = make(name, [o for o in values["overrides"] or [] if "NAME" not in o], data)
+    assert recipe.name == name
+
+
+@pytest.mark.parametrize("path", [p for p in documents() if p.suffix == ".md"], ids=lambda p: p.name)
+def test_what_a_document_links_to_is_there(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if not re.match(r"[a-z]+:", link):
+            assert (path.parent / link).exists(), f"{path.name} links to {link}"
+
+
+@pytest.mark.parametrize("path", [p for p in documents() if p.suffix == ".md"], ids=lambda p: p.name)
+def test_every_make_target_in_a_document_is_one(path: Path) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    for target in re.findall(r"(?:^\s*|`)make ([a-z]+)\b", path.read_text(), re.M):
+        assert target in targets, f"make {target}"
+
+
+def test_python_in_the_readme_compiles_and_its_names_exist() -> None:
+    if not (ROOT / "README.md").exists():
+        pytest.skip("no README yet")
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert blocks
+    for block in blocks:
+        compile(block, "README.md", "exec")
+        for name in re.findall(r"gansmith\.(\w+)\(", block):
+            assert name in gansmith.__all__
+        for line in re.findall(r"^(?:from|import) .+$", block, re.M):
+            exec(line, {})
+
+
+def test_every_recipe_has_its_page_where_there_are_pages() -> None:
+    pages = ROOT / "docs" / "recipes"
+    if not pages.is_dir():
+        pytest.skip("no pages yet")
+    assert {p.stem for p in pages.glob("*.md")} >= set(RECIPES)
+
+
+def test_a_named_data_set_is_a_component_of_that_name() -> None:
+    for name in NAMES:
+        assert kebab(type(find(name)).__name__) == name
