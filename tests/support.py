@@ -291,10 +291,10 @@ def deferred(monkeypatch: Any) -> None:
     """Make a trainer on the CPU watch its losses as it does on an accelerator, where nobody waits for the device."""
     on_the_cpu = Trainer._watch
 
-    def watch(self: Trainer, *args: Any) -> None:
+    def watch(self: Trainer, *args: Any) -> Any:
         device, self.device = self.device, SimpleNamespace(type="accelerator")  # type: ignore[assignment]
         try:
-            on_the_cpu(self, *args)
+            return on_the_cpu(self, *args)
         finally:
             self.device = device
 

@@ -66,7 +66,7 @@ def test_show_in_json_is_the_recipe_with_its_layers(cli: Cli) -> None:
     assert generator["layers"][-1]["output"] == [1, 8, 8]
     weights = 50 * 128 + 128 + 128 * 256 + 256 + 256 * 512 + 512 + 512 * 1024 + 1024 + 1024 * 64 + 64 + 2 * (256 + 512 + 1024)
     assert generator["weights"] == weights == sum(layer["weights"] for layer in generator["layers"])
-    assert [layer["output"] for layer in generator["layers"]][0] == [128]
+    assert generator["layers"][0]["output"] == [128]
     assert facts["step"]["images"] == 128
     # Multiplications and additions by hand: G forward and backward once, D forward twice, backward through both, and so on.
     assert facts["step"]["flops"] > 2 * 128 * 3 * (weights - 2 * (256 + 512 + 1024))

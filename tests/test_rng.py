@@ -195,7 +195,7 @@ def test_a_fork_leaves_torchs_generator_as_it_was() -> None:
         rng.seed_torch(17)
         inside = torch.rand(5)
     assert torch.equal(torch.get_rng_state(), before)
-    with pytest.raises(ZeroDivisionError), rng.fork():
+    with pytest.raises(ZeroDivisionError), rng.fork():  # noqa: PT012
         torch.rand(5)
         raise ZeroDivisionError
     assert torch.equal(torch.get_rng_state(), before)

@@ -185,12 +185,12 @@ def command_lines() -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
-def parsed(line: str) -> tuple[str, dict[str, Any]]:
-    """(command, values) of a command line as typer reads it; fails for an option or command there is none of."""
-    # A summary of the syntax, such as "train RECIPE [--run DIR]", is read as if everything in brackets had been given.
-    words = shlex.split(
-        re.sub(r"[\[\]](?![0-9a-z_.(])|(?<![=\w.])\[", " ", line.split("   ")[0]).replace("...", ""), comments=True
-    )
+def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
+    """(command, values) of a command line as typer reads it; fails for an option or command there is none of.
+
+    Of one that is only mentioned in a sentence, such as `show --json`, the rest may be missing.
+    """
+    words = shlex.split(line.split("   ")[0], comments=True)
     command, path = COMMAND, []
     while hasattr(command, "commands"):
         assert words[0] in command.commands, f"no command {words[0]!r}"
@@ -198,7 +198,7 @@ def parsed(line: str) -> tuple[str, dict[str, Any]]:
         command, words = command.commands[words[0]], words[1:]
     if "--help" in words:
         return " ".join(path), {}
-    context = command.make_context("gansmith", words)
+    context = command.make_context("gansmith", words, resilient_parsing=mentioned)
     return " ".join(path), context.params
 
 
@@ -216,13 +216,13 @@ def test_the_readme_has_commands_to_check() -> None:
 
 @pytest.mark.parametrize(("path", "line"), command_lines(), ids=lambda text: text)
 def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
-    if "|" in line or "FILE" in line:
+    if "|" in line or " [" in line:
         pytest.skip("a summary of the syntax")
-    command, values = parsed(line)
+    command, values = parsed(line, mentioned=path.endswith(".py"))
     if command not in ("train", "show"):
         return
     name = values["recipe"]
-    if name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name:
+    if name is None or name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name:
         return
     data = values["data"] if values["data"] in NAMES else None
     recipe = make(name, [o for o in values["overrides"] or [] if "NAME" not in o], data)

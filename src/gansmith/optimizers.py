@@ -1,18 +1,32 @@
-"""Optimizers as the recipes write them down."""
+"""Optimizers as the recipes write them down, each one fused pass over a player's weights.
+
+PyTorch's own classes wrap the same kernels in bookkeeping that takes a quarter of a small network's step, and keep their
+state where a checkpoint can't name it; here the state is a dictionary of tensors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Annotated, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field, PositiveFloat
-from torch import nn
+from torch import Tensor
 
 from gansmith.schedules import Constant, Schedule
 from gansmith.spec import component
 
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Mover(Protocol):
+    """An optimizer at work on some weights."""
+
+    state: dict[str, list[Tensor]]  # one tensor a weight under each name; the next step depends on nothing else
+
+    def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
+        """Move the weights once, in place. Where the scalar `skip` is 1.0 nothing moves, without anybody reading it."""
+        ...
 
 
 @runtime_checkable
@@ -25,20 +39,53 @@ class Optimizer(Protocol):
         """Multiplies the rate over the run."""
         ...
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer: ...
+    def over(self, weights: Sequence[Tensor]) -> Mover: ...
 
 
 @component
 class Adam:
-    """Kingma and Ba 2015, algorithm 1, with epsilon outside the root as PyTorch has it. Fused: one pass over the weights."""
+    """Kingma and Ba 2015, algorithm 1, with epsilon outside the root as PyTorch has it."""
 
     rate: PositiveFloat = 2e-4
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
     schedule: Schedule = Constant()
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.rate, betas=self.betas, eps=self.eps, fused=True)
+    def over(self, weights: Sequence[Tensor]) -> Mover:
+        return AdamMover(self, weights)
+
+
+class AdamMover:
+    def __init__(self, adam: Adam, weights: Sequence[Tensor]) -> None:
+        self.adam, self.weights = adam, list(weights)
+        self.state = {
+            "step": [torch.zeros((), dtype=torch.float32, device=w.device) for w in self.weights],
+            "exp_avg": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in self.weights],
+            "exp_avg_sq": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in self.weights],
+        }
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
+        means, squares, steps = self.state["exp_avg"], self.state["exp_avg_sq"], self.state["step"]
+        torch._foreach_add_(steps, 1)
+        torch._fused_adam_(
+            self.weights,
+            list(gradients),
+            means,
+            squares,
+            [],
+            steps,
+            lr=rate,
+            beta1=self.adam.betas[0],
+            beta2=self.adam.betas[1],
+            weight_decay=0.0,
+            eps=self.adam.eps,
+            amsgrad=False,
+            maximize=False,
+            found_inf=skip,
+        )
+        if skip is not None:
+            torch._foreach_sub_(steps, [skip] * len(steps))
 
 
 @component
@@ -49,5 +96,28 @@ class SGD:
     momentum: Decay = 0.0
     schedule: Schedule = Constant()
 
-    def over(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum, fused=True)
+    def over(self, weights: Sequence[Tensor]) -> Mover:
+        return SGDMover(self, weights)
+
+
+class SGDMover:
+    def __init__(self, sgd: SGD, weights: Sequence[Tensor]) -> None:
+        self.sgd, self.weights = sgd, list(weights)
+        moving = self.weights if sgd.momentum else []
+        self.state = {"momentum_buffer": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in moving]}
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
+        torch._fused_sgd_(
+            self.weights,
+            list(gradients),
+            self.state["momentum_buffer"],
+            weight_decay=0.0,
+            momentum=self.sgd.momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            is_first_step=False,  # from a buffer of zeros the first step is what PyTorch's first step is
+            found_inf=skip,
+        )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def join(device: torch.device) -> None:
@@ -33,9 +33,8 @@ def share(count: int) -> slice:
     return slice(count * rank() // world(), count * (rank() + 1) // world())
 
 
-def average(costs: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Turn gradients of a local sum of costs into those of the global mean, and return that mean."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
+def average(costs: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    """Turn gradients of a local sum of costs into those of the global mean, in place, and return that mean."""
     flat = torch.cat([costs.detach().sum()[None], costs.new_tensor([float(len(costs))]), *(g.flatten() for g in gradients)])
     dist.all_reduce(flat)
     count = flat[1]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 MAX_SEED = 2**63 - 1
+_MASK = 2**64 - 1
 
 
 class Stream(IntEnum):
@@ -84,8 +85,14 @@ def integers(seed: int, images: int, count: int, high: int) -> np.ndarray:
 
 
 def torch_seed(seed: int, stream: Stream, place: Place, rank: int = 0) -> int:
-    """A seed for torch's generator from a place, in [0, 2^63)."""
-    return int(_philox(seed, stream, place, rank).random_raw()) >> 1
+    """A seed for torch's generator from a place, in [0, 2^63), by chaining SplitMix64 (Steele et al. 2014) over its numbers."""
+    state = seed
+    for number in (stream, *place, rank):
+        state = (state ^ number) + 0x9E3779B97F4A7C15 & _MASK
+        state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & _MASK
+        state = (state ^ state >> 27) * 0x94D049BB133111EB & _MASK
+        state ^= state >> 31
+    return state >> 1
 
 
 @contextmanager

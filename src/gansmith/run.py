@@ -17,6 +17,7 @@ import hashlib
 import json
 import logging
 import platform
+import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,8 @@ from gansmith.trainer import Saved, build
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 3
+NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
+FOLDERS = ("samples", "checkpoints", "generator")
 
 logger = logging.getLogger("gansmith")
 
@@ -64,12 +67,13 @@ class Run:
         if not (path / "recipe.json").is_file():
             what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
             raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
-        facts = read_json(path / "run.json")
+        facts = read_json(path / "run.json", "format")
         if facts.get("format") != FORMAT:
             found = facts.get("format")
             todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
             raise RunError(f"run folder {path} has format {found!r}, this gansmith reads {FORMAT}: {todo}")
-        files: dict[str, str] = facts.get("files", {})
+        facts = read_json(path / "run.json", *NEEDED)
+        files: dict[str, str] = facts["files"]
         if trust is not None:
             digest = _digest_of_file(Path(trust))
             if files and digest not in files.values():
@@ -100,10 +104,10 @@ class Run:
         if processes.rank() != 0:
             yield cls(path, recipe, {})
             return
-        fresh = not path.exists()
+        missing = [p for p in (path, *path.parents) if not p.exists()]
         if path.exists() and not path.is_dir():
             raise RunError(f"run folder {path} is a file; choose another path with --run")
-        if not fresh and any(p.name != ".lock" for p in path.iterdir()) and not (path / "recipe.json").is_file():
+        if not missing and not (path / "recipe.json").is_file() and any(not _begun(p) for p in path.iterdir()):
             raise RunError(f"{path} holds files but no run; choose an empty or new folder with --run")
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -117,9 +121,10 @@ class Run:
                     yield cls(path, recipe, {})
             finally:
                 if not (path / "recipe.json").exists():  # refused before it began: leave nothing behind
-                    (path / ".lock").unlink(missing_ok=True)
-                    if fresh:
-                        path.rmdir()
+                    for begun in filter(_begun, path.iterdir()):
+                        shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
+                    for folder in missing:
+                        folder.rmdir()
 
     def _same(self, recipe: Recipe) -> None:
         changed = list(differences(to_json(self.recipe), to_json(recipe)))
@@ -140,7 +145,7 @@ class Run:
         elif not (self.path / "recipe.json").exists():
             self.facts = {"format": FORMAT, **facts, "files": own_files(self.recipe), "environment": here}
             with disk_errors(self.path):
-                for name in ("samples", "checkpoints", "generator"):
+                for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
             write_json(self.path / "run.json", self.facts)
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
@@ -161,11 +166,12 @@ class Run:
         meta = {"images": str(saved.images), "steps": str(saved.steps), "format": str(FORMAT)}
         content = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in saved.tensors.items()}, meta)
         digest = hashlib.sha256(content).hexdigest()
-        write(self.path / "checkpoints" / f"{saved.images:012d}-{digest[:16]}.safetensors", content)
         weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in sampler.items()})
         write(self.path / "generator" / "generator.safetensors", weights)
         about = {"format": FORMAT, "images": saved.images, "sha256": hashlib.sha256(weights).hexdigest()}
         write_json(self.path / "generator" / "generator.json", about)
+        # The checkpoint last: whoever is killed in between goes on from the one before, and writes this generator again.
+        write(self.path / "checkpoints" / f"{saved.images:012d}-{digest[:16]}.safetensors", content)
         for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
             old.unlink(missing_ok=True)
 
@@ -215,9 +221,9 @@ class Run:
             raise RunError(f"run folder {self.path} has no generator yet: train it with gansmith train {self.path}")
         try:
             content = (folder / "generator.safetensors").read_bytes()
-            if hashlib.sha256(content).hexdigest() == read_json(folder / "generator.json")["sha256"]:
+            if hashlib.sha256(content).hexdigest() == read_json(folder / "generator.json", "sha256")["sha256"]:
                 return safetensors.torch.load(content)
-        except OSError:
+        except (OSError, RunError):
             pass
         logger.warning(f"{folder / 'generator.safetensors'} is damaged; taking the generator from the newest good checkpoint")
         saved = self.latest()
@@ -303,6 +309,13 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
+def _begun(path: Path) -> bool:
+    """Whether this is what a run leaves that ended before it had a recipe: a lock, empty folders, temporary files."""
+    if path.is_dir():
+        return path.name in FOLDERS and not any(path.iterdir())
+    return path.name in (".lock", "run.json") or (path.name.startswith(".") and path.name.endswith(".tmp"))
+
+
 def _load_checkpoint(path: Path) -> Saved:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[1]:
@@ -312,12 +325,16 @@ def _load_checkpoint(path: Path) -> Saved:
     return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file of a run. Raises RunError naming it."""
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object of a run, with these keys at least. Raises RunError naming the file."""
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise RunError(f"can't read {path}: {error}") from None
+    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]
+    if missing:
+        raise RunError(f"{path} is damaged: it has no {', '.join(missing)}; restore it, or train in another folder")
+    return dict(value)
 
 
 def _digest_of_file(path: Path) -> str:

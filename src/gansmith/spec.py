@@ -29,7 +29,8 @@ from gansmith.errors import RecipeError, unknown
 T = TypeVar("T")
 
 REGISTRY: dict[str, type] = {}
-_STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+_FILE_MODULE = "gansmith_file_"  # what modules made of users' files are called, followed by the file's digest
+_STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, validate_default=True)
 
 
 @typing.dataclass_transform(frozen_default=True)
@@ -49,8 +50,10 @@ def component(cls: type[T]) -> type[T]:
             raise RecipeError(one_line(made.__name__, error)) from None
 
     made.__init__ = checked_init  # type: ignore[method-assign]
-    known = REGISTRY.setdefault(made.__name__, made)
-    if known is not made:
+    known = REGISTRY.get(made.__name__)
+    if known is None or known.__module__.startswith(_FILE_MODULE):  # a user's file, mended and read again, replaces itself
+        REGISTRY[made.__name__] = made
+    else:
         raise RecipeError(f"two components are called {made.__name__!r}, in {known.__module__} and {made.__module__}: rename one")
     return typing.cast("type[T]", made)
 
@@ -72,11 +75,21 @@ def one_line(what: str, error: ValidationError) -> str:
         case "float_type":
             expected = "a number"
         case "is_instance_of":
-            expected = f"a {first['ctx']['class'].split('.')[-1]}"
+            kind = first["ctx"]["class"].split(".")[-1]
+            return f"{place}: expected a {kind}, got {_short(first['input'])}{_lacking(what, first)}"
         case _:
             expected = first["msg"][0].lower() + first["msg"][1:]
             expected = expected.removeprefix("input should be ").removeprefix("value error, ")
     return f"{place}: expected {expected}, got {_short(first['input'])}"
+
+
+def _lacking(what: str, fault: Any) -> str:
+    """`, which has no needs_real`: what a component misses of the protocol its place asks for."""
+    kind = typing.get_type_hints(REGISTRY[what])[fault["loc"][0]] if what in REGISTRY else object
+    while typing.get_args(kind):  # the items of a list or the values of a mapping
+        kind = next((k for k in reversed(typing.get_args(kind)) if k not in (Ellipsis, type(None))), object)
+    missing = [n for n in sorted(_asked(kind)) if not hasattr(fault["input"], n)]
+    return f", which has no {', '.join(missing)}" if dataclasses.is_dataclass(fault["input"]) and missing else ""
 
 
 def _short(value: Any) -> str:
@@ -102,7 +115,11 @@ def from_json(value: Any) -> Any:
     """The inverse of `to_json`. Raises RecipeError for a type nobody registered or a value that does not hold."""
     if isinstance(value, dict):
         fields = {k: from_json(v) for k, v in value.items() if k != "type"}
-        return find_component(value["type"])(**fields) if "type" in value else fields
+        if "type" not in value:
+            return fields
+        if not isinstance(value["type"], str):
+            raise RecipeError(f"expected the name of a component as type, got {value['type']!r}")
+        return find_component(value["type"])(**fields)
     return tuple(map(from_json, value)) if isinstance(value, list) else value
 
 
@@ -184,8 +201,14 @@ def _fits(cls: type, kind: Any) -> bool:
     """Whether `cls` has everything the protocol or class `kind` asks for; any class is an object."""
     if not getattr(kind, "_is_protocol", False):
         return not isinstance(kind, type) or issubclass(cls, kind)
-    asked = {name for name in vars(kind) if name == "__call__" or not name.startswith("_")}
-    return asked <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
+    return _asked(kind) <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
+
+
+def _asked(protocol: Any) -> set[str]:
+    """The names a protocol asks for; none where it is no protocol."""
+    if not getattr(protocol, "_is_protocol", False):
+        return set()
+    return {name for name in vars(protocol) if name == "__call__" or not name.startswith("_")}
 
 
 _FILES: dict[str, types.ModuleType] = {}
@@ -203,7 +226,7 @@ def load_file(path: str | Path) -> types.ModuleType:
         raise RecipeError(f"can't read {path}: {error.strerror}") from None
     digest = hashlib.sha256(content).hexdigest()
     if digest not in _FILES:
-        name = f"gansmith_file_{digest[:12]}"
+        name = _FILE_MODULE + digest[:12]
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise RecipeError(f"{path} is not a Python file: expected a name that ends in .py")
@@ -221,13 +244,18 @@ def load_file(path: str | Path) -> types.ModuleType:
             line = _line_in(error, path)
             raise RecipeError(f"{path}{line} failed: {type(error).__name__}: {error}") from error
         _FILES[digest] = module
-    return _FILES[digest]
+    module = _FILES[digest]
+    own = {
+        n: c for n, c in vars(module).items() if dataclasses.is_dataclass(c) and getattr(c, "__module__", "") == module.__name__
+    }
+    REGISTRY.update({n: typing.cast("type", c) for n, c in own.items()})  # of two versions of a file, the one named last counts
+    return module
 
 
 def _line_in(error: BaseException, path: Path) -> str:
     tb, line = error.__traceback__, ""
     while tb is not None:
-        if Path(tb.tb_frame.f_code.co_filename) == path:
+        if Path(tb.tb_frame.f_code.co_filename) == path.resolve():
             line = f", line {tb.tb_lineno},"
         tb = tb.tb_next
     return line
@@ -239,8 +267,9 @@ def own_files(value: Any) -> dict[str, str]:
     for part in parts(value):
         module = sys.modules.get(type(part).__module__)
         file = getattr(module, "__file__", None)
-        if not type(part).__module__.startswith("gansmith.") and file and Path(file).is_file():
-            found[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        loaded = next((digest for digest, known in _FILES.items() if known is module), None)
+        if not type(part).__module__.startswith("gansmith.") and file and (loaded or Path(file).is_file()):
+            found[file] = loaded or hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return found
 
 

@@ -72,10 +72,10 @@ class Trainer:
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
         for name in recipe.frozen:
             self.networks[name].requires_grad_(False)
-        self.optimizers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
+        self.movers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
-        self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # loss and turns since the last record
+        self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         # The first turn whose loss was not finite, as (step, player) in one number; it stays on the device, and every
         # update after it is skipped, so that nobody waits for the device only to learn that all is well.
         self.first_bad = torch.full((), -1, dtype=torch.int64, device=device)
@@ -113,7 +113,7 @@ class Trainer:
         recipe = self.recipe
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         mine = torch.from_numpy(indices[processes.share(len(indices))].copy()).to(self.device)
-        return Batch(self.kind.to_model(self.stored[mine]), len(indices))
+        return Batch(self.kind.to_model(self.stored.index_select(0, mine)), len(indices))
 
     def _drawer(self, place: Place) -> Callable[[int, int | None], Tensor]:
         def draw(count: int, at: int | None) -> Tensor:
@@ -137,35 +137,32 @@ class Trainer:
             raise RecipeError(
                 f"player {player.name!r}: expected one cost a sample, shape [N], got {shape}; take the mean over places"
             )
-        costs, weights, optimizer = outcome.costs.float(), self.moved[player.name], self.optimizers[player.name]
+        costs, weights, mover = outcome.costs.float(), self.moved[player.name], self.movers[player.name]
         if processes.world() == 1:
             loss = costs.mean()
-            loss.backward(inputs=weights)  # type: ignore[no-untyped-call]
+            gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
             loss = loss.detach()
         else:
-            costs.sum().backward(inputs=weights)  # type: ignore[no-untyped-call]
-            loss = processes.average(costs, weights)
-        self._watch(loss, who, optimizer)
+            gradients = torch.autograd.grad(costs.sum(), weights, materialize_grads=True)
+            loss = processes.average(costs, gradients)
         setting = self.recipe.optimizers[player.name]
-        for group in optimizer.param_groups:
-            group["lr"] = setting.rate * setting.schedule.factor(turn.progress)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        mover.step(gradients, setting.rate * setting.schedule.factor(turn.progress), self._watch(loss, who))
         window = self.window[player.name]
-        window += torch.stack([loss, torch.ones_like(loss)])
+        window[0] += loss
+        window[1] += 1.0
         outcome.logs["loss"] = lambda: loss
         return outcome
 
-    def _watch(self, loss: Tensor, who: int, optimizer: torch.optim.Optimizer) -> None:
-        """See a loss that is not finite before the update it would spoil."""
+    def _watch(self, loss: Tensor, who: int) -> Tensor | None:
+        """See a loss that is not finite before the update it would spoil: raise, or say on the device to skip the update."""
         if self.device.type == "cpu":
             if not math.isfinite(loss.item()):
                 self.first_bad.fill_(self.steps * len(self.players) + who)
                 self.check()
-            return
+            return None
         here = self.steps * len(self.players) + who
         self.first_bad.copy_(torch.where(torch.isfinite(loss) | (self.first_bad >= 0), self.first_bad, here))
-        optimizer.found_inf = (self.first_bad >= 0).float()  # type: ignore[attr-defined]  # fused optimizers skip on it
+        return (self.first_bad >= 0).float()
 
     def check(self) -> None:
         """Read the device's flag. Raises TrainingError naming player and step."""
@@ -209,9 +206,8 @@ class Trainer:
         tensors = {f"networks/{n}/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
         if self.average is not None:
             tensors |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
-        for name, optimizer in self.optimizers.items():
-            for i, entries in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizers/{name}/{i}/{k}": v for k, v in entries.items() if isinstance(v, Tensor)}
+        for name, mover in self.movers.items():
+            tensors |= {f"optimizers/{name}/{i}/{k}": v for k, values in mover.state.items() for i, v in enumerate(values)}
         tensors |= {f"window/{name}": v for name, v in self.window.items()}
         return Saved(self.images, self.steps, tensors)
 
@@ -223,12 +219,10 @@ class Trainer:
             network.load_state_dict(under(f"networks/{name}/"))
         if self.average is not None:
             self.average.load_state_dict(under("average/"))
-        for name, optimizer in self.optimizers.items():
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in under(f"optimizers/{name}/").items():
-                i, entry = key.split("/")
-                state.setdefault(int(i), {})[entry] = value
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        for name, mover in self.movers.items():
+            for key, values in mover.state.items():
+                for i, value in enumerate(values):
+                    value.copy_(saved.tensors[f"optimizers/{name}/{i}/{key}"])
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
         self.images, self.steps = saved.images, saved.steps

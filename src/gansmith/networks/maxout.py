@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from gansmith.game import Shapes
-from gansmith.networks.mlp import Share, Stack
+from gansmith.networks.mlp import Dropout, Share, Stack
 from gansmith.spec import component
 
 
@@ -25,9 +25,9 @@ class MaxoutDiscriminator:
 
     def build(self, shapes: Shapes) -> nn.Module:
         sizes = [math.prod(shapes.sample), *self.widths]
-        layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(self.input_dropout)]
+        layers: list[nn.Module] = [nn.Flatten(), Dropout(self.input_dropout)]
         for inputs, width in pairwise(sizes):
-            layers += [Maxout(inputs, width, self.pieces), nn.Dropout(self.dropout)]
+            layers += [Maxout(inputs, width, self.pieces), Dropout(self.dropout)]
         return Stack(*layers, nn.Linear(sizes[-1], 1))
 
 

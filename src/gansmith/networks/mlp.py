@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
@@ -72,7 +73,21 @@ class MLPDiscriminator:
 def _after(slope: float, dropout: float) -> list[nn.Module]:
     # In place: the layer before keeps what its own gradient needs, so one array less is written and read.
     activation: nn.Module = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
-    return [activation, nn.Dropout(dropout)] if dropout else [activation]
+    return [activation, Dropout(dropout)] if dropout else [activation]
+
+
+class Dropout(nn.Dropout):
+    """Srivastava et al. 2014. On the CPU its mask costs half of PyTorch's: 16 random bits decide on a unit instead of 64.
+
+    The share that is dropped is then right to 1/131072.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or x.device.type != "cpu":
+            return super().forward(x)
+        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        kept = words.view(torch.int16)[: x.numel()].view_as(x) >= round(self.p * 2**16) - 2**15
+        return x * kept.to(x.dtype).mul_(1.0 / (1.0 - self.p))
 
 
 class Stack(nn.Sequential):

@@ -14,7 +14,7 @@ from gansmith.errors import RecipeError
 from gansmith.game import Batch, Networks, Outcome, Player, Turn
 from gansmith.losses import Loss, NonSaturating
 from gansmith.penalties import Judged, Penalty
-from gansmith.spec import component
+from gansmith.spec import component, kebab
 
 
 @component
@@ -33,8 +33,12 @@ class Adversarial:
     generator_fakes: PositiveInt | None = None  # samples in G's turn; None: as many as there were reals
 
     def __post_init__(self) -> None:
-        if self.share != "nothing" and self.generator_fakes is not None:
-            raise RecipeError(f"Adversarial: share={self.share} keeps D's fakes for G, so generator_fakes must be none")
+        if self.share != "nothing" and (self.generator_fakes is not None or self.discriminator_turns > 1):
+            told = f"share={self.share} hands the {self.share} of D's one turn to G"
+            raise RecipeError(f"Adversarial: {told}: leave discriminator_turns at 1 and generator_fakes at none")
+        if self.loss.needs_real and self.generator_fakes is not None:
+            told = f"{kebab(type(self.loss).__name__)} compares each fake with a real one"
+            raise RecipeError(f"Adversarial: {told}: leave generator_fakes at none")
 
     def players(self) -> tuple[Player, ...]:
         return (
@@ -68,7 +72,7 @@ class Adversarial:
                 judged = Judged(real, fake, real_logits, fake_logits, judge)
                 for penalty in self.penalties:
                     costs = costs + penalty(judged, turn)
-        return Outcome(costs, what_d_says(real_logits.detach() - self.loss.undecided, fake_logits.detach() - self.loss.undecided))
+        return Outcome(costs, what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided))
 
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         fake = self._fakes(networks, batch, turn, self.generator_fakes or batch.size)
@@ -91,10 +95,10 @@ class Adversarial:
         return turn.keep("fakes", make) if self.share == "fakes" else make()
 
 
-def what_d_says(real: Tensor, fake: Tensor) -> dict[str, Callable[[], Tensor]]:
+def what_d_says(real: Tensor, fake: Tensor, undecided: float) -> dict[str, Callable[[], Tensor]]:
     """D(x) and D(G(z)) as mean probabilities, and the share of both that D puts on the right side of one half."""
     return {
-        "D(x)": lambda: real.sigmoid().mean(),
-        "D(G(z))": lambda: fake.sigmoid().mean(),
-        "accuracy": lambda: torch.cat([real > 0, fake < 0]).float().mean(),
+        "D(x)": lambda: (real - undecided).sigmoid().mean(),
+        "D(G(z))": lambda: (fake - undecided).sigmoid().mean(),
+        "accuracy": lambda: torch.cat([real > undecided, fake < undecided]).float().mean(),
     }

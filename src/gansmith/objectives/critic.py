@@ -27,5 +27,5 @@ class Critic:
             fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
         real_logits, fake_logits = networks["discriminator"](torch.cat([batch.real, fake.to(batch.real.dtype)])).chunk(2)
         of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
-        said = what_d_says(real_logits.detach() - self.loss.undecided, fake_logits.detach() - self.loss.undecided)
+        said = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
         return Outcome(0.5 * (of_real + of_fake).mean(1), said)

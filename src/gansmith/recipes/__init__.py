@@ -73,12 +73,13 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     An override whose name is a parameter of the recipe's function is handed to it; every other one changes a field of what
     the function returned. `data` is a name or a path, as for `gansmith.data.find`. Raises RecipeError or DataError.
     """
+    function = find(name)  # before anything heavy is imported: a typo is answered at once
+
     import dataclasses
 
     from gansmith.data import find as find_data
     from gansmith.recipe import Recipe
 
-    function = find(name)
     hints = typing.get_type_hints(function, include_extras=True)
     settings: dict[str, Any] = {}
     rest = []

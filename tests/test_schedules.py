@@ -1,0 +1,64 @@
+"""Schedules: a factor from progress, the same however a run is cut into steps."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gansmith.run import Run
+from gansmith.schedules import Constant, Cosine, Linear, Schedule
+from support import components, name_of, quick, stop_after, trainer
+
+
+@pytest.mark.parametrize("schedule", components(Schedule), ids=name_of)
+def test_a_schedule_starts_at_the_setting_and_stays_finite_and_positive(schedule: Schedule) -> None:
+    factors = [schedule.factor(p) for p in np.linspace(0, 1, 101)]
+    assert factors[0] == 1.0
+    assert all(math.isfinite(f) and f >= 0 for f in factors)
+    assert max(abs(a - b) for a, b in pairwise(factors)) < 0.2  # no jumps
+
+
+def test_the_shapes() -> None:
+    assert [Constant().factor(p) for p in (0.0, 0.5, 1.0)] == [1.0, 1.0, 1.0]
+    assert [Linear().factor(p) for p in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
+    assert [Linear(start=0.5, end=0.5).factor(p) for p in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.75, 0.5]
+    found = [Cosine(start=0.5, end=0.2).factor(p) for p in (0.0, 0.5, 0.75, 1.0)]
+    assert np.allclose(found, [1.0, 1.0, 0.6, 0.2])
+    for p in np.linspace(0, 1, 11):
+        assert math.isclose(Cosine().factor(p), (1 + math.cos(math.pi * p)) / 2)
+
+
+def test_a_step_is_taken_at_the_scheduled_rate() -> None:
+    """SGD without momentum moves weights by rate times gradient, so half the rate is half the way."""
+    changes = [f"optimizers.{p}=sgd(rate=0.1, schedule=linear(start=0.0))" for p in ("discriminator", "generator")]
+    full, half = trainer(quick(*changes)), trainer(quick(*changes))
+    start = [w.detach().clone() for w in full.moved["discriminator"]]
+    half.total_images = 64  # after 32 images it is at its middle
+    full.total_images = 10**12
+    for game in (full, half):
+        game.images = 32
+    half_way, whole_way = [], []
+    for game, way in ((full, whole_way), (half, half_way)):
+        game.step()
+        way += [a.detach() - b for a, b in zip(game.moved["discriminator"], start, strict=True)]
+    for a, b in zip(whole_way, half_way, strict=True):
+        assert np.allclose(a.numpy(), 2 * b.numpy(), rtol=1e-3, atol=1e-7)
+
+
+def test_at_the_end_of_a_linear_schedule_nothing_moves_much(tmp_path: Path) -> None:
+    changes = [f"optimizers.{p}.schedule=linear" for p in ("discriminator", "generator")]
+    folder = tmp_path / "run"
+    moves = []
+    before = None
+    for step in (1, 2, 50, 51):
+        stop_after(quick(*changes), folder, step)
+        saved = Run.open(folder).latest()
+        assert saved is not None
+        weights = saved.tensors["networks/generator/0.weight"]
+        moves.append(0.0 if before is None else (weights - before).abs().max().item())
+        before = weights
+    assert moves[3] < 0.1 * moves[1]
