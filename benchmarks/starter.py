@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--recipes", nargs="+", default=[n for n in catalogue() if n.startswith(("starter", "tutorial"))])
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-starter"))
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
 
@@ -108,7 +109,18 @@ def main() -> None:
         for seed in given.seeds if recipe == "starter" else given.seeds[:1]:
             run = given.runs / f"{recipe}-{seed}"
             budget = f"budget={given.minutes:g}m"
-            command = ["train", recipe, "--data", "fashion-mnist", budget, f"seed={seed}", "--run", str(run)]
+            command = [
+                "train",
+                recipe,
+                "--data",
+                "fashion-mnist",
+                budget,
+                f"seed={seed}",
+                "--run",
+                str(run),
+                "--threads",
+                str(given.threads),
+            ]
             subprocess.run([sys.executable, "-m", "gansmith", *command], check=True, stdout=subprocess.DEVNULL)
             opened = load(run)
             row = {"what": f"{recipe}, seed {seed}", "images": opened.images, "seconds": opened.results["seconds"]}

@@ -16,6 +16,7 @@ from gansmith.errors import RecipeError
 from gansmith.game import Network, Shapes
 from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.networks.maxout import Maxout
+from gansmith.networks.mlp import Dropout
 from gansmith.recipes import make
 from gansmith.trainer import build, check_shapes
 from support import RECIPES, components, name_of
@@ -226,6 +227,43 @@ def test_maxout_is_the_greatest_of_its_pieces() -> None:
     expected = np.stack([np.stack([x.numpy() @ w[2 * i + j] + b[2 * i + j] for j in range(2)]).max(0) for i in range(3)], 1)
     assert np.allclose(layer(x).detach().numpy(), expected, atol=1e-6)
     assert MaxoutDiscriminator((7,), pieces=4).build(Shapes(1, (1, 2, 2)))(torch.randn(2, 1, 2, 2), None).shape == (2, 1)
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-3, 0.2, 0.3, 0.5, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
+    layer, x = Dropout(share), torch.full((400, 501), 2.0, requires_grad=True)  # an odd number: the last word is cut
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        y = layer(x)
+        torch.manual_seed(0)
+        assert torch.equal(layer(x), y)  # a function of the seed
+        again = layer(x)
+    dropped = (y == 0).double()
+    count, spread = y.numel(), 5 * math.sqrt(share * (1 - share) / y.numel()) + 2**-17
+    assert abs(dropped.mean().item() - share) <= spread
+    kept = y[y != 0]
+    assert torch.allclose(kept, torch.full_like(kept, 2.0 / (1.0 - share)), rtol=1e-6)
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach() / 2.0)  # the gradient goes where the value went
+    if 0.01 < share < 0.99:  # units, neighbours in a row and in a column, and calls know nothing of each other
+        flat = dropped.numpy() - dropped.mean().item()
+        for a, b in (
+            (flat[:, 1:], flat[:, :-1]),
+            (flat[1:], flat[:-1]),
+            (flat[:, 4:], flat[:, :-4]),
+            (flat, (again == 0).numpy()),
+        ):
+            assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 5 / math.sqrt(count)
+    layer.eval()
+    assert torch.equal(layer(x), x)
+
+
+def test_dropout_keeps_the_type_and_shape() -> None:
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        for shape in ((1,), (3, 5), (2, 3, 4, 5), (0, 4)):
+            y = Dropout(0.5)(torch.ones(shape, dtype=dtype))
+            assert y.dtype == dtype
+            assert y.shape == shape
 
 
 # ---------------------------------------------------------------------------------------------------- starts

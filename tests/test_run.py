@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -325,19 +324,6 @@ def test_a_record_written_after_the_last_checkpoint_is_written_once(halfway: Pat
     assert_same_run(done, halfway)
 
 
-def test_killed_between_the_last_checkpoint_and_the_generator_the_generator_is_mended(finished: Path, done: Path) -> None:
-    stale = {k: torch.zeros_like(v) for k, v in safetensors.torch.load_file(finished / "generator/generator.safetensors").items()}
-    content = safetensors.torch.save(stale)
-    import hashlib
-
-    (finished / "generator" / "generator.safetensors").write_bytes(content)
-    about = {"format": 1, "images": 1408, "sha256": hashlib.sha256(content).hexdigest()}
-    (finished / "generator" / "generator.json").write_text(json.dumps(about))
-    (finished / "results.json").unlink()
-    gansmith.train(quick(), finished, device="cpu")
-    assert_same_run(done, finished)
-
-
 def test_a_missing_generator_is_told(halfway: Path, cli: Cli) -> None:
     shutil.rmtree(halfway / "generator")
     shutil.rmtree(halfway / "checkpoints")
@@ -412,6 +398,15 @@ def test_a_folder_of_other_files_is_refused_and_left_alone(tmp_path: Path, cli: 
     (folder / "chapter.tex").write_text("...")
     assert_refused(cli("train", "tutorial-small", "--data", "digits", "--run", folder), str(folder), "holds files but no run")
     assert tree(folder) == {"chapter.tex": b"..."}
+
+
+def test_a_file_that_only_bears_a_name_of_ours_is_left_alone(tmp_path: Path, cli: Cli) -> None:
+    """run.json is a name others use too; ours lies beside the lock that was taken first."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "run.json").write_text('{"jogging": "daily"}')
+    assert_refused(cli("train", "tutorial-small", "--data", "digits", "--run", folder), str(folder), "holds files but no run")
+    assert tree(folder) == {"run.json": b'{"jogging": "daily"}'}
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:

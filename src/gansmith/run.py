@@ -107,7 +107,7 @@ class Run:
         missing = [p for p in (path, *path.parents) if not p.exists()]
         if path.exists() and not path.is_dir():
             raise RunError(f"run folder {path} is a file; choose another path with --run")
-        if not missing and not (path / "recipe.json").is_file() and any(not _begun(p) for p in path.iterdir()):
+        if not missing and not (path / "recipe.json").is_file() and not _empty(path):
             raise RunError(f"{path} holds files but no run; choose an empty or new folder with --run")
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -307,6 +307,12 @@ def _lock(path: Path) -> Iterator[None]:
                 f"run folder {path} is being trained by another process; wait for it, or choose another --run"
             ) from None
         yield
+
+
+def _empty(path: Path) -> bool:
+    """Whether a folder holds nothing, or nothing but a run that was never begun, which a lock tells from a namesake's files."""
+    inside = list(path.iterdir())
+    return not inside or ((path / ".lock").exists() and all(map(_begun, inside)))
 
 
 def _begun(path: Path) -> bool:

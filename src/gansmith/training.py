@@ -53,9 +53,11 @@ def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
                 f"{error}; the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
             ) from None
         finally:
-            if trainer.whole:
-                journal.save()
-            journal.close()
+            try:
+                if trainer.whole:
+                    journal.save()
+            finally:
+                journal.close()
 
 
 def images_for(recipe: Recipe, trainer: Trainer) -> int:

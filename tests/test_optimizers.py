@@ -1,0 +1,130 @@
+"""Optimizers: the papers' lines in NumPy, PyTorch's own classes, and an update that is skipped without anybody looking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gansmith.optimizers import SGD, Adam, Optimizer
+from support import assert_same_tensors, components, name_of
+
+EVERY = pytest.mark.parametrize("optimizer", components(Optimizer), ids=name_of)
+SHAPES = [(7, 5), (5,), (1,), (2, 3, 4)]
+
+
+def weights(seed: int = 0, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    rng = np.random.default_rng(seed)
+    return [torch.from_numpy(rng.normal(size=s)).to(dtype) for s in SHAPES]
+
+
+def gradients(step: int) -> list[Tensor]:
+    """Of very different sizes, one of them zero, so that epsilon counts."""
+    made = weights(100 + step)
+    return [made[0] * 10.0 ** -(step % 9), made[1] * 0, made[2] * 1e3, made[3] * 1e-9]
+
+
+CASES = [
+    (Adam(1e-3, (0.9, 0.999)), lambda p: torch.optim.Adam(p, lr=1e-3)),
+    (Adam(2e-4, (0.5, 0.999), eps=1e-7), lambda p: torch.optim.Adam(p, lr=2e-4, betas=(0.5, 0.999), eps=1e-7)),
+    (Adam(1e-2, (0.0, 0.9)), lambda p: torch.optim.Adam(p, lr=1e-2, betas=(0.0, 0.9))),
+    (SGD(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
+    (SGD(0.05, momentum=0.5), lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.5)),
+]
+
+
+@pytest.mark.parametrize(("ours", "torchs"), CASES, ids=[str(c[0]) for c in CASES])
+def test_the_steps_are_pytorchs(ours: Any, torchs: Any) -> None:
+    mine, theirs = weights(), [w.requires_grad_() for w in weights()]
+    mover, reference = ours.over(mine), torchs(theirs)
+    for step in range(40):
+        rate = ours.rate * (1.0 if step < 20 else 0.5)  # a schedule changes the rate on the way
+        for group in reference.param_groups:
+            group["lr"] = rate
+        for w, g in zip(theirs, gradients(step), strict=True):
+            w.grad = g
+        reference.step()
+        mover.step(gradients(step), rate)
+        for a, b in zip(mine, theirs, strict=True):
+            assert torch.allclose(a, b, rtol=1e-11, atol=1e-13)
+
+
+def test_adam_is_algorithm_1() -> None:
+    (w,), rng = [np.random.default_rng(0).normal(size=6)], np.random.default_rng(1)
+    m, v, rate, (b1, b2), eps = np.zeros(6), np.zeros(6), 0.01, (0.7, 0.95), 1e-3
+    mine = [torch.from_numpy(w.copy())]
+    mover = Adam(rate, (b1, b2), eps).over(mine)
+    for t in range(1, 30):
+        g = rng.normal(size=6)
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        w = w - rate * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+        mover.step([torch.from_numpy(g)], rate)
+        assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
+
+
+def test_sgd_is_polyaks_heavy_ball() -> None:
+    w, v, rng = np.zeros(6), np.zeros(6), np.random.default_rng(1)
+    mine = [torch.from_numpy(w.copy())]
+    mover = SGD(0.1, momentum=0.8).over(mine)
+    for _ in range(10):
+        g = rng.normal(size=6)
+        v = 0.8 * v + g
+        w = w - 0.1 * v
+        mover.step([torch.from_numpy(g)], 0.1)
+        assert np.allclose(mine[0].numpy(), w, rtol=1e-12)
+
+
+@EVERY
+def test_a_step_goes_downhill_and_in_place(optimizer: Any) -> None:
+    mine = weights()
+    places = [w.data_ptr() for w in mine]
+    before = [w.clone() for w in mine]
+    optimizer.over(mine).step([w.clone() for w in mine], optimizer.rate)  # the gradient of |w|^2 / 2
+    assert [w.data_ptr() for w in mine] == places
+    for a, b in zip(mine, before, strict=True):
+        assert (a - b).sign().eq(-b.sign()).all()
+
+
+@EVERY
+def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
+    one = weights()
+    mover = optimizer.over(one)
+    for step in range(3):
+        mover.step(gradients(step), optimizer.rate)
+    other = [w.clone() for w in one]
+    again = optimizer.over(other)
+    assert again.state.keys() == mover.state.keys()
+    for name, values in again.state.items():
+        for mine, theirs in zip(values, mover.state[name], strict=True):
+            mine.copy_(theirs)
+    for step in range(3, 6):
+        mover.step(gradients(step), optimizer.rate)
+        again.step(gradients(step), optimizer.rate)
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", [*components(Optimizer), SGD(0.1, momentum=0.9)], ids=str)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1.0])
+def test_a_skipped_step_changes_nothing_whatever_the_gradient_and_one_that_is_not_is_as_ever(optimizer: Any, bad: float) -> None:
+    mine = weights(dtype=torch.float32)
+    mover = optimizer.over(mine)
+
+    def everything() -> dict[str, Tensor]:
+        state = {f"{k}{i}": v.clone() for k, values in mover.state.items() for i, v in enumerate(values)}
+        return {f"w{i}": w.clone() for i, w in enumerate(mine)} | state
+
+    mover.step([g.float() for g in gradients(0)], optimizer.rate)
+    before = everything()
+    mover.step([w * bad for w in mine], optimizer.rate, torch.tensor(1.0))
+    assert_same_tensors(everything(), before)
+    twin = [w.clone() for w in mine]
+    other = optimizer.over(twin)
+    for name, values in other.state.items():
+        for a, b in zip(values, mover.state[name], strict=True):
+            a.copy_(b)
+    mover.step([g.float() for g in gradients(1)], optimizer.rate, torch.tensor(0.0))
+    other.step([g.float() for g in gradients(1)], optimizer.rate)
+    assert all(torch.equal(a, b) for a, b in zip(mine, twin, strict=True))
