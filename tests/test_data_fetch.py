@@ -147,8 +147,8 @@ def test_files_placed_by_hand_are_taken(cache: Path, use: Callable[..., None], g
     [
         ("train-labels", b"\1\2\7", FLIPPED),
         ("train-labels", b"\1\2\3\4", f"expected md5 {FILES['train-labels'].md5}"),
-        ("train-labels.gz", gzip.compress(b"\1\2\7"), FLIPPED),
-        ("train-labels.gz", gzip.compress(CONTENTS["train-labels"])[:-4], "truncated"),
+        ("train-labels.gz", gzip.compress(b"\1\2\7", mtime=0), FLIPPED),
+        ("train-labels.gz", gzip.compress(CONTENTS["train-labels"], mtime=0)[:-4], "truncated"),
         ("train-labels.gz", b"<html>", "damaged"),
     ],
 )
