@@ -202,10 +202,16 @@ def environment() -> dict[str, str]:
 
 
 def start(*args: object, cwd: Path) -> subprocess.Popen[str]:
-    """The real command line as a process of its own."""
-    command = [sys.executable, "-m", "gansmith", *map(str, args)]
+    """The real command line as a process of its own, which hears Ctrl-C even where the tests run in the background."""
     return subprocess.Popen(
-        command, cwd=cwd, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-m", "gansmith", *map(str, args)],
+        cwd=cwd,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
