@@ -27,7 +27,8 @@ from gansmith.data import (
     source,
 )
 from gansmith.errors import DataError, RecipeError
-from gansmith.spec import from_json, override, to_json
+from gansmith.overrides import override
+from gansmith.spec import from_json, to_json
 
 
 def refused(*words: str) -> str:

@@ -27,7 +27,8 @@ import torch
 torch.set_num_threads(1)
 import gansmith
 from gansmith.errors import RunError
-from gansmith.spec import from_json, override
+from gansmith.overrides import override
+from gansmith.spec import from_json
 
 recipe = from_json(json.loads(sys.argv[1]))
 

@@ -22,6 +22,7 @@ from gansmith.losses import NonSaturating, Saturating
 from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial, Critic
 from gansmith.optimizers import SGD, Adam
+from gansmith.overrides import override
 from gansmith.recipe import Recipe, Shuffled, WithReplacement, images_in
 from gansmith.recipes import catalogue, find, make
 from gansmith.rng import Place, Stream
@@ -70,9 +71,9 @@ def test_a_field_of_a_recipe_can_be_changed_by_its_text(name: str) -> None:
         value = getattr(recipe, field.name)
         if isinstance(value, dict):
             for key, part in value.items():
-                assert spec.override(recipe, f"{field.name}.{key}={spec.to_text(part)}") == recipe
+                assert override(recipe, f"{field.name}.{key}={spec.to_text(part)}") == recipe
         else:
-            assert spec.override(recipe, f"{field.name}={spec.to_text(value)}") == recipe, field.name
+            assert override(recipe, f"{field.name}={spec.to_text(value)}") == recipe, field.name
 
 
 # ---------------------------------------------------------------------------------------------------- the table

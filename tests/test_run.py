@@ -25,9 +25,10 @@ import gansmith
 from gansmith import files
 from gansmith.errors import DiskError, GansmithError, RecipeError, RunError, TrainingError
 from gansmith.losses import NonSaturating
+from gansmith.overrides import override
 from gansmith.recipe import Recipe
 from gansmith.run import Run
-from gansmith.spec import from_json, override, to_json
+from gansmith.spec import from_json, to_json
 from gansmith.trainer import Trainer
 from support import (
     REAL_LOSS_PLOT,

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gansmith.errors import RecipeError, unknown
-from gansmith.spec import load_file, override, read, split_override
+from gansmith.overrides import override, read, split_override
+from gansmith.spec import load_file
 
 if TYPE_CHECKING:
     from gansmith.recipe import Recipe
