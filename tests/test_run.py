@@ -170,6 +170,20 @@ def test_tensorboard_gets_scalars_and_grids(done: Path) -> None:
     assert [i.step for i in events.Images("samples")] == [0, 704, 1408, 1625]
 
 
+def test_equal_checkpoints_are_equal_files(done: Path, tmp_path: Path) -> None:
+    """Often enough that several entries of metadata, which safetensors writes in random order, would be seen."""
+    run = Run.open(done)
+    saved = run.latest()
+    assert saved is not None
+    folders = [tmp_path / str(i) for i in range(8)]
+    for folder in folders:
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / "generator").mkdir()
+        Run(folder, run.recipe, run.facts).save(saved, run.module.state_dict())
+    assert all(tree(folder) == tree(folders[0]) for folder in folders)
+    assert tree(folders[0]).keys() >= {f"checkpoints/{newest_checkpoint(done).name}", "generator/generator.safetensors"}
+
+
 # ---------------------------------------------------------------------------------------------------- signals
 
 

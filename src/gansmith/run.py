@@ -163,7 +163,8 @@ class Run:
 
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint and the generator, each whole or not at all, and drop the oldest checkpoints."""
-        meta = {"images": str(saved.images), "steps": str(saved.steps), "format": str(FORMAT)}
+        # One entry, as safetensors writes several in random order: equal checkpoints are equal bytes, under equal names.
+        meta = {"gansmith": json.dumps({"format": FORMAT, "images": saved.images, "steps": saved.steps})}
         content = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in saved.tensors.items()}, meta)
         digest = hashlib.sha256(content).hexdigest()
         weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in sampler.items()})
@@ -328,6 +329,7 @@ def _load_checkpoint(path: Path) -> Saved:
         raise RunError(f"{path} is damaged")
     size = int.from_bytes(content[:8], "little")
     meta = json.loads(content[8 : 8 + size])["__metadata__"]
+    meta = json.loads(meta["gansmith"]) if "gansmith" in meta else meta  # at first each fact was an entry of its own
     return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
 
 
