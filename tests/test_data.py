@@ -155,6 +155,28 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_made(made: Source, 
 
 def test_the_limit_is_60_percent_of_memory_and_nothing_is_allocated_to_find_out() -> None:
     assert 2**28 < source.MAX_BYTES < 2**46
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (("536870912\n", None), 2**29),  # cgroup v2
+        ((None, "268435456\n"), 2**28),  # v1
+        (("max\n", None), 2**33),
+        ((None, "9223372036854771712\n"), 2**33),  # what v1 says where there is no limit
+        (("", None), 2**33),
+        ((None, None), 2**33),
+    ],
+)
+def test_a_containers_limit_counts_where_it_is_less_than_the_machines_memory(
+    said: tuple[str | None, str | None], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_physical_memory", lambda: 2**33)
+    paths = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
+    for path, text in zip(paths, said, strict=True):
+        if text is not None:
+            path.write_text(text)
+    assert source._usable_memory(paths) == expected
     with pytest.raises(DataError, match=refused("ring", "7.45e+09 GiB")):
         Ring(num=5 * 10**17).load()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Sequence
@@ -43,6 +44,10 @@ class Source(Protocol):
         ...
 
 
+# Where Linux says how much memory a container may use: cgroup v2, then v1.
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
 def _physical_memory() -> int:
     """Bytes of memory in this machine; 8 GiB is assumed where the system does not say (Windows)."""
     try:
@@ -51,8 +56,20 @@ def _physical_memory() -> int:
         return 8 * 2**30
 
 
-MAX_BYTES = int(0.6 * _physical_memory())
-"""The most that one array of samples may take: 60% of memory, so that the networks and the rest of the desk still fit."""
+def _usable_memory(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
+    """Bytes of memory this process may use: the machine's, or a container's limit where that is less.
+
+    A limit's file is not there outside of Linux; it says `max` (v2) or a number beyond all memory (v1) where there is none.
+    """
+    bounds = [_physical_memory()]
+    for path in limits:
+        with contextlib.suppress(OSError, ValueError):
+            bounds.append(int(path.read_text()))
+    return min(bounds)
+
+
+MAX_BYTES = int(0.6 * _usable_memory())
+"""The most that one array of samples may take: 60% of usable memory, so that the networks and the rest of the desk still fit."""
 
 
 def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> None:
@@ -66,7 +83,7 @@ def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> Non
     num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     if num_bytes > MAX_BYTES:
         raise DataError(
-            f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, and {MAX_BYTES / 2**30:.3g} GiB, 60% of this machine's, "
+            f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, and {MAX_BYTES / 2**30:.3g} GiB, 60% of what there is, "
             "is the most it may take: streams arrive in a later release; resize with data.size=..., or use fewer images"
         )
 
