@@ -1,7 +1,8 @@
 """A run that was written by gansmith 0.1.0, format 1, opens, draws the same pictures and goes on.
 
-`tests/data/run-format-1` is half of a tiny run on the digits. It was made once, by `store` below, and is not made again: when
-the format changes, either this run is still read, or it is refused with what to do, and a second one is stored beside it.
+`tests/data/run-format-1` is half of a tiny run on the digits (E. Alpaydin, C. Kaynak; CC BY 4.0). It was made once, by `store`
+below, and is not made again: when the format changes, either this run is still read, or it is refused with what to do, and a
+second one is stored beside it. Its checkpoint holds each fact as an entry of its own, as the first ones did.
 """
 
 from __future__ import annotations

@@ -16,6 +16,9 @@ _MAX_INK = 16  # a pixel counts the inked dots in a block of 4 x 4
 class Digits:
     """1,797 handwritten digits, 8 x 8, grey. The last 300 are the test split, the 1,497 before them the train split.
 
+    They are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak 1998), which the UCI
+    repository lists under CC BY 4.0: name its authors where you show them. scikit-learn, which carries a copy, is BSD-3-Clause.
+
     Fields:
         size: side in pixels; None keeps 8.
         channels: 1, 3 or 4; None keeps 1.
