@@ -35,13 +35,16 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*SMALL, "batch_size=1e-4"), ("batch_size=1e-4", "a whole number", "0.0001")),
     ((*SMALL, "batch_size=0"), ("batch_size=0", "greater than 0")),
     ((*SMALL, "batch_size=abc"), ("batch_size=abc", "a whole number", "'abc'")),
-    ((*SMALL, "budget=5"), ("budget=5", "25epochs")),
+    ((*SMALL, "budget=5"), ("budget=5: expected a length such as 25epochs", "got 5")),
     ((*SMALL, "optimizers.generator.rate=-1"), ("rate=-1", "greater than 0")),
     ((*SMALL, "optimizers.generator.betas=[0.5,1.5]"), ("betas", "less than 1")),
     ((*SMALL, "networks.generator.widths=[0]"), ("widths", "greater than 0")),
     ((*SMALL, "value_range=[1.0,-1.0]"), ("value_range", "low < high")),
     ((*SMALL, "batch_size"), ("'batch_size' has no value", "NAME=VALUE")),
     (("show", "tutorial-small", "--data", "digits", "seed=-1"), ("seed=-1", "greater than or equal to 0")),
+    (("train", "tutorial-batchnorm", "--data", "digits", "epoch=20"), ("epoch=20", "did you mean 'epochs'")),
+    (("train", "tutorial-batchnorm", "--data", "digits", "batchsize=20"), ("batchsize=20", "did you mean 'batch_size'")),
+    ((*SMALL, "--dry-run", "networks.generator.widths=[100000000000000]"), ("out of memory", "smaller")),
     # parts that don't fit together
     ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' moves it")),
     ((*SMALL, "objective.generator_fakes=8"), ("share", "generator_fakes")),
@@ -53,6 +56,8 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("tran", "tutorial-small"), ("tran",)),
     (("train",), ("recipe",)),
     (("train", "tutorial-small", "--datas", "digits"), ("--datas",)),
+    ((*SMALL, "--epochs", "3"), ("No such option: --epochs", "NAME=VALUE, as in budget=5m")),
+    (("show", "tutorial-small", "--seed", "3"), ("No such option: --seed", "NAME=VALUE")),
     (("train", "tutorial-small", "--threads", "0"), ("--threads",)),
     ((*SMALL, "--device", "tpu9"), ("device 'tpu9'", "--device cpu")),
     ((*SMALL, "--device", "cuda:7"), ("device 'cuda:7'", "--device cpu")),
@@ -72,7 +77,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-small", "--data", "notes.txt"), ("notes.txt",)),
     (("data", "show", "empty"), ("empty", "image")),
     (("data", "show", "broken"), ("bad.png",)),
-    (("train", "starter", "--data", "ring"), ("images", "[2]")),
+    (("train", "starter", "--data", "ring"), ("images", "[2]", "mlp-generator")),
 ]
 
 
@@ -100,6 +105,12 @@ def test_one_line_exit_code_2_and_nothing_written(
     assert_refused(answer, *words)
     assert answer.out == ""
     assert tree(desk) == before
+
+
+def test_without_a_command_there_is_help_and_no_empty_line(cli: Cli) -> None:
+    answer = cli()
+    assert (answer.code, answer.err) == (2, "")
+    assert "Usage" in answer.out
 
 
 @pytest.mark.parametrize("option", ["--data digits", "--run other", "budget=3epochs"])

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import gansmith
-from gansmith.data import NAMES
+from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
 from gansmith.recipes import catalogue, make
 from gansmith.spec import to_json
 from support import RECIPES, Answer, assert_same_run, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
+README = Path(__file__).parents[1] / "README.md"
 SMALL = ("tutorial-small", "budget=320images", "--data", "digits")
 
 
@@ -134,6 +138,16 @@ def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeyp
     assert "60,000 images" in answer.out
 
 
+DURATIONS = [(0.04, "0.0 seconds"), (59.9, "59.9 seconds"), (60, "1.0 minutes"), (9000, "2.5 hours")]
+
+
+@pytest.mark.parametrize(("seconds", "told"), DURATIONS)
+def test_a_duration_is_told_in_the_largest_unit_that_fits(seconds: float, told: str) -> None:
+    from gansmith.cli import _duration
+
+    assert _duration(seconds) == told
+
+
 def test_a_real_dry_run(here: Path, cli: Cli) -> None:
     answer = cli("train", "noise-critic", "--data", "digits", "--dry-run")
     assert answer.code == 0
@@ -188,6 +202,7 @@ def test_data_show_draws_real_samples(name: str, shape: str, here: Path, cli: Cl
     assert answer.code == 0, answer.err
     assert shape in answer.out
     assert "samples" in answer.out
+    assert max(len(line.split("classes")[0]) for line in answer.out.splitlines()) < 60
     assert list(tree(here)) == [f"{name}.png"]
     with Image.open(here / f"{name}.png") as picture:
         assert picture.size[0] > 50
@@ -242,3 +257,37 @@ def test_a_bar_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     progress.follow(records(), "mine -> run")
     assert taken == list(range(1, 11))
     assert "%" in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------------------------------------- the README
+
+
+@pytest.fixture
+def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MNIST and Fashion-MNIST are 128 of the digits."""
+    for cls in (Mnist, FashionMnist):
+        monkeypatch.setattr(cls, "load", lambda _, split="train": Samples(Digits().load(split).values[:128]))
+
+
+def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, small_data: None) -> None:
+    """One after the other in an empty folder, only with less to train."""
+    images = here / "path/to/your/images"
+    images.mkdir(parents=True)
+    for i in range(20):
+        Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
+    lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
+    assert {line.split()[1] for line in lines} == {"list", "show", "train", "sample", "diff", "data"}
+    for line in lines:
+        words = shlex.split(line, comments=True)[1:]
+        answer = cli(*words, *(["budget=64images"] if words[0] == "train" else []))
+        assert answer.code == 0, f"{line}: {answer.err}"
+    assert np.load(here / "samples.npz")["images"].shape == (10_000, 8, 8, 1)
+    assert (here / "digits.png").is_file()
+
+
+def test_the_python_of_the_readme_runs_as_it_stands(here: Path, small_data: None) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert len(names["run"].sample(seed=0, count=16)) == 16
+    assert names["run"].images == names["record"].images

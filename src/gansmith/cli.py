@@ -156,7 +156,15 @@ def _dry_run(recipe: Recipe, device: str) -> None:
     typer.echo(f"  speed          {speed:,.0f} images/s")
     typer.echo(f"  budget         {budget_text(recipe, trainer.epoch_images)}")
     seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
-    typer.echo(f"  that takes     {seconds / 60:.1f} minutes")
+    typer.echo(f"  that takes     {_duration(seconds)}")
+
+
+def _duration(seconds: float) -> str:
+    """`0.8 seconds`, `3.1 minutes`, `2.5 hours`: in the largest unit of which there is one."""
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
 
 
 def _skipped(count: int) -> str:
@@ -171,8 +179,8 @@ def _afterwards(run: Run) -> None:
             f"held out: D is right about {real:.2f} % of {results['num_judged'] // 2:,} real samples it never saw "
             f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
         )
-    minutes = results.get("seconds", 0) / 60
-    typer.echo(f"done: {run.images:,} images in {minutes:.1f} minutes{_skipped(run.facts['num_skipped'])}. In {run.path}:")
+    took = _duration(results.get("seconds", 0))
+    typer.echo(f"done: {run.images:,} images in {took}{_skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")
@@ -270,7 +278,7 @@ def data_show(
     samples = source.load()
     typer.echo(f"{label(source)}: {len(samples):,} samples{_skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
-    typer.echo(f"  range   {samples.values.min()} to {samples.values.max()}, mean {samples.values.mean():.2f}")
+    typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:
         import numpy as np
 
@@ -315,11 +323,31 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if _is_out_of_memory(error):
+            _fail("out of memory: make the networks, the batch, the noise or the pictures smaller", 2)
         # Typer's own refusals: a missing argument, an unknown option.
         if not hasattr(error, "format_message"):
             raise
-        _fail(error.format_message(), getattr(error, "exit_code", 2))
+        if not error.format_message():  # no command was given, and Typer has shown the help
+            sys.exit(2)
+        _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python's and NumPy's error has a class of its own; PyTorch's allocator for the CPU has words alone."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in ("can't allocate memory", "out of memory"))
+    )
+
+
+def _refusal(error: Any) -> str:
+    """What Typer says of a command line, and what to do."""
+    message = str(error.format_message()).rstrip(".")
+    command = getattr(getattr(error, "ctx", None), "info_name", None)
+    if hasattr(error, "option_name") and command in ("train", "show"):
+        return f"{message}; a recipe's settings are written NAME=VALUE, as in budget=5m"
+    return message
 
 
 def _leave(number: int, _: Any) -> None:

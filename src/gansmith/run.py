@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import platform
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from gansmith import __version__, processes, sampling
+from gansmith.data import source
 from gansmith.errors import RecipeError, RunError
 from gansmith.files import disk_errors, write, write_json
 from gansmith.game import Shapes
@@ -234,8 +236,14 @@ class Run:
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
-        """Samples number `first` to `first + count` of `seed`; sample i is made from (seed, i) alone."""
+        """Samples number `first` to `first + count` of `seed`; sample i is made from (seed, i) alone.
+
+        Raises RunError where they would not fit in memory.
+        """
         kind = kind_of(self.facts["sample_shape"], self.recipe.value_range)
+        size = 1 if kind.key == "images" else 4  # bytes a value, twice over while the parts are joined
+        if 2 * size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
+            raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
         return Gallery(sampling.sample(self.module, self.recipe.noise, kind, seed, count, first), kind)
 
     @property

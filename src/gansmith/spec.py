@@ -61,7 +61,8 @@ def one_line(what: str, error: ValidationError) -> str:
     """A pydantic error as `Recipe.batch_size: expected a whole number, got 0.5`, its first fault only."""
     first = error.errors()[0]
     place = ".".join([what, *(str(p) for p in first["loc"])])
-    if first["type"] == "value_error" and not first["loc"]:  # raised by the component itself, about several fields
+    # Raised by the component itself, about several fields.
+    if first["type"] == "value_error" and not first["loc"] and what in REGISTRY:
         return str(first["ctx"]["error"])
     match first["type"]:
         case "unexpected_keyword_argument":

@@ -80,7 +80,7 @@ NAMES: dict[str, NamedData] = {
         Digits,
         "handwritten digits, 8 x 8, grey: real images with no download, for a try of seconds",
         False,
-        "CC BY 4.0 (E. Alpaydin, C. Kaynak, UCI repository); scikit-learn, which carries a copy, is BSD-3-Clause",
+        "CC BY 4.0 (E. Alpaydin, C. Kaynak), carried by scikit-learn (BSD-3-Clause)",
         "https://archive.ics.uci.edu/dataset/80",
     ),
     "ring": NamedData(

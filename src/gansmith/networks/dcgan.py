@@ -20,7 +20,10 @@ Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 def _image(shapes: Shapes, network: str) -> tuple[int, int, int]:
     if len(shapes.sample) != 3:
-        raise RecipeError(f"network {network} makes or judges images [C, H, W], but the data's samples are {list(shapes.sample)}")
+        raise RecipeError(
+            f"network {network} makes or judges images [C, H, W], but the data's samples are {list(shapes.sample)}: "
+            "choose data that are images, or networks such as mlp-generator(widths=[128])"
+        )
     channels, height, width = shapes.sample
     return channels, height, width
 

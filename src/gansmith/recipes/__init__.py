@@ -82,11 +82,15 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     from gansmith.recipe import Recipe
 
     hints = typing.get_type_hints(function, include_extras=True)
+    parameters = inspect.signature(function).parameters
+    fields = [field.name for field in dataclasses.fields(Recipe)]
     settings: dict[str, Any] = {}
     rest = []
     for text in overrides:
         key, grows, value = split_override(text)
-        if key in inspect.signature(function).parameters and not grows:
+        if parameters and key.split(".")[0] not in (*parameters, *fields):
+            raise RecipeError(f"override {text}: {unknown(f'setting of {name}', key, [*parameters, *fields])}")
+        if key in parameters and not grows:
             try:
                 settings[key] = read(value, hints.get(key, object))
             except RecipeError as error:
