@@ -12,16 +12,22 @@ python=${1:-python3}
 if "$python" -c 'import ensurepip' 2>/dev/null; then
     "$python" -m venv .venv
 else
+    command -v apt-get >/dev/null && command -v dpkg >/dev/null || {
+        echo "$("$python" --version) comes without pip (its module ensurepip is missing): install it, or try make PYTHON=..." >&2
+        exit 2
+    }
     "$python" -m venv --without-pip .venv
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
     (
         cd "$folder"
-        apt-get -qq download python3-pip-whl 2>/dev/null || {
+        # As root, apt would hand the work to a user who may not enter this folder.
+        apt() { apt-get -qq -o APT::Sandbox::User=root "$@"; }
+        apt download python3-pip-whl 2>/dev/null || {
             # No package lists yet, as on a fresh machine: fetch them into the temporary folder, not into the system.
-            apt-get -qq -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" update
-            apt-get -qq -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" download python3-pip-whl
+            apt -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" update
+            apt -o Dir::State::Lists="$folder/lists" -o Dir::Cache="$folder/cache" download python3-pip-whl
         }
         dpkg -x python3-pip-whl_*.deb .
     )
