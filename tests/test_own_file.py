@@ -306,8 +306,6 @@ def test_two_versions_of_a_file_are_looked_at_side_by_side(mine: Path, here: Pat
 
 def test_the_template_trains_as_it_stands(tmp_path: Path, here: Path, cli: Cli) -> None:
     template = Path(gansmith.__file__ or "").parent / "recipes" / "_template.py"
-    if not template.exists():
-        pytest.skip("no template yet")
     shutil.copy(template, here / "my_gan.py")
     changes = ("budget=320images", "--data", "digits", "--run", "run")
     assert cli("train", "my_gan.py:my_run", *changes).code == 0

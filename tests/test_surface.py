@@ -150,7 +150,7 @@ print(failed)
     assert len(names) > 30
 
 
-def test_every_module_and_public_function_says_what_it_is() -> None:
+def test_every_module_says_what_it_is() -> None:
     for path in sorted((ROOT / "src" / "gansmith").rglob("*.py")):
         if path.name.startswith("_") and path.name != "__init__.py":
             continue
@@ -203,8 +203,6 @@ def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
 
 
 def test_the_readme_has_commands_to_check() -> None:
-    if not (ROOT / "README.md").exists():
-        pytest.skip("no README yet")
     assert {parsed(line)[0] for path, line in command_lines() if path == "README.md"} >= {
         "list",
         "show",
@@ -244,8 +242,6 @@ def test_every_make_target_in_a_document_is_one(path: Path) -> None:
 
 
 def test_python_in_the_readme_compiles_and_its_names_exist() -> None:
-    if not (ROOT / "README.md").exists():
-        pytest.skip("no README yet")
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert blocks
     for block in blocks:
@@ -256,10 +252,8 @@ def test_python_in_the_readme_compiles_and_its_names_exist() -> None:
             exec(line, {})
 
 
-def test_every_recipe_has_its_page_where_there_are_pages() -> None:
+def test_every_recipe_has_its_page() -> None:
     pages = ROOT / "docs" / "recipes"
-    if not pages.is_dir():
-        pytest.skip("no pages yet")
     assert {p.stem for p in pages.glob("*.md")} >= set(RECIPES)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,8 +68,6 @@ def step_cost(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
 
 def recipe_lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """(field, value) pairs as one would write them in overrides."""
-    import dataclasses
-
     for field in dataclasses.fields(recipe):
         value = getattr(recipe, field.name)
         if isinstance(value, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ def disk_errors(what: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        if isinstance(error, _REFUSALS) or reason == "Read-only file system":
+        if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
             raise RunError(f"can't write {what}: {reason}; choose another path") from None
         raise DiskError(
             f"can't write {what}: {reason}; nothing half-written is left, make room and start the same command"

@@ -87,9 +87,9 @@ class Shuffled:
 
 @component
 class WithReplacement:
-    """Each batch drawn from the whole set; `steps_an_epoch` batches are called an epoch."""
+    """Each batch drawn from the whole set; `epoch` images are called an epoch."""
 
-    epoch: PositiveInt  # images
+    epoch: PositiveInt
 
     def epoch_images(self, length: int) -> int:
         return self.epoch
