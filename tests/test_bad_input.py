@@ -1,8 +1,7 @@
 """What bad input gets on the command line: one line, exit code 2, nothing half-written, no traceback.
 
 What the data room refuses is in test_data*.py, what a run folder does in test_run.py, what a user's own file does in
-test_own_file.py, and every kind of wrong override in
-test_overrides.py.
+test_own_file.py, and every kind of wrong override in test_overrides.py.
 """
 
 from __future__ import annotations
