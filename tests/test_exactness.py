@@ -22,6 +22,7 @@ import gansmith
 from gansmith.recipe import Recipe
 from gansmith.run import Run
 from gansmith.spec import to_json
+from gansmith.trainer import choose_precision
 from gansmith.training import steps
 from support import (
     RECIPES,
@@ -345,6 +346,18 @@ def test_samples_come_from_the_average_where_there_is_one(uninterrupted: Callabl
     assert_same_tensors(generator, {k.removeprefix("average/"): v for k, v in tensors.items() if k.startswith("average/")})
     assert any(not torch.equal(v, tensors[f"networks/generator/{k}"]) for k, v in generator.items())
     assert all(torch.equal(v, tensors[f"networks/generator/{k}"]) for k, v in generator.items() if "running" in k)
+
+
+@pytest.mark.parametrize(
+    ("known", "chosen"), [({"amx_bf16": True}, "bf16"), ({"avx512_bf16": False}, "float32"), ({}, "float32")]
+)
+def test_auto_is_bf16_only_where_the_processor_multiplies_it(
+    known: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert choose_precision("auto", torch.device("cpu")) == chosen
+    assert choose_precision("float32", torch.device("cpu")) == "float32"
+    assert choose_precision("bf16", torch.device("cpu")) == "bf16"
 
 
 def test_bf16_is_another_run_than_float32_and_near_it(tmp_path: Path) -> None:

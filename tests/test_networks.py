@@ -281,7 +281,16 @@ def test_glorots_uniform_start_with_zero_biases() -> None:
             assert not layer.bias.any()
 
 
-@pytest.mark.parametrize("name", [n for n in TUTORIALS if n != "tutorial-keras"])
+def test_maxouts_start_is_uniform_with_zero_biases() -> None:
+    for layer in layers(networks("goodfellow-2014")["discriminator"], nn.Linear):
+        w = layer.weight.detach()
+        assert w.abs().max() <= 0.005
+        if w.numel() > 10_000:
+            assert abs(w.std().item() / (0.005 / math.sqrt(3)) - 1) < 0.02
+        assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("name", [n for n in TUTORIALS if n not in ("tutorial-keras", "goodfellow-2014")])
 def test_the_others_start_as_pytorch_starts(name: str) -> None:
     for network in networks(name).values():
         for layer in layers(network, nn.Linear):

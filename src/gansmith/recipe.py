@@ -136,7 +136,7 @@ class Recipe:
     frozen: tuple[str, ...] = ()  # networks that stay as they started
     ema: Ema | None = None  # of the generator; samples then come from the average
     value_range: tuple[float, float] = (-1.0, 1.0)  # what 0 and 255 become
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Literal["float32", "bf16", "auto"] = "float32"  # auto: bf16 where the device multiplies it in hardware
     pictures: Pictures = Pictures()
     log_every: UntimedLength | None = None  # None: 400 times a run
     log_value: Literal["mean", "last"] = "mean"  # of the steps since the last record, or the last step's own

@@ -57,6 +57,7 @@ class Trainer:
     def __init__(self, recipe: Recipe, device: torch.device, samples: Samples | None = None) -> None:
         torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, a hundred times slower
         self.recipe, self.device = recipe, device
+        self.precision = choose_precision(recipe.precision, device)
         self.samples = recipe.data.load() if samples is None else samples
         if len(self.samples) < 2:
             raise DataError(
@@ -129,8 +130,7 @@ class Trainer:
 
         Gradients are asked for by name, so D's turn costs none of G's and G's turn none of D's weights'.
         """
-        low = self.recipe.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16) if low else contextlib.nullcontext():
+        with torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else contextlib.nullcontext():
             outcome = player.loss(self.networks, batch, turn)
         if outcome.costs.ndim != 1:
             shape = list(outcome.costs.shape)
@@ -198,6 +198,7 @@ class Trainer:
             "sample_shape": list(self.shapes.sample),
             "classes": list(self.samples.classes) if self.samples.classes else None,
             "device": self.device.type,
+            "precision": self.precision,
             "num_processes": processes.world(),
         }
 
@@ -241,6 +242,18 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
     return device
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """`auto` is bf16 on a device whose units multiply it, else float32: where they don't, bf16 is emulated and slower."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        quick = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        quick = bool(known.get("amx_bf16") or known.get("avx512_bf16"))
+    return "bf16" if quick else "float32"
 
 
 def build(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gansmith.game import Shapes
@@ -16,19 +16,28 @@ from gansmith.spec import component
 
 @component
 class MaxoutDiscriminator:
-    """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; 2014, section 5)."""
+    """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; 2014, section 5).
+
+    Weights start uniform in [-start, start] with zero biases; without `start`, as PyTorch starts them.
+    """
 
     widths: tuple[PositiveInt, ...] = (240, 240)
     pieces: Annotated[int, Field(ge=2)] = 5
     input_dropout: Share = 0.0
     dropout: Share = 0.5
+    start: PositiveFloat | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
         sizes = [math.prod(shapes.sample), *self.widths]
         layers: list[nn.Module] = [nn.Flatten(), Dropout(self.input_dropout)]
         for inputs, width in pairwise(sizes):
             layers += [Maxout(inputs, width, self.pieces), Dropout(self.dropout)]
-        return Stack(*layers, nn.Linear(sizes[-1], 1))
+        network = Stack(*layers, nn.Linear(sizes[-1], 1))
+        for layer in network.modules():
+            if self.start is not None and isinstance(layer, nn.Linear):
+                nn.init.uniform_(layer.weight, -self.start, self.start)
+                nn.init.zeros_(layer.bias)
+        return network
 
 
 class Maxout(nn.Module):

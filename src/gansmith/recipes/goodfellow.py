@@ -29,18 +29,17 @@ def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
 
     Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, algorithm 1 and section 5.
     """
-    sgd = SGD(0.05, momentum=0.5)
     return Recipe(
         name="goodfellow-2014",
         data=Mnist(),
         value_range=(0.0, 1.0),
         noise=Uniform(100, -1.0, 1.0),
         networks={
-            "generator": MLPGenerator((1200, 1200), slope=0.0, end="sigmoid"),
-            "discriminator": MaxoutDiscriminator((240, 240), pieces=5, input_dropout=0.2, dropout=0.5),
+            "generator": MLPGenerator((1200, 1200), slope=0.0, end="sigmoid", init="glorot"),
+            "discriminator": MaxoutDiscriminator((240, 240), pieces=5, input_dropout=0.2, dropout=0.5, start=0.005),
         },
         objective=Adversarial(loss=NonSaturating(), discriminator_turns=k, judge_together=True),
-        optimizers={"discriminator": sgd, "generator": sgd},
+        optimizers={"discriminator": SGD(0.02, momentum=0.5), "generator": SGD(0.1, momentum=0.5)},
         batch_size=100,
         budget="50epochs",
         pictures=Pictures(count=32),
