@@ -190,6 +190,23 @@ def test_data_list(cli: Cli) -> None:
         assert known.licence in answer.out
 
 
+def test_data_list_shows_one_damaged_file_and_every_set(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path))
+    bad = tmp_path / "mnist" / "train-labels-idx1-ubyte"
+    bad.parent.mkdir()
+    bad.write_bytes(b"no labels")
+    answer = cli("data", "list")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(NAMES)
+    (i,) = [i for i, line in enumerate(lines) if line.startswith("mnist")]
+    assert lines[i].endswith("[damaged]")
+    assert str(bad) in lines[i + 2]
+    assert "delete it and run: gansmith data fetch mnist" in lines[i + 2]
+    (line,) = [line for line in lines if line.startswith("fashion-mnist")]
+    assert line.endswith("[not fetched]")
+
+
 def test_data_fetch_of_what_needs_none(cli: Cli) -> None:
     answer = cli("data", "fetch", "digits")
     assert answer.code == 0

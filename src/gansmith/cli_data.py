@@ -21,8 +21,12 @@ def data_list() -> None:
     from gansmith.data.fetch import cached
 
     for name, known in NAMES.items():
-        state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
-        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}")
+        state = fault = ""
+        try:
+            state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
+        except DataError as error:  # one bad file hides none of the others
+            state, fault = "  [damaged]", f"\n{'':<16}{error}"
+        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}{fault}")
 
 
 @app.command("fetch")

@@ -51,7 +51,7 @@ class Saved:
 class Trainer:
     """A game set up on a device: data, networks and optimizers, ready to take steps from any image count.
 
-    Raises RecipeError naming a network whose shapes don't fit the data.
+    Raises RecipeError naming a network whose shapes don't fit the data, DataError for data that are not what a source promises.
     """
 
     def __init__(self, recipe: Recipe, device: torch.device, samples: Samples | None = None) -> None:
