@@ -18,7 +18,7 @@ import gansmith
 from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
 from gansmith.recipes import catalogue, make
 from gansmith.spec import to_json
-from support import RECIPES, Answer, assert_same_run, finish, quick, start, stop_after, tree
+from support import RECIPES, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
 README = Path(__file__).parents[1] / "README.md"
@@ -234,6 +234,23 @@ def test_data_show_of_an_array(here: Path, cli: Cli) -> None:
     assert "[3, 9, 7], uint8" in answer.out
     assert "classes 0 10, 1 10, 2 10" in answer.out
     assert (here / "deep.png").is_file()
+
+
+@pytest.mark.parametrize("prefix", ["data.", ""])
+def test_data_show_takes_the_settings_its_errors_advise(prefix: str, here: Path, cli: Cli) -> None:
+    (here / "mixed").mkdir()
+    Image.new("L", (9, 7)).save(here / "mixed" / "grey.png")
+    Image.new("RGB", (5, 6)).save(here / "mixed" / "colour.png")
+    (here / "mixed" / "bad.png").write_bytes(b"no picture")
+    for settings, advised in ([], "data.skip_bad=true"), (["skip_bad=true"], "data.channels=3"):
+        assert_refused(cli("data", "show", "mixed", "--out", "x.png", *(f"{prefix}{s}" for s in settings)), advised)
+    settings = [f"{prefix}{s}" for s in ("skip_bad=true", "channels=3", "size=none")]
+    assert_refused(cli("data", "show", "mixed", "--out", "x.png", *settings), "several sizes", "data.size=")
+    answer = cli("data", "show", "mixed", "--out", "x.png", *settings[:2], f"{prefix}size=16")
+    assert answer.code == 0, answer.err
+    assert "2 samples (1 bad files skipped)" in answer.out
+    assert "[3, 16, 16], uint8" in answer.out
+    assert_refused(cli("data", "show", "mixed", f"{prefix}sizes=16"), "unknown field of Folder 'sizes'", "did you mean 'size'")
 
 
 @pytest.mark.parametrize("command", [(), ("show",), ("train",), ("sample",), ("diff",), ("list",), ("data",), ("data", "show")])

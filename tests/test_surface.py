@@ -38,7 +38,7 @@ RECIPES = [
 COMMANDS = {
     "data fetch": ["name"],
     "data list": [],
-    "data show": ["--count", "--out", "--skip-bad", "data"],
+    "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
     "list": [],
     "sample": ["--count", "--out", "--seed", "--trust", "run"],

@@ -46,14 +46,18 @@ def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) 
 @app.command("show")
 def data_show(
     data: Annotated[str, typer.Argument(help="A data set's name, a folder, an .npz, .npy or idx file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE, such as data.size=32.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="Where the picture goes [default: NAME.png].", show_default=False)] = None,
     count: Annotated[int, typer.Option(min=1, max=1024)] = 64,
     skip_bad: SkipBad = False,
 ) -> None:
     """Counts, shape and range, and a grid of real samples as a picture."""
     from gansmith.data import find, label
+    from gansmith.overrides import override
 
     source = find(data, skip_bad=skip_bad)
+    for text in overrides or []:
+        source = override(source, text.removeprefix("data."))  # as a recipe calls it, so that one advice holds everywhere
     samples = source.load()
     typer.echo(f"{label(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
