@@ -229,6 +229,14 @@ def test_a_folder_of_samples(folder: Path, here: Path, cli: Cli) -> None:
     assert len(list((here / "empty").iterdir())) == 2
 
 
+@pytest.mark.parametrize("out", ["new/x.png", "new/deep/x.npz"])
+def test_the_folder_of_a_file_of_samples_is_made(out: str, folder: Path, here: Path, cli: Cli) -> None:
+    assert cli("sample", folder, "--count", 2, "--out", out).code == 0
+    assert [p for p, content in tree(here).items() if content is not None] == [out]
+    assert_refused(cli("sample", folder, "--out", "other/x.jpg"), "x.jpg")
+    assert not (here / "other").exists()
+
+
 def test_what_was_sampled_is_data_again(folder: Path, here: Path, cli: Cli) -> None:
     from gansmith.data import Folder, find
 
@@ -252,8 +260,8 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(folder: Path, here
     before = tree(here)
     assert_refused(cli("sample", folder, "--out", "full"), "full", "not an empty folder", "choose another --out")
     assert_refused(cli("sample", folder, "--out", "file"), "file", "choose another --out")
-    assert_refused(cli("sample", folder, "--out", "nowhere/x.npz"), "nowhere/x.npz", "No such file or directory")
     assert_refused(cli("sample", folder, "--out", "file/x.npz"), "file/x.npz", "Not a directory")
+    assert_refused(cli("sample", folder, "--out", "file/deep/x.png"), "file/deep/x.png", "Not a directory")
     assert_refused(cli("sample", folder, "--out", "file/folder"), "file/folder", "choose another")
     assert tree(here) == before
 
