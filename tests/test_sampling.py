@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,23 @@ def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
     whole = torch.cat([made for _, made in sampling.chunks(game.sampler, noise, 0, 0, 128)])
     (start, part), *_ = sampling.chunks(game.sampler, noise, 0, 70, 71)
     assert torch.equal(part, whole[start : start + len(part)])
+
+
+def test_samples_are_held_once_however_many_parts_they_are_made_in() -> None:
+    """A part is gone when the next but one is made: all that stays is the array that is handed over."""
+    game = stepped(quick())
+    parts: list[weakref.ref[np.ndarray]] = []
+
+    class Watched(Images):
+        def from_model(self, samples: torch.Tensor) -> np.ndarray:
+            assert sum(part() is not None for part in parts) <= 1
+            part = super().from_model(samples)
+            parts.append(weakref.ref(part))
+            return part
+
+    many = sampling.sample(game.sampler, game.recipe.noise, Watched(), 0, 500, 30)
+    assert len(parts) == 9
+    assert np.array_equal(many, sampling.sample(game.sampler, game.recipe.noise, Images(), 0, 530)[30:])
 
 
 def test_two_seeds_share_no_image() -> None:

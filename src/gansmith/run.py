@@ -241,8 +241,8 @@ class Run:
         Raises RunError where they would not fit in memory.
         """
         kind = kind_of(self.facts["sample_shape"], self.recipe.value_range)
-        size = 1 if kind.key == "images" else 4  # bytes a value, twice over while the parts are joined
-        if 2 * size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
+        size = 1 if kind.key == "images" else 4  # bytes a value
+        if size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
         return Gallery(sampling.sample(self.module, self.recipe.noise, kind, seed, count, first), kind)
 
