@@ -113,9 +113,33 @@ def test_train_goes_on_by_the_same_command_or_by_the_folders_name(here: Path, cl
         stop_after(recipe, here / f"part{i}", 4)
         assert cli("train", *again).code == 0
         assert_same_pictures(whole, here / f"part{i}")
-    before = tree(whole / "checkpoints")
-    assert cli("train", *SMALL).code == 0  # done already
-    assert tree(whole / "checkpoints") == before
+
+
+def unreadable(*_: object) -> Samples:
+    raise AssertionError("the data are not needed")
+
+
+def test_a_finished_run_is_left_alone_and_says_so(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("train", *SMALL).code == 0
+    folder = here / "runs" / "tutorial-small"
+    before = tree(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Digits, "load", unreadable)  # not even the data are needed
+        for again in (SMALL, ("runs/tutorial-small",)):
+            answer = cli("train", *again)
+            assert answer.code == 0, answer.err
+            assert len(answer.out.splitlines()) == 1
+            assert "runs/tutorial-small is finished: its budget of 320images is spent, 320 images" in answer.out
+            assert "bigger budget=... and another --run" in answer.out
+            assert tree(folder) == before
+    assert_refused(cli("train", "tutorial-small", "budget=640images", "--data", "digits"), "holds another recipe: budget was")
+    checkpoint = max((folder / "checkpoints").iterdir())  # what is damaged is made again
+    checkpoint.write_bytes(b"")
+    assert cli("train", *SMALL).code == 0
+    assert (folder / "checkpoints" / checkpoint.name).read_bytes() == before[f"checkpoints/{checkpoint.name}"]
+    (folder / "results.json").unlink()  # and what a kill kept from being written is written
+    assert cli("train", *SMALL).code == 0
+    assert "is finished" in cli("train", *SMALL).out
 
 
 def assert_same_pictures(one: Path, other: Path) -> None:

@@ -172,6 +172,12 @@ def test_tensorboard_gets_scalars_and_grids(done: Path) -> None:
     assert [i.step for i in events.Images("samples")] == [0, 704, 1408, 1625]
 
 
+def test_a_finished_run_trained_again_gets_no_other_event_file(finished: Path) -> None:
+    before = tree(finished)
+    gansmith.train(quick(), finished, device="cpu")
+    assert tree(finished) == before
+
+
 def test_equal_checkpoints_are_equal_files(done: Path, tmp_path: Path) -> None:
     """Often enough that several entries of metadata, which safetensors writes in random order, would be seen."""
     run = Run.open(done)

@@ -111,10 +111,30 @@ def train(
     from gansmith.run import Run
     from gansmith.training import steps
 
+    if _is_finished(folder, chosen, trust):
+        return
+
     with contextlib.closing(steps(chosen, folder, device=device, trust=trust)) as records:
         progress.follow(records, f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
     if processes.rank() == 0:
         _afterwards(Run.open(folder, trust=trust))
+
+
+def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
+    """Whether there is nothing left to train in a folder, which is then said. Raises RunError for a run of another recipe."""
+    from gansmith.run import Run
+
+    if not (folder / "recipe.json").is_file():
+        return False
+    run = Run.open(folder, trust=trust)
+    run.check_same(recipe)
+    if not run.has_nothing_left:
+        return False
+    typer.echo(
+        f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
+        "To train longer, give a bigger budget=... and another --run"
+    )
+    return True
 
 
 def _what_to_train(
