@@ -76,6 +76,18 @@ def test_show_in_json_is_the_recipe_with_its_layers(cli: Cli) -> None:
     assert facts["step"]["flops"] > 2 * 128 * 3 * (weights - 2 * (256 + 512 + 1024))
 
 
+def test_show_of_a_run_is_its_own_recipe(runs: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Digits, "load", unreadable)
+    answer = cli("show", runs / "b")
+    assert answer.code == 0, answer.err
+    assert f"The run {runs / 'b'}: 320 of 320 images." in answer.out
+    for line in ("batch_size                16", "hinge", "[1, 8, 8]", "a step: 16 real images"):
+        assert line in answer.out, answer.out
+    facts = json.loads(cli("show", runs / "b", "--json").out)
+    assert facts["recipe"] == json.loads((runs / "b" / "recipe.json").read_text())
+    assert facts["sample_shape"] == [1, 8, 8]
+
+
 def test_show_of_a_named_set_needs_no_data(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `show` tells of MNIST is known without fetching it."""
     import gansmith.data.mnist

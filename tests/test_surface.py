@@ -42,7 +42,7 @@ COMMANDS = {
     "diff": ["one", "other"],
     "list": [],
     "sample": ["--count", "--out", "--seed", "--trust", "run"],
-    "show": ["--data", "--json", "overrides", "recipe"],
+    "show": ["--data", "--json", "--trust", "overrides", "recipe"],
     "train": ["--data", "--device", "--dry-run", "--run", "--skip-bad", "--threads", "--trust", "overrides", "recipe"],
 }
 

@@ -54,25 +54,33 @@ def list_() -> None:
 
 @app.command()
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or FILE.py:FUNCTION.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder.")],
     overrides: Overrides = None,
     data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    trust: Trust = None,
 ) -> None:
     """The complete recipe, its networks layer by layer, and what a step costs."""
+    import inspect
+
     from gansmith.recipes import find, make
 
-    chosen = make(recipe, overrides or [], data)
-    from gansmith.data import shape_of
+    if folder := _run_folder(recipe):
+        run = _as_it_is(folder, trust, changed=bool(overrides or data))
+        chosen, shape = run.recipe, tuple(run.facts["sample_shape"])
+        about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
+    else:
+        from gansmith.data import shape_of
+
+        chosen = make(recipe, overrides or [], data)
+        shape, about = shape_of(chosen.data), inspect.getdoc(find(recipe)) or ""
     from gansmith.describe import recipe_facts, recipe_lines
 
-    facts = recipe_facts(chosen, shape_of(chosen.data))
+    facts = recipe_facts(chosen, shape)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
-    import inspect
-
-    typer.echo(f"{chosen.name}\n\n{inspect.getdoc(find(recipe)) or ''}\n")
+    typer.echo(f"{chosen.name}\n\n{about}\n")
     for field, text in recipe_lines(chosen):
         typer.echo(f"  {field:<26}{text}")
     for name, network in facts["networks"].items():
@@ -140,16 +148,41 @@ def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
 def _what_to_train(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
-    from gansmith.recipes import catalogue, make
+    from gansmith.recipes import make
 
-    if name not in catalogue() and (Path(name) / "recipe.json").is_file():
-        from gansmith.run import Run
-
-        if overrides or data or run:
-            raise RunError(f"{name} is a run, which goes on as it is: leave out overrides, --data and --run, or name its recipe")
-        return Run.open(name, trust=trust).recipe, Path(name)
+    if folder := _run_folder(name):
+        return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
     return recipe, run or Path("runs") / recipe.name
+
+
+def _run_folder(name: str) -> Path | None:
+    """The run folder that is meant; None where a recipe is, whose names come before paths.
+
+    Raises RunError for a path that is neither.
+    """
+    from gansmith.recipes import is_recipe
+
+    if is_recipe(name):
+        return None
+    # os.path answers no where pathlib raises, for names too long and folders that may not be entered.
+    if os.path.isfile(os.path.join(name, "recipe.json")):
+        return Path(name)
+    if os.path.exists(name) or os.sep in name or "/" in name:
+        why = "it has no recipe.json" if os.path.exists(name) else "it does not exist"
+        raise RunError(
+            f"{name} is no run folder ({why}) and no recipe: name a recipe, which gansmith list shows; "
+            "--run says where its run goes, and --data where its images are"
+        )
+    return None
+
+
+def _as_it_is(folder: Path, trust: Path | None, changed: bool) -> Run:
+    from gansmith.run import Run
+
+    if changed:
+        raise RunError(f"{folder} is a run, which goes on as it is: leave out overrides, --data and --run, or name its recipe")
+    return Run.open(folder, trust=trust)
 
 
 def _dry_run(recipe: Recipe, device: str) -> None:
@@ -235,17 +268,13 @@ def diff(
 
 def _recipe_json(name: str) -> Any:
     """That of a recipe by name, or a run's as it stands, which executes nothing. A name comes before a path."""
-    from gansmith.recipes import catalogue, make
+    from gansmith.recipes import make
     from gansmith.spec import to_json
 
-    if name in catalogue():
-        return to_json(make(name))
-    if (Path(name) / "recipe.json").is_file():
+    if folder := _run_folder(name):
         from gansmith.run import read_json
 
-        return read_json(Path(name) / "recipe.json")
-    if Path(name).exists():
-        raise RunError(f"run folder {name} has no recipe.json: it is no run")
+        return read_json(folder / "recipe.json")
     return to_json(make(name))
 
 
