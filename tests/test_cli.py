@@ -289,6 +289,12 @@ def test_data_show_takes_the_settings_its_errors_advise(prefix: str, here: Path,
     assert_refused(cli("data", "show", "mixed", f"{prefix}sizes=16"), "unknown field of Folder 'sizes'", "did you mean 'size'")
 
 
+def test_it_says_its_version(cli: Cli) -> None:
+    answer = cli("--version")
+    assert (answer.code, answer.out, answer.err) == (0, f"gansmith {gansmith.__version__}\n", "")
+    assert "--version" in cli("--help").out
+
+
 @pytest.mark.parametrize("command", [(), ("show",), ("train",), ("sample",), ("diff",), ("list",), ("data",), ("data", "show")])
 def test_every_command_has_help(command: tuple[str, ...], cli: Cli) -> None:
     answer = cli(*command, "--help")

@@ -113,6 +113,7 @@ def test_the_package_says_that_it_is_typed() -> None:
         "import gansmith",
         "import gansmith.cli",
         "import sys; sys.argv = ['gansmith', '--help']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', '--version']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'list']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'data', 'list']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'train', '--help']; from gansmith.cli import main; main()",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith import cli_data
+from gansmith import __version__, cli_data
 from gansmith.cli_data import SkipBad, skipped
 from gansmith.errors import GansmithError, RunError
 
@@ -34,6 +34,19 @@ Data = Annotated[
     str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gansmith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _gansmith(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which one this is.")] = False,
+) -> None:
+    pass
 
 
 @app.command("list")
