@@ -47,7 +47,7 @@ class Journal:
         with disk_errors(self.run.path):
             self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
             # None once the budget is spent: another event file with nothing in it would only be in the way.
-            self.board = _board(self.run, self.images) if self.images < self.trainer.total_images else None
+            self.board: Any = _board(self.run, self.images) if self.images < self.trainer.total_images else None
         if self.images == 0:
             count = min(self.recipe.pictures.count, len(self.trainer.samples))
             stored = self.trainer.kind.to_model(self.trainer.stored[:count])
