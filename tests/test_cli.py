@@ -162,9 +162,9 @@ def assert_same_pictures(one: Path, other: Path) -> None:
 
 
 def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gansmith.trainer
+    import gansmith.describe
 
-    monkeypatch.setattr(gansmith.trainer, "measure_speed", lambda *_: (1000.0, 0.1))
+    monkeypatch.setattr(gansmith.describe, "measure_speed", lambda *_: (1000.0, 0.1))
     answer = cli("train", "tutorial-small", "budget=60000images", "--data", "digits", "--dry-run")
     assert answer.code == 0, answer.err
     assert tree(here) == {}
@@ -179,9 +179,9 @@ DURATIONS = [(0.04, "0.0 seconds"), (59.9, "59.9 seconds"), (60, "1.0 minutes"),
 
 @pytest.mark.parametrize(("seconds", "told"), DURATIONS)
 def test_a_duration_is_told_in_the_largest_unit_that_fits(seconds: float, told: str) -> None:
-    from gansmith.cli import _duration
+    from gansmith.describe import duration
 
-    assert _duration(seconds) == told
+    assert duration(seconds) == told
 
 
 def test_a_real_dry_run(here: Path, cli: Cli) -> None:

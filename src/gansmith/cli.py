@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gansmith import __version__, cli_data
-from gansmith.cli_data import SkipBad, skipped
+from gansmith.cli_data import SkipBad
 from gansmith.errors import GansmithError, RunError
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     if dry_run:
-        _dry_run(chosen, device)
+        from gansmith.describe import dry_run_lines
+
+        typer.echo("\n".join(dry_run_lines(chosen, device)))
         return
     from gansmith import processes, progress
     from gansmith.run import Run
@@ -198,42 +200,9 @@ def _as_it_is(folder: Path, trust: Path | None, changed: bool) -> Run:
     return Run.open(folder, trust=trust)
 
 
-def _dry_run(recipe: Recipe, device: str) -> None:
-    """One step for its shapes and memory, then a few seconds of steps for their speed."""
-    import resource
-
-    from gansmith.describe import budget_text
-    from gansmith.recipe import images_in, seconds_in
-    from gansmith.trainer import Trainer, choose_device, measure_speed
-
-    trainer = Trainer(recipe, choose_device(device))
-    record = trainer.step()
-    trainer.check()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0)
-    samples = trainer.samples
-    typer.echo(f"{recipe.name}, one step of {record.images} real images on {trainer.device}")
-    typer.echo(f"  data           {len(samples):,} samples of {list(samples.shape)}" + skipped(samples.num_skipped))
-    typer.echo(f"  noise          {[recipe.noise.dim]}")
-    for network, module in trainer.networks.items():
-        typer.echo(f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights")
-    typer.echo("  after a step   " + ", ".join(f"{k} {v:.3f}" for k, v in record.floats().items()))
-    typer.echo(f"  peak memory    {peak:,.0f} MB")
-    typer.echo(f"  speed          {speed:,.0f} images/s")
-    typer.echo(f"  budget         {budget_text(recipe, trainer.epoch_images)}")
-    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
-    typer.echo(f"  that takes     {_duration(seconds)}")
-
-
-def _duration(seconds: float) -> str:
-    """`0.8 seconds`, `3.1 minutes`, `2.5 hours`: in the largest unit of which there is one."""
-    for unit, length in (("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} seconds"
-
-
 def _afterwards(run: Run) -> None:
+    from gansmith.describe import duration, skipped
+
     results = run.results
     if "accuracy" in results:
         real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
@@ -241,7 +210,7 @@ def _afterwards(run: Run) -> None:
             f"held out: D is right about {real:.2f} % of {results['num_judged'] // 2:,} real samples it never saw "
             f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
         )
-    took = _duration(results.get("seconds", 0))
+    took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")

@@ -59,6 +59,8 @@ def data_show(
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # as a recipe calls it, so that one advice holds everywhere
     samples = source.load()
+    from gansmith.describe import skipped  # only now, as it takes PyTorch along
+
     typer.echo(f"{label(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
@@ -76,8 +78,3 @@ def data_show(
     stored = torch.from_numpy(samples.values[:count])
     path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
     typer.echo(f"  picture {path}")
-
-
-def skipped(count: int) -> str:
-    """What is said of bad files that were left out; nothing where there were none."""
-    return f" ({count} bad files skipped)" if count else ""
