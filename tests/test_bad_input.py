@@ -62,6 +62,10 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*SMALL, "--device", "tpu9"), ("device 'tpu9'", "--device cpu")),
     ((*SMALL, "--device", "cuda:7"), ("device 'cuda:7'", "--device cpu")),
     ((*SMALL, "--skip-bad"), ("skip_bad", "folders of images")),
+    (("train", "runs/nope"), ("runs/nope is no run folder (it does not exist) and no recipe", "gansmith list")),
+    (("show", "runs/nope"), ("runs/nope is no run folder (it does not exist) and no recipe", "gansmith list")),
+    (("train", "empty"), ("empty is no run folder (it has no recipe.json) and no recipe", "--data")),
+    (("train", "x" * 5000), ("unknown recipe",)),
     (("sample",), ("run",)),
     (("sample", "nowhere", "--out", "x.npz"), ("nowhere", "does not exist", "gansmith train")),
     (("sample", ".", "--out", "x.npz"), ("no recipe.json",)),
@@ -96,7 +100,7 @@ def desk(here: Path) -> Path:
     return here
 
 
-@pytest.mark.parametrize(("arguments", "words"), COMMANDS, ids=[" ".join(c[0]) for c in COMMANDS])
+@pytest.mark.parametrize(("arguments", "words"), COMMANDS, ids=[" ".join(c[0])[:60] for c in COMMANDS])
 def test_one_line_exit_code_2_and_nothing_written(
     arguments: tuple[str, ...], words: tuple[str, ...], desk: Path, cli: Cli
 ) -> None:
@@ -118,6 +122,8 @@ def test_a_run_goes_on_as_it_is(option: str, here: Path, cli: Cli) -> None:
     assert cli(*SMALL, "budget=64images", "--run", "run").code == 0
     before = tree(here)
     assert_refused(cli("train", "run", *option.split()), "run is a run, which goes on as it is")
+    if "--run" not in option:
+        assert_refused(cli("show", "run", *option.split()), "run is a run, which goes on as it is")
     assert tree(here) == before
 
 

@@ -18,7 +18,7 @@ import gansmith
 from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
 from gansmith.recipes import catalogue, make
 from gansmith.spec import to_json
-from support import RECIPES, Answer, assert_same_run, finish, quick, start, stop_after, tree
+from support import RECIPES, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
 README = Path(__file__).parents[1] / "README.md"
@@ -76,6 +76,18 @@ def test_show_in_json_is_the_recipe_with_its_layers(cli: Cli) -> None:
     assert facts["step"]["flops"] > 2 * 128 * 3 * (weights - 2 * (256 + 512 + 1024))
 
 
+def test_show_of_a_run_is_its_own_recipe(runs: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Digits, "load", unreadable)
+    answer = cli("show", runs / "b")
+    assert answer.code == 0, answer.err
+    assert f"The run {runs / 'b'}: 320 of 320 images." in answer.out
+    for line in ("batch_size                16", "hinge", "[1, 8, 8]", "a step: 16 real images"):
+        assert line in answer.out, answer.out
+    facts = json.loads(cli("show", runs / "b", "--json").out)
+    assert facts["recipe"] == json.loads((runs / "b" / "recipe.json").read_text())
+    assert facts["sample_shape"] == [1, 8, 8]
+
+
 def test_show_of_a_named_set_needs_no_data(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `show` tells of MNIST is known without fetching it."""
     import gansmith.data.mnist
@@ -113,9 +125,33 @@ def test_train_goes_on_by_the_same_command_or_by_the_folders_name(here: Path, cl
         stop_after(recipe, here / f"part{i}", 4)
         assert cli("train", *again).code == 0
         assert_same_pictures(whole, here / f"part{i}")
-    before = tree(whole / "checkpoints")
-    assert cli("train", *SMALL).code == 0  # done already
-    assert tree(whole / "checkpoints") == before
+
+
+def unreadable(*_: object) -> Samples:
+    raise AssertionError("the data are not needed")
+
+
+def test_a_finished_run_is_left_alone_and_says_so(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("train", *SMALL).code == 0
+    folder = here / "runs" / "tutorial-small"
+    before = tree(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Digits, "load", unreadable)  # not even the data are needed
+        for again in (SMALL, ("runs/tutorial-small",)):
+            answer = cli("train", *again)
+            assert answer.code == 0, answer.err
+            assert len(answer.out.splitlines()) == 1
+            assert "runs/tutorial-small is finished: its budget of 320images is spent, 320 images" in answer.out
+            assert "bigger budget=... and another --run" in answer.out
+            assert tree(folder) == before
+    assert_refused(cli("train", "tutorial-small", "budget=640images", "--data", "digits"), "holds another recipe: budget was")
+    checkpoint = max((folder / "checkpoints").iterdir())  # what is damaged is made again
+    checkpoint.write_bytes(b"")
+    assert cli("train", *SMALL).code == 0
+    assert (folder / "checkpoints" / checkpoint.name).read_bytes() == before[f"checkpoints/{checkpoint.name}"]
+    (folder / "results.json").unlink()  # and what a kill kept from being written is written
+    assert cli("train", *SMALL).code == 0
+    assert "is finished" in cli("train", *SMALL).out
 
 
 def assert_same_pictures(one: Path, other: Path) -> None:
@@ -126,9 +162,9 @@ def assert_same_pictures(one: Path, other: Path) -> None:
 
 
 def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gansmith.trainer
+    import gansmith.describe
 
-    monkeypatch.setattr(gansmith.trainer, "measure_speed", lambda *_: (1000.0, 0.1))
+    monkeypatch.setattr(gansmith.describe, "measure_speed", lambda *_: (1000.0, 0.1))
     answer = cli("train", "tutorial-small", "budget=60000images", "--data", "digits", "--dry-run")
     assert answer.code == 0, answer.err
     assert tree(here) == {}
@@ -143,9 +179,9 @@ DURATIONS = [(0.04, "0.0 seconds"), (59.9, "59.9 seconds"), (60, "1.0 minutes"),
 
 @pytest.mark.parametrize(("seconds", "told"), DURATIONS)
 def test_a_duration_is_told_in_the_largest_unit_that_fits(seconds: float, told: str) -> None:
-    from gansmith.cli import _duration
+    from gansmith.describe import duration
 
-    assert _duration(seconds) == told
+    assert duration(seconds) == told
 
 
 def test_a_real_dry_run(here: Path, cli: Cli) -> None:
@@ -190,6 +226,23 @@ def test_data_list(cli: Cli) -> None:
         assert known.licence in answer.out
 
 
+def test_data_list_shows_one_damaged_file_and_every_set(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path))
+    bad = tmp_path / "mnist" / "train-labels-idx1-ubyte"
+    bad.parent.mkdir()
+    bad.write_bytes(b"no labels")
+    answer = cli("data", "list")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(NAMES)
+    (i,) = [i for i, line in enumerate(lines) if line.startswith("mnist")]
+    assert lines[i].endswith("[damaged]")
+    assert str(bad) in lines[i + 2]
+    assert "delete it and run: gansmith data fetch mnist" in lines[i + 2]
+    (line,) = [line for line in lines if line.startswith("fashion-mnist")]
+    assert line.endswith("[not fetched]")
+
+
 def test_data_fetch_of_what_needs_none(cli: Cli) -> None:
     answer = cli("data", "fetch", "digits")
     assert answer.code == 0
@@ -217,6 +270,29 @@ def test_data_show_of_an_array(here: Path, cli: Cli) -> None:
     assert "[3, 9, 7], uint8" in answer.out
     assert "classes 0 10, 1 10, 2 10" in answer.out
     assert (here / "deep.png").is_file()
+
+
+@pytest.mark.parametrize("prefix", ["data.", ""])
+def test_data_show_takes_the_settings_its_errors_advise(prefix: str, here: Path, cli: Cli) -> None:
+    (here / "mixed").mkdir()
+    Image.new("L", (9, 7)).save(here / "mixed" / "grey.png")
+    Image.new("RGB", (5, 6)).save(here / "mixed" / "colour.png")
+    (here / "mixed" / "bad.png").write_bytes(b"no picture")
+    for settings, advised in ([], "data.skip_bad=true"), (["skip_bad=true"], "data.channels=3"):
+        assert_refused(cli("data", "show", "mixed", "--out", "x.png", *(f"{prefix}{s}" for s in settings)), advised)
+    settings = [f"{prefix}{s}" for s in ("skip_bad=true", "channels=3", "size=none")]
+    assert_refused(cli("data", "show", "mixed", "--out", "x.png", *settings), "several sizes", "data.size=")
+    answer = cli("data", "show", "mixed", "--out", "x.png", *settings[:2], f"{prefix}size=16")
+    assert answer.code == 0, answer.err
+    assert "2 samples (1 bad files skipped)" in answer.out
+    assert "[3, 16, 16], uint8" in answer.out
+    assert_refused(cli("data", "show", "mixed", f"{prefix}sizes=16"), "unknown field of Folder 'sizes'", "did you mean 'size'")
+
+
+def test_it_says_its_version(cli: Cli) -> None:
+    answer = cli("--version")
+    assert (answer.code, answer.out, answer.err) == (0, f"gansmith {gansmith.__version__}\n", "")
+    assert "--version" in cli("--help").out
 
 
 @pytest.mark.parametrize("command", [(), ("show",), ("train",), ("sample",), ("diff",), ("list",), ("data",), ("data", "show")])

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,38 @@ def test_samples_have_a_length_and_the_shape_of_one() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------- finding
+
+
+BYTES, POINTS = np.zeros((4, 3, 8, 6), np.uint8), np.zeros((4, 2), np.float32)
+
+
+@pytest.mark.parametrize("samples", [Samples(BYTES), Samples(POINTS), Samples(BYTES, np.arange(4)), Digits().load()])
+def test_what_a_source_promises_is_let_through(samples: Samples) -> None:
+    source.check(samples, Digits())
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (BYTES, ("expected load to return Samples(values)", "got ndarray of uint8 [4, 3, 8, 6]")),
+        (None, ("expected load to return Samples(values)", "got NoneType")),
+        (Samples(BYTES.astype(np.float32)), ("expected a NumPy array of uint8 images", "got ndarray of float32 [4, 3, 8, 6]")),
+        (Samples(BYTES.transpose(0, 2, 3, 1)), ("C in 1, 3, 4", "got ndarray of uint8 [4, 8, 6, 3]")),
+        (Samples(BYTES[:, 0]), ("got ndarray of uint8 [4, 8, 6]",)),
+        (Samples(POINTS.astype(np.float64)), ("float32 points [N, D]", "got ndarray of float64 [4, 2]")),
+        (Samples(POINTS.astype(np.uint8)), ("got ndarray of uint8 [4, 2]",)),
+        (Samples(BYTES.tolist()), ("got list",)),
+        (Samples(np.array([[0, 1], [2, np.nan]], np.float32)), ("expected finite points", "row 1")),
+        (Samples(np.array([[-np.inf, 1], [2, 3]], np.float32)), ("expected finite points", "row 0")),
+        (Samples(BYTES, np.arange(3)), ("expected labels int64 [4]", "got ndarray of int64 [3]")),
+        (Samples(BYTES, np.zeros((4, 1), np.int64)), ("expected labels int64 [4]", "got ndarray of int64 [4, 1]")),
+        (Samples(BYTES, np.arange(4, dtype=np.int32)), ("expected labels int64 [4]", "got ndarray of int32 [4]")),
+        (Samples(BYTES, [0, 1, 2, 3]), ("expected labels int64 [4]", "got list")),  # type: ignore[arg-type]
+    ],
+)
+def test_what_no_source_may_give_is_refused_with_what_came(samples: Any, words: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match=refused("data source Ring", *words)):
+        source.check(samples, Ring())
 
 
 def test_find_tells_paths_apart(tmp_path: Path) -> None:

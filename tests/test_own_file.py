@@ -149,7 +149,7 @@ def test_opening_it_needs_that_file_or_a_copy_of_it(mine: Path, here: Path, cli:
     expected = gansmith.load("run", trust=mine).sample(count=3).array
     forget()
     run_before = times_run(mine)
-    for command in (("sample", "run", "--out", "x.npz"), ("train", "run")):
+    for command in (("sample", "run", "--out", "x.npz"), ("train", "run"), ("show", "run")):
         assert_refused(cli(*command), "run", "code of your own", "my_gan.py", "--trust FILE")
     assert times_run(mine) == run_before  # though it lies at the very path the run names
     assert not (here / "x.npz").exists()
@@ -161,6 +161,8 @@ def test_opening_it_needs_that_file_or_a_copy_of_it(mine: Path, here: Path, cli:
     forget()
     assert cli("sample", "run", "--count", 3, "--out", "x.npz", "--trust", copy).code == 0
     assert np.array_equal(np.load("x.npz")["images"], expected)
+    forget()
+    assert "adversarial(loss=cubic" in cli("show", "run", "--trust", copy).out
     forget()
     assert np.array_equal(gansmith.load("run", trust=copy).sample(count=3).array, expected)
 

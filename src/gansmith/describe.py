@@ -1,9 +1,12 @@
-"""What a recipe is, in words and numbers: its fields, each network's layers with shapes and weights, what a step costs."""
+"""What a recipe is, in words and numbers: its fields, each network's layers with shapes and weights, what a step costs
+and, where one is tried, takes.
+"""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +18,7 @@ from gansmith.data import Samples
 from gansmith.game import Shapes
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
-from gansmith.trainer import Trainer, build
+from gansmith.trainer import Trainer, build, choose_device, measure_speed
 
 
 def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
@@ -81,3 +84,39 @@ def budget_text(recipe: Recipe, epoch_images: int) -> str:
     if seconds_in(recipe.budget) is not None:
         return f"{recipe.budget} of training, counted in images once the speed is known"
     return f"{recipe.budget}, {images_in(recipe.budget, epoch_images):,} images"
+
+
+def dry_run_lines(recipe: Recipe, device: str) -> Iterator[str]:
+    """What one step says of shapes and memory, then what a few seconds of steps say of their speed. Nothing is written."""
+    import resource
+
+    trainer = Trainer(recipe, choose_device(device))
+    record = trainer.step()
+    trainer.check()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0)
+    samples = trainer.samples
+    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}"
+    yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
+    yield f"  noise          {[recipe.noise.dim]}"
+    for network, module in trainer.networks.items():
+        yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"
+    yield "  after a step   " + ", ".join(f"{k} {v:.3f}" for k, v in record.floats().items())
+    yield f"  peak memory    {peak:,.0f} MB"
+    yield f"  speed          {speed:,.0f} images/s"
+    yield f"  budget         {budget_text(recipe, trainer.epoch_images)}"
+    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
+    yield f"  that takes     {duration(seconds)}"
+
+
+def duration(seconds: float) -> str:
+    """`0.8 seconds`, `3.1 minutes`, `2.5 hours`: in the largest unit of which there is one."""
+    for unit, length in (("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
+
+
+def skipped(count: int) -> str:
+    """What is said of bad files that were left out; nothing where there were none."""
+    return f" ({count} bad files skipped)" if count else ""

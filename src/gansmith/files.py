@@ -33,6 +33,13 @@ def disk_errors(what: str | Path) -> Iterator[None]:
         ) from None
 
 
+def make_parent(path: Path) -> None:
+    """Make the folder that `path` goes into, where nothing is in its place."""
+    with disk_errors(path):
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """A file to write bytes to, which takes its name only when it is complete and on the disk."""

@@ -182,15 +182,18 @@ class Gallery:
     def save(self, path: str | Path) -> Path:
         """Write everything as `x.npz` (the array under `images` or `points`), one picture `x.png`, or a folder of pictures.
 
-        Whole or not at all. Raises RunError for an ending or a path it can't write, or a folder that is not empty.
+        Whole or not at all; the folder it goes into is made. Raises RunError for an ending or a path it can't write, or a
+        folder that is not empty.
         """
         path = Path(path)
         if path.suffix == ".npz":
+            files.make_parent(path)
             with files.atomic(path) as file:
                 np.savez(file, **{self.kind.key: self.array})  # type: ignore[arg-type]
         elif path.suffix == ".png":
             if len(self) > MAX_GRID:
                 raise RunError(f"{path}: a picture holds at most {MAX_GRID} samples, got {len(self):,}; use a folder or an .npz")
+            files.make_parent(path)
             files.write(path, png(self.picture()))
         elif path.suffix == "":
             self._save_folder(path)

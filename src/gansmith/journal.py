@@ -46,7 +46,8 @@ class Journal:
         )  # what came after is done again
         with disk_errors(self.run.path):
             self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
-            self.board = _board(self.run, self.images)
+            # None once the budget is spent: another event file with nothing in it would only be in the way.
+            self.board: Any = _board(self.run, self.images) if self.images < self.trainer.total_images else None
         if self.images == 0:
             count = min(self.recipe.pictures.count, len(self.trainer.samples))
             stored = self.trainer.kind.to_model(self.trainer.stored[:count])
@@ -129,7 +130,8 @@ class Journal:
         if self.writes:
             with contextlib.suppress(OSError):
                 self.log_file.close()
-                self.board.close()
+                if self.board:
+                    self.board.close()
 
     def finish(self) -> None:
         """When the budget is spent: the loss plot, the animation, and what D says of data it never saw."""

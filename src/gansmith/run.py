@@ -117,7 +117,7 @@ class Run:
             try:
                 if (path / "recipe.json").is_file():
                     run = cls.open(path, trust=trust)
-                    run._same(recipe)
+                    run.check_same(recipe)
                     yield run
                 else:
                     yield cls(path, recipe, {})
@@ -128,7 +128,8 @@ class Run:
                     for folder in missing:
                         folder.rmdir()
 
-    def _same(self, recipe: Recipe) -> None:
+    def check_same(self, recipe: Recipe) -> None:
+        """Raises RunError where this is a run of another recipe, field by field, or of an own file that has changed since."""
         changed = list(differences(to_json(self.recipe), to_json(recipe)))
         if changed:
             told = "; ".join(f"{place} was {_said(old)}, now {_said(new)}" for place, old, new in changed)
@@ -210,6 +211,11 @@ class Run:
     def finished(self) -> bool:
         return bool(self.total_images) and self.images >= (self.total_images or 0)
 
+    @property
+    def has_nothing_left(self) -> bool:
+        """Whether it is finished, its last checkpoint is whole and its results are written: training it would do nothing."""
+        return self.finished and bool(self.results) and (saved := self.latest()) is not None and saved.images == self.images
+
     @cached_property
     def module(self) -> nn.Module:
         """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z] -> samples [N, ...]."""
@@ -241,8 +247,8 @@ class Run:
         Raises RunError where they would not fit in memory.
         """
         kind = kind_of(self.facts["sample_shape"], self.recipe.value_range)
-        size = 1 if kind.key == "images" else 4  # bytes a value, twice over while the parts are joined
-        if 2 * size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
+        size = 1 if kind.key == "images" else 4  # bytes a value
+        if size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
         return Gallery(sampling.sample(self.module, self.recipe.noise, kind, seed, count, first), kind)
 

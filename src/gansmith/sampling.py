@@ -36,8 +36,11 @@ def sample(generator: nn.Module, noise: Noise, kind: Kind, seed: int = 0, count:
 
     Returns uint8 [count, H, W, C] for images, float32 [count, D] for points.
     """
-    last = first + count
-    parts = []
+    last, kept = first + count, np.empty(0)
     for start, made in chunks(generator, noise, seed, first, last):
-        parts.append(kind.from_model(made[max(first - start, 0) : last - start]))
-    return np.concatenate(parts)
+        part = kind.from_model(made[max(first - start, 0) : last - start])
+        if start <= first:  # the first part says what the others are; all go into one array, so that memory holds them once
+            kept = np.empty((count, *part.shape[1:]), part.dtype)
+        at = max(start - first, 0)
+        kept[at : at + len(part)] = part
+    return kept

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import processes, rng
-from gansmith.data import Samples
+from gansmith.data import Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
 from gansmith.images import kind_of
@@ -51,14 +51,15 @@ class Saved:
 class Trainer:
     """A game set up on a device: data, networks and optimizers, ready to take steps from any image count.
 
-    Raises RecipeError naming a network whose shapes don't fit the data.
+    Raises RecipeError naming a network whose shapes don't fit the data, DataError for data that are not what a source promises.
     """
 
     def __init__(self, recipe: Recipe, device: torch.device, samples: Samples | None = None) -> None:
-        torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, a hundred times slower
+        torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, slow on many CPUs
         self.recipe, self.device = recipe, device
         self.precision = choose_precision(recipe.precision, device)
         self.samples = recipe.data.load() if samples is None else samples
+        source.check(self.samples, recipe.data)
         if len(self.samples) < 2:
             raise DataError(
                 f"the data hold {len(self.samples)} sample; a discriminator needs at least 2 to learn what they share"

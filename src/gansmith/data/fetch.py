@@ -1,8 +1,8 @@
 """Data sets that are fetched: where from, how they are checked, and the cache they are kept in.
 
 The cache is $GANSMITH_CACHE, else $XDG_CACHE_HOME/gansmith, else ~/.cache/gansmith, with a folder for each data set. Files
-are checked against their MD5 when they are fetched and again on every load: it takes a tenth of a second, needs no marker
-that could lie, and sees a flipped bit as well as a file that was put there by hand.
+are checked against their MD5 when they are fetched and again on every load: that needs no marker which could lie, and sees a
+flipped bit as well as a file that was put there by hand.
 """
 
 from __future__ import annotations

