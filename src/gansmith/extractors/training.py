@@ -23,6 +23,7 @@ from torch.optim import swa_utils
 from gansmith import __version__, files, rng
 from gansmith.data import FashionMnist, Mnist, Source
 from gansmith.data.slices import reference_rows, validation_rows
+from gansmith.errors import DataError, unknown
 from gansmith.extractors.lenet import SIDE, WIDTH, LeNet, digest_of
 
 BATCH = 250
@@ -84,7 +85,7 @@ def _fold(layer: Any, norm: Any) -> None:
 
 
 def fit(
-    images: np.ndarray, labels: np.ndarray, settings: Settings, progress: Callable[[int, int, float], None] = lambda *_: None
+    images: np.ndarray, labels: np.ndarray, settings: Settings, progress: Callable[[str, int, int], None] = lambda *_: None
 ) -> LeNet:
     """Train on uint8 [N, 1, 28, 28] and int64 [N]: Adam at one cycle of rates (Smith 2018), the weights' average kept.
 
@@ -114,7 +115,7 @@ def fit(
             cycle.step()
             average.update_parameters(model)
             if step % 20 == 0:
-                progress(step, steps, float(loss.detach()))
+                progress(f"{settings.name}, loss {float(loss.detach()):.3f}", step, steps)
         return average.module.eval().requires_grad_(False).folded()  # type: ignore[operator, no-any-return]
 
 
@@ -144,8 +145,13 @@ def accuracy(net: LeNet, images: np.ndarray, labels: np.ndarray) -> float:
     return right / len(images)
 
 
-def make(data: str, out: Path, progress: Callable[[int, int, float], None] = lambda *_: None) -> dict[str, Any]:
-    """Train the extractor for a data set, write it to `out`, and return what the file says of itself."""
+def make(data: str, out: Path | None = None, progress: Callable[[str, int, int], None] = lambda *_: None) -> dict[str, Any]:
+    """Train the extractor for a data set and write it to `out`. Returns what the file says of itself, and its path.
+
+    Raises DataError for a data set there is no extractor for.
+    """
+    if data not in SETTINGS:
+        raise DataError(unknown("extractor's data set", data, SETTINGS))
     settings = SETTINGS[data]
     train, test = settings.source.load("train"), settings.source.load("test")
     assert train.labels is not None  # these two sets have labels and names
@@ -168,5 +174,6 @@ def make(data: str, out: Path, progress: Callable[[int, int, float], None] = lam
         "threads": torch.get_num_threads(),
     }
     # One entry: safetensors writes several in an order of its own, and then the same weights are not the same file.
-    files.write(out, safetensors.torch.save(tensors, {"gansmith": json.dumps(facts)}))
-    return facts
+    path = out or Path(f"{settings.name}.safetensors")
+    files.write(path, safetensors.torch.save(tensors, {"gansmith": json.dumps(facts)}))
+    return facts | {"path": path}
