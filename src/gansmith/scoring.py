@@ -17,6 +17,7 @@ from gansmith.metrics import Labelled, Moments
 CHUNK = 1024  # samples made, featurised and dropped at a time: a multiple of sampling.CHUNK and of an extractor's pass
 GROUPS = 10  # of the jackknife
 MOST = 10_000  # rows whose features are kept, for scores that need pairs
+SUBSETS = 50  # of the kernel distance, of at most 1,000 rows each
 _KEY = 2019  # of NumPy's Philox, for every choice of rows
 
 
@@ -147,7 +148,7 @@ class Measured:
 def measure(fake: Sample, yard: Yardstick, near: tuple[Tensor, Tensor]) -> Measured:
     """Every score there is of `fake`; `near` is what `neighbours_of` found of it."""
     real = yard.real
-    kid = metrics.kernel_distance(real.features, fake.features)
+    kid = metrics.kernel_distance(real.features, fake.features, SUBSETS)
     values = {"fd": metrics.frechet_distance(real.all_moments, fake.all_moments), "kid": kid.value}
     values |= metrics.prdc(real.features, fake.features)._asdict()
     values["near_copies"] = metrics.near_copies(near[0], yard.held_out_distances)
