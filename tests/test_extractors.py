@@ -104,17 +104,17 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ training
 
 
-def test_training_is_a_function_of_the_seed_and_learns() -> None:
+def test_training_is_a_function_of_the_seed_and_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     digits = Digits(size=28).load("train")
-    labels = digits.labels
-    assert labels is not None
-    settings = dataclasses.replace(training.SETTINGS["mnist"], widths=(4, 8, 8), epochs=2, rate=2e-2, source=Digits(size=28))
+    digits, labels = dataclasses.replace(digits, values=digits.values[:1000]), digits.labels[:1000]  # type: ignore[index]
+    settings = dataclasses.replace(training.SETTINGS["mnist"], widths=(4, 8, 8), epochs=1, rate=2e-2, source=Digits(size=28))
     state = torch.get_rng_state()
     nets = [training.fit(digits.values, labels, dataclasses.replace(settings, seed=s)).state_dict() for s in (1, 1, 2)]
     assert torch.equal(torch.get_rng_state(), state)
     assert lenet.digest_of(nets[0]) == lenet.digest_of(nets[1]) != lenet.digest_of(nets[2])
     images, targets = digits.values[:600], labels[:600]
-    trained = training.fit(images, targets, dataclasses.replace(settings, epochs=20, widths=(8, 16, 16)))
+    monkeypatch.setattr(training, "AVERAGE", 0.9)  # as there are few steps
+    trained = training.fit(images, targets, dataclasses.replace(settings, epochs=20))
     assert training.accuracy(trained, digits.values[600:], labels[600:]) > 0.7
 
 
@@ -186,7 +186,7 @@ def test_efficientnet_sees_colour_and_any_batch() -> None:
     found = extractor(images)
     assert found.features.shape == (3, 1280)
     assert torch.equal(extractor(images[:1]).features, found.features[:1])
-    assert extractor.digest.startswith("EFFICIENTNET")
+    assert extractor.digest.startswith("c6994673")
     assert float((extractor(images.flip(1)).features - found.features).abs().max()) > 0.01
 
 

@@ -9,7 +9,9 @@ without its validation slice, which chooses and never reports; the floor is what
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,9 @@ import gansmith
 from gansmith import data as data_room
 from gansmith import reference, scoring, subjects
 from gansmith.data import Samples, Source
+from gansmith.diagnostics import LIMIT, diagnostics
 from gansmith.errors import DataError, RecipeError, RunError
-from gansmith.extractors import Extractor
+from gansmith.extractors import Extractor, Features
 from gansmith.extractors import find as find_extractor
 from gansmith.reference import Progress, Reference
 from gansmith.run import Run
@@ -29,6 +32,7 @@ from gansmith.scores import ABOUT, Classes, Evaluation, Finding, Memorisation, P
 from gansmith.scoring import Measured, Sample
 from gansmith.spec import to_json
 from gansmith.subjects import Subject
+from gansmith.verdict import verdict
 
 __all__ = ["Classes", "Evaluation", "Finding", "Memorisation", "Pair", "Score", "evaluate"]
 
@@ -83,19 +87,20 @@ def evaluate(
     found: list[Measured] = []
     for draw in range(num_draws):
         title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
-        sample = _look(subject, draw, labels, real.extractor, title, progress)
+        sample, images = _look(subject, draw, labels, real.extractor, title, progress)
         progress(f"{title}: scores", 0, 1)
         near = scoring.neighbours_of(sample, yard.train, most_near)
         found.append(scoring.measure(sample, yard, near))
         if draw == 0:
-            first = sample
+            first, side = sample, scoring.side_of(sample, images)
     progress("intervals", 0, 1)
     if subject.seeds:
         intervals = scoring.intervals_of_draws([one.values for one in found])
     else:
         intervals = scoring.intervals_of_set(first, yard, found[0])
     pairs = _pairs(first, found[0], real)
-    return Evaluation(
+    progress("diagnostics", 0, 1)
+    unspoken = Evaluation(
         what=subject.what,
         kind=subject.kind,
         **subject.facts(),
@@ -103,7 +108,7 @@ def evaluate(
         extractor=_extractor_facts(real.extractor),
         num_fake=subject.count,
         seeds=subject.seeds,
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
         gansmith=gansmith.__version__,
         scores=_scores(found, intervals, floor, first, yard, real.extractor.tag),
         classes=_classes(found, floor, yard, real.extractor),
@@ -111,7 +116,10 @@ def evaluate(
         samples=subjects.kept(next(subject.chunks(0))[:SHOWN]),
         pair_fakes=subjects.kept(subject.rows(0, np.array([p.fake for p in pairs]))),
         pair_reals=subjects.kept(real.train.values[[p.train for p in pairs]]),
+        diagnostics=diagnostics(side, *real.sides()),
     )
+    spoken = tuple(Finding(said.good, said.text, said.from_) for said in verdict(unspoken.to_json()))
+    return dataclasses.replace(unspoken, verdict=spoken, seconds=time.perf_counter() - started)
 
 
 # --------------------------------------------------------------------------------------------- what is held against what
@@ -162,18 +170,29 @@ def _labels(subject: Subject, real: Reference) -> np.ndarray | None:
     return labels
 
 
-def _look(subject: Subject, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress) -> Sample:
-    """Samples are made, turned into features and dropped, chunk by chunk."""
+def _look(
+    subject: Subject, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress
+) -> tuple[Sample, Callable[[np.ndarray], np.ndarray]]:
+    """Samples are made, turned into features and dropped, chunk by chunk.
 
-    def features() -> Any:
-        done = 0
+    Also returns a function that gives back the samples that the diagnostics ask for, by their numbers.
+    """
+    rows = scoring.chosen(subject.count)
+    shown = rows[scoring.chosen(len(rows), LIMIT)]
+    kept = []
+
+    def features() -> Iterator[Features]:
+        first = 0
         for chunk in subject.chunks(draw):
             yield extractor(torch.from_numpy(chunk))
-            done += len(chunk)
-            progress(title, done, subject.count)
+            low, high = np.searchsorted(shown, (first, first + len(chunk)))
+            kept.append(chunk[shown[low:high] - first])
+            first += len(chunk)
+            progress(title, first, subject.count)
 
-    seen = scoring.see(features(), scoring.groups_of(subject.count), scoring.chosen(subject.count))
-    return seen.sample(range(scoring.GROUPS), labels)
+    seen = scoring.see(features(), scoring.groups_of(subject.count), rows)
+    images = np.concatenate(kept)
+    return seen.sample(range(scoring.GROUPS), labels), lambda numbers: images[np.searchsorted(shown, numbers)]
 
 
 # ------------------------------------------------------------------------------------------------------------ what is said

@@ -23,6 +23,7 @@ from gansmith import files, metrics, scoring
 from gansmith.data import Samples, Source, label
 from gansmith.data.fetch import cache_folder
 from gansmith.data.slices import validation_rows
+from gansmith.diagnostics import Seen as Side
 from gansmith.errors import DataError
 from gansmith.extractors import Extractor, Features
 from gansmith.extractors.lenet import digest_of
@@ -91,6 +92,15 @@ class Reference:
         tensors = _cached(path, make)
         values = {k.removeprefix("value."): float(v) for k, v in tensors.items() if k.startswith("value.")}
         return Measured(values, float(tensors["subset_sd"]), tensors.get("shares"), self.held_out_distances, torch.empty(0))
+
+    def sides(self) -> tuple[Side, Side]:
+        """Held-out and reference images for the diagnostics; none is in both."""
+        train = self.train.values
+        held_out = train if self.held_out is None else self.held_out.values
+        if self.seen_held_out is not None:
+            held_out = held_out[self.seen_held_out.rows]
+        sample, real = self._held_out_sample(len(held_out), False), self.yardstick(half=True).real
+        return scoring.side_of(sample, lambda rows: held_out[rows]), scoring.side_of(real, lambda rows: train[rows])
 
     def _held_out_sample(self, count: int, labelled: bool) -> Sample:
         if self.held_out is None or self.seen_held_out is None:

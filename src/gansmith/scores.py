@@ -145,7 +145,7 @@ class Evaluation:
     scores: dict[str, Score]
     classes: Classes | None = None
     memorisation: Memorisation | None = None
-    diagnostics: dict[str, Any] = field(default_factory=dict)  # numbers for the verdict: {"real": {...}, "fake": {...}}
+    diagnostics: dict[str, Any] = field(default_factory=dict)  # plain numbers the verdict rests on
     verdict: tuple[Finding, ...] = ()
 
     samples: np.ndarray | None = field(default=None, compare=False, repr=False)  # the first 64, as a Gallery keeps them

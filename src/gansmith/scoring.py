@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from gansmith import metrics
+from gansmith.diagnostics import LIMIT
+from gansmith.diagnostics import Seen as Side
 from gansmith.extractors import Features
 from gansmith.metrics import Labelled, Moments
 
@@ -56,6 +58,7 @@ class Seen:
             torch.from_numpy(np.searchsorted(wanted, self.groups[rows])),
             None if self.probabilities is None else self.probabilities[torch.from_numpy(numbers)],
             torch.from_numpy(np.searchsorted(wanted, self.groups[numbers])),
+            None if self.probabilities is None else self.probabilities[torch.from_numpy(rows)],
             None if labels is None else torch.from_numpy(labels[numbers]),
             None if labels is None else torch.from_numpy(labels[rows]),
         )
@@ -101,6 +104,7 @@ class Sample:
     feature_groups: Tensor  # int64 [M]
     probabilities: Tensor | None  # float32 [N, K]
     groups: Tensor  # int64 [N]
+    feature_probabilities: Tensor | None  # float32 [M, K]
     labels: Tensor | None  # int64 [N], the classes asked for, or the true ones
     feature_labels: Tensor | None  # int64 [M]
 
@@ -114,6 +118,15 @@ class Sample:
         if self.probabilities is None:
             return None
         return metrics.class_shares(self.probabilities.argmax(1), self.probabilities.shape[1])
+
+
+def side_of(sample: Sample, images_of: Callable[[np.ndarray], np.ndarray]) -> Side:
+    """What the diagnostics look at of a sample; `images_of` gives samples by their numbers."""
+    places = chosen(len(sample.rows), LIMIT)
+    values = torch.from_numpy(images_of(sample.rows[places]))
+    said = sample.feature_probabilities
+    at = torch.from_numpy(places)
+    return Side(sample.features[at], None if said is None else said[at], values if values.dim() == 4 else None)
 
 
 def _sum(moments: Iterable[Moments]) -> Moments:

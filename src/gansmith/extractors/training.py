@@ -43,13 +43,14 @@ class Settings:
     scale: float  # made larger or smaller by up to this share, in each direction of its own
     shift: float  # moved by up to this many pixels
     mirror: bool  # left and right, for every other image
+    whole: bool = False  # moved by whole pixels, which blurs nothing
     seed: int = 1
 
 
 SETTINGS = {
     "mnist": Settings("lenet-mnist", Mnist(), (24, 48, 96), 8, 6e-3, degrees=10, scale=0.1, shift=2, mirror=False),
     "fashion-mnist": Settings(
-        "lenet-fashion", FashionMnist(), (32, 64, 128), 12, 5e-3, degrees=3, scale=0.05, shift=2, mirror=True
+        "lenet-fashion", FashionMnist(), (32, 64, 128), 12, 5e-3, degrees=0, scale=0, shift=1, mirror=True, whole=True
     ),
 }
 
@@ -126,7 +127,8 @@ def vary(images: Tensor, settings: Settings) -> Tensor:
     angle = draws[0] * np.pi / 180 * settings.degrees
     wide, high = 1 + settings.scale * draws[1], 1 + settings.scale * draws[2]
     wide = wide * torch.where(draws[5] > 0, -1.0, 1.0) if settings.mirror else wide
-    right, down = (2 / SIDE * settings.shift * draws[i] for i in (3, 4))
+    moves = (draws[3:5] * (settings.shift + 0.5)).round() if settings.whole else draws[3:5] * settings.shift
+    right, down = 2 / SIDE * moves
     rows = (
         torch.stack([wide * angle.cos(), -high * angle.sin(), right], 1),
         torch.stack([wide * angle.sin(), high * angle.cos(), down], 1),
