@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from gansmith import metrics
+from gansmith import metrics, neighbours
 from gansmith.metrics import Labelled, Moments
 
 Set = Callable[[int, int], Tensor]
@@ -203,8 +203,9 @@ def test_chunks_and_order_change_nothing(size: int, monkeypatch: pytest.MonkeyPa
     assert metrics.kernel_distance(shuffled(real), shuffled(fake), 10, 50) == smooth[1:]
     p = simplex(100)
     assert metrics.classifier_score(shuffled(p)) == pytest.approx(metrics.classifier_score(p), rel=1e-12)
+    monkeypatch.setattr(metrics, "_ROWS", size)
     for name in ("_QUERIES", "_REFERENCES", "_ROWS"):
-        monkeypatch.setattr(metrics, name, size)
+        monkeypatch.setattr(neighbours, name, size)
     assert everything(real, fake) == expected
     assert frechet(real, fake) == pytest.approx(smooth[0], rel=1e-9)
 

@@ -19,7 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from gansmith import files, metrics, scoring
+from gansmith import files, metrics, neighbours, scoring
 from gansmith.data import Samples, Source, label
 from gansmith.data.fetch import cache_folder
 from gansmith.data.slices import validation_rows
@@ -234,5 +234,5 @@ def _digest_of_samples(*parts: Samples | None) -> str:
 
 def _code() -> str:
     """Eight digits that change with the code which makes what is kept."""
-    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (metrics, scoring))
+    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (metrics, neighbours, scoring))
     return hashlib.sha256(code + Path(__file__).read_bytes()).hexdigest()[:8]
