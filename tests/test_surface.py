@@ -36,9 +36,9 @@ RECIPES = [
 ]
 
 COMMANDS = {
-    "data fetch": ["name"],
     "compare": ["--out", "--trust", "runs"],
     "data extractor": ["--out", "name"],
+    "data fetch": ["name"],
     "data list": [],
     "data show": ["--count", "--out", "--skip-bad", "data"],
     "diff": ["one", "other"],
