@@ -5,6 +5,7 @@ Both give samples in the layout of a source, uint8 [N, C, H, W] or float32 [N, D
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,21 +92,22 @@ def find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str
     """The subject that a user means. Raises RunError or DataError, one line, where there is none or too little of it."""
     if isinstance(what, np.ndarray):
         return _enough(Fixed("array", "array", _checked(what)))
-    if isinstance(what, Run) or (Path(what) / "recipe.json").is_file():
+    # os.path answers no where pathlib raises: for names too long, folders that may not be entered.
+    if isinstance(what, Run) or os.path.isfile(os.path.join(what, "recipe.json")):
         run = what if isinstance(what, Run) else Run.open(what, trust=trust)
         if count < LEAST:
             raise RunError(f"count {count}: scores of fewer than {LEAST} samples say nothing; the usual number is 10000")
         if draws < 1:
             raise RunError(f"draws {draws}: expected at least 1")
         return Drawn(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
-    path = Path(what).expanduser()
-    if path.is_dir():
+    path = os.path.expanduser(what)
+    if os.path.isdir(path):
         samples = Folder(str(what), size=None).load()
         return _enough(Fixed(str(what), "folder", samples.values, samples.labels, samples.classes))
-    if path.suffix in (".npz", ".npy"):
+    if os.path.isfile(path) and path.endswith((".npz", ".npy")):
         samples = Arrays(str(what)).load()
         return _enough(Fixed(str(what), "file", samples.values, samples.labels, samples.classes))
-    if path.exists():
+    if os.path.exists(path):
         raise DataError(f"{what}: expected a run folder, a folder of images, an .npz or .npy file")
     raise RunError(f"{what} does not exist: expected a run folder, a folder of images, an .npz or .npy file")
 
