@@ -22,7 +22,7 @@ from support import python
 ROOT = Path(__file__).parents[1]
 COMMAND: Any = typer.main.get_command(app)
 
-PUBLIC = ["Recipe", "Record", "Run", "load", "sample", "steps", "train"]
+PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
 
 RECIPES = [
     "goodfellow-2014",
@@ -36,10 +36,13 @@ RECIPES = [
 ]
 
 COMMANDS = {
+    "compare": ["--out", "--trust", "runs"],
+    "data extractor": ["--out", "name"],
     "data fetch": ["name"],
     "data list": [],
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
+    "evaluate": ["--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
     "list": [],
     "sample": ["--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
@@ -47,6 +50,7 @@ COMMANDS = {
 }
 
 SIGNATURES = {
+    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
     "load": ["run", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "trust"],

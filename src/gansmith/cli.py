@@ -20,6 +20,7 @@ from gansmith.errors import GansmithError, RunError
 if TYPE_CHECKING:
     from gansmith.recipe import Recipe
     from gansmith.run import Run
+    from gansmith.scores import Evaluation
 
 app = typer.Typer(
     help="Train, resume, sample and look at generative adversarial networks.",
@@ -34,6 +35,10 @@ Data = Annotated[
     str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
+Extractor = Annotated[
+    str | None,
+    typer.Option(help="Features: a name, FILE.py:FUNCTION or inception:WEIGHTS; by default the data's own.", show_default=False),
+]
 
 
 def _version(asked: bool) -> None:
@@ -230,6 +235,68 @@ def sample(
 
     path = load(run, trust=trust).sample(seed, count).save(out)
     typer.echo(f"{count:,} samples of seed {seed} in {path}")
+
+
+@app.command()
+def evaluate(
+    what: Annotated[str, typer.Argument(help="A run folder, a folder of images, an .npz or .npy file.")],
+    data: Data = None,
+    count: Annotated[int, typer.Option(help="Samples in each draw of a run; files and folders are taken whole.")] = 10_000,
+    draws: Annotated[int, typer.Option(help="How often a run is sampled, each time with a seed of its own.")] = 4,
+    extractor: Extractor = None,
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Write everything that was found there.", show_default=False)
+    ] = None,
+    trust: Trust = None,
+) -> None:
+    """How good samples are, how sure that is, and the best possible value: scores with intervals and floors."""
+    from gansmith import evaluation, progress, tables
+
+    with progress.stages() as stages:
+        found = evaluation.evaluate(what, data, count=count, draws=draws, extractor=extractor, trust=trust, progress=stages)
+    if found.kind == "run" and data is None and extractor is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS):
+        from gansmith.run import Run
+
+        Run.open(what, trust=trust).keep(found)
+    if json_out:
+        found.save(json_out)
+    tables.show(found)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, or files that evaluate --json wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Write the table as x.md or x.html.", show_default=False)] = None,
+    trust: Trust = None,
+) -> None:
+    """Runs side by side: what was found of each, or is found now. Unlike scores are refused, with the reason."""
+    from gansmith import tables
+    from gansmith.comparison import compare as put_beside
+
+    table = put_beside([_evaluation_of(name, trust) for name in runs])
+    if out:
+        typer.echo(f"comparison of {len(runs)} in {table.save(out)}")
+    else:
+        tables.show_comparison(table)
+
+
+def _evaluation_of(name: str, trust: Path | None) -> Evaluation:
+    """What was found of a run, or is found now and kept with it; or what a JSON file says."""
+    from gansmith.scores import Evaluation
+
+    if name.endswith(".json"):
+        return Evaluation.load(name)
+    from gansmith.run import Run
+
+    run = Run.open(name, trust=trust)
+    if (known := run.evaluation) is None:
+        from gansmith import evaluation, progress
+
+        _say(f"{name} has not been evaluated as it is now: that comes first")
+        with progress.stages() as stages:
+            known = evaluation.evaluate(run, progress=stages)
+        run.keep(known)
+    return known
 
 
 @app.command()

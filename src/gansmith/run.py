@@ -6,6 +6,7 @@ log.jsonl       a record a line
 events/         the same for TensorBoard, with the pictures
 samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
 losses.png
+evaluation.json what `gansmith evaluate RUN` found last, with its usual settings
 checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
 generator/      generator.safetensors and generator.json: what sampling needs
 """
@@ -37,6 +38,7 @@ from gansmith.files import disk_errors, write, write_json
 from gansmith.game import Shapes
 from gansmith.images import Gallery, kind_of
 from gansmith.recipe import Recipe
+from gansmith.scores import Evaluation
 from gansmith.spec import differences, from_json, load_file, own_files, to_json
 from gansmith.trainer import Saved, build
 
@@ -258,6 +260,19 @@ class Run:
         records = read_log(self.path / "log.jsonl")
         names = dict.fromkeys(name for record in records for name in record)
         return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What was found when the run, as it is now, was evaluated with the usual settings; None where it was not."""
+        try:
+            found = Evaluation.load(self.path / "evaluation.json")
+        except RunError:
+            return None
+        return found if found.images_seen == self.images else None
+
+    def keep(self, evaluation: Evaluation) -> None:
+        """Write down what an evaluation found."""
+        evaluation.save(self.path / "evaluation.json")
 
     @property
     def results(self) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""Whether samples are real images put another way: mirrored, turned, moved, cut and joined, negative."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gansmith import metrics
+from gansmith.metrics import Moments
+
+SMALL = 8  # side of the small pictures in which arrangements are compared
+SHARES = (0.3, 0.5, 0.7, 1.0)
+
+Change = Callable[[Tensor], Tensor]
+
+
+def arrangement(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[str, Any]) -> dict[str, Any]:
+    """Which rearrangement of real images looks most like the samples: mirrored, turned, moved, negative ...
+
+    Frechet distances of small pictures, 8 pixels a side, brought to the samples' mean and variance, so that only what lies
+    where counts. `as_is` is that of real images as they are, `floor` that of held-out ones, `best` the least when a share of
+    real images is changed as `change` says.
+    """
+    target = _small(fake)
+    plain = _small(real)
+    as_is = _apart(target, Moments.of(plain))
+    best, change, share = as_is, None, 0.0
+    for name, alter in changes(statistics, real.shape).items():
+        altered = Moments.of(_small(alter(real))) if name != "negative" else Moments.of(-plain)
+        for part in SHARES:
+            mixed = altered if part == 1 else _mixed(plain, altered, part)
+            distance = _apart(target, mixed)
+            if distance < best:
+                best, change, share = distance, name, part
+    return {
+        "as_is": as_is,
+        "floor": _apart(_small(held_out), Moments.of(plain)),
+        "best": best,
+        "change": change,
+        "share": share,
+        "variance": float(plain.var(0).sum()),
+    }
+
+
+def changes(statistics: dict[str, Any], shape: torch.Size) -> dict[str, Change]:
+    """What might have been done to real images [N, C, H, W], by name; how far to move and scale is read off the statistics."""
+    _, channels, height, width = shape
+    found: dict[str, Change] = {
+        "mirrored": lambda x: x.flip(3),
+        "upside down": lambda x: x.flip(2),
+        "turned by 180 degrees": lambda x: x.flip(2, 3),
+        "negative": lambda x: 255 - x,
+    }
+    if height == width:
+        found |= {
+            "turned by 90 degrees to the left": lambda x: x.rot90(1, (2, 3)),
+            "turned by 90 degrees to the right": lambda x: x.rot90(-1, (2, 3)),
+            "mirrored along the diagonal": lambda x: x.transpose(2, 3),
+            "mirrored along the other diagonal": lambda x: x.transpose(2, 3).flip(2, 3),
+        }
+    found |= {f"turned by about {abs(a)} degrees to the {'left' if a > 0 else 'right'}": _affine(a) for a in _ANGLES}
+    across, down = (round(n * (statistics[k]["fake"] - statistics[k]["real"])) for k, n in (("right", width), ("down", height)))
+    if across or down:
+        found[f"moved {_direction(across, down)}"] = _moved(across, down)
+    zoom = statistics["size"]["fake"] / max(statistics["size"]["real"], 1e-6)
+    if abs(zoom - 1) > 0.05:
+        found[f"{'enlarged' if zoom > 1 else 'shrunk'} to {100 * zoom:.0f} %"] = _affine(0, zoom)
+    for y, x in ((height // 2, 0), (0, width // 2), (height // 2, width // 2)):
+        found[f"cut into halves that changed places{_across(x, y)}"] = _rolled(y, x)
+    if channels >= 3:
+        names = {(1, 0, 2): "red and green", (2, 1, 0): "red and blue", (0, 2, 1): "green and blue"}
+        found |= {f"{name} swapped": _reordered(order, channels) for order, name in names.items()}
+    return found
+
+
+_ANGLES = (-60, -45, -30, -15, 15, 30, 45, 60)
+
+
+def _across(x: int, y: int) -> str:
+    return ", left and right" * (x > 0 and y == 0) + ", top and bottom" * (y > 0 and x == 0) + ", both ways" * (x > 0 and y > 0)
+
+
+def _direction(across: int, down: int) -> str:
+    words = []
+    if across:
+        words.append(f"{abs(across)} px to the {'right' if across > 0 else 'left'}")
+    if down:
+        words.append(f"{abs(down)} px {'down' if down > 0 else 'up'}")
+    return " and ".join(words)
+
+
+def _affine(degrees: float, zoom: float = 1.0) -> Change:
+    """Turned to the left about the centre and enlarged; what comes in from outside is what stood on the edge."""
+    c, s = math.cos(math.radians(degrees)) / zoom, math.sin(math.radians(degrees)) / zoom
+
+    def change(images: Tensor) -> Tensor:
+        matrix = torch.tensor([[c, -s, 0.0], [s, c, 0.0]]).expand(len(images), 2, 3)
+        grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+        return functional.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+
+    return change
+
+
+def _moved(across: int, down: int) -> Change:
+    def change(images: Tensor) -> Tensor:
+        height, width = images.shape[2:]
+        rows = (torch.arange(height) - down).clamp(0, height - 1)
+        return images[:, :, rows][:, :, :, (torch.arange(width) - across).clamp(0, width - 1)]
+
+    return change
+
+
+def _rolled(down: int, across: int) -> Change:
+    return lambda images: images.roll((down, across), (2, 3))
+
+
+def _reordered(order: tuple[int, ...], channels: int) -> Change:
+    return lambda images: images[:, [*order, *range(3, channels)]]
+
+
+def _small(images: Tensor) -> Tensor:
+    """[N, C, H, W] -> float64 [N, C * 64] of mean 0 and, over all places, variance 1."""
+    chunks = [functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)]
+    rows = torch.cat(chunks).double()
+    return (rows - rows.mean()) / rows.std().clamp_min(1e-3)
+
+
+def _apart(fake: Tensor, real: Moments) -> float:
+    return metrics.frechet_distance(real, Moments.of(fake))
+
+
+def _mixed(plain: Tensor, altered: Moments, share: float) -> Moments:
+    """The moments of a set of which `share` is altered and the rest plain."""
+    count = len(plain)
+    rest = Moments.of(plain)
+    total = share * altered.total + (1 - share) * rest.total
+    return Moments(count, total, share * altered.outer + (1 - share) * rest.outer)

@@ -1,0 +1,120 @@
+"""What rules about an evaluation are written with: its numbers by path, a complaint, and how shares and places are said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NOTICED = 0.2
+"""Of a shift, which runs from -1 to 1: less is not spoken of."""
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Something wrong: how much it weighs (1: all samples are of no use), what it is about, and what it explains besides."""
+
+    topic: str
+    weight: float
+    text: str
+    from_: tuple[str, ...]
+    explains: tuple[str, ...] = ()  # topics that need no sentence of their own next to this
+
+
+class Facts:
+    """Numbers of an evaluation by their path; what is not there is None."""
+
+    def __init__(self, evaluation: Mapping[str, Any]) -> None:
+        self.evaluation = evaluation
+
+    def __getitem__(self, path: str) -> Any:
+        found: Any = self.evaluation
+        for word in path.split("."):
+            found = found.get(word) if isinstance(found, Mapping) else None
+        return found
+
+    def number(self, path: str, default: float = 0.0) -> float:
+        found = self[path]
+        return default if found is None else float(found)
+
+    def score(self, key: str) -> tuple[float, float] | None:
+        """A score and its floor; None unless both are there."""
+        value, floor = self[f"scores.{key}.value"], self[f"scores.{key}.floor"]
+        return None if value is None or floor is None else (float(value), float(floor))
+
+    def ratio(self, key: str) -> float:
+        """A score over its floor: 1 where samples do as real images do, or where it was not measured."""
+        both = self.score(key)
+        return 1.0 if both is None else both[0] / max(both[1], 1e-9)
+
+    def margin(self) -> float:
+        """By how much a share among so many samples may be off by chance: about four standard errors of a small one."""
+        return 4 * math.sqrt(0.02 / max(1.0, self.number("diagnostics.num", 1000.0)))
+
+    def shift(self, name: str) -> float:
+        """How far a statistic of the samples lies above (+) or below (-) real images', less what held-out ones do: -1 to 1."""
+        path = f"diagnostics.statistics.{name}"
+        value, floor = self.number(f"{path}.shift"), abs(self.number(f"{path}.floor_shift"))
+        return math.copysign(max(0.0, abs(value) - floor), value)
+
+    def beyond(self, name: str, side: str) -> float:
+        """The share of samples outside nearly all real images on a side ("below", "above"), less that of held-out ones."""
+        path = f"diagnostics.statistics.{name}"
+        return max(0.0, self.number(f"{path}.{side}") - self.number(f"{path}.floor_{side}"))
+
+    def medians(self, name: str) -> tuple[float, float]:
+        path = f"diagnostics.statistics.{name}"
+        return self.number(f"{path}.fake"), self.number(f"{path}.real")
+
+    @property
+    def broken(self) -> bool:
+        """So few samples lie among real images that a classifier's word on them means little."""
+        return self.ratio("precision") < 0.4
+
+
+# -------------------------------------------------------------------------------------------------- how it is said
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.095 or share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def of_samples(share: float) -> str:
+    """A share as the beginning of a sentence about samples."""
+    if share >= 0.995:
+        return "All samples"
+    if share >= 0.9:
+        return f"Nearly all samples ({percent(share)})"
+    if 0.45 <= share <= 0.55:
+        return f"About half of the samples ({percent(share)})"
+    return f"{percent(share)} of the samples"
+
+
+def number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def against(facts: Facts, name: str, which: str = "fake") -> str:
+    """A statistic of the middle sample ("high": of one in twenty), beside that of the middle real image."""
+    path = f"diagnostics.statistics.{name}"
+    return f"{number(facts.number(f'{path}.{which}'))} against {number(facts.number(f'{path}.real'))} in real images"
+
+
+def listed(names: list[str]) -> str:
+    shown = names if len(names) <= 6 else [*names[:6], f"{len(names) - 6} more"]
+    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+
+
+def box(place: Any) -> str:
+    """Where a box (left, top, right, bottom, as shares of the sides) lies."""
+    if not place:
+        return "in places"
+    left, top, right, bottom = place
+    if right - left > 0.8 and bottom - top > 0.8:
+        return "all over the image or along its edges"
+    row = "upper" if bottom <= 0.55 else "lower" if top >= 0.45 else ""
+    column = "left" if right <= 0.55 else "right" if left >= 0.45 else ""
+    where = f"in the {row} {column}".replace("  ", " ").rstrip() if row or column else "in the middle"
+    where += " part" if bool(row) != bool(column) else " corner" if row else ""
+    return f"{where} ({100 * left:.0f} to {100 * right:.0f} % across, {100 * top:.0f} to {100 * bottom:.0f} % down)"

@@ -1,0 +1,159 @@
+"""Complaints about how samples look: what plain statistics of pixels say beside those of real images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
+
+TOPICS = ("brightness", "contrast", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
+
+
+def structure(facts: Facts) -> Iterator[Complaint]:
+    path = "diagnostics.statistics.scrambled"
+    share = facts.number(f"{path}.fake") - facts.number(f"{path}.held_out")
+    if share <= 0.01 + facts.margin():
+        return
+    text = f"{of_samples(share)} have no structure: neighbouring pixels have nothing to do with each other"
+    same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED
+    text += ", though their greys are those of real images, as if pixels were shuffled." if same_greys else ", as in noise."
+    from_ = (f"{path}.fake", "diagnostics.statistics.coherence")
+    no_more = share > 0.7 * facts.beyond("specks", "above") - 0.05  # that are noisy than have no structure
+    explains = ("another", "content", "noise", "looks", "unsure", "places") if no_more else ()
+    yield Complaint("structure", share + 0.6, text, from_, (*explains, "classes", "variety") if share > 0.5 else explains)
+
+
+def arrangement(facts: Facts) -> Iterator[Complaint]:
+    path = "diagnostics.arrangement"
+    as_is, floor, best, share = (facts.number(f"{path}.{k}") for k in ("as_is", "floor", "best", "share"))
+    change = facts[f"{path}.change"]
+    if change is None or as_is < 3 * floor + 0.002 * facts.number(f"{path}.variance") or best > 0.5 * as_is:
+        return
+    who = "The samples look" if share == 1 else f"About {percent(share)} of the samples look"
+    what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
+    text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
+    explains: tuple[str, ...] = ("content", "places", "direction", "another", "unsure", "classes", "variety")
+    explains += ("brightness", "contrast", "midtones") if change == "negative" else ()
+    weight = 0.5 + (1 - best / as_is) * max(share, 0.4)
+    yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
+
+
+def light(facts: Facts) -> Iterator[Complaint]:
+    words = {"brightness": ("darker", "brighter"), "contrast": ("paler, with less contrast", "harder, with more contrast")}
+    for name, (less, more) in words.items():
+        shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
+        beyond = [(facts.beyond(name, side), word) for side, word in (("below", less), ("above", more))]
+        if abs(shift) > NOTICED:
+            share = beyond[shift > 0][0]
+            text = f"The samples are {more if shift > 0 else less} ({name} {against(facts, name)}"
+            text += f"; {percent(share)} are so beyond nearly every real image)." if 0.1 < share < 0.95 else ")."
+            yield Complaint(name, 0.8 * abs(shift), text, from_)
+        else:
+            for share, word in beyond:
+                if share > 0.03 + facts.margin():
+                    text = f"{of_samples(share)} are {word} than nearly every real image ({name})."
+                    yield Complaint(name, share, text, from_)
+
+
+def texture(facts: Facts) -> Iterator[Complaint]:
+    sharp, coherent = facts.shift("sharpness"), facts.shift("coherence")
+    noisy = False
+    for name, what in (
+        ("grain", "noise: there is grain even where an image is smoothest"),
+        ("specks", "noise: single pixels stand out as specks from all around them"),
+    ):
+        share = facts.beyond(name, "above")
+        if share > 0.04 + facts.margin() or facts.shift(name) > 0.4:
+            noisy = True
+            text = f"{of_samples(share)} show {what}" if share > 0.05 else f"The samples show more {what}"
+            weight = 0.2 + 0.6 * max(share, facts.shift(name))
+            from_ = (f"diagnostics.statistics.{name}",)
+            yield Complaint("noise", weight, f"{text} ({against(facts, name, 'high')}).", from_, ("sharpness", "grid", "content"))
+    if sharp < -NOTICED:
+        text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
+        yield Complaint("sharpness", -0.9 * sharp, text, ("diagnostics.statistics.sharpness",))
+    elif min(sharp, -coherent) > NOTICED and not noisy:
+        text = f"Edges are rougher than real ones (sharpness of edges {against(facts, 'sharpness')})."
+        yield Complaint("sharpness", 0.7 * sharp, text, ("diagnostics.statistics.sharpness",))
+
+
+def tones(facts: Facts) -> Iterator[Complaint]:
+    fake, real = facts.medians("levels")
+    if facts.shift("levels") < -0.5 and fake < 0.6 * real:
+        levels = round(256 * fake)
+        few = "nearly black and white: " if levels <= 4 else ""
+        text = f"The samples are {few}" if few else "Grey levels are few: "
+        text += f"an image has {levels} grey values, a real one {256 * real:.0f}."
+        yield Complaint("levels", 0.3 + 0.4 * (1 - fake / max(real, 1e-9)), text, ("diagnostics.statistics.levels",))
+    shift = facts.shift("midtones")
+    if abs(shift) > 1.25 * NOTICED:
+        which = "more half-tones, as washed-out or blended images have" if shift > 0 else "fewer half-tones than real ones"
+        text = f"The samples have {which} (share of pixels {against(facts, 'midtones')})."
+        yield Complaint("midtones", 0.6 * abs(shift), text, ("diagnostics.statistics.midtones",))
+
+
+def grid(facts: Facts) -> Iterator[Complaint]:
+    path, floor = "diagnostics.grid", facts.number("diagnostics.grid.floor")
+    across, down = (facts.number(f"{path}.{d}.strength") - floor for d in ("across", "down"))
+    if max(across, down) < 0.2:
+        return
+    which = "across" if across >= down else "down"
+    period = facts.number(f"{path}.{which}.period")
+    both = min(across, down) > 0.1
+    what = "blocks, tiles or a chequerboard" if both else "stripes or a seam"
+    text = f"A pattern comes back every {period:.0f} pixels {'both ways' if both else which}: {what}."
+    weight = 0.35 + 0.4 * min(1.0, max(across, down))
+    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "another", "direction"))
+
+
+def places(facts: Facts) -> Iterator[Complaint]:
+    path = "diagnostics.places"
+    dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
+    if foreign > 0.004:
+        text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
+        yield Complaint("places", 0.5 + foreign, f"{text}, or a background that real images do not have.", (f"{path}.foreign",))
+    elif dead > 0.02:
+        text = f"A region never changes from sample to sample, {box(facts[f'{path}.dead_box'])}, though real images vary there"
+        yield Complaint("places", 0.45 + dead, f"{text}: it is covered or empty.", (f"{path}.dead",))
+
+
+def content(facts: Facts) -> Iterator[Complaint]:
+    words = {
+        "area": ("thinner or smaller: less of the image is content", "thicker or fuller: more of the image is content"),
+        "parts": ("in fewer pieces", "broken into more pieces"),
+        "size": ("smaller or more gathered", "larger or more spread out"),
+        "right": ("too far left", "too far right"),
+        "down": ("too high", "too low"),
+        "slant": ("slanted to the right, or turned", "slanted to the left, or turned"),
+    }
+    for name, (less, more) in words.items():
+        shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
+        if abs(shift) > NOTICED:
+            text = f"What the samples show is {more if shift > 0 else less} ({name} {against(facts, name)})."
+            yield Complaint("content", 0.7 * abs(shift), text, from_)
+    shift = facts.shift("direction")
+    if abs(shift) > 1.5 * NOTICED:
+        lines = "upright" if shift > 0 else "level"
+        text = f"Lines are too {lines}: edges across and down differ from real ones, as when smeared, stretched or turned."
+        yield Complaint("direction", 0.6 * abs(shift), text, ("diagnostics.statistics.direction",))
+    for name in ("right", "down"):
+        spread = facts.number(f"diagnostics.statistics.{name}.spread", 1.0)
+        if spread > 1.6 * max(1.0, facts.number(f"diagnostics.statistics.{name}.floor_spread", 1.0)):
+            text = f"Where the content lies varies {spread:.1f} times as much as in real images ({name})."
+            yield Complaint("content", min(0.6, 0.25 * (spread - 1)), text, (f"diagnostics.statistics.{name}.spread",))
+
+
+def colours(facts: Facts) -> Iterator[Complaint]:
+    words = {
+        "colour": ("too grey", "too colourful"),
+        "red": ("too green or blue, with too little red", "too red"),
+        "blue": ("too yellow, with too little blue", "too blue"),
+    }
+    for name, (less, more) in words.items():
+        shift = facts.shift(name)
+        if abs(shift) > NOTICED:
+            text = f"The samples are {more if shift > 0 else less} ({name} {against(facts, name)})."
+            yield Complaint("colour", 0.8 * abs(shift), text, (f"diagnostics.statistics.{name}",))
+
+
+RULES = (structure, arrangement, light, texture, tones, grid, places, content, colours)

@@ -1,0 +1,187 @@
+"""Who is near whom among rows of features, exactly and in bounded memory, and the scores that are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_QUERIES, _REFERENCES = 1024, 8192  # a chunk of distances: 64 MiB of float64
+_ROWS = 8192  # rows that are made float64 at once
+_SLACK = 4  # neighbours looked at beyond the k nearest, as the product below may swap two that are almost as near
+_SAME = 1e-12  # relative: distances this close are one distance
+
+
+class _Distances:
+    """Squared distances between two sets of rows, chunk by chunk.
+
+    |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is one matrix product, but for near rows it subtracts almost equal numbers. So it only
+    picks out which pairs matter, and those few are computed again from a - b.
+    """
+
+    def __init__(self, queries: Tensor, references: Tensor) -> None:
+        self.queries, self.references = queries, references
+        self._centre = torch.stack([rows.double().sum(0) for rows in torch.split(references, _ROWS)]).sum(0) / len(references)
+        chunks = [*torch.split(queries, _ROWS), *torch.split(references, _ROWS)]
+        largest = 2 * max(float(self._centred(rows).square().sum(1).max()) for rows in chunks)
+        self.error = 1e-15 * max(16.0, queries.shape[1]) * largest  # `approximate` is off by less
+
+    def _centred(self, rows: Tensor) -> Tensor:
+        return rows.double() - self._centre  # short vectors lose fewer digits
+
+    def approximate(self, rows: slice, columns: slice) -> Tensor:
+        """All pairs of a chunk: float64 [rows, columns]."""
+        a, b = self._centred(self.queries[rows]), self._centred(self.references[columns])
+        return torch.addmm(b.square().sum(1), a, b.T, alpha=-2).add_(a.square().sum(1, keepdim=True))
+
+    def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """The pairs given by two index tensors of length P, from the differences: float64 [P]."""
+        step = max(1, 2**21 // max(1, self.queries.shape[1]))
+        parts = [
+            (self.queries[i].double() - self.references[j].double()).square_().sum(1)
+            for i, j in zip(torch.split(rows, step), torch.split(columns, step), strict=True)
+        ]
+        return torch.cat(parts)
+
+
+def _chunks(length: int, size: int) -> Iterator[slice]:
+    for start in range(0, length, size):
+        yield slice(start, min(start + size, length))
+
+
+def nearest(queries: Tensor, references: Tensor, k: int = 1, *, same: bool = False) -> tuple[Tensor, Tensor]:
+    """The k nearest of `references` [M, F] for each of `queries` [N, F], exactly, nearest first, ties by the lower index.
+
+    Args:
+        same: both are one set, and no row is its own neighbour.
+
+    Returns:
+        Euclidean distances float64 [N, k] and indices int64 [N, k].
+
+    Raises ValueError where there are fewer than k neighbours.
+    """
+    if len(references) - same < k:
+        raise ValueError(f"expected at least {k + same} references for the {k} nearest, got {len(references)}")
+    pairs = _Distances(queries, references)
+    wanted = min(k + _SLACK, len(references) - same)
+    found = [_nearest_of_chunk(pairs, rows, wanted, same) for rows in _chunks(len(queries), _QUERIES)]
+    index = torch.cat(found) if found else torch.empty(0, wanted, dtype=torch.int64)
+    rows = torch.arange(len(queries)).repeat_interleave(wanted)
+    squared = pairs.exact(rows, index.reshape(-1)).reshape(index.shape)
+    order = squared.sort(dim=1, stable=True).indices[:, :k]
+    return squared.gather(1, order).sqrt(), index.gather(1, order)
+
+
+def _nearest_of_chunk(pairs: _Distances, rows: slice, wanted: int, same: bool) -> Tensor:
+    """Indices of the `wanted` references that look nearest to each query of a chunk, in rising order: int64 [n, wanted]."""
+    num_rows = rows.stop - rows.start
+    best, index = torch.empty(num_rows, 0, dtype=torch.float64), torch.empty(num_rows, 0, dtype=torch.int64)
+    for columns in _chunks(len(pairs.references), _REFERENCES):
+        squared = pairs.approximate(rows, columns)
+        if same:
+            first = max(rows.start, columns.start)
+            own = torch.arange(first, max(first, min(rows.stop, columns.stop)))
+            squared[own - rows.start, own - columns.start] = torch.inf
+        near, place = squared.topk(min(wanted, squared.shape[1]), dim=1, largest=False, sorted=False)
+        best, index = torch.cat([best, near], 1), torch.cat([index, place + columns.start], 1)
+        best, place = best.topk(min(wanted, best.shape[1]), dim=1, largest=False, sorted=False)
+        index = index.gather(1, place)
+    return index.sort(1).values
+
+
+class Manifold(NamedTuple):
+    """Four numbers on where two sets lie. All but density are in [0, 1]; density may pass 1."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold:
+    """Precision and recall (Kynkaanniemi et al. 2019, eq. 1 and 2), density and coverage (Naeem et al. 2020, eq. 4 and 5).
+
+    Each row stands for the closed ball that reaches to its k-th nearest other row of its own set. Precision: the share of fakes
+    inside some real's ball; recall: of reals inside some fake's ball. Density: how many reals' balls a fake lies in, over
+    `k_density`; coverage: the share of reals with some fake in their ball, both with balls to the `k_density`-th row.
+    """
+    of_real = nearest(real, real, max(k, k_density), same=True)[0].square_()
+    of_fake = nearest(fake, fake, k, same=True)[0].square_()
+    narrow, wide, fakes = _hits(fake, real, of_real[:, k - 1], of_real[:, k_density - 1], of_fake[:, k - 1 :])
+    return Manifold(
+        precision=_share(narrow.of_queries > 0),
+        recall=_share(fakes.of_references > 0),
+        density=float(wide.of_queries.double().mean()) / k_density,
+        coverage=_share(wide.of_references > 0),
+    )
+
+
+def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k: int = 3, k_density: int = 5) -> list[Manifold]:
+    """`prdc` without the samples of each group in turn, for a jackknife, in the time of one.
+
+    The balls around samples stay as the whole set has them; around those that are left they would be a little wider.
+
+    Args:
+        groups: the group of each sample, int64 [M], from 0 to `num_groups` - 1.
+    """
+    of_real = nearest(real, real, max(k, k_density), same=True)[0].square_()
+    of_fake = nearest(fake, fake, k, same=True)[0].square_()[:, k - 1 :]
+    rows = [groups == g for g in range(num_groups)]
+    found = [_hits(fake[own], real, of_real[:, k - 1], of_real[:, k_density - 1], of_fake[own]) for own in rows]
+    wide_hits, fake_hits = (torch.stack([hits[i].of_references for hits in found]) for i in (1, 2))
+    without = []
+    for g in range(num_groups):
+        narrow, wide = (torch.cat([h[i].of_queries for j, h in enumerate(found) if j != g]) for i in (0, 1))
+        without.append(
+            Manifold(
+                precision=_share(narrow > 0),
+                recall=_share(fake_hits.sum(0) > fake_hits[g]),
+                density=float(wide.double().mean()) / k_density,
+                coverage=_share(wide_hits.sum(0) > wide_hits[g]),
+            )
+        )
+    return without
+
+
+def inside(queries: Tensor, references: Tensor, k: int = 3) -> Tensor:
+    """Which queries lie in the closed ball of some reference, that is in the manifold the references span: bool [N]."""
+    return _hits(queries, references, nearest(references, references, k, same=True)[0][:, -1].square_())[0].of_queries > 0
+
+
+class _Hits(NamedTuple):
+    """Of N queries and M references: pairs that are no further apart than a ball's radius."""
+
+    of_queries: Tensor  # int64 [N], how many references each query meets
+    of_references: Tensor  # int64 [M], how many queries each reference meets
+
+
+def _hits(queries: Tensor, references: Tensor, *balls: Tensor) -> list[_Hits]:
+    """One count for each of `balls`: squared radii around the references [M] or around the queries [N, 1]."""
+    pairs = _Distances(queries, references)
+    counts = [_Hits(torch.zeros(len(queries), dtype=torch.int64), torch.zeros(len(references), dtype=torch.int64)) for _ in balls]
+    for rows in _chunks(len(queries), _QUERIES):
+        for columns in _chunks(len(references), _REFERENCES):
+            squared = pairs.approximate(rows, columns)
+            for count, ball in zip(counts, balls, strict=True):
+                reach = (ball[columns] if ball.dim() == 1 else ball[rows]) * (1 + _SAME)
+                meet = _within(pairs, squared, reach, rows.start, columns.start)
+                count.of_queries[rows] += torch.from_numpy(np.count_nonzero(meet, axis=1))  # torch takes ten times as long
+                count.of_references[columns] += torch.from_numpy(np.count_nonzero(meet, axis=0))
+    return counts
+
+
+def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column: int) -> np.ndarray:
+    """Which pairs of the chunk that starts at (row, column) are within `reach`: bool [rows, columns]."""
+    within = squared < reach - pairs.error
+    unsure = (squared < reach + pairs.error).numpy() ^ within.numpy()
+    if unsure.any():
+        i, j = map(torch.from_numpy, np.nonzero(unsure))
+        within[i, j] = pairs.exact(i + row, j + column) <= reach.expand_as(squared)[i, j]
+    return within.numpy()
+
+
+def _share(mask: Tensor) -> float:
+    return float(mask.double().mean())
