@@ -56,7 +56,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], about: str
 
 @contextlib.contextmanager
 def _our_style() -> Iterator[None]:
-    """Names may hold dollars, which are no formula, and letters that matplotlib's own font lacks; the reader's browser has them."""
+    """Names may hold dollars, which are no formula, and letters that matplotlib's font lacks but the reader's browser has."""
     import matplotlib as mpl
 
     ink = {"text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _LINES, "ytick.color": _LINES, "grid.color": _LINES}

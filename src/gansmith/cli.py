@@ -173,6 +173,7 @@ def _afterwards(run: Run) -> None:
         )
     minutes = results.get("seconds", 0) / 60
     typer.echo(f"done: {run.images:,} images in {minutes:.1f} minutes{_skipped(run.facts['num_skipped'])}. In {run.path}:")
+    typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")
@@ -191,6 +192,44 @@ def sample(
 
     path = load(run, trust=trust).sample(seed, count).save(out)
     typer.echo(f"{count:,} samples of seed {seed} in {path}")
+
+
+@app.command()
+def interpolate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[Path, typer.Option(help="x.gif, a smooth walk that ends where it began, or x.png, a row from seed to seed.")],
+    seeds: Annotated[
+        list[int] | None, typer.Option(min=0, max=2**63 - 1, help="Two or more: --seeds 0 1 2 [default: 0 to 4].")
+    ] = None,
+    more: Annotated[list[int] | None, typer.Argument(min=0, max=2**63 - 1, metavar="[SEEDS]...", help="More seeds.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="From one seed to the next [default: 24 in a .gif, 8 in a .png].")
+    ] = None,
+    trust: Trust = None,
+) -> None:
+    """Walk from seed to seed: round the sphere for normal noise, in a straight line for any other, which may have bounds.
+
+    Both ends of each way are the seeds' own first samples, bit for bit.
+    """
+    from gansmith.interpolation import save
+    from gansmith.run import load
+
+    chosen = [*(seeds or ()), *(more or ())] or list(range(5))
+    typer.echo(save(load(run, trust=trust), out, chosen, steps))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    data: Data = None,
+    trust: Trust = None,
+) -> None:
+    """Write report.html into a run folder: one page with pictures, scores, verdict, recipe and cost."""
+    from gansmith.report import write
+    from gansmith.run import load
+
+    opened = load(run, trust=trust)
+    typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, opened.evaluation)}")
 
 
 @app.command()

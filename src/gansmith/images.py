@@ -90,17 +90,19 @@ GAP = 2  # pixels between the pictures of a grid, before it is enlarged
 
 
 def image_grid(images: np.ndarray, columns: int | None = None) -> Image:
-    """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets), enlarged by a whole factor."""
-    count, height, width, _ = images.shape
-    picture = one(_sheet(images, columns, 255))
-    return enlarged(picture, max(1, min(4, 96 // max(height, width))))
+    """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets), enlarged if small."""
+    return enlarged(one(_sheet(images, columns, 255)), _scale(*images.shape[1:3]))
 
 
-def clear_grid(images: np.ndarray, columns: int) -> Image:
-    """uint8 [N, H, W, C] -> one picture whose gaps are transparent, a pixel a pixel."""
+def clear_grid(images: np.ndarray, columns: int | None = None) -> Image:
+    """The same with gaps that are transparent and none around, and a pixel a pixel."""
     if images.shape[3] in (1, 3):
         images = np.concatenate([images, np.full((*images.shape[:3], 1), 255, np.uint8)], axis=3)
-    return one(_sheet(images, columns, 0))
+    return one(_sheet(images, columns, 0)[GAP:-GAP, GAP:-GAP])
+
+
+def _scale(height: int, width: int) -> int:
+    return max(1, min(4, 96 // max(height, width)))
 
 
 def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
@@ -123,7 +125,7 @@ def cut(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
     from PIL import Image
 
     channels, height, width = shape
-    scale = max(1, min(4, 96 // max(height, width)))
+    scale = _scale(height, width)
     try:
         with Image.open(grid) as picture:
             sheet = np.asarray(picture)[::scale, ::scale]

@@ -1,9 +1,10 @@
-"""One page about a run: pictures first, then what they are worth, then what it took. Nothing outside the page is needed to read it."""
+"""One page about a run: pictures first, then what they are worth, then what it took. It needs nothing outside itself."""
 
 from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from gansmith.scores import Evaluation, Finding, Memorisation
 
 PICTURE_SEED = 0  # what the run draws of itself, too
-COLUMNS = 8
-COLUMN_WIDTH = 500  # CSS pixels of one of the page's two columns
+COLUMNS = 8  # of the timeline
+WALK_SEEDS, WALK_STEPS = 5, 10
+COLUMN_WIDTH, PAGE_WIDTH = 500, 1064  # CSS pixels of one of the page's two columns, and of both
 LONGEST = 64  # pixels a side: larger images are shown smaller
 GIF_PIXELS = 1_300_000  # of all frames together, about a byte each: fewer seeds are shown where there would be more
 LOSSLESS_BYTES = 200_000  # a picture that would be larger is stored with small losses
@@ -107,8 +109,7 @@ def _animation(run: Run) -> Picture | None:
         return _embedded(images.gif(chosen.values(), longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
     frames = [_small(images.cut(path, run.facts["sample_shape"], _count(run))) for path in chosen.values()]
     shown = _seeds_that_fit(frames)
-    columns = int(np.ceil(np.sqrt(shown)))
-    sheets = [images.clear_grid(frame[:shown], columns) for frame in frames]
+    sheets = [images.clear_grid(frame[:shown], _columns(shown)) for frame in frames]
     made = images.animated(sheets, [200] * (len(sheets) - 1) + [2000])
     return _embedded(made, "gif", alt, *sheets[0].size)
 
@@ -133,10 +134,11 @@ def _timeline(run: Run) -> dict[str, Any] | None:
 
 
 def _walk(run: Run) -> Picture:
-    cells = run.walk(range(COLUMNS + 1), COLUMNS - 1)
+    cells = run.walk(range(WALK_SEEDS), WALK_STEPS)
     flat = cells.reshape(-1, *cells.shape[2:])
     if _draws_images(run):
-        return _grid(flat, f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's")
+        alt = f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's"
+        return _grid(flat, alt, WALK_STEPS + 1, PAGE_WIDTH)
     return _plot(run.kind.picture(flat), "Points on the way from one seed's sample to the next seed's")
 
 
@@ -187,8 +189,14 @@ def _small(cells: np.ndarray) -> np.ndarray:
     return np.stack([np.asarray(picture).reshape(picture.height, picture.width, -1) for picture in shown])
 
 
-def _grid(cells: np.ndarray, alt: str, columns: int = COLUMNS) -> Picture:
-    return _embedded_picture(images.clear_grid(_small(cells), columns), alt, COLUMN_WIDTH)
+def _grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
+    return _embedded_picture(images.clear_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
+
+
+def _columns(count: int) -> int:
+    """As square as it gets with every row full, where that takes no more than 8 columns."""
+    square = math.ceil(math.sqrt(count))
+    return next((columns for columns in range(square, 9) if count % columns == 0), square)
 
 
 def _one(image: np.ndarray, alt: str) -> Picture:
@@ -316,7 +324,9 @@ def number(value: float | None) -> str:
     """Three digits that count: `0.0012`, `12.3`, `1,234`; a dash where there is none."""
     if value is None or not np.isfinite(value):
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if 1e-6 <= abs(value) < 1000:
+        return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
 
 
 def _short(count: int) -> str:

@@ -37,6 +37,7 @@ from gansmith.files import disk_errors, write, write_json
 from gansmith.game import Shapes
 from gansmith.images import Gallery, Kind, kind_of
 from gansmith.recipe import Recipe
+from gansmith.scores import Evaluation
 from gansmith.spec import differences, from_json, load_file, own_files, to_json
 from gansmith.trainer import Saved, build
 
@@ -261,6 +262,17 @@ class Run:
     def report(self) -> Path:
         """Where its report goes."""
         return self.path / "report.html"
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """How good the generator that stands here was found to be; None where nobody has scored it as it stands."""
+        path = self.path / "evaluation.json"
+        found = Evaluation.load(path) if path.exists() else None
+        return found if found and found.images_seen == self.images else None
+
+    def keep(self, evaluation: Evaluation) -> None:
+        """Store what `evaluation` reads."""
+        evaluation.save(self.path / "evaluation.json")
 
     @property
     def log(self) -> dict[str, np.ndarray]:
