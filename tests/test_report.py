@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-import json
 import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -175,12 +174,22 @@ def test_pairs_show_the_sample_and_the_training_image(done: Run) -> None:
             assert np.array_equal(np.asarray(picture), expected)
 
 
-def test_a_stored_evaluation_is_shown_while_the_generator_is_the_one_it_judged(done: Run, tmp_path: Path, cli: Cli) -> None:
-    run = gansmith.load(shutil.copytree(done.path, tmp_path / "run"))
-    run.keep(evaluated())
-    assert run.evaluation == evaluated()
-    run.keep(evaluated(images_seen=10))
-    assert run.evaluation is None
+def test_a_run_is_scored_once_for_its_report(done: Run, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    def evaluate(run: Run, data: str | None = None, **_: object) -> Evaluation:
+        asked.append(data)
+        return evaluated()
+
+    monkeypatch.setattr("gansmith.evaluation.evaluate", evaluate)
+    folder = shutil.copytree(done.path, tmp_path / "run")
+    for data in ((), (), ("--data", "digits"), ()):
+        (folder / "report.html").unlink()
+        answer = cli("report", folder, *data)
+        assert answer.code == 0, answer.err
+        assert str(folder / "report.html") in answer.out
+        assert "Half is missing." in (folder / "report.html").read_text()
+    assert asked == [None, "digits"]
 
 
 def test_what_comes_from_the_run_is_text_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,12 +226,9 @@ def test_it_fits_every_kind_of_run(kind: str, tmp_path: Path) -> None:
     )
 
 
-def test_it_is_there_for_a_run_that_goes_on(tmp_path: Path, cli: Cli) -> None:
+def test_it_is_there_for_a_run_that_goes_on(tmp_path: Path) -> None:
     stop_after(quick(), tmp_path / "run", 3)
-    answer = cli("report", tmp_path / "run")
-    assert answer.code == 0, answer.err
-    assert str(tmp_path / "run" / "report.html") in answer.out
-    page = assert_self_contained((tmp_path / "run" / "report.html").read_text())
+    page = assert_self_contained(report.page(gansmith.load(tmp_path / "run")))
     assert "96 of" in page.text
     assert "too few records" in page.text
 
@@ -241,12 +247,13 @@ def test_what_the_folder_has_lost_is_left_out(done: Run, tmp_path: Path) -> None
 def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: Path) -> None:
     """Noise in colour is the worst there is for a picture's size."""
     noise = np.random.default_rng(0).integers(0, 256, (64, side, side, 3), dtype=np.uint8)
-    images.image_grid(noise, 8).save(tmp_path / "grid.png", compress_level=1)
+    for i in range(25):
+        images.image_grid(np.roll(noise, i, axis=2), 8).save(tmp_path / f"{i}.png", compress_level=1)
     run: Any = SimpleNamespace(
         facts={"sample_shape": [3, side, side], "num_real": 64},
         recipe=SimpleNamespace(pictures=Pictures(count=64)),
-        pictures={1000 * i: tmp_path / "grid.png" for i in range(100)},
-        real_picture=tmp_path / "grid.png",
+        pictures={1000 * i: tmp_path / f"{i}.png" for i in range(25)},
+        real_picture=tmp_path / "0.png",
     )
     timeline = report._timeline(run)
     shown = [report._animation(run), report._real(run), timeline and timeline["picture"]]
@@ -262,13 +269,6 @@ def test_no_run_no_report(what: str, words: tuple[str, ...], done: Run, tmp_path
         shutil.copytree(done.path, folder)
         shutil.rmtree(folder / "generator")
     assert_refused(cli("report", folder), "run", *words)
-
-
-def test_a_damaged_evaluation_is_one_line(done: Run, tmp_path: Path, cli: Cli) -> None:
-    folder = shutil.copytree(done.path, tmp_path / "run")
-    for content in ("{", "[]", json.dumps({"format": 1})):
-        (folder / "evaluation.json").write_text(content)
-        assert_refused(cli("report", folder), "evaluation.json")
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gansmith.evaluation import evaluate
     from gansmith.recipe import Recipe
     from gansmith.run import Run, load, sample
     from gansmith.trainer import Record
     from gansmith.training import steps, train
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "Record", "Run", "load", "sample", "steps", "train"]
+__all__ = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
 
 _HOMES = {
     "Recipe": "recipe",
     "Record": "trainer",
     "Run": "run",
+    "evaluate": "evaluation",
     "load": "run",
     "sample": "run",
     "steps": "training",

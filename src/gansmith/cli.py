@@ -18,6 +18,7 @@ from gansmith.errors import GansmithError, RunError, unknown
 if TYPE_CHECKING:
     from gansmith.recipe import Recipe
     from gansmith.run import Run
+    from gansmith.scores import Evaluation
 
 app = typer.Typer(
     help="Train, resume, sample and look at generative adversarial networks.",
@@ -33,6 +34,10 @@ Data = Annotated[
     str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
+Extractor = Annotated[
+    str | None,
+    typer.Option(help="Features: a name, FILE.py:FUNCTION or inception:WEIGHTS; by default the data's own.", show_default=False),
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
 
 
@@ -224,12 +229,81 @@ def report(
     data: Data = None,
     trust: Trust = None,
 ) -> None:
-    """Write report.html into a run folder: one page with pictures, scores, verdict, recipe and cost."""
+    """One page about a run, report.html in its folder: pictures, scores, verdict, recipe, cost. Scores it first if nobody has."""
+    from gansmith import evaluation, progress
     from gansmith.report import write
-    from gansmith.run import load
+    from gansmith.run import Run
 
-    opened = load(run, trust=trust)
-    typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, opened.evaluation)}")
+    opened = Run.open(run, trust=trust)
+    if data is None:
+        found = _evaluation_of(opened)
+    else:
+        with progress.stages() as stages:
+            found = evaluation.evaluate(opened, data, progress=stages)
+    typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
+
+
+@app.command()
+def evaluate(
+    what: Annotated[str, typer.Argument(help="A run folder, a folder of images, an .npz or .npy file.")],
+    data: Data = None,
+    count: Annotated[int, typer.Option(help="Samples in each draw of a run; files and folders are taken whole.")] = 10_000,
+    draws: Annotated[int, typer.Option(help="How often a run is sampled, each time with a seed of its own.")] = 4,
+    extractor: Extractor = None,
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Write everything that was found there.", show_default=False)
+    ] = None,
+    trust: Trust = None,
+) -> None:
+    """How good samples are, how sure that is, and the best possible value: scores with intervals and floors."""
+    from gansmith import evaluation, progress, tables
+
+    with progress.stages() as stages:
+        found = evaluation.evaluate(what, data, count=count, draws=draws, extractor=extractor, trust=trust, progress=stages)
+    if found.kind == "run" and data is None and extractor is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS):
+        from gansmith.run import Run
+
+        Run.open(what, trust=trust).keep(found)
+    if json_out:
+        found.save(json_out)
+    tables.show(found)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Run folders, or files that evaluate --json wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Write the table as x.md or x.html.", show_default=False)] = None,
+    trust: Trust = None,
+) -> None:
+    """Runs side by side: what was found of each, or is found now. Unlike scores are refused, with the reason."""
+    from gansmith import tables
+    from gansmith.comparison import compare as put_beside
+
+    table = put_beside([_evaluation_at(name, trust) for name in runs])
+    if out:
+        typer.echo(f"comparison of {len(runs)} in {table.save(out)}")
+    else:
+        tables.show_comparison(table)
+
+
+def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
+    """What a JSON file says, or what was found of a run."""
+    from gansmith.run import Run
+    from gansmith.scores import Evaluation
+
+    return Evaluation.load(name) if name.endswith(".json") else _evaluation_of(Run.open(name, trust=trust))
+
+
+def _evaluation_of(run: Run) -> Evaluation:
+    """What was found of a run, or is found now and kept with it."""
+    if (known := run.evaluation) is None:
+        from gansmith import evaluation, progress
+
+        _say(f"{run.path} has not been evaluated as it is now: that comes first")
+        with progress.stages() as stages:
+            known = evaluation.evaluate(run, progress=stages)
+        run.keep(known)
+    return known
 
 
 @app.command()
@@ -324,6 +398,24 @@ def data_show(
     stored = torch.from_numpy(samples.values[:count])
     path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
     typer.echo(f"  picture {path}")
+
+
+@data_app.command("extractor")
+def data_extractor(
+    name: Annotated[str, typer.Argument(help="mnist or fashion-mnist.")],
+    out: Annotated[Path | None, typer.Option(help="The file [default: lenet-NAME.safetensors].", show_default=False)] = None,
+) -> None:
+    """Train the network whose features samples of a data set are compared in; the shipped ones were made so."""
+    from gansmith import progress
+    from gansmith.extractors import training
+
+    with progress.stages() as stages:
+        facts = training.make(name, out, stages)
+    typer.echo(
+        f"{facts['name']}: {100 * facts['test_accuracy']:.2f} % right on the test split, "
+        f"{100 * facts['validation_accuracy']:.2f} % on the validation slice; SHA-256 {facts['sha256'][:8]}...; "
+        f"it is in {facts['path']}"
+    )
 
 
 def _unknown_data(name: str) -> GansmithError:

@@ -40,7 +40,7 @@ def save(run: Run, path: Path, seeds: Sequence[int], steps: int | None = None) -
     if is_loop:
         frames = [images.one(image) for row in rows for image in row[:-1]]
         scale = max(1, LONGEST_FRAME // max(frames[0].size))
-        files.write(path, images.animated([images.enlarged(frame, scale) for frame in frames], FRAME_MILLISECONDS, colours=256))
+        files.write(path, images.animated([images.enlarged(frame, scale) for frame in frames], FRAME_MILLISECONDS, greys=256))
         return f"{len(frames)} pictures through seeds {_named(seeds)} and back in {path}"
     files.write(path, images.png(run.kind.picture(rows.reshape(-1, *rows.shape[2:]), steps + 1)))
     return f"{len(rows)} rows of {steps + 1} pictures through seeds {_named(seeds)} in {path}"

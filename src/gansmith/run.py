@@ -7,7 +7,7 @@ events/         the same for TensorBoard, with the pictures
 samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
 losses.png
 report.html     everything on one page
-evaluation.json what the generator was scored with last, if it was
+evaluation.json what `gansmith evaluate RUN` found last, with its usual settings
 checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
 generator/      generator.safetensors and generator.json: what sampling needs
 """
@@ -264,22 +264,24 @@ class Run:
         return self.path / "report.html"
 
     @property
-    def evaluation(self) -> Evaluation | None:
-        """How good the generator that stands here was found to be; None where nobody has scored it as it stands."""
-        path = self.path / "evaluation.json"
-        found = Evaluation.load(path) if path.exists() else None
-        return found if found and found.images_seen == self.images else None
-
-    def keep(self, evaluation: Evaluation) -> None:
-        """Store what `evaluation` reads."""
-        evaluation.save(self.path / "evaluation.json")
-
-    @property
     def log(self) -> dict[str, np.ndarray]:
         """The log as arrays, one for each name, NaN where a record lacks it."""
         records = read_log(self.path / "log.jsonl")
         names = dict.fromkeys(name for record in records for name in record)
         return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What was found when the run, as it is now, was evaluated with the usual settings; None where it was not."""
+        try:
+            found = Evaluation.load(self.path / "evaluation.json")
+        except RunError:
+            return None
+        return found if found.images_seen == self.images else None
+
+    def keep(self, evaluation: Evaluation) -> None:
+        """Write down what an evaluation found."""
+        evaluation.save(self.path / "evaluation.json")
 
     @property
     def results(self) -> dict[str, Any]:

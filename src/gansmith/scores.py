@@ -24,6 +24,39 @@ Better = Literal["lower", "higher"]
 WhatKind = Literal["run", "folder", "file", "array"]
 
 
+ABOUT: dict[str, tuple[str, Better, str]] = {
+    "fd": ("Frechet distance", "lower", "how far the samples' features lie from the real ones', as two Gaussians"),
+    "kid": ("kernel distance", "lower", "the same without assuming Gaussians, and unbiased at every number of samples"),
+    "precision": ("precision", "higher", "the share of samples that look like some real image"),
+    "recall": ("recall", "higher", "the share of real images that look like some sample"),
+    "density": ("density", "higher", "how many real images a sample looks like, 1 being usual"),
+    "coverage": ("coverage", "higher", "the share of real images with a sample near them"),
+    "classifier_score": (
+        "classifier score",
+        "higher",
+        "how sure the classifier is of each sample and how varied its answers are",
+    ),
+    "top_probability": ("top probability", "higher", "how sure the classifier is of its first choice, on average"),
+    "class_kl": ("class histogram, KL", "lower", "how far the samples' classes are from the real shares, in nats"),
+    "smallest_class": ("smallest class", "higher", "the share of the class that is seen least"),
+    "class_accuracy": ("accuracy of the asked class", "higher", "the share of samples that are of the class asked for"),
+    "class_fd": ("Frechet distance within classes", "lower", "the Frechet distance class by class, on average"),
+    "gan_train": ("GAN-train", "higher", "the accuracy on real images of a classifier that learned from samples"),
+    "gan_test": ("GAN-test", "higher", "the accuracy on samples of a classifier that learned from real images"),
+    "near_copies": ("near copies", "lower", "the share of samples as near to a training image as 1 % of held-out images are"),
+}
+"""Title, which way is better, and what it says, by key, in the order they are shown."""
+
+
+def name_of(key: str, tag: str, num_real: int, num_fake: int) -> str:
+    """`fd[lenet-mnist:ab12cd34]@50k/10k`."""
+    return f"{key}[{tag}]@{_brief(num_real)}/{_brief(num_fake)}"
+
+
+def _brief(count: int) -> str:
+    return f"{count // 1000}k" if count and count % 1000 == 0 else str(count)
+
+
 @dataclass(frozen=True)
 class Score:
     """One number, how sure it is, and what real images in the generator's place get.
@@ -172,8 +205,8 @@ def _classes(facts: Mapping[str, Sequence[Any]] | None) -> Classes | None:
 def _memorisation(facts: Mapping[str, Any] | None) -> Memorisation | None:
     if facts is None:
         return None
-    rows = (tuple(facts[name]) for name in ("quantiles", "fake_distances", "held_out_distances"))
-    return Memorisation(*rows, pairs=tuple(Pair(**pair) for pair in facts["pairs"]))
+    quantiles, fake, held_out = (tuple(facts[name]) for name in ("quantiles", "fake_distances", "held_out_distances"))
+    return Memorisation(quantiles, fake, held_out, tuple(Pair(**pair) for pair in facts["pairs"]))
 
 
 def _number(value: float | None) -> float:

@@ -1,0 +1,179 @@
+"""How the shipped extractors were made: `gansmith data extractor mnist`, which anyone can run again.
+
+They learn from the training images without the validation slice, on which settings may be tried. The test split is looked at
+once, to say how good the result is.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import swa_utils
+
+from gansmith import __version__, files, rng
+from gansmith.data import FashionMnist, Mnist, Source
+from gansmith.data.slices import reference_rows, validation_rows
+from gansmith.errors import DataError, unknown
+from gansmith.extractors.lenet import SIDE, WIDTH, LeNet, digest_of
+
+BATCH = 250
+AVERAGE = 0.99  # of the weights, a batch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One network's training. Ranges are of uniform draws for each image."""
+
+    name: str
+    source: Source
+    widths: tuple[int, int, int]
+    epochs: int
+    rate: float
+    degrees: float  # turned by up to this much
+    scale: float  # made larger or smaller by up to this share, in each direction of its own
+    shift: float  # moved by up to this many pixels
+    mirror: bool  # left and right, for every other image
+    seed: int = 1
+
+
+SETTINGS = {
+    "mnist": Settings("lenet-mnist", Mnist(), (24, 48, 96), 8, 6e-3, degrees=10, scale=0.1, shift=2, mirror=False),
+    "fashion-mnist": Settings(
+        "lenet-fashion", FashionMnist(), (32, 64, 128), 12, 5e-3, degrees=3, scale=0.05, shift=2, mirror=True
+    ),
+}
+
+
+class Trainee(nn.Module):
+    """A LeNet with batch norm behind each layer but the last; `folded` gives the LeNet that says the same."""
+
+    def __init__(self, widths: tuple[int, int, int], num_classes: int) -> None:
+        super().__init__()
+        self.net = LeNet(widths, num_classes)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
+        self.last_norm = nn.BatchNorm1d(WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        for convolution, norm in zip(self.net.convolutions, self.norms, strict=True):
+            x = functional.relu(functional.max_pool2d(norm(convolution(x)), 2))
+        logits: Tensor = self.net.classifier(functional.relu(self.last_norm(self.net.hidden(x.flatten(1)))))
+        return logits
+
+    def folded(self) -> LeNet:
+        net = copy.deepcopy(self.net)
+        for layer, norm in zip([*net.convolutions, net.hidden], [*self.norms, self.last_norm], strict=True):
+            _fold(layer, norm)
+        return net.eval()
+
+
+def _fold(layer: Any, norm: Any) -> None:
+    """Batch norm in evaluation mode is a line a channel: multiply it into the layer before it."""
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    layer.bias.data = (layer.bias - norm.running_mean) * scale + norm.bias
+    layer.weight.data = layer.weight * scale.view(-1, *[1] * (layer.weight.dim() - 1))
+
+
+def fit(
+    images: np.ndarray, labels: np.ndarray, settings: Settings, progress: Callable[[str, int, int], None] = lambda *_: None
+) -> LeNet:
+    """Train on uint8 [N, 1, 28, 28] and int64 [N]: Adam at one cycle of rates (Smith 2018), the weights' average kept.
+
+    The loss is the plain cross-entropy, so that probabilities mean what they say.
+    """
+    pixels, targets = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
+    steps = settings.epochs * (len(pixels) // BATCH)
+    with rng.fork():
+        torch.default_generator.manual_seed(settings.seed)
+        model = Trainee(settings.widths, int(targets.max()) + 1)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ema = swa_utils.get_ema_multi_avg_fn(AVERAGE)  # type: ignore[no-untyped-call]
+        average = swa_utils.AveragedModel(model, multi_avg_fn=ema, use_buffers=True)
+        optimizer = torch.optim.AdamW(model.parameters(), settings.rate, weight_decay=0.01, fused=True)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.rate, steps, pct_start=0.2)
+        for step in range(steps):
+            epoch, place = divmod(step, len(pixels) // BATCH)
+            rows = torch.from_numpy(
+                rng.permutation(settings.seed, epoch, len(pixels))[place * BATCH : (place + 1) * BATCH].copy()
+            )
+            # bfloat16 where it multiplies: twice as quick on a processor that has it; the weights stay float32.
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = functional.cross_entropy(model(vary(pixels[rows], settings)), targets[rows])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            cycle.step()
+            average.update_parameters(model)
+            if step % 20 == 0:
+                progress(f"{settings.name}, loss {float(loss.detach()):.3f}", step, steps)
+        return average.module.eval().requires_grad_(False).folded()  # type: ignore[operator, no-any-return]
+
+
+def vary(images: Tensor, settings: Settings) -> Tensor:
+    """Each image turned, scaled, moved and perhaps mirrored by draws of its own from torch's generator; black comes in."""
+    count = len(images)
+    draws = torch.rand(6, count) * 2 - 1
+    angle = draws[0] * np.pi / 180 * settings.degrees
+    wide, high = 1 + settings.scale * draws[1], 1 + settings.scale * draws[2]
+    wide = wide * torch.where(draws[5] > 0, -1.0, 1.0) if settings.mirror else wide
+    right, down = (2 / SIDE * settings.shift * draws[i] for i in (3, 4))
+    rows = (
+        torch.stack([wide * angle.cos(), -high * angle.sin(), right], 1),
+        torch.stack([wide * angle.sin(), high * angle.cos(), down], 1),
+    )
+    grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, align_corners=False)
+
+
+@torch.no_grad()
+def accuracy(net: LeNet, images: np.ndarray, labels: np.ndarray) -> float:
+    """The share of uint8 [N, 1, 28, 28] whose likeliest class is their label."""
+    right = 0
+    for start in range(0, len(images), 500):
+        _, logits = net(torch.from_numpy(images[start : start + 500]).float() / 255)
+        right += int((logits.argmax(1).numpy() == labels[start : start + 500]).sum())
+    return right / len(images)
+
+
+def make(data: str, out: Path | None = None, progress: Callable[[str, int, int], None] = lambda *_: None) -> dict[str, Any]:
+    """Train the extractor for a data set and write it to `out`. Returns what the file says of itself, and its path.
+
+    Raises DataError for a data set there is no extractor for.
+    """
+    if data not in SETTINGS:
+        raise DataError(unknown("extractor's data set", data, SETTINGS))
+    settings = SETTINGS[data]
+    train, test = settings.source.load("train"), settings.source.load("test")
+    assert train.labels is not None  # these two sets have labels and names
+    assert test.labels is not None
+    rows, slice_rows = reference_rows(len(train)), validation_rows(len(train))
+    net = fit(train.values[rows], train.labels[rows], settings, progress)
+    tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    facts = {
+        "name": settings.name,
+        "sha256": digest_of(tensors),
+        "classes": train.classes,
+        "validation_accuracy": accuracy(net, train.values[slice_rows], train.labels[slice_rows]),
+        "test_accuracy": accuracy(net, test.values, test.labels),
+        "num_train": len(rows),
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "command": f"gansmith data extractor {data}",
+        "gansmith": __version__,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
+    # One entry: safetensors writes several in an order of its own, and then the same weights are not the same file.
+    path = out or Path(f"{settings.name}.safetensors")
+    files.write(path, safetensors.torch.save(tensors, {"gansmith": json.dumps(facts)}))
+    return facts | {"path": path}

@@ -1,0 +1,144 @@
+"""What can be evaluated: a run, which is sampled anew in every draw, or a fixed set of images: a folder, a file, an array.
+
+Both give samples in the layout of a source, uint8 [N, C, H, W] or float32 [N, D].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gansmith.data import Arrays, Folder, Source
+from gansmith.errors import DataError, RunError
+from gansmith.run import Run
+from gansmith.scores import WhatKind
+from gansmith.scoring import CHUNK
+
+FIRST_SEED = 1000  # of reported draws; scores during training use seeds from 2**32 on
+LEAST = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A run's samples, made when they are asked for and never kept together."""
+
+    run: Run
+    count: int  # in each draw
+    seeds: tuple[int, ...]  # of the draws
+    kind: WhatKind = "run"
+    labels: np.ndarray | None = None  # int64 [count], what was asked for
+    classes: tuple[str, ...] | None = None
+
+    @property
+    def what(self) -> str:
+        return str(self.run.path)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.run.facts["sample_shape"])
+
+    def chunks(self, draw: int) -> Iterator[np.ndarray]:
+        for first in range(0, self.count, CHUNK):
+            made = self.run.sample(self.seeds[draw], min(CHUNK, self.count - first), first)
+            yield _stored(made.array)
+
+    def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
+        return np.concatenate([_stored(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
+
+    def facts(self) -> dict[str, Any]:
+        recipe = self.run.recipe
+        return {"recipe": recipe.name, "checkpoint": "last", "images_seen": self.run.images, "seed": recipe.seed}
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """Samples that are there already."""
+
+    what: str
+    kind: WhatKind
+    values: np.ndarray
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
+    seeds: None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.values)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.values.shape[1:])
+
+    def chunks(self, draw: int) -> Iterator[np.ndarray]:
+        for first in range(0, self.count, CHUNK):
+            yield self.values[first : first + CHUNK]
+
+    def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
+        return np.asarray(self.values[numbers])
+
+    def facts(self) -> dict[str, Any]:
+        return {"recipe": None, "checkpoint": None, "images_seen": None, "seed": None}
+
+
+Subject = Drawn | Fixed
+
+
+def find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None = None) -> Subject:
+    """The subject that a user means. Raises RunError or DataError, one line, where there is none or too little of it."""
+    if isinstance(what, np.ndarray):
+        return _enough(Fixed("array", "array", _checked(what)))
+    if isinstance(what, Run) or (Path(what) / "recipe.json").is_file():
+        run = what if isinstance(what, Run) else Run.open(what, trust=trust)
+        if count < LEAST:
+            raise RunError(f"count {count}: scores of fewer than {LEAST} samples say nothing; the usual number is 10000")
+        if draws < 1:
+            raise RunError(f"draws {draws}: expected at least 1")
+        return Drawn(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
+    path = Path(what).expanduser()
+    if path.is_dir():
+        samples = Folder(str(what), size=None).load()
+        return _enough(Fixed(str(what), "folder", samples.values, samples.labels, samples.classes))
+    if path.suffix in (".npz", ".npy"):
+        samples = Arrays(str(what)).load()
+        return _enough(Fixed(str(what), "file", samples.values, samples.labels, samples.classes))
+    if path.exists():
+        raise DataError(f"{what}: expected a run folder, a folder of images, an .npz or .npy file")
+    raise RunError(f"{what} does not exist: expected a run folder, a folder of images, an .npz or .npy file")
+
+
+def data_of(subject: Subject) -> Source | None:
+    """The data set a run learned from."""
+    return subject.run.recipe.data if isinstance(subject, Drawn) else None
+
+
+def kept(values: np.ndarray) -> np.ndarray:
+    """A source's layout -> a Gallery's: uint8 [N, C, H, W] -> [N, H, W, C]; points stay."""
+    return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
+
+
+def _stored(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if values.ndim == 4 else values
+
+
+def _checked(array: np.ndarray) -> np.ndarray:
+    is_image = array.dtype == np.uint8 and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3, 4)))
+    if not is_image and not (array.dtype == np.float32 and array.ndim == 2):
+        raise DataError(
+            f"array: expected uint8 images [N, H, W] or [N, H, W, C] with C in 1, 3, 4, or float32 points [N, D], "
+            f"got {array.dtype} {list(array.shape)}"
+        )
+    if array.ndim == 2 and not np.isfinite(array).all():
+        raise DataError("array: expected finite numbers, got NaN or infinity; leave such rows out")
+    return _stored(array[..., None] if array.ndim == 3 else array)
+
+
+def _enough(subject: Fixed) -> Fixed:
+    if subject.count < LEAST:
+        raise DataError(
+            f"{subject.what} has {subject.count} samples: scores of fewer than {LEAST} say nothing; the usual number is 10000"
+        )
+    return subject
