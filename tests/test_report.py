@@ -243,7 +243,7 @@ def test_what_the_folder_has_lost_is_left_out(done: Run, tmp_path: Path) -> None
     assert "growth" not in page.ids
 
 
-@pytest.mark.parametrize("side", [32, 96])
+@pytest.mark.parametrize("side", [32, 66])
 def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: Path) -> None:
     """Noise in colour is the worst there is for a picture's size."""
     noise = np.random.default_rng(0).integers(0, 256, (64, side, side, 3), dtype=np.uint8)

@@ -299,6 +299,7 @@ def _evaluation_of(run: Run) -> Evaluation:
     if (known := run.evaluation) is None:
         from gansmith import evaluation, progress
 
+        _ = run.module  # a run with nothing to sample from is refused before anything is said
         _say(f"{run.path} has not been evaluated as it is now: that comes first")
         with progress.stages() as stages:
             known = evaluation.evaluate(run, progress=stages)
