@@ -110,10 +110,10 @@ def evaluated(**changed: Any) -> Evaluation:
             "quantiles": [0.0, 0.5, 1.0], "fake_distances": [1, 2, 3], "held_out_distances": [0.5, 2, 4],
             "pairs": [{"fake": 70, "train": 3, "distance": 1.5}, {"fake": 2, "train": 1496, "distance": 2.5}],
         },
-        "diagnostics": {"real": {"edge_energy": 0.5}, "fake": {"edge_energy": 0.25}},
+        "diagnostics": {"statistics": {"edge_energy": {"real": 0.5, "fake": 0.25}}, "num": 3},
         "verdict": [
-            {"good": True, "text": "It copies nothing.", "from": ["fd"]},
-            {"good": False, "text": "Half is missing.", "from": ["recall", "edge_energy", "unheard_of"]},
+            {"good": True, "text": "It copies nothing.", "from": ["scores.fd"]},
+            {"good": False, "text": "Half is missing.", "from": ["scores.recall", "diagnostics.statistics.edge_energy", "diagnostics.num", "scores.unheard.of"]},
         ],
     }  # fmt: skip
     return Evaluation.from_json(facts | changed)

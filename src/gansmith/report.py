@@ -16,6 +16,7 @@ from gansmith import charts, files, images
 from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
+from gansmith.scores import Score
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -307,16 +308,20 @@ def _cost(run: Run) -> list[tuple[str, str]]:
 
 
 def _numbers(finding: Finding, evaluation: Evaluation) -> list[str]:
-    """What a sentence of the verdict rests on: `Frechet distance 12.3 (real 0.4)`."""
+    """What a sentence of the verdict rests on: `Frechet distance 12.3 (real 0.4)`. Sources are `scores.fd` or `diagnostics.a.b`."""
     said = []
-    sides = [evaluation.diagnostics.get(side) or {} for side in ("fake", "real")]
-    for key in finding.source:
-        if key in evaluation.scores:
-            score = evaluation.scores[key]
-            said.append(f"{score.title} {number(score.value)} (real {number(score.floor)})")
-        elif all(isinstance(side.get(key), (int, float)) for side in sides):
-            made, real = (side[key] for side in sides)
-            said.append(f"{key.replace('_', ' ')} {number(made)} (real {number(real)})")
+    for path in finding.source:
+        *room, key = path.split(".")
+        found: Any = evaluation.scores if room[:1] == ["scores"] else evaluation.diagnostics
+        for word in room[1:]:
+            found = found.get(word) if isinstance(found, dict) else None
+        found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, Score):
+            said.append(f"{found.title} {number(found.value)} (real {number(found.floor)})")
+        elif isinstance(found, dict) and isinstance(found.get("fake"), (int, float)):
+            real = found.get("real", found.get("held_out"))
+            shown = f" (real {number(real)})" if isinstance(real, (int, float)) else ""
+            said.append(f"{key.replace('_', ' ')} {number(found['fake'])}{shown}")
     return said
 
 
