@@ -91,6 +91,9 @@ def assert_self_contained(html: str) -> Page:
     return page
 
 
+NUMBERS = ("diagnostics.statistics.edge_energy", "diagnostics.num", "scores.unheard.of")
+
+
 def score(**changed: Any) -> dict[str, Any]:
     facts = {"name": "fd[pixels:ab12cd34]@1k/100", "title": "Frechet distance", "value": 12.34, "low": 11.91, "high": 12.72}
     return facts | {"draws": [12.3, 12.4], "floor": 0.411, "better": "lower", "about": "How far apart they are."} | changed
@@ -113,7 +116,7 @@ def evaluated(**changed: Any) -> Evaluation:
         "diagnostics": {"statistics": {"edge_energy": {"real": 0.5, "fake": 0.25}}, "num": 3},
         "verdict": [
             {"good": True, "text": "It copies nothing.", "from": ["scores.fd"]},
-            {"good": False, "text": "Half is missing.", "from": ["scores.recall", "diagnostics.statistics.edge_energy", "diagnostics.num", "scores.unheard.of"]},
+            {"good": False, "text": "Half is missing.", "from": ["scores.recall", *NUMBERS]},
         ],
     }  # fmt: skip
     return Evaluation.from_json(facts | changed)

@@ -308,7 +308,7 @@ def _cost(run: Run) -> list[tuple[str, str]]:
 
 
 def _numbers(finding: Finding, evaluation: Evaluation) -> list[str]:
-    """What a sentence of the verdict rests on: `Frechet distance 12.3 (real 0.4)`. Sources are `scores.fd` or `diagnostics.a.b`."""
+    """What a sentence of the verdict rests on: `Frechet distance 12.3 (real 0.4)`. A source is a path, as `scores.fd`."""
     said = []
     for path in finding.source:
         *room, key = path.split(".")
