@@ -287,7 +287,7 @@ def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]
     if evaluation and evaluation.scores:
         first = next(iter(evaluation.scores.values()))
         floor = f"real images get {number(first.floor)}" if first.floor is not None else f"{first.better} is better"
-        tiles.append((first.title, number(first.value), floor))
+        tiles.append((first.title[:1].upper() + first.title[1:], number(first.value), floor))
     return tiles
 
 
