@@ -25,7 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 import gansmith
-from gansmith import images, spec
+from gansmith import charts, images, spec
 from gansmith.data import Digits, Source
 from gansmith.ema import Ema
 from gansmith.recipe import Pictures, Recipe
@@ -39,16 +39,18 @@ TIMED = ("seconds", "images_per_second")  # what a log may say differently of th
 
 
 def hurry() -> None:
-    """In this process: one thread, no waiting for the disk (no test pulls the plug), and a loss plot that is a dot.
+    """In this process: one thread, no waiting for the disk (no test pulls the plug), and plots that are dots.
 
-    A real plot takes three times as long as the tiny run it is of. `test_run` draws one, and real processes do.
+    A real plot takes three times as long as the tiny run it is of. `test_run` and `test_report` draw some, and real processes do.
     """
     torch.set_num_threads(1)
     os.fsync = lambda _: None
     images.loss_plot = lambda log, title: Image.new("L", (1, 1))
+    charts.lines = lambda *_, **__: "<svg></svg>"
 
 
 REAL_LOSS_PLOT = images.loss_plot
+REAL_LINES = charts.lines
 
 # ---------------------------------------------------------------------------------------------------- tiny recipes
 

@@ -88,7 +88,7 @@ def halfway(tmp_path: Path) -> Path:
 def test_a_run_folder_holds_what_it_says(done: Path) -> None:
     names = {p.name for p in done.iterdir()}
     assert names - {".lock"} == {
-        *("recipe.json", "run.json", "log.jsonl", "results.json", "losses.png"),
+        *("recipe.json", "run.json", "log.jsonl", "results.json", "losses.png", "report.html"),
         *("events", "samples", "checkpoints", "generator"),
     }
     assert from_json(json.loads((done / "recipe.json").read_text())) == quick()

@@ -217,6 +217,7 @@ def _afterwards(run: Run) -> None:
         )
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
+    typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")
@@ -235,6 +236,50 @@ def sample(
 
     path = load(run, trust=trust).sample(seed, count).save(out)
     typer.echo(f"{count:,} samples of seed {seed} in {path}")
+
+
+@app.command()
+def interpolate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[Path, typer.Option(help="x.gif, a smooth walk that ends where it began, or x.png, a row from seed to seed.")],
+    seeds: Annotated[
+        list[int] | None, typer.Option(min=0, max=2**63 - 1, help="Two or more: --seeds 0 1 2 [default: 0 to 4].")
+    ] = None,
+    more: Annotated[list[int] | None, typer.Argument(min=0, max=2**63 - 1, metavar="[SEEDS]...", help="More seeds.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="From one seed to the next [default: 24 in a .gif, 8 in a .png].")
+    ] = None,
+    trust: Trust = None,
+) -> None:
+    """Walk from seed to seed: round the sphere for normal noise, in a straight line for any other, which may have bounds.
+
+    Both ends of each way are the seeds' own first samples, bit for bit.
+    """
+    from gansmith.interpolation import save
+    from gansmith.run import load
+
+    chosen = [*(seeds or ()), *(more or ())] or list(range(5))
+    typer.echo(save(load(run, trust=trust), out, chosen, steps))
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    data: Data = None,
+    trust: Trust = None,
+) -> None:
+    """One page about a run, report.html in its folder: pictures, scores, verdict, recipe, cost. Scores it first if nobody has."""
+    from gansmith import evaluation, progress
+    from gansmith.report import write
+    from gansmith.run import Run
+
+    opened = Run.open(run, trust=trust)
+    if data is None:
+        found = _evaluation_of(opened)
+    else:
+        with progress.stages() as stages:
+            found = evaluation.evaluate(opened, data, progress=stages)
+    typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
 
 
 @app.command()
@@ -273,26 +318,28 @@ def compare(
     from gansmith import tables
     from gansmith.comparison import compare as put_beside
 
-    table = put_beside([_evaluation_of(name, trust) for name in runs])
+    table = put_beside([_evaluation_at(name, trust) for name in runs])
     if out:
         typer.echo(f"comparison of {len(runs)} in {table.save(out)}")
     else:
         tables.show_comparison(table)
 
 
-def _evaluation_of(name: str, trust: Path | None) -> Evaluation:
-    """What was found of a run, or is found now and kept with it; or what a JSON file says."""
+def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
+    """What a JSON file says, or what was found of a run."""
+    from gansmith.run import Run
     from gansmith.scores import Evaluation
 
-    if name.endswith(".json"):
-        return Evaluation.load(name)
-    from gansmith.run import Run
+    return Evaluation.load(name) if name.endswith(".json") else _evaluation_of(Run.open(name, trust=trust))
 
-    run = Run.open(name, trust=trust)
+
+def _evaluation_of(run: Run) -> Evaluation:
+    """What was found of a run, or is found now and kept with it."""
     if (known := run.evaluation) is None:
         from gansmith import evaluation, progress
 
-        _say(f"{name} has not been evaluated as it is now: that comes first")
+        _ = run.module  # a run with nothing to sample from is refused before anything is said
+        _say(f"{run.path} has not been evaluated as it is now: that comes first")
         with progress.stages() as stages:
             known = evaluation.evaluate(run, progress=stages)
         run.keep(known)

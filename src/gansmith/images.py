@@ -86,19 +86,60 @@ def kind_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Ki
     return Images(value_range) if len(sample_shape) == 3 else Points()
 
 
-def image_grid(images: np.ndarray, columns: int | None = None, gap: int = 2) -> Image:
-    """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets)."""
-    from PIL import Image
+GAP = 2  # pixels between the pictures of a grid, before it is enlarged
 
+
+def image_grid(images: np.ndarray, columns: int | None = None) -> Image:
+    """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets), enlarged if small."""
+    return enlarged(one(_sheet(images, columns, 255)), _scale(*images.shape[1:3]))
+
+
+def clear_grid(images: np.ndarray, columns: int | None = None) -> Image:
+    """The same with gaps that are transparent and none around, and a pixel a pixel."""
+    if images.shape[3] in (1, 3):
+        images = np.concatenate([images, np.full((*images.shape[:3], 1), 255, np.uint8)], axis=3)
+    return one(_sheet(images, columns, 0)[GAP:-GAP, GAP:-GAP])
+
+
+def _scale(height: int, width: int) -> int:
+    return max(1, min(4, 96 // max(height, width)))
+
+
+def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
+    """uint8 [N, H, W, C] laid out row by row with gaps, [rows * (H + GAP) + GAP, columns * (W + GAP) + GAP, C]."""
     count, height, width, channels = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = -(-count // columns)
-    scale = max(1, min(4, 96 // max(height, width)))
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, channels), ground, np.uint8)
     for i, image in enumerate(images):
-        y, x = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
+        y, x = GAP + (i // columns) * (height + GAP), GAP + (i % columns) * (width + GAP)
         sheet[y : y + height, x : x + width] = image
-    picture = Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet)
+    return sheet
+
+
+def cut(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
+    """The pictures a grid was made of, uint8 [at most count, H, W, C], to the last bit; `shape` is [C, H, W].
+
+    Raises RunError where the file is no such grid.
+    """
+    from PIL import Image
+
+    channels, height, width = shape
+    scale = _scale(height, width)
+    try:
+        with Image.open(grid) as picture:
+            sheet = np.asarray(picture)[::scale, ::scale]
+        rows, columns = ((side - GAP) // (size + GAP) for side, size in zip(sheet.shape, (height, width), strict=False))
+        inner = sheet[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, channels)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{grid} is no grid of {height} x {width} pictures, or damaged ({error})") from None
+    return inner[:, :height, :, :width].swapaxes(1, 2).reshape(-1, height, width, channels)[:count]
+
+
+def enlarged(picture: Image, scale: int) -> Image:
+    """By a whole factor, so that a pixel stays a square."""
+    from PIL import Image
+
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
@@ -132,13 +173,43 @@ def gif(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -
     frames = []
     for path in pictures:
         with Image.open(path) as picture:
-            frame = picture.convert("RGB")
+            frame = picture.convert("L" if picture.mode == "L" else "RGB")
             frame.thumbnail((longest, longest), Image.Resampling.BOX)
-            frames.append(frame.quantize(64))
+            frames.append(frame)
+    return animated(frames, [milliseconds] * (len(frames) - 1) + [2000])
+
+
+def animated(frames: Sequence[Image], milliseconds: int | list[int], greys: int = 64) -> bytes:
+    """Pictures of equal size and mode as a GIF that goes round, in `greys` (2 to 256) greys or 128 colours a picture.
+
+    256 leave greys as they are. What is transparent stays so, and takes the place of white.
+    """
+    shown = [_few_colours(frame, greys) for frame in frames]
+    clear = {"transparency": _CLEAR, "disposal": 2} if frames[0].mode in ("LA", "RGBA") else {}
     memory = io.BytesIO()
-    durations = [milliseconds] * (len(frames) - 1) + [2000]
-    frames[0].save(memory, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    shown[0].save(memory, "GIF", save_all=True, append_images=shown[1:], duration=milliseconds, loop=0, optimize=False, **clear)
     return memory.getvalue()
+
+
+_CLEAR = 255  # the colour in a palette that means none
+
+
+def _few_colours(frame: Image, greys: int) -> Image:
+    from PIL import Image
+
+    if frame.mode in ("L", "LA"):
+        step = 255.0 / (greys - 1)
+        values = np.rint(np.rint(np.asarray(frame.convert("L")) / step) * step).astype(np.uint8)
+        palette = np.repeat(np.arange(256, dtype=np.uint8), 3)
+    else:
+        few = frame.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)  # a hundredth of median cut's time, errors alike
+        values = np.array(few)
+        palette = np.resize(np.array(few.getpalette(), np.uint8), 768)
+    if frame.mode in ("LA", "RGBA"):
+        values = np.where(np.asarray(frame.getchannel("A")) == 0, _CLEAR, np.minimum(values, _CLEAR - 1)).astype(np.uint8)
+    shown = Image.fromarray(values, "P")
+    shown.putpalette(palette.tobytes())
+    return shown
 
 
 def loss_plot(log: dict[str, np.ndarray], title: str) -> Image:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gansmith import images, judging, processes, sampling
+from gansmith import images, judging, processes, report, sampling
 from gansmith.errors import TrainingError
 from gansmith.files import atomic, disk_errors, write, write_json
 from gansmith.recipe import images_in
@@ -134,7 +134,7 @@ class Journal:
                     self.board.close()
 
     def finish(self) -> None:
-        """When the budget is spent: the loss plot, the animation, and what D says of data it never saw."""
+        """When the budget is spent: the loss plot, the animation, what D says of data it never saw, and the report."""
         path = self.run.path
         if not self.writes or (path / "results.json").exists():
             return
@@ -143,6 +143,7 @@ class Journal:
         write(path / "samples" / "animation.gif", images.gif(sorted((path / "samples").glob("[0-9]*.png"))))
         results: dict[str, Any] = {"images": self.images, "seconds": round(self.seconds, 1)}
         write_json(path / "results.json", results | judging.held_out(self.trainer))
+        report.write(self.run, self.run.evaluation)
 
 
 def _board(run: Run, images_so_far: int) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from pydantic import PositiveInt
 
 from gansmith import rng
@@ -50,3 +51,27 @@ class Uniform:
     def rows(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
         unit = rng.uniform_rows(seed, stream, place, first, count, self.dim)
         return np.float32(self.low) + np.float32(self.high - self.low) * unit
+
+
+def between(noise: Noise, one: np.ndarray, other: np.ndarray, shares: ArrayLike) -> np.ndarray:
+    """z on the way from one z to another, float32 [len(shares), dim]; share 0 is `one` and share 1 `other`, bit for bit.
+
+    Normal z lie near a sphere, so the way goes round it: slerp, sin((1 - t) w) / sin w * one + sin(t w) / sin w * other, where w
+    is the angle between them (Shoemake 1985, "Animating rotation with quaternion curves"). Any other noise may have bounds,
+    as `Uniform` has, and only a straight line never leaves them. So do z that point the same or opposite ways, which
+    a circle does not tell apart.
+
+    Args:
+        one, other: [dim].
+        shares: in [0, 1].
+    """
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    t = np.asarray(shares, np.float64)[:, None]
+    cosine = a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), np.finfo(np.float64).tiny)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if isinstance(noise, Normal) and np.sin(angle) > 1e-6:
+        way = (np.sin((1.0 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+        way = np.where(t == 0.0, a, np.where(t == 1.0, b, way))
+    else:
+        way = (1.0 - t) * a + t * b
+    return way.astype(np.float32)

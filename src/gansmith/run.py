@@ -6,6 +6,7 @@ log.jsonl       a record a line
 events/         the same for TensorBoard, with the pictures
 samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
 losses.png
+report.html     everything on one page
 evaluation.json what `gansmith evaluate RUN` found last, with its usual settings
 checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
 generator/      generator.safetensors and generator.json: what sampling needs
@@ -20,7 +21,7 @@ import logging
 import math
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from gansmith.data import source
 from gansmith.errors import RecipeError, RunError
 from gansmith.files import disk_errors, write, write_json
 from gansmith.game import Shapes
-from gansmith.images import Gallery, kind_of
+from gansmith.images import Gallery, Kind, kind_of
 from gansmith.recipe import Recipe
 from gansmith.scores import Evaluation
 from gansmith.spec import differences, from_json, load_file, own_files, to_json
@@ -243,16 +244,39 @@ class Run:
         prefix = "average/" if self.recipe.ema else "networks/generator/"
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
+    @property
+    def kind(self) -> Kind:
+        """How its samples are scaled, kept and shown."""
+        return kind_of(self.facts["sample_shape"], self.recipe.value_range)
+
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
         """Samples number `first` to `first + count` of `seed`; sample i is made from (seed, i) alone.
 
         Raises RunError where they would not fit in memory.
         """
-        kind = kind_of(self.facts["sample_shape"], self.recipe.value_range)
-        size = 1 if kind.key == "images" else 4  # bytes a value
+        size = 1 if self.kind.key == "images" else 4  # bytes a value
         if size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
-        return Gallery(sampling.sample(self.module, self.recipe.noise, kind, seed, count, first), kind)
+        return Gallery(sampling.sample(self.module, self.recipe.noise, self.kind, seed, count, first), self.kind)
+
+    def walk(self, seeds: Sequence[int], steps: int = 8) -> np.ndarray:
+        """From each seed's first sample to the next seed's, [len(seeds) - 1, steps + 1, ...]; see `sampling.walk`."""
+        return sampling.walk(self.module, self.recipe.noise, self.kind, seeds, steps)
+
+    @property
+    def pictures(self) -> dict[int, Path]:
+        """What it drew of itself while it trained, always from the same seeds, by image count."""
+        return {int(p.stem): p for p in sorted((self.path / "samples").glob("[0-9]*.png"))}
+
+    @property
+    def real_picture(self) -> Path:
+        """The first real samples, drawn likewise."""
+        return self.path / "samples" / "real.png"
+
+    @property
+    def report(self) -> Path:
+        """Where its report goes."""
+        return self.path / "report.html"
 
     @property
     def log(self) -> dict[str, np.ndarray]:

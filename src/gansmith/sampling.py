@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
 
 from gansmith.images import Kind
-from gansmith.noise import Noise
+from gansmith.noise import Noise, between
 from gansmith.rng import Place, Stream
 
 # Every pass has this many rows, starting at a multiple of it. A matrix product of another shape may round otherwise,
@@ -17,16 +19,27 @@ from gansmith.rng import Place, Stream
 CHUNK = 64
 
 
-@torch.no_grad()
 def chunks(generator: nn.Module, noise: Noise, seed: int, first: int, last: int) -> Iterator[tuple[int, torch.Tensor]]:
     """(number of the first, samples [CHUNK, ...]) for the aligned chunks that hold numbers `first` to `last` - 1."""
+    with _evaluating(generator):
+        for start in range(first - first % CHUNK, last, CHUNK):
+            yield start, _pass(generator, noise.rows(seed, Stream.SAMPLE, Place(), start, CHUNK))
+
+
+def _pass(generator: nn.Module, z: np.ndarray) -> torch.Tensor:
+    """One pass of the generator: z float32 [CHUNK, Z] -> samples [CHUNK, ...]."""
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    with torch.no_grad():
+        made: torch.Tensor = generator(torch.from_numpy(z).to(device), None)
+    return made
+
+
+@contextlib.contextmanager
+def _evaluating(generator: nn.Module) -> Iterator[None]:
     training = generator.training
     generator.eval()
     try:
-        for start in range(first - first % CHUNK, last, CHUNK):
-            z = torch.from_numpy(noise.rows(seed, Stream.SAMPLE, Place(), start, CHUNK)).to(device)
-            yield start, generator(z, None)
+        yield
     finally:
         generator.train(training)
 
@@ -44,3 +57,28 @@ def sample(generator: nn.Module, noise: Noise, kind: Kind, seed: int = 0, count:
         at = max(start - first, 0)
         kept[at : at + len(part)] = part
     return kept
+
+
+def walk(generator: nn.Module, noise: Noise, kind: Kind, seeds: Sequence[int], steps: int) -> np.ndarray:
+    """On the way from each seed's first sample to the next seed's, in `steps` steps; see `noise.between` for the way.
+
+    Returns uint8 [len(seeds) - 1, steps + 1, H, W, C] for images, float32 [len(seeds) - 1, steps + 1, D] for points: both ends
+    of a row are the samples themselves, bit for bit.
+    """
+    z = [noise.rows(seed, Stream.SAMPLE, Place(), 0, 1)[0] for seed in seeds]
+    ends = [sample(generator, noise, kind, seed, 1) for seed in seeds]
+    shares = np.arange(1, steps) / steps
+    rows = []
+    with _evaluating(generator):
+        for i, j in pairwise(range(len(seeds))):
+            way = _made(generator, kind, between(noise, z[i], z[j], shares))
+            rows.append(np.concatenate([ends[i], *way, ends[j]]))
+    return np.stack(rows)
+
+
+def _made(generator: nn.Module, kind: Kind, z: np.ndarray) -> Iterator[np.ndarray]:
+    """The samples of any z, float32 [N, Z], in passes of CHUNK rows; the last pass is filled up with zeros."""
+    for start in range(0, len(z), CHUNK):
+        part = z[start : start + CHUNK]
+        padded = np.pad(part, ((0, CHUNK - len(part)), (0, 0)))
+        yield kind.from_model(_pass(generator, padded)[: len(part)])

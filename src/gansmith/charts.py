@@ -1,0 +1,118 @@
+"""Charts as SVG for a page: matplotlib draws them, the page's own style gives colours and letters, light or dark.
+
+An SVG is a quarter of the same chart as a sharp PNG, and plotly's script alone is bigger than a whole report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+MAX_POINTS = 400  # of a line; more are averaged, or a long log would make a heavy page
+_INK, _LINES = "#010101", "#020202"
+_SERIES = tuple(f"#0{i}0{i}0{i}" for i in range(3, 8))
+_STYLE = {_INK: "currentColor", _LINES: "var(--line)"} | {colour: f"var(--series-{i})" for i, colour in enumerate(_SERIES)}
+
+
+def lines(
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]], about: str, *, x: str = "real images seen", y: str | None = None
+) -> str:
+    """Lines over x, {name: (x [N], y [N])}; what is not finite is left out. `about` is read to those who do not see it."""
+    with _our_style():
+        figure, axes = _figure(2.5)
+        for (name, (across, up)), colour in zip(series.items(), _colours(len(series)), strict=True):
+            across, up = _thinned(across, up)
+            axes.plot(across, up, label=name, color=colour, linewidth=1.6, marker="o" if len(up) < 40 else None, markersize=2.6)
+        axes.set(xlabel=x, ylabel=y)
+        axes.xaxis.set_major_formatter(_short_numbers())
+        if len(series) > 1:
+            figure.legend(loc="outside upper left", ncols=3, frameon=False, handlelength=1.2, columnspacing=1.2)
+        return _svg(figure, about)
+
+
+def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], about: str) -> str:
+    """Horizontal bars in percent, a group for each name; values are shares, {name of the series: [len(names)]}."""
+    thick = 0.8 / len(series)
+    with _our_style():
+        figure, axes = _figure(0.7 + 0.27 * len(names))
+        for i, ((label, values), colour) in enumerate(zip(series.items(), _colours(len(series)), strict=True)):
+            places = np.arange(len(names)) + (i - (len(series) - 1) / 2) * thick
+            axes.barh(places, 100 * np.array(values), thick, label=label, color=colour)
+        axes.set_yticks(range(len(names)), [name if len(name) < 24 else name[:22] + "…" for name in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("% of the images")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, handlelength=1.0, columnspacing=1.2)
+        return _svg(figure, about)
+
+
+@contextlib.contextmanager
+def _our_style() -> Iterator[None]:
+    """Names may hold dollars, which are no formula, and letters that matplotlib's font lacks but the reader's browser has."""
+    import matplotlib as mpl
+
+    ink = {"text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _LINES, "ytick.color": _LINES, "grid.color": _LINES}
+    text = {"font.size": 9, "legend.fontsize": 9, "xtick.labelcolor": _INK, "ytick.labelcolor": _INK, "text.parse_math": False}
+    with mpl.rc_context({**ink, **text, "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _figure(height: float) -> tuple[Any, Any]:
+    """As wide as a phone, so that its letters need not shrink there."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2, height), layout="constrained", facecolor="none")
+    axes = figure.subplots()
+    axes.set_facecolor("none")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=3)
+    axes.grid(linewidth=0.8)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _colours(count: int) -> list[str]:
+    return [_SERIES[i % len(_SERIES)] for i in range(count)]
+
+
+def _short_numbers() -> Any:
+    from matplotlib.ticker import EngFormatter
+
+    return EngFormatter(sep="")
+
+
+def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    keep = np.isfinite(x) & np.isfinite(y)
+    x, y = x[keep], y[keep]
+    if len(y) <= MAX_POINTS:
+        return x, y
+    parts = np.array_split(np.arange(len(y)), MAX_POINTS)
+    return np.array([x[p].mean() for p in parts]), np.array([y[p].mean() for p in parts])
+
+
+def _svg(figure: Any, about: str) -> str:
+    """An <svg> to stand in a page: no size, no name space, no style, and no name that another chart on the page has too."""
+    import matplotlib as mpl
+
+    memory = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": about}):
+        figure.savefig(memory, format="svg", metadata={"Date": None})
+    text = memory.getvalue()
+    view = re.search(r'<svg [^>]*(viewBox="[^"]*")[^>]*>', text)
+    assert view
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text[view.end() :], flags=re.S)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r"font-family: [^;]*;", "font-family: inherit;", text)
+    text = re.sub(r"\s*\n\s*", " ", text)
+    for colour, style in _STYLE.items():
+        text = text.replace(colour, style)
+    return f'<svg class="chart" role="img" aria-label="{escape(about)}" {view[1]}>{text.strip()}'
