@@ -144,20 +144,13 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     lost = sum(max(0.0, r - f) for _, f, r in rows)
     weight = (0.4 + lost) * facts.trust
     from_ = ("classes.fake", "classes.real")
-    follows = (
-        "variety",
-        "places",
-        "grid",
-        "repeats",
-        "midtones",
-        "content",
-        "direction",
-        "copied" if facts.ratio("near_copies") < 8 else "variety",
-    )
+    follows: tuple[str, ...] = ("variety", "places", "grid", "repeats", "midtones", "content", "direction")
+    follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # a plain class lies near its training images
     share, top = max((f, n) for n, f, _ in rows)
     if share > 0.9 and len(rows) > 2:
         yield Complaint("classes", weight, f"Only one class is made: {percent(share)} of the samples are {top}.", from_, follows)
-    elif missing:
+        return
+    if missing:
         text = f"Classes are missing, or hardly ever made: {listed(missing)}."
         yield Complaint("classes", weight, text, from_, follows if lost > 0.15 else ("variety",))
     if rare:
@@ -171,7 +164,7 @@ def certainty(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.certainty"
     unsure, torn = facts.number(f"{path}.unsure"), facts.number(f"{path}.between_two")
     if unsure > 0.12 + facts.margin():
-        text = f"{of_samples(unsure)} leave the classifier unsure, as 5 % of real images do: their shapes are indistinct or distorted"
+        text = f"{of_samples(unsure)} leave the classifier unsure, of real images 5 %: their shapes are indistinct or distorted"
         mixed = torn > 0.45 * unsure
         text += f", and {percent(torn)} stand between two classes, as if two images had been blended" if mixed else ""
         yield Complaint("unsure", 0.6 * (unsure - 0.05), f"{text}.", (f"{path}.unsure",))

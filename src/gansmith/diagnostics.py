@@ -248,19 +248,23 @@ def _grid(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"floor": 0.0}
     for direction, axis in (("across", 2), ("down", 1)):
-        other = 3 - axis
         patterns, chance = [], 0.0
-        for profile in (
-            lambda g, axis=axis, other=other: g.diff(dim=axis).abs().mean((0, other)),
-            lambda g, o=other: g.mean((0, o)),
-        ):
-            mine, held, theirs = (profile(g) for g in (fake, held_out, real))
+        for profile in (_steps, _greys):
+            mine, held, theirs = (profile(g, axis) for g in (fake, held_out, real))
             patterns += _patterns(mine, theirs)
-            chance = max([chance, *(p[0] for p in _patterns(held, theirs))])
+            chance = max([chance, *(pattern[0] for pattern in _patterns(held, theirs))])
         strength, period, place = max(patterns, default=(0.0, 0, 0.0))
         found[direction] = {"strength": strength, "period": period, "place": place}
         found["floor"] = max(found["floor"], chance)
     return found
+
+
+def _steps(g: Tensor, axis: int) -> Tensor:
+    return g.diff(dim=axis).abs().mean((0, 3 - axis))
+
+
+def _greys(g: Tensor, axis: int) -> Tensor:
+    return g.mean((0, 3 - axis))
 
 
 def _patterns(profile: Tensor, real: Tensor) -> list[tuple[float, int, float]]:

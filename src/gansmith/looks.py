@@ -34,7 +34,7 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     who = "The samples look" if share == 1 else f"About {percent(share)} of the samples look"
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
-    explains: tuple[str, ...] = ("content", "places", "direction", "another", "unsure", "classes", "variety")
+    explains: tuple[str, ...] = ("content", "places", "direction", "grid", *_FOLLOWS)
     explains += ("brightness", "contrast", "midtones") if change == "negative" else ()
     weight = 0.5 + (1 - best / as_is) * max(share, 0.4)
     yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
@@ -70,9 +70,8 @@ def texture(facts: Facts) -> Iterator[Complaint]:
             text = f"{of_samples(share)} show {what}" if share > 0.05 else f"The samples show more {what}"
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
             from_ = (f"diagnostics.statistics.{name}",)
-            yield Complaint(
-                "noise", weight, f"{text} ({against(facts, name, 'high')}).", from_, ("sharpness", "grid", "content", *_FOLLOWS)
-            )
+            text += f" ({against(facts, name, 'high')})."
+            yield Complaint("noise", weight, text, from_, ("sharpness", "grid", "content", *_FOLLOWS))
     if sharp < -NOTICED:
         text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
         follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
@@ -100,20 +99,20 @@ def tones(facts: Facts) -> Iterator[Complaint]:
 def grid(facts: Facts) -> Iterator[Complaint]:
     path, floor = "diagnostics.grid", facts.number("diagnostics.grid.floor")
     across, down = (facts.number(f"{path}.{d}.strength") - floor for d in ("across", "down"))
-    if max(across, down) < 0.15:
-        return
     which = "across" if across >= down else "down"
-    period, both = facts.number(f"{path}.{which}.period"), min(across, down) > 0.1
+    period, place = facts.number(f"{path}.{which}.period"), facts.number(f"{path}.{which}.place")
+    if max(across, down) < (0.15 if period else 0.3):
+        return
+    both = min(across, down) > 0.1 and facts[f"{path}.across.period"] == facts[f"{path}.down.period"]
     if period:
+        stripes = "upright stripes or blocks" if which == "across" else "level stripes or blocks"
         text = f"A pattern comes back every {period:.0f} pixels {'both ways' if both else which}"
-        text += (
-            ": blocks, tiles or a chequerboard."
-            if both
-            else f": {'upright' if which == 'across' else 'level'} stripes or blocks."
-        )
+        text += f": {'blocks, tiles or a chequerboard' if both else stripes}."
     else:
-        place = facts.number(f"{path}.{which}.place")
-        text = f"A seam runs through the samples, {100 * place:.0f} % of the way {which}: halves that do not fit together, or an edge."
+        text = (
+            f"A seam runs through the samples, {100 * place:.0f} % of the way {which}{', and one the other way' if both else ''}"
+        )
+        text += ": pieces that do not fit together, or an edge."
     weight = 0.4 + 0.4 * min(1.0, max(across, down))
     yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "direction", "levels", *_FOLLOWS))
 
@@ -126,7 +125,7 @@ def places(facts: Facts) -> Iterator[Complaint]:
         text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
         text += ", or a background that real images do not have."
         yield Complaint("places", 1 + foreign, text, (f"{path}.foreign",), explains)
-    elif dead > 0.02 and facts.number(f"{path}.dead_filled") > 0.6:
+    elif dead > 0.02 and facts.number(f"{path}.dead_filled") > 0.75:
         text = f"A region never changes from sample to sample, {box(facts[f'{path}.dead_box'])}, though real images vary there"
         text += ": it is covered or empty."
         yield Complaint("places", 0.5 + min(0.4, 4 * dead), text, (f"{path}.dead",), explains)
