@@ -142,13 +142,15 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     rare = [f"{n} ({percent(f)} instead of {percent(r)})" for n, f, r in rows if 0.1 * r <= f < 0.55 * r and r - f > chance]
     often = [f"{n} ({percent(f)} instead of {percent(r)})" for n, f, r in rows if f > 1.8 * r and f - r > chance]
     lost = sum(max(0.0, r - f) for _, f, r in rows)
-    weight = (0.4 + lost) * (0.4 if facts.broken else 1.0)
+    weight = (0.4 + lost) * facts.trust
     from_ = ("classes.fake", "classes.real")
-    follows = ("variety", "places", "midtones", "content", "direction", "copied" if facts.ratio("near_copies") < 8 else "variety")
+    follows: tuple[str, ...] = ("variety", "places", "grid", "repeats", "midtones", "content", "direction")
+    follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # a plain class lies near its training images
     share, top = max((f, n) for n, f, _ in rows)
     if share > 0.9 and len(rows) > 2:
         yield Complaint("classes", weight, f"Only one class is made: {percent(share)} of the samples are {top}.", from_, follows)
-    elif missing:
+        return
+    if missing:
         text = f"Classes are missing, or hardly ever made: {listed(missing)}."
         yield Complaint("classes", weight, text, from_, follows if lost > 0.15 else ("variety",))
     if rare:
@@ -162,8 +164,9 @@ def certainty(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.certainty"
     unsure, torn = facts.number(f"{path}.unsure"), facts.number(f"{path}.between_two")
     if unsure > 0.12 + facts.margin():
-        text = f"{of_samples(unsure)} leave the classifier unsure, as 5 % of real images do"
-        text += f"; {percent(torn)} stand between two classes, as if two images had been mixed" if torn > 0.45 * unsure else ""
+        text = f"{of_samples(unsure)} leave the classifier unsure, of real images 5 %: their shapes are indistinct or distorted"
+        mixed = torn > 0.45 * unsure
+        text += f", and {percent(torn)} stand between two classes, as if two images had been blended" if mixed else ""
         yield Complaint("unsure", 0.6 * (unsure - 0.05), f"{text}.", (f"{path}.unsure",))
 
 

@@ -68,6 +68,12 @@ class Facts:
         return self.number(f"{path}.fake"), self.number(f"{path}.real")
 
     @property
+    def trust(self) -> float:
+        """How far a classifier's word on classes counts, 0 to 1: little where it is unsure, or has never seen the like."""
+        unsure = self.number("diagnostics.certainty.unsure", 0.05) - 0.05
+        return max(0.1, min(1.0, self.ratio("precision")) * (1 - max(0.0, unsure)))
+
+    @property
     def broken(self) -> bool:
         """So few samples lie among real images that a classifier's word on them means little."""
         return self.ratio("precision") < 0.4
