@@ -26,7 +26,7 @@ from torch import Tensor
 
 import gansmith
 from gansmith import images, spec
-from gansmith.data import Digits, Source
+from gansmith.data import Digits, Source, Split
 from gansmith.ema import Ema
 from gansmith.recipe import Pictures, Recipe
 from gansmith.recipes import catalogue, make
@@ -314,3 +314,11 @@ def with_ema(recipe: Recipe) -> Recipe:
 def records_of(recipe: Recipe, folder: Path) -> closing[Any]:
     """The records of a run; leaving the block leaves the loop."""
     return closing(steps(recipe, folder, device="cpu"))
+
+
+# ---------------------------------------------------------------------------------------------------- real images
+
+
+def digits(count: int, split: Split = "train") -> np.ndarray:
+    """The first 8x8 digits of a split, uint8 [count, 1, 8, 8]."""
+    return Digits().load(split).values[:count]

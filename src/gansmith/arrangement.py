@@ -14,7 +14,7 @@ from gansmith import metrics
 from gansmith.metrics import Moments
 
 SMALL = 8  # side of the small pictures in which arrangements are compared
-SHARES = (0.3, 0.5, 0.7, 1.0)
+LIMIT = 2000  # images of each set
 
 Change = Callable[[Tensor], Tensor]
 
@@ -26,35 +26,42 @@ def arrangement(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[s
     where counts. `as_is` is that of real images as they are, `floor` that of held-out ones, `best` the least when a share of
     real images is changed as `change` says.
     """
-    target = _small(fake)
-    plain = _small(real)
-    as_is = _apart(target, Moments.of(plain))
-    best, change, share = as_is, None, 0.0
-    for name, alter in changes(statistics, real.shape).items():
-        altered = Moments.of(_small(alter(real))) if name != "negative" else Moments.of(-plain)
-        for part in SHARES:
-            mixed = altered if part == 1 else _mixed(plain, altered, part)
-            distance = _apart(target, mixed)
-            if distance < best:
-                best, change, share = distance, name, part
+    real = real[:LIMIT]
+    target, plain = Moments.of(_small(fake[:LIMIT])), _small(real)
+    unchanged = Moments.of(plain)
+    offset = _offset(*(images.float().mean((0, 1)) for images in (fake, real)))
+
+    def apart(altered: Moments, share: float) -> float:
+        return metrics.frechet_distance(_mixed(unchanged, altered, share), target)
+
+    altered = {name: Moments.of(_small(change(real))) for name, change in changes(statistics, real.shape, offset).items()}
+    altered["negative"] = Moments.of(-plain)
+    found = {(name, share): apart(moments, share) for name, moments in altered.items() for share in (0.5, 1.0)}
+    name = min(found, key=lambda key: found[key])[0]
+    found |= {(name, share): apart(altered[name], share) for share in (0.3, 0.7)}
+    change, share = min(found, key=lambda key: found[key])
+    as_is = apart(unchanged, 0.0)
+    better = found[change, share] < as_is
     return {
         "as_is": as_is,
-        "floor": _apart(_small(held_out), Moments.of(plain)),
-        "best": best,
-        "change": change,
-        "share": share,
+        "floor": metrics.frechet_distance(unchanged, Moments.of(_small(held_out[:LIMIT]))),
+        "best": min(as_is, found[change, share]),
+        "change": change if better else None,
+        "share": share if better else 0.0,
         "variance": float(plain.var(0).sum()),
     }
 
 
-def changes(statistics: dict[str, Any], shape: torch.Size) -> dict[str, Change]:
-    """What might have been done to real images [N, C, H, W], by name; how far to move and scale is read off the statistics."""
+def changes(statistics: dict[str, Any], shape: torch.Size, offset: tuple[int, int] = (0, 0)) -> dict[str, Change]:
+    """What might have been done to real images [N, C, H, W], by name.
+
+    How far content moved is read off the statistics, and given as `offset` (across, down) where the mean images fit best.
+    """
     _, channels, height, width = shape
     found: dict[str, Change] = {
         "mirrored": lambda x: x.flip(3),
         "upside down": lambda x: x.flip(2),
         "turned by 180 degrees": lambda x: x.flip(2, 3),
-        "negative": lambda x: 255 - x,
     }
     if height == width:
         found |= {
@@ -65,13 +72,13 @@ def changes(statistics: dict[str, Any], shape: torch.Size) -> dict[str, Change]:
         }
     found |= {f"turned by about {abs(a)} degrees to the {'left' if a > 0 else 'right'}": _affine(a) for a in _ANGLES}
     across, down = (round(n * (statistics[k]["fake"] - statistics[k]["real"])) for k, n in (("right", width), ("down", height)))
-    if across or down:
-        found[f"moved {_direction(across, down)}"] = _moved(across, down)
+    for x, y in {(across, down), offset} - {(0, 0)}:
+        found[f"moved {_direction(x, y)}"] = _moved(x, y)
+    if offset != (0, 0):
+        found[f"moved {_direction(*offset)}, what leaves on one side coming in on the other"] = _rolled(*offset)
     zoom = statistics["size"]["fake"] / max(statistics["size"]["real"], 1e-6)
-    if abs(zoom - 1) > 0.05:
+    if abs(zoom - 1) > 0.05 and 0.2 < zoom < 5:
         found[f"{'enlarged' if zoom > 1 else 'shrunk'} to {100 * zoom:.0f} %"] = _affine(0, zoom)
-    for y, x in ((height // 2, 0), (0, width // 2), (height // 2, width // 2)):
-        found[f"cut into halves that changed places{_across(x, y)}"] = _rolled(y, x)
     if channels >= 3:
         names = {(1, 0, 2): "red and green", (2, 1, 0): "red and blue", (0, 2, 1): "green and blue"}
         found |= {f"{name} swapped": _reordered(order, channels) for order, name in names.items()}
@@ -81,8 +88,12 @@ def changes(statistics: dict[str, Any], shape: torch.Size) -> dict[str, Change]:
 _ANGLES = (-60, -45, -30, -15, 15, 30, 45, 60)
 
 
-def _across(x: int, y: int) -> str:
-    return ", left and right" * (x > 0 and y == 0) + ", top and bottom" * (y > 0 and x == 0) + ", both ways" * (x > 0 and y > 0)
+def _offset(fake: Tensor, real: Tensor) -> tuple[int, int]:
+    """How far (across, down) to move the mean real image, around the edges, for it to fit the mean sample best."""
+    height, width = real.shape
+    fit = torch.fft.irfft2(torch.fft.rfft2(fake) * torch.fft.rfft2(real).conj(), s=(height, width))
+    down, across = divmod(int(fit.argmax()), width)
+    return across - width * (across > width // 2), down - height * (down > height // 2)
 
 
 def _direction(across: int, down: int) -> str:
@@ -115,7 +126,7 @@ def _moved(across: int, down: int) -> Change:
     return change
 
 
-def _rolled(down: int, across: int) -> Change:
+def _rolled(across: int, down: int) -> Change:
     return lambda images: images.roll((down, across), (2, 3))
 
 
@@ -130,13 +141,7 @@ def _small(images: Tensor) -> Tensor:
     return (rows - rows.mean()) / rows.std().clamp_min(1e-3)
 
 
-def _apart(fake: Tensor, real: Moments) -> float:
-    return metrics.frechet_distance(real, Moments.of(fake))
-
-
-def _mixed(plain: Tensor, altered: Moments, share: float) -> Moments:
+def _mixed(plain: Moments, altered: Moments, share: float) -> Moments:
     """The moments of a set of which `share` is altered and the rest plain."""
-    count = len(plain)
-    rest = Moments.of(plain)
-    total = share * altered.total + (1 - share) * rest.total
-    return Moments(count, total, share * altered.outer + (1 - share) * rest.outer)
+    total, outer = (share * new + (1 - share) * old for new, old in ((altered.total, plain.total), (altered.outer, plain.outer)))
+    return Moments(plain.count, total, outer)

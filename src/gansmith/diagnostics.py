@@ -17,7 +17,7 @@ from gansmith import image_statistics, metrics
 from gansmith.arrangement import arrangement
 from gansmith.image_statistics import grey
 
-LIMIT = 4000  # of each set; more would sharpen what is plain already
+LIMIT = 3000  # of each set; more would sharpen what is plain already
 _FEWEST = 20  # samples of a class before its spread is spoken of
 
 
@@ -143,7 +143,7 @@ def _certainty(fake: Tensor, held_out: Tensor) -> dict[str, float]:
     """How sure the classifier is of its first choice; unsure is below what 95 % of held-out images get."""
     top, held = fake.double().max(1).values, held_out.double().max(1).values
     edge = held.quantile(0.05)
-    torn = fake[top < 0.9].topk(min(2, fake.shape[1]), dim=1).values.sum(1) > 0.9
+    torn = fake[top < edge].topk(min(2, fake.shape[1]), dim=1).values.sum(1) > 0.9
     return {
         "top_probability": float(top.mean()),
         "held_out_top_probability": float(held.mean()),
@@ -209,6 +209,7 @@ def _places(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
     return {
         "dead": _mean(dead) / max(_mean(real_sd > 0.1), 1e-9),
         "dead_box": _box(dead),
+        "dead_filled": _filled(dead),
         "foreign": _mean(foreign),
         "foreign_box": _box(foreign),
         "mean_correlation": _correlation(mean, real_mean),
@@ -225,6 +226,15 @@ def _box(mask: Tensor) -> list[float] | None:
     return [round(float(v), 3) for v in box]
 
 
+def _filled(mask: Tensor) -> float:
+    """The share of the box around a region that belongs to it: 1 for a rectangle."""
+    if not bool(mask.any()):
+        return 0.0
+    rows, columns = torch.nonzero(mask, as_tuple=True)
+    inside = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return _mean(inside)
+
+
 def _correlation(a: Tensor, b: Tensor) -> float | None:
     a, b = a.flatten() - a.mean(), b.flatten() - b.mean()
     size = float(a.norm() * b.norm())
@@ -232,36 +242,60 @@ def _correlation(a: Tensor, b: Tensor) -> float | None:
 
 
 def _grid(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
-    """Steps between neighbouring pixels that come stronger, or weaker, every few pixels: blocks, tiles, stripes, a chequerboard.
+    """What comes back every few pixels, or runs through all samples at one place, from grey [N, H, W] of each.
 
-    Along each direction: the log ratio of the strongest place's steps to the others', over the same of real images (0 is no
-    grid), and the period in pixels. `floor` is the largest among held-out images.
+    For each direction the strength of the plainest pattern, its period in pixels (0: a seam, at one place alone) and that place
+    as a share of the side. `floor` is the largest strength among held-out images.
     """
     found: dict[str, Any] = {"floor": 0.0}
-    periods = range(2, min(min(real.shape[1:]) // 2, 16) + 1)
     for direction, axis in (("across", 2), ("down", 1)):
-        mine, held, theirs = (g.diff(dim=axis).abs().mean((0, 3 - axis)) for g in (fake, held_out, real))
-        # Of two periods that explain it the shorter: multiples of a period do so as well.
-        strength, period = max((_periodic(mine, theirs, p) - 0.02 * p, p) for p in periods) if periods else (0.0, 0)
-        found[direction] = {"strength": strength, "period": period}
-        found["floor"] = max(found["floor"], *(abs(_periodic(held, theirs, p)) for p in periods)) if periods else 0.0
+        patterns, chance = [], 0.0
+        for profile in (_steps, _greys):
+            mine, held, theirs = (profile(g, axis) for g in (fake, held_out, real))
+            patterns += _patterns(mine, theirs)
+            chance = max([chance, *(pattern[0] for pattern in _patterns(held, theirs))])
+        strength, period, place = max(patterns, default=(0.0, 0, 0.0))
+        found[direction] = {"strength": strength, "period": period, "place": place}
+        found["floor"] = max(found["floor"], chance)
     return found
 
 
-def _periodic(steps: Tensor, real: Tensor, period: int) -> float:
-    """How much the steps at one place in each period stand out, against real images: a difference of log ratios.
+def _steps(g: Tensor, axis: int) -> Tensor:
+    return g.diff(dim=axis).abs().mean((0, 3 - axis))
 
-    Only where real images have steps to speak of, and without what changes smoothly over the image, such as noise that shows
-    most in the margins.
+
+def _greys(g: Tensor, axis: int) -> Tensor:
+    return g.mean((0, 3 - axis))
+
+
+def _patterns(profile: Tensor, real: Tensor) -> list[tuple[float, int, float]]:
+    """Strength, period and place of every pattern in a profile along one side, against that of real images, both [L].
+
+    Strength: by how much the log ratios at one place in each period stand out from the others, less their scatter. Only where
+    real images have something to speak of, and without what changes smoothly over the image, such as noise that shows most in
+    the margins.
     """
+    length = len(profile)
     active = real > 0.3 * real.mean()
-    place = torch.arange(len(steps))[active]
-    ratio = ((steps + 0.02 * real.mean() + 1e-6) / (real + 0.02 * real.mean() + 1e-6)).log()[active].double()
-    x = place.double() / len(steps) - 0.5
-    smooth = torch.stack([torch.ones_like(x), x, x.square()], 1)
+    place = torch.arange(length)[active]
+    if len(place) < 6:
+        return []
+    floor = 0.02 * real.mean() + 1e-6
+    ratio = ((profile + floor) / (real + floor)).log()[active].double()
+    x = place.double() / length - 0.5
+    smooth = torch.stack([x**power for power in range(4)], 1)
     ratio = ratio - smooth @ torch.linalg.lstsq(smooth, ratio[:, None]).solution[:, 0]
-    members = [place % period == i for i in range(period)]
-    return max((float(ratio[m].mean() - ratio[~m].mean()) for m in members if m.any() and not m.all()), default=0.0)
+    found = []
+    for period in (*range(2, min(length // 3, 16) + 1), 0):
+        for i in range(period or length):
+            member = place % period == i if period else place == i
+            if member.any() and int((~member).sum()) > 2:
+                on, off = ratio[member], ratio[~member]
+                scatter = torch.cat([on - on.mean(), off - off.mean()]).square().mean().sqrt()
+                stands_out = float((on.mean() - off.mean()).abs() - (2 if period == 0 else 1) * scatter)
+                # Of two periods that explain it the shorter: multiples of a period do so as well.
+                found.append((stands_out - 0.02 * period, period, i / length))
+    return found
 
 
 def _repeated(images: Tensor) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
 
 TOPICS = ("brightness", "contrast", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
+_FOLLOWS = ("unsure", "variety", "alike", "classes")
+"""What a network sees amiss in all samples once their looks are, and then tells nothing more."""
 
 
 def structure(facts: Facts) -> Iterator[Complaint]:
@@ -15,7 +17,7 @@ def structure(facts: Facts) -> Iterator[Complaint]:
     if share <= 0.01 + facts.margin():
         return
     text = f"{of_samples(share)} have no structure: neighbouring pixels have nothing to do with each other"
-    same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED
+    same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED and share > 0.3
     text += ", though their greys are those of real images, as if pixels were shuffled." if same_greys else ", as in noise."
     from_ = (f"{path}.fake", "diagnostics.statistics.coherence")
     no_more = share > 0.7 * facts.beyond("specks", "above") - 0.05  # that are noisy than have no structure
@@ -32,7 +34,7 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     who = "The samples look" if share == 1 else f"About {percent(share)} of the samples look"
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
-    explains: tuple[str, ...] = ("content", "places", "direction", "another", "unsure", "classes", "variety")
+    explains: tuple[str, ...] = ("content", "places", "direction", "grid", "another", *_FOLLOWS)
     explains += ("brightness", "contrast", "midtones") if change == "negative" else ()
     weight = 0.5 + (1 - best / as_is) * max(share, 0.4)
     yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
@@ -47,7 +49,7 @@ def light(facts: Facts) -> Iterator[Complaint]:
             share = beyond[shift > 0][0]
             text = f"The samples are {more if shift > 0 else less} ({name} {against(facts, name)}"
             text += f"; {percent(share)} are so beyond nearly every real image)." if 0.1 < share < 0.95 else ")."
-            yield Complaint(name, 0.8 * abs(shift), text, from_)
+            yield Complaint(name, 0.8 * abs(shift), text, from_, _FOLLOWS if abs(shift) > 0.4 else ())
         else:
             for share, word in beyond:
                 if share > 0.03 + facts.margin():
@@ -68,10 +70,12 @@ def texture(facts: Facts) -> Iterator[Complaint]:
             text = f"{of_samples(share)} show {what}" if share > 0.05 else f"The samples show more {what}"
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
             from_ = (f"diagnostics.statistics.{name}",)
-            yield Complaint("noise", weight, f"{text} ({against(facts, name, 'high')}).", from_, ("sharpness", "grid", "content"))
+            text += f" ({against(facts, name, 'high')})."
+            yield Complaint("noise", weight, text, from_, ("sharpness", "grid", "content", "another", *_FOLLOWS))
     if sharp < -NOTICED:
         text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
-        yield Complaint("sharpness", -0.9 * sharp, text, ("diagnostics.statistics.sharpness",))
+        follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
+        yield Complaint("sharpness", -0.9 * sharp, text, ("diagnostics.statistics.sharpness",), follows)
     elif min(sharp, -coherent) > NOTICED and not noisy:
         text = f"Edges are rougher than real ones (sharpness of edges {against(facts, 'sharpness')})."
         yield Complaint("sharpness", 0.7 * sharp, text, ("diagnostics.statistics.sharpness",))
@@ -84,7 +88,7 @@ def tones(facts: Facts) -> Iterator[Complaint]:
         few = "nearly black and white: " if levels <= 4 else ""
         text = f"The samples are {few}" if few else "Grey levels are few: "
         text += f"an image has {levels} grey values, a real one {256 * real:.0f}."
-        yield Complaint("levels", 0.3 + 0.4 * (1 - fake / max(real, 1e-9)), text, ("diagnostics.statistics.levels",))
+        yield Complaint("levels", 0.3 + 0.4 * (1 - fake / max(real, 1e-9)), text, ("diagnostics.statistics.levels",), _FOLLOWS)
     shift = facts.shift("midtones")
     if abs(shift) > 1.25 * NOTICED:
         which = "more half-tones, as washed-out or blended images have" if shift > 0 else "fewer half-tones than real ones"
@@ -95,26 +99,36 @@ def tones(facts: Facts) -> Iterator[Complaint]:
 def grid(facts: Facts) -> Iterator[Complaint]:
     path, floor = "diagnostics.grid", facts.number("diagnostics.grid.floor")
     across, down = (facts.number(f"{path}.{d}.strength") - floor for d in ("across", "down"))
-    if max(across, down) < 0.2:
-        return
     which = "across" if across >= down else "down"
-    period = facts.number(f"{path}.{which}.period")
-    both = min(across, down) > 0.1
-    what = "blocks, tiles or a chequerboard" if both else "stripes or a seam"
-    text = f"A pattern comes back every {period:.0f} pixels {'both ways' if both else which}: {what}."
-    weight = 0.35 + 0.4 * min(1.0, max(across, down))
-    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "another", "direction"))
+    period, place = facts.number(f"{path}.{which}.period"), facts.number(f"{path}.{which}.place")
+    if max(across, down) < (0.15 if period else 0.3):
+        return
+    both = min(across, down) > 0.1 and facts[f"{path}.across.period"] == facts[f"{path}.down.period"]
+    if period:
+        stripes = "upright stripes or blocks" if which == "across" else "level stripes or blocks"
+        text = f"A pattern comes back every {period:.0f} pixels {'both ways' if both else which}"
+        text += f": {'blocks, tiles or a chequerboard' if both else stripes}."
+    else:
+        text = (
+            f"A seam runs through the samples, {100 * place:.0f} % of the way {which}{', and one the other way' if both else ''}"
+        )
+        text += ": pieces that do not fit together, or an edge."
+    weight = 0.4 + 0.4 * min(1.0, max(across, down))
+    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "direction", "levels", "another", *_FOLLOWS))
 
 
 def places(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.places"
     dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
+    explains = ("content", "direction", "midtones", "sharpness", "grid", "another", *_FOLLOWS)
     if foreign > 0.004:
         text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
-        yield Complaint("places", 0.5 + foreign, f"{text}, or a background that real images do not have.", (f"{path}.foreign",))
-    elif dead > 0.02:
+        text += ", or a background that real images do not have."
+        yield Complaint("places", 1 + foreign, text, (f"{path}.foreign",), explains)
+    elif dead > 0.02 and facts.number(f"{path}.dead_filled") > 0.75:
         text = f"A region never changes from sample to sample, {box(facts[f'{path}.dead_box'])}, though real images vary there"
-        yield Complaint("places", 0.45 + dead, f"{text}: it is covered or empty.", (f"{path}.dead",))
+        text += ": it is covered or empty."
+        yield Complaint("places", 0.5 + min(0.2, 2 * dead), text, (f"{path}.dead",), explains)
 
 
 def content(facts: Facts) -> Iterator[Complaint]:

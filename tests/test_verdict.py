@@ -1,0 +1,266 @@
+"""The verdict on digits that were spoiled in known ways, none of which it has a rule of its own for; and on untouched ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from gansmith import metrics
+from gansmith.arrangement import changes
+from gansmith.complaints import complaints, interpolated
+from gansmith.diagnostics import Seen, diagnostics
+from gansmith.findings import box, listed, of_samples
+from gansmith.metrics import Moments
+from gansmith.verdict import _ADVICE, verdict
+from support import digits, quick
+
+NUM = 300
+
+
+@dataclass(frozen=True)
+class World:
+    """Digits in three parts that share no image, twice their size, and a classifier that knows the reference."""
+
+    real: np.ndarray
+    held_out: np.ndarray
+    fresh: np.ndarray
+    classifier: LogisticRegression
+
+    def see(self, images: np.ndarray) -> Seen:
+        rows = images.reshape(len(images), -1) / 255
+        probabilities = torch.from_numpy(self.classifier.predict_proba(rows))
+        return Seen(torch.from_numpy(rows).float(), probabilities, torch.from_numpy(np.ascontiguousarray(images)))
+
+
+@cache
+def world() -> World:
+    from gansmith.data import Digits
+
+    images = np.concatenate([digits(2000), digits(300, "test")]).repeat(2, 2).repeat(2, 3)
+    images = np.stack([ndimage.uniform_filter(i[0].astype(float), 2)[None] for i in images]).round().astype(np.uint8)
+    labels = np.concatenate([Digits().load(split).labels for split in ("train", "test")])
+    order = np.random.default_rng(0).permutation(len(images))
+    real, held_out, fresh = order[2 * NUM :], order[:NUM], order[NUM : 2 * NUM]
+    classifier = LogisticRegression(C=0.1, max_iter=500).fit(images[real].reshape(len(real), -1) / 255, labels[real])
+    return World(images[real], images[held_out], images[fresh], classifier)
+
+
+@cache
+def yardstick(count: int) -> tuple[Seen, Seen, dict[str, float], Tensor]:
+    """The floor is of as many held-out images as there are samples."""
+    real, held_out = world().see(world().real), world().see(world().held_out)
+    return real, held_out, *scored(held_out.first(count), real)
+
+
+def scored(side: Seen, real: Seen, held_distances: Tensor | None = None) -> tuple[dict[str, float], Tensor]:
+    distances = metrics.nearest(side.features, real.features)[0][:, 0]
+    manifold = metrics.prdc(real.features, side.features)._asdict()
+    copied = metrics.near_copies(distances, distances if held_distances is None else held_distances)
+    return {
+        "fd": metrics.frechet_distance(Moments.of(real.features), Moments.of(side.features)),
+        **manifold,
+        "near_copies": copied,
+    }, distances
+
+
+def evaluated(images: np.ndarray) -> dict[str, Any]:
+    """What the verdict reads of an evaluation of these images, through JSON."""
+    real, held_out, floor, held_distances = yardstick(min(NUM, len(images)))
+    fake = world().see(images)
+    scores, distances = scored(fake, real, held_distances)
+    at = torch.tensor([0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1], dtype=torch.float64)
+    shares = {
+        name: metrics.class_shares(side.probabilities.argmax(1), 10).tolist()
+        for name, side in (("real", real), ("fake", fake), ("floor", held_out))
+        if side.probabilities is not None
+    }
+    facts = {
+        "kind": "file",
+        "num_fake": len(images),
+        "data": {"label": "digits"},
+        "scores": {key: {"value": value, "floor": floor[key]} for key, value in scores.items()},
+        "classes": {"names": [str(i) for i in range(10)], **shares},
+        "memorisation": {
+            "quantiles": at.tolist(),
+            "fake_distances": distances.quantile(at).tolist(),
+            "held_out_distances": held_distances.quantile(at).tolist(),
+        },
+        "diagnostics": diagnostics(fake, held_out, real),
+    }
+    return json.loads(json.dumps(facts, allow_nan=False))  # type: ignore[no-any-return]
+
+
+def generator() -> np.random.Generator:
+    return np.random.default_rng(1)
+
+
+def shuffled(images: np.ndarray) -> np.ndarray:
+    flat = images.reshape(len(images), -1)
+    return generator().permuted(flat, axis=1).reshape(images.shape)
+
+
+def noisy(images: np.ndarray, sd: float) -> np.ndarray:
+    return np.clip(images + generator().normal(0, sd, images.shape), 0, 255).astype(np.uint8)
+
+
+def blurred(images: np.ndarray) -> np.ndarray:
+    return np.stack([ndimage.gaussian_filter(i[0].astype(float), 1.0)[None] for i in images]).astype(np.uint8)
+
+
+def half(images: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.concatenate([images[: NUM // 2], others[NUM // 2 :]])
+
+
+def only(digit: int) -> np.ndarray:
+    images = world().fresh
+    said = world().classifier.predict(images.reshape(len(images), -1) / 255)
+    return images[said == digit]
+
+
+def stamped(images: np.ndarray) -> np.ndarray:
+    images = images.copy()
+    images[:, :, :4, :4] = 255
+    return images
+
+
+SPOILED: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
+    "pixels shuffled": (shuffled, "as if pixels were shuffled"),
+    "half of them noise": (lambda x: half(x, generator().integers(0, 256, x.shape).astype(np.uint8)), "half.* no structure"),
+    "one class": (lambda x: only(3), "Only one class.* 3"),
+    "the training set": (lambda x: world().real[:NUM], "All samples are copies of training images"),
+    "blurred": (blurred, "blurred"),
+    "inverted": (lambda x: 255 - x, "negatives"),
+    "upside down": (lambda x: x[:, :, ::-1], "upside down"),
+    "half mirrored": (lambda x: half(x, x[..., ::-1]), "About 50 % .* mirrored"),
+    "moved": (lambda x: np.roll(x, 3, 3), "moved 3 px to the right, what leaves"),
+    "one image": (lambda x: x[:1].repeat(NUM, 0), "over and over.* 1 different picture"),
+    "ten images": (lambda x: x[:10].repeat(NUM // 10, 0), "over and over"),
+    "noisy": (lambda x: noisy(x, 25), "noise"),
+    "dark": (lambda x: x // 2, "darker"),
+    "black": (lambda x: np.zeros_like(x), "All samples are empty"),
+    "black and white": (lambda x: np.where(x > 127, 255, 0).astype(np.uint8), "black and white"),
+    "stamped": (stamped, "same place, in the upper left corner"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_what_is_wrong_is_named(name: str) -> None:
+    spoil, expected = SPOILED[name]
+    said = complaints(evaluated(spoil(world().fresh)))
+    assert any(re.search(expected, c.text) for c in said[:4]), [c.text for c in said]
+
+
+def test_real_images_are_not_complained_of() -> None:
+    for images in (world().fresh, world().held_out, world().fresh[:150]):
+        said = verdict(evaluated(images))
+        assert [s.text for s in said if not s.good] == []
+        assert len(said) >= 5, "and it is said what is good about them"
+
+
+def test_a_verdict_ends_with_what_to_try_and_each_sentence_rests_on_numbers_that_are_there() -> None:
+    facts = evaluated(noisy(world().fresh, 60))
+    said = verdict(facts)
+    assert said[-1].text.startswith("Try: ")
+    assert "gansmith data show digits" in said[-1].text
+    assert said == verdict(json.loads(json.dumps(facts))), "a stored evaluation says the same"
+    for sentence in said:
+        assert sentence.from_
+        for path in sentence.from_:
+            found: Any = facts["scores"].get(path, facts)
+            for word in path.split(".") if found is facts else ():
+                found = found[word]
+            assert found is not None, path
+
+
+def test_the_gravest_comes_first_and_what_it_explains_is_left_out() -> None:
+    said = complaints(evaluated(np.zeros_like(world().fresh)))
+    assert said[0].topic == "empty"
+    assert not {"brightness", "classes", "sharpness", "repeats"} & {c.topic for c in said}
+    weights = [c.weight for c in complaints(evaluated(noisy(world().fresh, 60)))]
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_an_evaluation_without_images_or_classes_has_a_verdict_too() -> None:
+    facts = evaluated(world().real[:NUM])
+    facts["classes"] = None
+    for part in ("statistics", "places", "grid", "arrangement", "repeats", "certainty"):
+        del facts["diagnostics"][part]
+    assert any("copies of training images" in s.text for s in verdict(facts))
+    assert verdict({"scores": {}})
+
+
+def test_a_class_that_is_asked_for_and_not_given() -> None:
+    facts = evaluated(world().fresh)
+    facts["scores"]["class_accuracy"] = {"value": 0.1, "floor": 0.95}
+    assert any(s.text.startswith("Asked for a class, 10 % of the samples are of it") for s in verdict(facts))
+
+
+def test_points_are_diagnosed_by_their_features_alone() -> None:
+    ring = [torch.from_numpy(np.random.default_rng(i).normal(size=(200, 2))) for i in range(3)]
+    found = diagnostics(*(Seen(points) for points in ring))
+    assert set(found) == {"num", "num_real", "manifold", "variety"}
+    assert found["manifold"]["far"] < 0.1
+    collapsed = diagnostics(Seen(ring[0][:1].repeat(200, 1)), Seen(ring[1]), Seen(ring[2]))
+    assert collapsed["variety"]["groups"] == 1
+    assert collapsed["variety"]["spread"] == 0
+
+
+def test_images_too_small_for_edges_are_diagnosed_without() -> None:
+    tiny = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (60, 1, 2, 2)).astype(np.uint8))
+    sides = [Seen(part.flatten(1).float(), None, part) for part in tiny.split(20)]
+    assert "statistics" not in diagnostics(*sides)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_change_gives_images_of_the_same_shape(channels: int) -> None:
+    statistics = {name: {"fake": 0.7, "real": 0.5} for name in ("right", "down", "size")}
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, channels, 10, 10)).astype(np.uint8))
+    found = changes(statistics, images.shape)
+    assert {"mirrored", "moved 2 px to the right and 2 px down", "enlarged to 140 %"} <= set(found)
+    assert ("red and blue swapped" in found) == (channels >= 3)
+    for name, change in found.items():
+        assert change(images).shape == images.shape, name
+    moved = found["moved 2 px to the right and 2 px down"](images)
+    assert torch.equal(moved[:, :, 2:, 2:], images[:, :, :-2, :-2])
+
+
+def test_swapped_colours_are_named() -> None:
+    colours = np.random.default_rng(0).normal([180, 100, 60], 20, (3 * NUM, 1, 1, 3)).transpose(0, 3, 1, 2)
+    images = np.clip(colours + np.random.default_rng(1).normal(0, 15, (3 * NUM, 3, 8, 8)), 0, 255).astype(np.uint8)
+    parts = [torch.from_numpy(part) for part in np.split(images, 3)]
+    parts[0] = parts[0].flip(1)
+    found = diagnostics(*(Seen(part.flatten(1).float(), None, part) for part in parts))
+    assert found["arrangement"]["change"] == "red and blue swapped"
+    assert found["statistics"]["red"]["shift"] < -0.9
+
+
+def test_how_things_are_said() -> None:
+    assert of_samples(1.0) == "All samples"
+    assert of_samples(0.5) == "About half of the samples (50 %)"
+    assert of_samples(0.031) == "3.1 % of the samples"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert box([0, 0, 0.3, 0.3]).startswith("in the upper left corner")
+    assert box([0.3, 0.3, 0.7, 0.7]).startswith("in the middle")
+    assert interpolated([0, 0, 2], [0, 0.5, 1], 0) == 0.5
+    assert interpolated([0, 0, 2], [0, 0.5, 1], 1) == 0.75
+
+
+def test_what_is_advised_to_one_who_trains_is_accepted() -> None:
+    from gansmith.spec import override
+
+    texts = " ".join(entry.run for entry in _ADVICE)
+    for text in re.findall(r"[\w.]+\+?=(?!\.\.\.)[\w.]*(?:\([^)]*\)|\[[^]]*\])?", texts):
+        assert override(quick(), text) != quick(), text
+    assert dataclasses.is_dataclass(quick())
