@@ -22,7 +22,7 @@ from gansmith.extractors.inception import inception
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (PASS + 9, 1, 28, 28), dtype=np.uint8))
 SHIPPED = {
     "lenet-mnist": ("03a9a05926ced024398618769b205edc1d1fe360f515a3ed0a282972484ea6f6", "mnist", 0.994),
-    "lenet-fashion": ("FASHION", "fashion-mnist", 0.925),
+    "lenet-fashion": ("a820a89d4ae7c36a72510e6e6bb7db92239375deaa1954aff7994d27c66e1b7a", "fashion-mnist", 0.925),
 }
 
 
@@ -112,14 +112,13 @@ def test_training_is_a_function_of_the_seed_and_learns(monkeypatch: pytest.Monke
     first = training.Phase(8, 2e-2, training.Variation(degrees=5, shift=1))
     settings = training.Settings("small", Digits(size=28), (4, 8, 8), first, sharp)
     state = torch.get_rng_state()
-    nets = [training.fit(images, labels, settings) for _ in range(2)]
+    net = training.fit(images, labels, settings)
     assert torch.equal(torch.get_rng_state(), state)
-    digests = [lenet.digest_of(net.state_dict()) for net in nets]
-    assert digests[0] == digests[1]
-    assert training.accuracy(nets[0], digits.values[500:], digits.labels[500:]) > 0.7  # type: ignore[index]
-    short = dataclasses.replace(settings, first=dataclasses.replace(first, epochs=1), second=None)
-    one, other = (training.fit(images, labels, dataclasses.replace(short, seed=s)).state_dict() for s in (1, 2))
-    assert lenet.digest_of(one) != lenet.digest_of(other)
+    assert training.accuracy(net, digits.values[500:], digits.labels[500:]) > 0.7  # type: ignore[index]
+    short = dataclasses.replace(settings, first=dataclasses.replace(first, epochs=1))
+    nets = (training.fit(images[:100], labels[:100], dataclasses.replace(short, seed=s)) for s in (1, 1, 2))
+    one, again, other = (lenet.digest_of(net.state_dict()) for net in nets)
+    assert one == again != other
 
 
 def test_folding_batch_norm_changes_no_answer() -> None:

@@ -110,12 +110,15 @@ def _worst_classes(facts: Facts, far: float) -> str:
 
 
 def another_kind(facts: Facts) -> Iterator[Complaint]:
-    """Whole pictures of something else. What else would account for their distance explains this away."""
-    far = facts.number("diagnostics.manifold.far")
-    if facts.ratio("precision") < 0.75 and far > 0.25 and facts.number("diagnostics.statistics.scrambled.fake") < 0.1:
+    """Whole pictures of something else, or of misshapen things: whatever their light, they fill other places than real ones."""
+    far, misfit = facts.number("diagnostics.manifold.far"), facts.misfit
+    from_ = ("diagnostics.arrangement.as_is", "diagnostics.manifold.far")
+    if misfit > 0.05 and far > 0.25 and facts.ratio("precision") < 0.75:
         text = f"{of_samples(far)} hang together as pictures but show something else than real images do: another kind of thing"
-        from_ = ("diagnostics.manifold.far", "precision")
-        yield Complaint("another", 0.4 * far, f"{text}, or their shapes are distorted.", from_)
+        yield Complaint("another", far * (0.5 + min(0.4, misfit)), f"{text}, or their shapes are distorted.", from_)
+    elif misfit > 0.04:
+        text = "Shapes do not lie where those of real images do: distorted, cut off, joined or drawn differently."
+        yield Complaint("another", 0.2 + min(0.4, misfit), text, from_)
 
 
 def variety(facts: Facts) -> Iterator[Complaint]:
@@ -123,7 +126,7 @@ def variety(facts: Facts) -> Iterator[Complaint]:
         value, floor = facts.score(key) or (1.0, 1.0)
         if value < 0.8 * floor and not (key == "coverage" and facts.broken):
             text = f"Too little variety: {key} is {value:.2f}, and {floor:.2f} for held-out real images"
-            yield Complaint("variety", 0.7 * (1 - value / floor), f"{text}: kinds of real images are never made.", (key,))
+            yield Complaint("variety", 0.5 * (1 - value / floor), f"{text}: kinds of real images are never made.", (key,))
             break
     known = sorted(r for r in facts["diagnostics.variety.spread_by_class"] or [] if r is not None)
     middle = known[len(known) // 2] if known else 1.0
@@ -144,7 +147,8 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     lost = sum(max(0.0, r - f) for _, f, r in rows)
     weight = (0.4 + lost) * facts.trust
     from_ = ("classes.fake", "classes.real")
-    follows: tuple[str, ...] = ("variety", "places", "grid", "repeats", "midtones", "content", "direction")
+    follows: tuple[str, ...] = ("variety", "places", "grid", "repeats", "midtones", "content", "direction", "another")
+    follows += ("brightness", "contrast", "sharpness") if lost > 0.3 else ()
     follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # a plain class lies near its training images
     share, top = max((f, n) for n, f, _ in rows)
     if share > 0.9 and len(rows) > 2:
@@ -175,7 +179,7 @@ def conditions(facts: Facts) -> Iterator[Complaint]:
     value, floor = facts.score("class_accuracy") or (1.0, 1.0)
     if value < 0.9 * floor:
         text = f"Asked for a class, {percent(value)} of the samples are of it; of real images {percent(floor)} are recognised."
-        yield Complaint("condition", 0.3 + 0.7 * (1 - value / floor), text, ("class_accuracy",))
+        yield Complaint("condition", 0.3 + 0.5 * (1 - value / floor), text, ("class_accuracy",))
     value, floor = facts.score("gan_train") or (1.0, 1.0)
     if value < 0.85 * floor:
         text = f"A classifier that learns from the samples is right about {percent(value)} of real images"

@@ -143,7 +143,7 @@ def _certainty(fake: Tensor, held_out: Tensor) -> dict[str, float]:
     """How sure the classifier is of its first choice; unsure is below what 95 % of held-out images get."""
     top, held = fake.double().max(1).values, held_out.double().max(1).values
     edge = held.quantile(0.05)
-    torn = fake[top < 0.9].topk(min(2, fake.shape[1]), dim=1).values.sum(1) > 0.9
+    torn = fake[top < edge].topk(min(2, fake.shape[1]), dim=1).values.sum(1) > 0.9
     return {
         "top_probability": float(top.mean()),
         "held_out_top_probability": float(held.mean()),
@@ -230,8 +230,9 @@ def _filled(mask: Tensor) -> float:
     """The share of the box around a region that belongs to it: 1 for a rectangle."""
     if not bool(mask.any()):
         return 0.0
-    rows, columns = mask.any(1), mask.any(0)
-    return _mean(mask[rows][:, columns])
+    rows, columns = torch.nonzero(mask, as_tuple=True)
+    inside = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return _mean(inside)
 
 
 def _correlation(a: Tensor, b: Tensor) -> float | None:

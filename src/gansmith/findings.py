@@ -68,6 +68,12 @@ class Facts:
         return self.number(f"{path}.fake"), self.number(f"{path}.real")
 
     @property
+    def misfit(self) -> float:
+        """How differently small pictures of the samples are filled, beyond what held-out ones are, over how real ones vary."""
+        as_is, floor, variance = (self.number(f"diagnostics.arrangement.{k}") for k in ("as_is", "floor", "variance"))
+        return max(0.0, as_is - floor) / variance if variance else 0.0
+
+    @property
     def trust(self) -> float:
         """How far a classifier's word on classes counts, 0 to 1: little where it is unsure, or has never seen the like."""
         unsure = self.number("diagnostics.certainty.unsure", 0.05) - 0.05
@@ -104,7 +110,10 @@ def number(value: float) -> str:
 def against(facts: Facts, name: str, which: str = "fake") -> str:
     """A statistic of the middle sample ("high": of one in twenty), beside that of the middle real image."""
     path = f"diagnostics.statistics.{name}"
-    return f"{number(facts.number(f'{path}.{which}'))} against {number(facts.number(f'{path}.real'))} in real images"
+    fake, real = number(facts.number(f"{path}.{which}")), number(facts.number(f"{path}.real"))
+    return (
+        f"{fake} against {real} in real images" if fake != real else f"{fake} as in real images in the middle, more at the ends"
+    )
 
 
 def listed(names: list[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
 
 TOPICS = ("brightness", "contrast", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
-_FOLLOWS = ("another", "unsure", "variety", "alike", "classes")
+_FOLLOWS = ("unsure", "variety", "alike", "classes")
 """What a network sees amiss in all samples once their looks are, and then tells nothing more."""
 
 
@@ -17,7 +17,7 @@ def structure(facts: Facts) -> Iterator[Complaint]:
     if share <= 0.01 + facts.margin():
         return
     text = f"{of_samples(share)} have no structure: neighbouring pixels have nothing to do with each other"
-    same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED
+    same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED and share > 0.3
     text += ", though their greys are those of real images, as if pixels were shuffled." if same_greys else ", as in noise."
     from_ = (f"{path}.fake", "diagnostics.statistics.coherence")
     no_more = share > 0.7 * facts.beyond("specks", "above") - 0.05  # that are noisy than have no structure
@@ -34,7 +34,7 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     who = "The samples look" if share == 1 else f"About {percent(share)} of the samples look"
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
-    explains: tuple[str, ...] = ("content", "places", "direction", "grid", *_FOLLOWS)
+    explains: tuple[str, ...] = ("content", "places", "direction", "grid", "another", *_FOLLOWS)
     explains += ("brightness", "contrast", "midtones") if change == "negative" else ()
     weight = 0.5 + (1 - best / as_is) * max(share, 0.4)
     yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
@@ -71,7 +71,7 @@ def texture(facts: Facts) -> Iterator[Complaint]:
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
             from_ = (f"diagnostics.statistics.{name}",)
             text += f" ({against(facts, name, 'high')})."
-            yield Complaint("noise", weight, text, from_, ("sharpness", "grid", "content", *_FOLLOWS))
+            yield Complaint("noise", weight, text, from_, ("sharpness", "grid", "content", "another", *_FOLLOWS))
     if sharp < -NOTICED:
         text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
         follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
@@ -114,13 +114,13 @@ def grid(facts: Facts) -> Iterator[Complaint]:
         )
         text += ": pieces that do not fit together, or an edge."
     weight = 0.4 + 0.4 * min(1.0, max(across, down))
-    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "direction", "levels", *_FOLLOWS))
+    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "direction", "levels", "another", *_FOLLOWS))
 
 
 def places(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.places"
     dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
-    explains = ("content", "direction", "midtones", "sharpness", "grid", *_FOLLOWS)
+    explains = ("content", "direction", "midtones", "sharpness", "grid", "another", *_FOLLOWS)
     if foreign > 0.004:
         text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
         text += ", or a background that real images do not have."
@@ -128,7 +128,7 @@ def places(facts: Facts) -> Iterator[Complaint]:
     elif dead > 0.02 and facts.number(f"{path}.dead_filled") > 0.75:
         text = f"A region never changes from sample to sample, {box(facts[f'{path}.dead_box'])}, though real images vary there"
         text += ": it is covered or empty."
-        yield Complaint("places", 0.5 + min(0.4, 4 * dead), text, (f"{path}.dead",), explains)
+        yield Complaint("places", 0.5 + min(0.2, 2 * dead), text, (f"{path}.dead",), explains)
 
 
 def content(facts: Facts) -> Iterator[Complaint]:
