@@ -258,7 +258,7 @@ def test_how_things_are_said() -> None:
 
 
 def test_what_is_advised_to_one_who_trains_is_accepted() -> None:
-    from gansmith.spec import override
+    from gansmith.overrides import override
 
     texts = " ".join(entry.run for entry in _ADVICE)
     for text in re.findall(r"[\w.]+\+?=(?!\.\.\.)[\w.]*(?:\([^)]*\)|\[[^]]*\])?", texts):

@@ -16,6 +16,7 @@ import gansmith
 from gansmith import images
 from gansmith.data import Ring
 from gansmith.noise import Normal, Uniform, between
+from gansmith.overrides import override
 from gansmith.recipe import Recipe
 from gansmith.rng import Place, Stream
 from gansmith.run import Run
@@ -86,7 +87,7 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    recipe: Recipe = gansmith.spec.override(KINDS[request.param], "budget=128images")
+    recipe: Recipe = override(KINDS[request.param], "budget=128images")
     return gansmith.train(recipe, tmp_path_factory.mktemp("walk") / "run", device="cpu")
 
 
@@ -124,7 +125,7 @@ def test_a_module_in_training_is_put_back_as_it_was(run: Run) -> None:
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    recipe = gansmith.spec.override(quick(), "budget=128images")
+    recipe = override(quick(), "budget=128images")
     return gansmith.train(recipe, tmp_path_factory.mktemp("digits") / "run", device="cpu")
 
 
