@@ -58,8 +58,10 @@ class Adam:
 class AdamMover:
     def __init__(self, adam: Adam, weights: Sequence[Tensor]) -> None:
         self.adam, self.weights = adam, list(weights)
+        device = self.weights[0].device if self.weights else None
+        self.steps = torch.zeros(len(self.weights), device=device)  # one for each weight, as the kernel asks, counted in one go
         self.state = {
-            "step": [torch.zeros((), dtype=torch.float32, device=w.device) for w in self.weights],
+            "step": list(self.steps.unbind()),
             "exp_avg": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in self.weights],
             "exp_avg_sq": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in self.weights],
         }
@@ -67,7 +69,7 @@ class AdamMover:
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
         means, squares, steps = self.state["exp_avg"], self.state["exp_avg_sq"], self.state["step"]
-        torch._foreach_add_(steps, 1)
+        self.steps += 1
         torch._fused_adam_(
             self.weights,
             list(gradients),
@@ -85,7 +87,7 @@ class AdamMover:
             found_inf=skip,
         )
         if skip is not None:
-            torch._foreach_sub_(steps, [skip] * len(steps))
+            self.steps -= skip
 
 
 @component

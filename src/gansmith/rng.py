@@ -7,6 +7,7 @@ the same noise. Dropout and the like draw from torch's own generator, which a tu
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_SEED = 2**63 - 1
 _MASK = 2**64 - 1
+_FRESH = Philox(0).state  # with nothing left over from an earlier draw
 
 
 class Stream(IntEnum):
@@ -42,9 +44,21 @@ class Place(NamedTuple):
     turn: int = 0
 
 
+class _Own(threading.local):
+    """A bit generator for each thread, set to one place after another: making one asks the system for entropy first."""
+
+    def __init__(self) -> None:
+        self.philox = Philox(0)
+
+
+_own = _Own()
+
+
 def _philox(seed: int, stream: Stream, place: Place, first_block: int = 0) -> Philox:
-    counter = first_block | place.images << 64 | (place.player << 32 | place.turn) << 192
-    return Philox(key=seed | int(stream) << 64, counter=counter)
+    """Philox at a place, to be drawn from before the next call in this thread."""
+    counter = np.array([first_block, place.images, 0, place.player << 32 | place.turn], np.uint64)
+    _own.philox.state = _FRESH | {"state": {"counter": counter, "key": np.array([seed, stream], np.uint64)}}
+    return _own.philox
 
 
 def _uniform24(seed: int, stream: Stream, place: Place, first: int, count: int, dim: int) -> np.ndarray:

@@ -76,6 +76,7 @@ class Trainer:
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
+        self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
         # The first turn whose loss was not finite, as (step, player) in one number; it stays on the device, and every
         # update after it is skipped, so that nobody waits for the device only to learn that all is well.
         self.first_bad = torch.full((), -1, dtype=torch.int64, device=device)
@@ -138,18 +139,15 @@ class Trainer:
                 f"player {player.name!r}: expected one cost a sample, shape [N], got {shape}; take the mean over places"
             )
         costs, weights, mover = outcome.costs.float(), self.moved[player.name], self.movers[player.name]
-        if processes.world() == 1:
-            loss = costs.mean()
-            gradients = torch.autograd.grad(loss, weights, materialize_grads=True)
-            loss = loss.detach()
-        else:
-            gradients = torch.autograd.grad(costs.sum(), weights, materialize_grads=True)
-            loss = processes.average(costs, gradients)
+        alone = processes.world() == 1
+        weight = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)  # of each cost; spares a mean its backward pass
+        gradients = torch.autograd.grad(costs, weights, weight, materialize_grads=True)
+        loss = costs.detach().mean() if alone else processes.average(costs, gradients)
         setting = self.recipe.optimizers[player.name]
         mover.step(gradients, setting.rate * setting.schedule.factor(turn.progress), self._watch(loss, who))
-        window = self.window[player.name]
-        window[0] += loss
-        window[1] += 1.0
+        total, turns = self.window_parts[player.name]
+        total += loss
+        turns += 1.0
         outcome.logs["loss"] = lambda: loss
         return outcome
 

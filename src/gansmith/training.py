@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from _signal import signal as set_handler  # type: ignore[import-not-found]  # signal.signal looks names up for 4 us a call
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import FrameType
@@ -78,12 +79,12 @@ def signals_wait() -> Iterator[None]:
         yield
         return
     came: list[tuple[int, FrameType | None]] = []
-    before = {s: signal.signal(s, lambda number, frame: came.append((number, frame))) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: set_handler(s, lambda number, frame: came.append((number, frame))) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            set_handler(number, handler)
     for arrived, frame in came:
         handler = before[signal.Signals(arrived)]
         if callable(handler):

@@ -82,12 +82,19 @@ class Dropout(nn.Dropout):
     The share that is dropped is then right to 1/131072.
     """
 
+    def __init__(self, p: float) -> None:
+        super().__init__(p)
+        # Python's numbers would be made tensors and converted in each pass, which takes as long as the arithmetic.
+        self.least = torch.tensor(min(round(p * 2**16), 2**16 - 1) - 2**15, dtype=torch.int16)
+        self.scale = torch.tensor(1.0 / (1.0 - p))
+
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or x.device.type != "cpu":
             return super().forward(x)
-        words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        kept = words.view(torch.int16)[: x.numel()].view_as(x) >= round(self.p * 2**16) - 2**15
-        return x * kept.to(x.dtype).mul_(1.0 / (1.0 - self.p))
+        *rows, width = x.shape
+        bits = torch.empty(*rows, -(-width // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+        kept = (bits[..., :width] if width % 4 else bits).ge_(self.least)  # in place: making bools takes longer
+        return x * (kept * self.scale).to(x.dtype)
 
 
 class Stack(nn.Sequential):

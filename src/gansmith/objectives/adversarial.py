@@ -65,7 +65,7 @@ class Adversarial:
             else:
                 real_logits, fake_logits = judge(real), judge(fake)
             of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
-            costs = (of_real + of_fake).mean(1)
+            costs = over_places(of_real + of_fake)
             if self.terms == "mean":
                 costs = 0.5 * costs
             if self.penalties:
@@ -81,7 +81,7 @@ class Adversarial:
             with torch.no_grad():
                 real_logits = networks["discriminator"](batch.real, batch.condition)
         fake_logits = networks["discriminator"](fake, batch.condition)
-        return Outcome(self.loss.generator(real_logits, fake_logits).mean(1))
+        return Outcome(over_places(self.loss.generator(real_logits, fake_logits)))
 
     def _fakes(self, networks: Networks, batch: Batch, turn: Turn, count: int) -> Tensor:
         """[count, ...], made by G in this turn unless this step shares what an earlier turn made."""
@@ -93,6 +93,11 @@ class Adversarial:
             return networks["generator"](noise(), batch.condition)  # type: ignore[no-any-return]
 
         return turn.keep("fakes", make) if self.share == "fakes" else make()
+
+
+def over_places(costs: Tensor) -> Tensor:
+    """The mean over the M places judged, [N, M] -> [N]."""
+    return costs.squeeze(1) if costs.shape[1] == 1 else costs.mean(1)
 
 
 def what_d_says(real: Tensor, fake: Tensor, undecided: float) -> dict[str, Callable[[], Tensor]]:

@@ -6,7 +6,7 @@ import torch
 
 from gansmith.game import Batch, Networks, Outcome, Player, Turn
 from gansmith.losses import Loss, NonSaturating
-from gansmith.objectives.adversarial import what_d_says
+from gansmith.objectives.adversarial import over_places, what_d_says
 from gansmith.spec import component
 
 
@@ -28,4 +28,4 @@ class Critic:
         real_logits, fake_logits = networks["discriminator"](torch.cat([batch.real, fake.to(batch.real.dtype)])).chunk(2)
         of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
         said = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
-        return Outcome(0.5 * (of_real + of_fake).mean(1), said)
+        return Outcome(0.5 * over_places(of_real + of_fake), said)
