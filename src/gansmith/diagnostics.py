@@ -160,10 +160,11 @@ def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
 
     `shift` is P(sample > real) - P(sample < real), from -1 to 1 (Cliff's delta); `below` and `above` are the shares of samples
     beyond the outermost half percent of real images on that side; `spread` is the samples' 5 % to 95 % range over the real one.
-    Each with its floor, which is what held-out images get.
+    Each with its floor, which is what held-out images get. Empty images are counted, and then left out.
     """
     a, b, r = map(image_statistics.per_image, (fake, held_out, real))
     found: dict[str, Any] = {"flat": {"fake": _mean(a["flat"]), "real": _mean(r["flat"])}}
+    a, b, r = map(_with_content, (a, b, r))
     loose = r["coherence"].quantile(0.005) / 2
     found["scrambled"] = {"fake": _mean(a["coherence"] < loose), "held_out": _mean(b["coherence"] < loose)}
     for name in r:
@@ -175,6 +176,12 @@ def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
                 **{f"floor_{k}": v for k, v in floor.items() if k != "fake"},
             }
     return found
+
+
+def _with_content(statistics: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those of images that show something, unless none does."""
+    kept = statistics["flat"] == 0
+    return {name: values[kept] for name, values in statistics.items()} if bool(kept.any()) else statistics
 
 
 def _beside(values: Tensor, real: Tensor) -> dict[str, float]:

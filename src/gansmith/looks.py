@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
 
-TOPICS = ("brightness", "contrast", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
+TOPICS = ("brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
 _FOLLOWS = ("unsure", "variety", "alike", "classes")
 """What a network sees amiss in all samples once their looks are, and then tells nothing more."""
 
@@ -35,13 +35,17 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
     explains: tuple[str, ...] = ("content", "places", "direction", "grid", "another", *_FOLLOWS)
-    explains += ("brightness", "contrast", "midtones") if change == "negative" else ()
-    weight = 0.5 + (1 - best / as_is) * max(share, 0.4)
+    explains += ("brightness", "contrast", "background", "midtones") if change == "negative" else ()
+    weight = 0.6 + (1 - best / as_is) * max(share, 0.4)
     yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
 
 
 def light(facts: Facts) -> Iterator[Complaint]:
-    words = {"brightness": ("darker", "brighter"), "contrast": ("paler, with less contrast", "harder, with more contrast")}
+    words = {
+        "brightness": ("darker", "brighter"),
+        "contrast": ("paler, with less contrast", "harder, with more contrast"),
+        "background": ("of a darker background", "of a brighter background"),
+    }
     for name, (less, more) in words.items():
         shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
         beyond = [(facts.beyond(name, side), word) for side, word in (("below", less), ("above", more))]
@@ -71,7 +75,7 @@ def texture(facts: Facts) -> Iterator[Complaint]:
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
             from_ = (f"diagnostics.statistics.{name}",)
             text += f" ({against(facts, name, 'high')})."
-            yield Complaint("noise", weight, text, from_, ("sharpness", "grid", "content", "another", *_FOLLOWS))
+            yield Complaint("noise", weight, text, from_, ("sharpness", "content", "another", *_FOLLOWS))
     if sharp < -NOTICED:
         text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
         follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
@@ -121,7 +125,10 @@ def places(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.places"
     dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
     explains = ("content", "direction", "midtones", "sharpness", "grid", "another", *_FOLLOWS)
-    if foreign > 0.004:
+    if foreign > 0.4:
+        text = f"Behind it all there is something else than in real images: {percent(foreign)} of the pixels are of another grey"
+        yield Complaint("places", 0.6, f"{text}, much the same one in every sample.", (f"{path}.foreign",), explains)
+    elif foreign > 0.004:
         text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
         text += ", or a background that real images do not have."
         yield Complaint("places", 1 + foreign, text, (f"{path}.foreign",), explains)
