@@ -133,10 +133,13 @@ def _reordered(order: tuple[int, ...], channels: int) -> Change:
     return lambda images: images[:, [*order, *range(3, channels)]]
 
 
+def small_pictures(images: Tensor) -> Tensor:
+    """uint8 [N, C, H, W] -> greys averaged to 8 x 8, float32 [N, C * 64]."""
+    return torch.cat([functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)])
+
+
 def _moments(images: Tensor) -> Moments:
-    """Of small pictures of images [N, C, H, W]: N rows of C * 64 greys."""
-    chunks = [functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)]
-    return Moments.of(torch.cat(chunks))
+    return Moments.of(small_pictures(images))
 
 
 def _mixed(plain: Moments, altered: Moments, share: float) -> Moments:

@@ -52,15 +52,15 @@ def repeats(facts: Facts) -> Iterator[Complaint]:
     near = facts.number("diagnostics.variety.near_duplicates")
     num, groups = facts.number("diagnostics.num"), facts.number("diagnostics.variety.groups")
     kinds = f"{num:,.0f} samples are about {groups:,.0f} different picture" + "s" * (groups > 1)
-    explains: tuple[str, ...] = ("variety", "alike")
-    explains += ("classes", "places", "looks", "content", "another", "unsure") if groups < 0.05 * num else ()
+    few = ("classes", "places", "content", "another", "unsure") if groups < 0.05 * num else ()
     if exact > 0.01 + facts.margin():
         text = f"The same pictures come over and over: {percent(exact)} of the samples repeat another pixel for pixel; {kinds}."
         from_ = ("diagnostics.repeats.exact", "diagnostics.variety.groups")
-        yield Complaint("repeats", exact + 0.5, text, from_, explains)
+        yield Complaint("repeats", exact + 0.5, text, from_, ("variety", "alike", *few, *(("looks",) if few else ())))
     elif near > 0.15 + facts.margin():
         text = f"Samples repeat each other: {percent(near)} have a near twin among the others, of real images 1 % do; {kinds}."
-        yield Complaint("twins", near, text, ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups"), explains)
+        from_ = ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups")
+        yield Complaint("twins", near, text, from_, ("variety", "alike", *few))
 
 
 def copies(facts: Facts) -> Iterator[Complaint]:

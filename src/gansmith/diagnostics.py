@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gansmith import image_statistics, metrics
-from gansmith.arrangement import arrangement
+from gansmith.arrangement import arrangement, small_pictures
 from gansmith.image_statistics import grey
 
 LIMIT = 3000  # of each set; more would sharpen what is plain already
@@ -87,7 +87,7 @@ def _manifold(fake: Seen, held_out: Seen, real: Seen) -> dict[str, Any]:
 
 def _variety(fake: Seen, held_out: Seen, real: Seen) -> dict[str, Any]:
     """How different the samples are from each other: variances as ratios to real images', and groups of near duplicates."""
-    among = [_neighbours(s.features) for s in (fake, held_out)]
+    among = [_neighbours(_pictured(s)) for s in (fake, held_out)]
     cutoff = among[1][0][:, 0].quantile(0.01)
     groups, largest = _groups(*among[0], float(cutoff))
     held_groups, held_largest = _groups(*among[1], float(cutoff))
@@ -111,6 +111,15 @@ def _variety(fake: Seen, held_out: Seen, real: Seen) -> dict[str, Any]:
             None if f is None or not r else round(f / r, 4) for f, r in zip(within[1], within[2], strict=True)
         ]
     return found
+
+
+def _pictured(seen: Seen) -> Tensor:
+    """What samples are told apart by: small pictures of even brightness and contrast; features where there are no images."""
+    if seen.images is None:
+        return seen.features
+    small = small_pictures(seen.images)
+    small = small - small.mean(1, keepdim=True)
+    return small / small.std(1, keepdim=True).clamp_min(1.0)
 
 
 def _neighbours(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -31,13 +31,16 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     change = facts[f"{path}.change"]
     if change is None or as_is < 3 * floor + 0.002 * facts.number(f"{path}.variance") or best > 0.5 * as_is:
         return
+    left = max(0.0, best - floor) / (as_is - floor)  # of the difference
     who = "The samples look" if share == 1 else f"About {percent(share)} of the samples look"
+    who += " somewhat" if left > 0.3 else ""
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
     explains: tuple[str, ...] = ("content", "places", "direction", "grid", "another", *_FOLLOWS)
     explains += ("brightness", "contrast", "background", "midtones") if change == "negative" else ()
-    weight = 0.6 + (1 - best / as_is) * max(share, 0.4)
-    yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
+    weight = 0.6 + (1 - left) * max(share, 0.4)
+    from_ = (f"{path}.best", f"{path}.as_is")
+    yield Complaint("arrangement", weight if left < 0.3 else 0.3, text, from_, explains if left < 0.3 else ())
 
 
 def light(facts: Facts) -> Iterator[Complaint]:
