@@ -52,6 +52,8 @@ def light(facts: Facts) -> Iterator[Complaint]:
     for name, (less, more) in words.items():
         shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
         beyond = [(facts.beyond(name, side), word) for side, word in (("below", less), ("above", more))]
+        if not facts.visible(name):
+            continue
         if abs(shift) > NOTICED:
             share = beyond[shift > 0][0]
             text = f"The samples are {more if shift > 0 else less} ({name} {against(facts, name)}"
@@ -72,7 +74,7 @@ def texture(facts: Facts) -> Iterator[Complaint]:
         ("specks", "noise: single pixels stand out as specks from all around them"),
     ):
         share = facts.beyond(name, "above")
-        if share > 0.04 + facts.margin() or facts.shift(name) > 0.4:
+        if (share > 0.04 + facts.margin() or facts.shift(name) > 0.4) and (name == "specks" or facts.visible(name)):
             noisy = True
             text = f"{of_samples(share)} show {what}" if share > 0.05 else f"The samples show more {what}"
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
