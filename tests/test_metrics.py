@@ -179,6 +179,20 @@ def test_the_manifold_scores_are_their_definitions(k: int, k_density: int) -> No
     assert metrics.inside(fake, real, k).double().mean() == found.precision
 
 
+def test_balls_are_told_apart_where_a_product_of_rows_has_lost_the_digits() -> None:
+    """Two clusters, 2,000,000 apart and 0.01 wide: rounding of their squares is as large as the distances within one."""
+    real, fake = (rows(120, seed=i).double() * 0.01 + torch.where(torch.arange(120) % 2 == 0, 1e6, -1e6)[:, None] for i in (0, 1))
+    x, y = real.numpy(), fake.numpy()
+
+    def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.sqrt(((a[:, None] - b[None]) ** 2).sum(2))
+
+    radii = np.sort(apart(x, x), axis=1)[:, 3]
+    expected = (apart(x, y) <= radii[:, None]).any(0)
+    assert np.array_equal(metrics.inside(fake, real), expected)
+    assert 0.2 < expected.mean() < 0.98
+
+
 def test_a_copied_set_fills_the_manifold_exactly() -> None:
     real = rows(200)
     # Each real's ball holds itself and its 5 nearest, the farthest of them on its very edge.
@@ -233,6 +247,13 @@ def test_duplicates_are_counted_against_real_ones() -> None:
     fake[100:200] = fake[:100]
     assert metrics.duplicates(fake, real) == pytest.approx(2 / 3, abs=0.02)
     assert metrics.duplicates(fake[:1].repeat(50, 1), real) == 1
+
+
+def test_repeated_real_images_are_allowed_for() -> None:
+    real = rows(300)
+    real[:30] = real[30:60]
+    assert metrics.duplicates(real, real) == pytest.approx(0.2), "one in five is repeated, so the nearest hundredth is at 0"
+    assert metrics.duplicates(rows(300, seed=1), real) == 0
 
 
 # -------------------------------------------------------------------------------------------------------------- classes

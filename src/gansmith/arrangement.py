@@ -27,15 +27,13 @@ def arrangement(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[s
     real images is changed as `change` says.
     """
     real = real[:LIMIT]
-    target, plain = Moments.of(_small(fake[:LIMIT])), _small(real)
-    unchanged = Moments.of(plain)
+    target, unchanged = _moments(fake[:LIMIT]), _moments(real)
     offset = _offset(*(images.float().mean((0, 1)) for images in (fake, real)))
+    altered = {name: _moments(change(real)) for name, change in changes(statistics, real.shape, offset).items()}
 
     def apart(altered: Moments, share: float) -> float:
-        return metrics.frechet_distance(_mixed(unchanged, altered, share), target)
+        return metrics.frechet_distance(_even(_mixed(unchanged, altered, share)), _even(target))
 
-    altered = {name: Moments.of(_small(change(real))) for name, change in changes(statistics, real.shape, offset).items()}
-    altered["negative"] = Moments.of(-plain)
     found = {(name, share): apart(moments, share) for name, moments in altered.items() for share in (0.5, 1.0)}
     name = min(found, key=lambda key: found[key])[0]
     found |= {(name, share): apart(altered[name], share) for share in (0.3, 0.7)}
@@ -44,11 +42,11 @@ def arrangement(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[s
     better = found[change, share] < as_is
     return {
         "as_is": as_is,
-        "floor": metrics.frechet_distance(unchanged, Moments.of(_small(held_out[:LIMIT]))),
+        "floor": metrics.frechet_distance(_even(unchanged), _even(_moments(held_out[:LIMIT]))),
         "best": min(as_is, found[change, share]),
         "change": change if better else None,
         "share": share if better else 0.0,
-        "variance": float(plain.var(0).sum()),
+        "variance": _variance(_even(unchanged)),
     }
 
 
@@ -61,6 +59,7 @@ def changes(statistics: dict[str, Any], shape: torch.Size, offset: tuple[int, in
     found: dict[str, Change] = {
         "mirrored": lambda x: x.flip(3),
         "upside down": lambda x: x.flip(2),
+        "negative": lambda x: 255 - x.float(),
         "turned by 180 degrees": lambda x: x.flip(2, 3),
     }
     if height == width:
@@ -134,14 +133,29 @@ def _reordered(order: tuple[int, ...], channels: int) -> Change:
     return lambda images: images[:, [*order, *range(3, channels)]]
 
 
-def _small(images: Tensor) -> Tensor:
-    """[N, C, H, W] -> float64 [N, C * 64] of mean 0 and, over all places, variance 1."""
-    chunks = [functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)]
-    rows = torch.cat(chunks).double()
-    return (rows - rows.mean()) / rows.std().clamp_min(1e-3)
+def small_pictures(images: Tensor) -> Tensor:
+    """uint8 [N, C, H, W] -> greys averaged to 8 x 8, float32 [N, C * 64]."""
+    return torch.cat([functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)])
+
+
+def _moments(images: Tensor) -> Moments:
+    return Moments.of(small_pictures(images))
 
 
 def _mixed(plain: Moments, altered: Moments, share: float) -> Moments:
     """The moments of a set of which `share` is altered and the rest plain."""
     total, outer = (share * new + (1 - share) * old for new, old in ((altered.total, plain.total), (altered.outer, plain.outer)))
     return Moments(plain.count, total, outer)
+
+
+def _even(moments: Moments) -> Moments:
+    """The moments of the same rows brought to mean 0 and variance 1 over all rows and places together."""
+    count, width = moments.count, len(moments.total)
+    mean = float(moments.total.sum()) / (count * width)
+    scale = max(float(moments.outer.trace()) / (count * width) - mean**2, 1.0) ** 0.5
+    cross = mean * (moments.total[:, None] + moments.total[None]) - count * mean**2
+    return Moments(count, (moments.total - count * mean) / scale, (moments.outer - cross) / scale**2)
+
+
+def _variance(moments: Moments) -> float:
+    return float((moments.outer.diagonal() - moments.total.square() / moments.count).sum()) / (moments.count - 1)

@@ -15,7 +15,20 @@ from gansmith.findings import Complaint, Facts, listed, of_samples, percent
 
 Rule = Callable[[Facts], Iterable[Complaint]]
 
-_ALL_ELSE = ("repeats", "looks", "classes", "variety", "arrangement", "places", "content", "another", "unsure")
+_ALL_ELSE = (
+    "repeats",
+    "twins",
+    "realism",
+    "alike",
+    "looks",
+    "classes",
+    "variety",
+    "arrangement",
+    "places",
+    "content",
+    "another",
+    "unsure",
+)
 
 # -------------------------------------------------------------------------------------- sameness: empty, repeated, copied
 
@@ -25,7 +38,13 @@ def emptiness(facts: Facts) -> Iterator[Complaint]:
     share = facts.number(f"{path}.fake") - facts.number(f"{path}.real")
     if share > 0.005:
         text = f"{of_samples(share)} are empty: one even grey and nothing on it."
-        yield Complaint("empty", 2 * share + 0.3, text, (f"{path}.fake",), _ALL_ELSE if share > 0.5 else ("repeats",))
+        yield Complaint(
+            "empty",
+            2 * share + 0.3,
+            text,
+            (f"{path}.fake",),
+            _ALL_ELSE if share > 0.5 else ("repeats", "twins", "classes", "places"),
+        )
 
 
 def repeats(facts: Facts) -> Iterator[Complaint]:
@@ -33,15 +52,15 @@ def repeats(facts: Facts) -> Iterator[Complaint]:
     near = facts.number("diagnostics.variety.near_duplicates")
     num, groups = facts.number("diagnostics.num"), facts.number("diagnostics.variety.groups")
     kinds = f"{num:,.0f} samples are about {groups:,.0f} different picture" + "s" * (groups > 1)
-    explains: tuple[str, ...] = ("variety", "alike")
-    explains += ("classes", "places", "looks", "content", "another", "unsure") if groups < 0.05 * num else ()
+    few = ("classes", "places", "content", "another", "unsure") if groups < 0.05 * num else ()
     if exact > 0.01 + facts.margin():
         text = f"The same pictures come over and over: {percent(exact)} of the samples repeat another pixel for pixel; {kinds}."
         from_ = ("diagnostics.repeats.exact", "diagnostics.variety.groups")
-        yield Complaint("repeats", exact + 0.3, text, from_, explains)
+        yield Complaint("repeats", exact + 0.5, text, from_, ("variety", "alike", *few, *(("looks",) if few else ())))
     elif near > 0.15 + facts.margin():
         text = f"Samples repeat each other: {percent(near)} have a near twin among the others, of real images 1 % do; {kinds}."
-        yield Complaint("repeats", near, text, ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups"), explains)
+        from_ = ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups")
+        yield Complaint("twins", near, text, from_, ("variety", "alike", *few))
 
 
 def copies(facts: Facts) -> Iterator[Complaint]:
@@ -94,11 +113,12 @@ def realism(facts: Facts) -> Iterator[Complaint]:
         return
     near = facts.number(f"{path}.near_median", 99.0)
     if 0.06 < far < 0.94 and near < 1.2 and value > 0.15 * floor:
-        text = f"A mixture: {of_samples(far)} are unlike any real image, and the rest are as near to real ones as held-out ones"
+        who = of_samples(far).replace("About", "about")
+        text = f"A mixture: {who} are unlike any real image, and the rest are as near to real ones as held-out ones"
     else:
         text = f"{of_samples(1 - value)} do not look like any real image; of held-out real ones {percent(1 - floor)} do not"
     text += "" if facts.broken else _worst_classes(facts, far)
-    weight = max(far, 1 - value / max(floor, 1e-9))
+    weight = 0.7 * max(far, 1 - value / max(floor, 1e-9))  # it says that something is wrong; better what
     yield Complaint("realism", weight, f"{text}.", ("precision", f"{path}.far"))
 
 
@@ -147,7 +167,7 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     lost = sum(max(0.0, r - f) for _, f, r in rows)
     weight = (0.4 + lost) * facts.trust
     from_ = ("classes.fake", "classes.real")
-    follows: tuple[str, ...] = ("variety", "places", "grid", "repeats", "midtones", "content", "direction", "another")
+    follows: tuple[str, ...] = ("variety", "places", "grid", "twins", "midtones", "content", "direction", "another")
     follows += ("brightness", "contrast", "sharpness") if lost > 0.3 else ()
     follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # a plain class lies near its training images
     share, top = max((f, n) for n, f, _ in rows)
@@ -157,7 +177,7 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     if missing:
         text = f"Classes are missing, or hardly ever made: {listed(missing)}."
         yield Complaint("classes", weight, text, from_, follows if lost > 0.15 else ("variety",))
-    if rare:
+    if rare and not (len(often) == 1 and len(rare) > 3):
         yield Complaint("classes", 0.8 * weight, f"Too rare: {listed(rare)}.", from_)
     if often and not missing:
         text = f"Made too often: {listed(often)}."

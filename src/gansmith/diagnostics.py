@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gansmith import image_statistics, metrics
-from gansmith.arrangement import arrangement
+from gansmith.arrangement import arrangement, small_pictures
 from gansmith.image_statistics import grey
 
 LIMIT = 3000  # of each set; more would sharpen what is plain already
@@ -87,7 +87,7 @@ def _manifold(fake: Seen, held_out: Seen, real: Seen) -> dict[str, Any]:
 
 def _variety(fake: Seen, held_out: Seen, real: Seen) -> dict[str, Any]:
     """How different the samples are from each other: variances as ratios to real images', and groups of near duplicates."""
-    among = [_neighbours(s.features) for s in (fake, held_out)]
+    among = [_neighbours(_pictured(s)) for s in (fake, held_out)]
     cutoff = among[1][0][:, 0].quantile(0.01)
     groups, largest = _groups(*among[0], float(cutoff))
     held_groups, held_largest = _groups(*among[1], float(cutoff))
@@ -111,6 +111,15 @@ def _variety(fake: Seen, held_out: Seen, real: Seen) -> dict[str, Any]:
             None if f is None or not r else round(f / r, 4) for f, r in zip(within[1], within[2], strict=True)
         ]
     return found
+
+
+def _pictured(seen: Seen) -> Tensor:
+    """What samples are told apart by: small pictures of even brightness and contrast; features where there are no images."""
+    if seen.images is None:
+        return seen.features
+    small = small_pictures(seen.images)
+    small = small - small.mean(1, keepdim=True)
+    return small / small.std(1, keepdim=True).clamp_min(1.0)
 
 
 def _neighbours(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -160,10 +169,11 @@ def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
 
     `shift` is P(sample > real) - P(sample < real), from -1 to 1 (Cliff's delta); `below` and `above` are the shares of samples
     beyond the outermost half percent of real images on that side; `spread` is the samples' 5 % to 95 % range over the real one.
-    Each with its floor, which is what held-out images get.
+    Each with its floor, which is what held-out images get. Empty images are counted, and then left out.
     """
     a, b, r = map(image_statistics.per_image, (fake, held_out, real))
     found: dict[str, Any] = {"flat": {"fake": _mean(a["flat"]), "real": _mean(r["flat"])}}
+    a, b, r = map(_with_content, (a, b, r))
     loose = r["coherence"].quantile(0.005) / 2
     found["scrambled"] = {"fake": _mean(a["coherence"] < loose), "held_out": _mean(b["coherence"] < loose)}
     for name in r:
@@ -175,6 +185,12 @@ def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
                 **{f"floor_{k}": v for k, v in floor.items() if k != "fake"},
             }
     return found
+
+
+def _with_content(statistics: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those of images that show something, unless none does."""
+    kept = statistics["flat"] == 0
+    return {name: values[kept] for name, values in statistics.items()} if bool(kept.any()) else statistics
 
 
 def _beside(values: Tensor, real: Tensor) -> dict[str, float]:

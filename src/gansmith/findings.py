@@ -63,6 +63,13 @@ class Facts:
         path = f"diagnostics.statistics.{name}"
         return max(0.0, self.number(f"{path}.{side}") - self.number(f"{path}.floor_{side}"))
 
+    def visible(self, name: str) -> bool:
+        """Whether a statistic that counts in greys is off by two of 256 or more, in the middle or at an end of the samples."""
+        path = f"diagnostics.statistics.{name}"
+        real = self.number(f"{path}.real")
+        ends = (self.number(f"{path}.{which}", real) for which in ("fake", "low", "high"))
+        return max(abs(end - real) for end in ends) > 1.5 / 255
+
     def medians(self, name: str) -> tuple[float, float]:
         path = f"diagnostics.statistics.{name}"
         return self.number(f"{path}.fake"), self.number(f"{path}.real")

@@ -20,6 +20,7 @@ _FLAT = 1e-2  # standard deviation of grey below which an image shows nothing
 ABOUT = {
     "brightness": "mean grey",
     "contrast": "standard deviation of grey",
+    "background": "median grey of the outermost pixels",
     "sharpness": "edge energy (Laplacian) over the image's own variance, as a root",
     "coherence": "correlation of neighbouring pixels",
     "grain": "standard deviation of grey in 3x3 windows, where a quarter of the image is smoother",
@@ -98,7 +99,8 @@ def _content(g: Tensor) -> dict[str, Tensor]:
 
     count, height, width = g.shape
     edge = torch.cat([g[:, 0], g[:, -1], g[:, 1:-1, 0], g[:, 1:-1, -1]], 1)
-    content = (g - edge.median(1).values[:, None, None]).abs()
+    background = edge.median(1).values
+    content = (g - background[:, None, None]).abs()
     strongest = content.amax((1, 2))
     mask = content > strongest.clamp_min(_FLAT)[:, None, None] / 2
     in_plane = np.zeros((3, 3, 3), bool)
@@ -112,6 +114,7 @@ def _content(g: Tensor) -> dict[str, Tensor]:
     xx, yy = (weight.sum(1) * dx.square()).sum(1), (weight.sum(2) * dy.square()).sum(1)
     xy = (weight * dy[:, :, None] * dx[:, None]).sum((1, 2))
     return {
+        "background": background,
         "area": mask.float().mean((1, 2)),
         "parts": torch.from_numpy(np.diff(pieces, prepend=0)).float(),
         "right": right / width,

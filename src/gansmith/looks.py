@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
 
-TOPICS = ("brightness", "contrast", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
+TOPICS = ("brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
 _FOLLOWS = ("unsure", "variety", "alike", "classes")
 """What a network sees amiss in all samples once their looks are, and then tells nothing more."""
 
@@ -31,20 +31,29 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     change = facts[f"{path}.change"]
     if change is None or as_is < 3 * floor + 0.002 * facts.number(f"{path}.variance") or best > 0.5 * as_is:
         return
+    left = max(0.0, best - floor) / (as_is - floor)  # of the difference
     who = "The samples look" if share == 1 else f"About {percent(share)} of the samples look"
+    who += " somewhat" if left > 0.3 else ""
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
     explains: tuple[str, ...] = ("content", "places", "direction", "grid", "another", *_FOLLOWS)
-    explains += ("brightness", "contrast", "midtones") if change == "negative" else ()
-    weight = 0.5 + (1 - best / as_is) * max(share, 0.4)
-    yield Complaint("arrangement", weight, text, (f"{path}.best", f"{path}.as_is"), explains)
+    explains += ("brightness", "contrast", "background", "midtones") if change == "negative" else ()
+    weight = 0.6 + (1 - left) * max(share, 0.4)
+    from_ = (f"{path}.best", f"{path}.as_is")
+    yield Complaint("arrangement", weight if left < 0.3 else 0.3, text, from_, explains if left < 0.3 else ())
 
 
 def light(facts: Facts) -> Iterator[Complaint]:
-    words = {"brightness": ("darker", "brighter"), "contrast": ("paler, with less contrast", "harder, with more contrast")}
+    words = {
+        "brightness": ("darker", "brighter"),
+        "contrast": ("paler, with less contrast", "harder, with more contrast"),
+        "background": ("of a darker background", "of a brighter background"),
+    }
     for name, (less, more) in words.items():
         shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
         beyond = [(facts.beyond(name, side), word) for side, word in (("below", less), ("above", more))]
+        if not facts.visible(name):
+            continue
         if abs(shift) > NOTICED:
             share = beyond[shift > 0][0]
             text = f"The samples are {more if shift > 0 else less} ({name} {against(facts, name)}"
@@ -65,13 +74,13 @@ def texture(facts: Facts) -> Iterator[Complaint]:
         ("specks", "noise: single pixels stand out as specks from all around them"),
     ):
         share = facts.beyond(name, "above")
-        if share > 0.04 + facts.margin() or facts.shift(name) > 0.4:
+        if (share > 0.04 + facts.margin() or facts.shift(name) > 0.4) and (name == "specks" or facts.visible(name)):
             noisy = True
             text = f"{of_samples(share)} show {what}" if share > 0.05 else f"The samples show more {what}"
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
             from_ = (f"diagnostics.statistics.{name}",)
             text += f" ({against(facts, name, 'high')})."
-            yield Complaint("noise", weight, text, from_, ("sharpness", "grid", "content", "another", *_FOLLOWS))
+            yield Complaint("noise", weight, text, from_, ("sharpness", "content", "another", *_FOLLOWS))
     if sharp < -NOTICED:
         text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
         follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
@@ -121,7 +130,10 @@ def places(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.places"
     dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
     explains = ("content", "direction", "midtones", "sharpness", "grid", "another", *_FOLLOWS)
-    if foreign > 0.004:
+    if foreign > 0.4:
+        text = f"Behind it all there is something else than in real images: {percent(foreign)} of the pixels are of another grey"
+        yield Complaint("places", 0.6, f"{text}, much the same one in every sample.", (f"{path}.foreign",), explains)
+    elif foreign > 0.004:
         text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
         text += ", or a background that real images do not have."
         yield Complaint("places", 1 + foreign, text, (f"{path}.foreign",), explains)

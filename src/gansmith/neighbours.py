@@ -53,30 +53,52 @@ def _chunks(length: int, size: int) -> Iterator[slice]:
 
 
 def nearest(queries: Tensor, references: Tensor, k: int = 1, *, same: bool = False) -> tuple[Tensor, Tensor]:
-    """The k nearest of `references` [M, F] for each of `queries` [N, F], exactly, nearest first, ties by the lower index.
+    """The k nearest of `references` [M, F] for each of `queries` [N, F], exactly, nearest first.
 
     Args:
         same: both are one set, and no row is its own neighbour.
 
     Returns:
-        Euclidean distances float64 [N, k] and indices int64 [N, k].
+        Euclidean distances float64 [N, k] and indices int64 [N, k]; of several at one distance any may be meant.
 
     Raises ValueError where there are fewer than k neighbours.
     """
     if len(references) - same < k:
         raise ValueError(f"expected at least {k + same} references for the {k} nearest, got {len(references)}")
+    if not len(queries):
+        return torch.empty(0, k, dtype=torch.float64), torch.empty(0, k, dtype=torch.int64)
     pairs = _Distances(queries, references)
-    wanted = min(k + _SLACK, len(references) - same)
-    found = [_nearest_of_chunk(pairs, rows, wanted, same) for rows in _chunks(len(queries), _QUERIES)]
-    index = torch.cat(found) if found else torch.empty(0, wanted, dtype=torch.int64)
-    rows = torch.arange(len(queries)).repeat_interleave(wanted)
-    squared = pairs.exact(rows, index.reshape(-1)).reshape(index.shape)
+    parts = [_nearest_of_chunk(pairs, rows, k, same) for rows in _chunks(len(queries), _QUERIES)]
+    squared, index = (torch.cat(part) for part in zip(*parts, strict=True))
+    return squared.sqrt(), index
+
+
+def _nearest_of_chunk(pairs: _Distances, rows: slice, k: int, same: bool) -> tuple[Tensor, Tensor]:
+    """Squared distances and indices [n, k] of a chunk of queries: candidates first, which are then computed exactly.
+
+    Whoever is no candidate is at least `next_best - error` away. Where that does not rule him out, all are computed exactly.
+    """
+    candidates, next_best = _candidates(pairs, rows, min(k + _SLACK, len(pairs.references) - same), same)
+    numbers = torch.arange(rows.start, rows.stop)
+    squared, index = _exact_nearest(pairs, numbers, candidates, k)
+    unsure = (squared[:, -1] > 0) & (squared[:, -1] > next_best - pairs.error)
+    for i in torch.nonzero(unsure)[:, 0].tolist() if candidates.shape[1] < len(pairs.references) - same else ():
+        everybody = torch.arange(len(pairs.references))
+        others = everybody[everybody != rows.start + i] if same else everybody
+        squared[i], index[i] = (part[0] for part in _exact_nearest(pairs, numbers[i : i + 1], others[None], k))
+    return squared, index
+
+
+def _exact_nearest(pairs: _Distances, numbers: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest [n, k] of the candidates [n, c] of some queries, by their numbers [n]."""
+    rows = numbers.repeat_interleave(candidates.shape[1])
+    squared = pairs.exact(rows, candidates.reshape(-1)).reshape(candidates.shape)
     order = squared.sort(dim=1, stable=True).indices[:, :k]
-    return squared.gather(1, order).sqrt(), index.gather(1, order)
+    return squared.gather(1, order), candidates.gather(1, order)
 
 
-def _nearest_of_chunk(pairs: _Distances, rows: slice, wanted: int, same: bool) -> Tensor:
-    """Indices of the `wanted` references that look nearest to each query of a chunk, in rising order: int64 [n, wanted]."""
+def _candidates(pairs: _Distances, rows: slice, wanted: int, same: bool) -> tuple[Tensor, Tensor]:
+    """The `wanted` references that look nearest to each query of a chunk, int64 [n, wanted], and how far the last looks [n]."""
     num_rows = rows.stop - rows.start
     best, index = torch.empty(num_rows, 0, dtype=torch.float64), torch.empty(num_rows, 0, dtype=torch.int64)
     for columns in _chunks(len(pairs.references), _REFERENCES):
@@ -89,7 +111,7 @@ def _nearest_of_chunk(pairs: _Distances, rows: slice, wanted: int, same: bool) -
         best, index = torch.cat([best, near], 1), torch.cat([index, place + columns.start], 1)
         best, place = best.topk(min(wanted, best.shape[1]), dim=1, largest=False, sorted=False)
         index = index.gather(1, place)
-    return index.sort(1).values
+    return index.sort(1).values, best.max(1).values
 
 
 class Manifold(NamedTuple):

@@ -57,7 +57,7 @@ def praise(facts: Facts, topics: set[str]) -> Iterator[Sentence]:
         text = f"Samples look like real images: {percent(value)} lie among them, of held-out ones {percent(floor)}."
         yield Sentence(True, text, ("precision",))
     value, floor = facts.score("recall") or (0.0, 1.0)
-    if value >= 0.9 * floor and not topics & {"variety", "alike", "repeats", "classes"}:
+    if value >= 0.9 * floor and not topics & {"variety", "alike", "repeats", "twins", "classes"}:
         text = f"Variety is there: recall is {value:.2f}, and {floor:.2f} for held-out real images."
         yield Sentence(True, text, ("recall",))
     if facts["classes.fake"] and not topics & {"classes", "structure", "realism", "empty", "repeats"}:
@@ -91,12 +91,12 @@ _ADVICE = (
         "see how the images were turned, cut, scaled or stored: gansmith data show {data}",
     ),
     Advice(
-        ("repeats", "classes", "variety", "alike", "empty"),
+        ("repeats", "twins", "classes", "variety", "alike", "empty"),
         "for more variety objective.penalties+=r1(weight=5), a larger batch_size, or optimizers.generator.betas=[0.5,0.999]",
         "draw with other seeds, see whether the same ones were written twice, or whether a part of them was left out",
     ),
     Advice(
-        ("brightness", "contrast", "levels", "midtones"),
+        ("brightness", "contrast", "background", "levels", "midtones"),
         "train for longer (a larger budget=...), and look at the data: gansmith data show {data}",
         "look at how pixels were scaled before they were saved (0 to 255, not -1 to 1)",
     ),
