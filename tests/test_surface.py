@@ -42,16 +42,19 @@ COMMANDS = {
     "data list": [],
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
-    "evaluate": ["--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
+    "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
     "list": [],
-    "sample": ["--count", "--out", "--seed", "--trust", "run"],
+    "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
-    "train": ["--data", "--device", "--dry-run", "--run", "--skip-bad", "--threads", "--trust", "overrides", "recipe"],
+    "train": [
+        *("--data", "--device", "--dry-run", "--patience", "--run", "--skip-bad", "--threads", "--trust", "--until"),
+        *("overrides", "recipe"),
+    ],
 }
 
 SIGNATURES = {
     "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
-    "load": ["run", "trust"],
+    "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "trust"],
     "train": ["recipe", "run", "device", "trust"],

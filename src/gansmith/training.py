@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import FrameType
 
-from gansmith import processes
-from gansmith.errors import TrainingError
+from gansmith import processes, validation
+from gansmith.errors import RecipeError, TrainingError
 from gansmith.journal import Journal
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.run import Run
 from gansmith.trainer import Record, Trainer, choose_device, measure_speed
+from gansmith.validation import Validation
+
+logger = logging.getLogger("gansmith")
 
 
 def train(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str | Path | None = None) -> Run:
-    """Train to the end of the budget, going on where the run folder stands, and return the run."""
+    """Train to the end of the budget, or to an earlier one that scores decide, going on where the run folder stands."""
     for _ in steps(recipe, run, device=device, trust=trust):
         pass
     return Run.open(run, trust=trust)
@@ -34,18 +38,23 @@ def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
     processes.join(chosen)
     with Run.claim(run, recipe, trust=trust) as folder:
         trainer = Trainer(recipe, chosen)
+        scorer = validation.of(recipe, trainer.samples)
         known = processes.agree(folder.total_images or 0, chosen)
-        trainer.total_images = known or processes.agree(images_for(recipe, trainer), chosen)
-        folder.begin(trainer.facts())
+        images, times = (known, folder.facts.get("scorings", 0)) if known else plan(recipe, trainer, scorer)
+        trainer.total_images, times = processes.agree(images, chosen), processes.agree(times, chosen)
+        name = scorer.name if scorer and times else None
+        folder.begin(trainer.facts() | {"scorings": times, "score": name})
+        if name != folder.facts.get("score"):
+            logger.warning(f"the score was {folder.facts.get('score')}, now {name}: the run goes on and is scored no more")
+            scorer = None
         saved = folder.latest()
         if saved is not None:
             trainer.restore(saved)
-        journal = Journal(folder, trainer)
+        journal = Journal(folder, trainer, scorer)
         try:
-            while trainer.images < trainer.total_images:
+            while not journal.done:
                 with signals_wait():
-                    record = trainer.step()
-                    journal.after(record)
+                    record = journal.after(trainer.step())
                 yield record
             journal.finish()
         except TrainingError as error:
@@ -69,6 +78,31 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     return max(
         recipe.batch_size, round(speed * 0.97 * max(seconds - spent, 0.5 * seconds))
     )  # the rest is for pictures and saving
+
+
+def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[int, int]:
+    """(the budget in images, how often to score on the way), decided once, by timing where time is what they are given in.
+
+    Raises RecipeError where the run is to stop by scores and is too short to be scored.
+    """
+    images, seconds = images_for(recipe, trainer), seconds_in(recipe.budget)
+    if scorer is None:
+        return images, 0
+    if seconds is None:
+        if scorer.setting.times:
+            return images, scorer.setting.times
+        length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
+        times = scorer.plan(length, trainer.sampler)[0]
+    else:
+        length = seconds
+        times, each = scorer.plan(seconds, trainer.sampler)
+        images = max(recipe.batch_size, round(images * (1 - times * each / seconds)))
+    if not times and (scorer.setting.until or scorer.setting.patience):
+        raise RecipeError(
+            f"a run of about {length:.3g} seconds has no time for scores to stop by: "
+            "say how often to score it, as in scores.times=10"
+        )
+    return images, times
 
 
 @contextlib.contextmanager
