@@ -74,15 +74,14 @@ class Journal:
     def after(self, record: Record) -> Record:
         """Do what is due between the last step and this one. Returns the record with the scores so far."""
         before, self.images = self.images, record.images
-        if self._passed(self.score_marks, before):
-            self._score()
+        is_best = self._passed(self.score_marks, before) and self._score()
         done = self.done
         if self._due(self.log_images, before) or done:
             self._log(record)
         if self._passed(self.marks, before) or done:
             self._draw()
-        if self._due(self.checkpoint_images, before) or done:
-            self.save()
+        if self._due(self.checkpoint_images, before) or done or is_best:
+            self.save()  # after everything else: what is resumed from it has been written down
         return dataclasses.replace(record, scores=self._scores()) if self.scored else record
 
     def _due(self, every: int, before: int) -> bool:
@@ -115,9 +114,10 @@ class Journal:
                 if name != "images":
                     self.board.add_scalar(name, value, self.images)
 
-    def _score(self) -> None:
-        """Score, write it down, and keep a checkpoint that is better than all before. The log alone says which is the best."""
+    def _score(self) -> bool:
+        """Score and write it down. Returns whether it is better than all before, so that a checkpoint of it must be kept."""
         self.trainer.check()
+        is_best = False
         if self.writes and self.validation is not None:
             value = self.validation.score(self.trainer.sampler)
             is_best = value < min(self.scored.values(), default=math.inf)
@@ -132,9 +132,8 @@ class Journal:
                 self.log_file.write(json.dumps(entry) + "\n")
                 self.log_file.flush()
                 self.board.add_scalar(SCORE, value, self.images)
-            if is_best:
-                self.save()
         self._ask_scores()
+        return is_best
 
     def _ask_scores(self) -> None:
         """Whether the run ends here, which the first process decides for all."""

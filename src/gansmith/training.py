@@ -91,7 +91,10 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[i
     if seconds is None:
         if scorer.setting.times:
             return images, scorer.setting.times
-        length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
+        try:
+            length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
+        except TrainingError:  # the run itself comes to the same step, and tells what is kept
+            return images, 0
         times = scorer.plan(length, trainer.sampler)[0]
     else:
         length = seconds
