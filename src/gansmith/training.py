@@ -95,12 +95,12 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[i
             length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
         except TrainingError:  # the run itself comes to the same step, and tells what is kept
             return images, 0
-        times = scorer.plan(length, trainer.sampler)[0]
+        times, _ = scorer.plan(length, trainer.sampler)
     else:
         length = seconds
         times, each = scorer.plan(seconds, trainer.sampler)
         images = max(recipe.batch_size, round(images * (1 - times * each / seconds)))
-    if not times and (scorer.setting.until or scorer.setting.patience):
+    if not processes.agree(times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
         raise RecipeError(
             f"a run of about {length:.3g} seconds has no time for scores to stop by: "
             "say how often to score it, as in scores.times=10"
