@@ -58,7 +58,7 @@ REAL_LINES = charts.lines
 def tiny(name: str, *overrides: str, budget: str = "1600images") -> Recipe:
     """The recipe `name` on the 8x8 digits, for some twenty steps that pass the end of an epoch, with frequent records."""
     often = (f"budget={budget}", "checkpoint_every=350images", "log_every=300images")
-    recipe = make(name, [*often, *overrides], data="digits")
+    recipe = make(name, [*often, "scores=none", *overrides], data="digits")
     return dataclasses.replace(recipe, pictures=Pictures(count=4, columns=2, every="700images", arrays=True))
 
 

@@ -42,18 +42,21 @@ COMMANDS = {
     "data list": [],
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
-    "evaluate": ["--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
-    "interpolate": ["--out", "--seeds", "--steps", "--trust", "more", "run"],
+    "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
+    "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": [],
     "report": ["--data", "--trust", "run"],
-    "sample": ["--count", "--out", "--seed", "--trust", "run"],
+    "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
-    "train": ["--data", "--device", "--dry-run", "--run", "--skip-bad", "--threads", "--trust", "overrides", "recipe"],
+    "train": [
+        *("--data", "--device", "--dry-run", "--patience", "--run", "--skip-bad", "--threads", "--trust", "--until"),
+        *("overrides", "recipe"),
+    ],
 }
 
 SIGNATURES = {
     "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
-    "load": ["run", "trust"],
+    "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "trust"],
     "train": ["recipe", "run", "device", "trust"],

@@ -35,6 +35,9 @@ Data = Annotated[
     str | None, typer.Option(help="A data set's name, a folder of images, an .npz, .npy or idx file.", show_default=False)
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="NAME=VALUE or LIST+=VALUE, such as budget=5m.", show_default=False)]
+Checkpoint = Annotated[
+    str, typer.Option(help="last, best (by its scores while it trained), or the image count of one that is kept.")
+]
 Extractor = Annotated[
     str | None,
     typer.Option(help="Features: a name, FILE.py:FUNCTION or inception:WEIGHTS; by default the data's own.", show_default=False),
@@ -121,11 +124,18 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step; say shapes, peak memory and minutes.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads PyTorch may use.", show_default=False)] = None,
+    until: Annotated[
+        str | None, typer.Option(help="End the run at a score on the validation slice, as in fd=5.", show_default=False)
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End the run after so many scorings without a better one.", show_default=False)
+    ] = None,
     skip_bad: SkipBad = False,
     trust: Trust = None,
 ) -> None:
     """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
-    chosen, folder = _what_to_train(recipe, overrides or [], data, run, skip_bad, trust)
+    ends = {name: value for name, value in (("until", until), ("patience", patience)) if value is not None}
+    chosen, folder = _what_to_train(recipe, overrides or [], data, run, skip_bad, trust, ends)
     import torch
 
     if threads:
@@ -158,21 +168,36 @@ def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
     run.check_same(recipe)
     if not run.has_nothing_left:
         return False
-    typer.echo(
-        f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
-        "To train longer, give a bigger budget=... and another --run"
-    )
+    if run.stopped:
+        typer.echo(f"{folder} has ended early, at {run.images:,} images: {run.stopped}. To train longer, give another --run")
+    else:
+        typer.echo(
+            f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
+            "To train longer, give a bigger budget=... and another --run"
+        )
     return True
 
 
 def _what_to_train(
-    name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
+    name: str,
+    overrides: list[str],
+    data: str | None,
+    run: Path | None,
+    skip_bad: bool,
+    trust: Path | None,
+    ends: dict[str, Any],
 ) -> tuple[Recipe, Path]:
     from gansmith.recipes import make
 
     if folder := _run_folder(name):
-        return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
+        return _as_it_is(folder, trust, changed=bool(overrides or data or run or ends)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
+    if ends:
+        import dataclasses
+
+        from gansmith.recipe import Scores
+
+        recipe = dataclasses.replace(recipe, scores=dataclasses.replace(recipe.scores or Scores(), **ends))
     return recipe, run or Path("runs") / recipe.name
 
 
@@ -201,7 +226,7 @@ def _as_it_is(folder: Path, trust: Path | None, changed: bool) -> Run:
     from gansmith.run import Run
 
     if changed:
-        raise RunError(f"{folder} is a run, which goes on as it is: leave out overrides, --data and --run, or name its recipe")
+        raise RunError(f"{folder} is a run, which goes on as it is: leave out what changes it, or name its recipe")
     return Run.open(folder, trust=trust)
 
 
@@ -214,6 +239,13 @@ def _afterwards(run: Run) -> None:
         typer.echo(
             f"held out: D is right about {real:.2f} % of {results['num_judged'] // 2:,} real samples it never saw "
             f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
+        )
+    if "stopped" in results:
+        typer.echo(f"ended early: {results['stopped']}")
+    if "best" in results:
+        best = results["best"]
+        typer.echo(
+            f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; take it with --checkpoint best"
         )
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
@@ -229,12 +261,13 @@ def sample(
     out: Annotated[Path, typer.Option(help="x.npz, a picture x.png, or a folder of pictures.")],
     count: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
+    checkpoint: Checkpoint = "last",
     trust: Trust = None,
 ) -> None:
     """Make samples. Image i depends on the seed and i alone: counts and batches change nothing."""
     from gansmith.run import load
 
-    path = load(run, trust=trust).sample(seed, count).save(out)
+    path = load(run, checkpoint=checkpoint, trust=trust).sample(seed, count).save(out)
     typer.echo(f"{count:,} samples of seed {seed} in {path}")
 
 
@@ -249,6 +282,7 @@ def interpolate(
     steps: Annotated[
         int | None, typer.Option(min=1, max=1000, help="From one seed to the next [default: 24 in a .gif, 8 in a .png].")
     ] = None,
+    checkpoint: Checkpoint = "last",
     trust: Trust = None,
 ) -> None:
     """Walk from seed to seed: round the sphere for normal noise, in a straight line for any other, which may have bounds.
@@ -259,7 +293,7 @@ def interpolate(
     from gansmith.run import load
 
     chosen = [*(seeds or ()), *(more or ())] or list(range(5))
-    typer.echo(save(load(run, trust=trust), out, chosen, steps))
+    typer.echo(save(load(run, checkpoint=checkpoint, trust=trust), out, chosen, steps))
 
 
 @app.command()
@@ -289,6 +323,7 @@ def evaluate(
     count: Annotated[int, typer.Option(help="Samples in each draw of a run; files and folders are taken whole.")] = 10_000,
     draws: Annotated[int, typer.Option(help="How often a run is sampled, each time with a seed of its own.")] = 4,
     extractor: Extractor = None,
+    checkpoint: Checkpoint = "last",
     json_out: Annotated[
         Path | None, typer.Option("--json", help="Write everything that was found there.", show_default=False)
     ] = None,
@@ -298,8 +333,15 @@ def evaluate(
     from gansmith import evaluation, progress, tables
 
     with progress.stages() as stages:
-        found = evaluation.evaluate(what, data, count=count, draws=draws, extractor=extractor, trust=trust, progress=stages)
-    if found.kind == "run" and data is None and extractor is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS):
+        found = evaluation.evaluate(
+            what, data, count=count, draws=draws, extractor=extractor, checkpoint=checkpoint, trust=trust, progress=stages
+        )
+    if (
+        found.checkpoint == "last"
+        and data is None
+        and extractor is None
+        and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
+    ):
         from gansmith.run import Run
 
         Run.open(what, trust=trust).keep(found)

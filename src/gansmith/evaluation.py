@@ -23,7 +23,7 @@ from gansmith import data as data_room
 from gansmith import reference, scoring, subjects
 from gansmith.data import Samples, Source
 from gansmith.diagnostics import LIMIT, diagnostics
-from gansmith.errors import DataError, RecipeError, RunError
+from gansmith.errors import DataError, RecipeError
 from gansmith.extractors import Extractor, Features
 from gansmith.extractors import find as find_extractor
 from gansmith.reference import Progress, Reference
@@ -48,7 +48,7 @@ def evaluate(
     count: int = COUNT,
     draws: int = DRAWS,
     extractor: str | None = None,
-    checkpoint: str = "last",
+    checkpoint: str | int = "last",
     trust: str | Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Evaluation:
@@ -61,16 +61,14 @@ def evaluate(
         count: samples in each draw of a run; a fixed set is taken whole.
         draws: how often a run is sampled, with seeds 1000, 1001, ...
         extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS; None takes the one for the data.
-        checkpoint: of a run; only "last" is kept with a generator.
+        checkpoint: of a run: "last", "best" or the image count of one that is kept.
         trust: the user's own Python file, where the run uses one.
         progress: called with what is being done, how far it is, and of how much.
 
     Raises RunError, DataError or RecipeError, one line, where something is missing or does not fit.
     """
     started = time.perf_counter()
-    if checkpoint != "last":
-        raise RunError(f"checkpoint {checkpoint!r}: only 'last' is kept; leave it out")
-    subject = subjects.find(what, count, draws, trust)
+    subject = subjects.find(what, count, draws, trust, checkpoint)
     source = _source(subject, data)
 
     def for_these(real: Samples) -> Extractor:

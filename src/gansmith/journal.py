@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import dataclasses
 import json
+import math
 import time
 from typing import Any
 
@@ -14,8 +16,9 @@ from gansmith import images, judging, processes, report, sampling
 from gansmith.errors import TrainingError
 from gansmith.files import atomic, disk_errors, write, write_json
 from gansmith.recipe import images_in
-from gansmith.run import Run, read_log
+from gansmith.run import SCORE, Run, read_log, scores_in
 from gansmith.trainer import Record, Trainer
+from gansmith.validation import Validation
 
 PICTURE_SEED = 0
 
@@ -24,49 +27,68 @@ class Journal:
     """Keeps the run folder up to date. Whether something is due is a function of image counts alone, so a run that was
     interrupted writes what an uninterrupted one writes. With several processes only the first writes."""
 
-    def __init__(self, run: Run, trainer: Trainer) -> None:
-        self.run, self.trainer, self.recipe = run, trainer, run.recipe
+    def __init__(self, run: Run, trainer: Trainer, validation: Validation | None = None) -> None:
+        self.run, self.trainer, self.recipe, self.validation = run, trainer, run.recipe, validation
         self.writes = processes.rank() == 0
         total, epoch = trainer.total_images, trainer.epoch_images
         self.log_images = images_in(self.recipe.log_every, epoch) if self.recipe.log_every else max(1, total // 400)
         every = self.recipe.checkpoint_every
         self.checkpoint_images = images_in(every, epoch) if every else max(1, total // 20)
         self.marks = self.recipe.pictures.marks(total, epoch)
+        times = run.facts.get("scorings", 0)
+        self.score_marks = self.recipe.scores.marks(total, times) if self.recipe.scores and times else []
+        self.scored: dict[int, float] = {}  # the Frechet distance by image count, of the first process alone
+        self.stopped: str | None = None  # why the scores have ended the run early
         self.images = self.saved_images = trainer.images
         self.clock, self.clock_images = time.perf_counter(), trainer.images
         self.seconds = 0.0
         if self.writes:
+            self._go_back()
+        self._ask_scores()
+        if self.writes:
             self._open()
 
-    def _open(self) -> None:
+    def _go_back(self) -> None:
+        """Forget what the log says of images that come after the checkpoint: it is done again."""
         records = [r for r in read_log(self.run.path / "log.jsonl") if r["images"] <= self.images]
         self.seconds = records[-1]["seconds"] if records else 0.0
-        write(
-            self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode()
-        )  # what came after is done again
+        self.scored = scores_in(records)
+        write(self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode())
+
+    def _open(self) -> None:
         with disk_errors(self.run.path):
             self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
-            # None once the budget is spent: another event file with nothing in it would only be in the way.
-            self.board: Any = _board(self.run, self.images) if self.images < self.trainer.total_images else None
+            # None at the end of the run: another event file with nothing in it would only be in the way.
+            self.board: Any = None if self.done else _board(self.run, self.images)
         if self.images == 0:
             count = min(self.recipe.pictures.count, len(self.trainer.samples))
             stored = self.trainer.kind.to_model(self.trainer.stored[:count])
             self._picture("real.png", self.trainer.kind.from_model(stored))
             self._draw()
 
-    def after(self, record: Record) -> None:
-        """Do what is due between the last step and this one."""
+    @property
+    def done(self) -> bool:
+        """Whether the budget is spent, or the scores have ended the run."""
+        return self.trainer.images >= self.trainer.total_images or self.stopped is not None
+
+    def after(self, record: Record) -> Record:
+        """Do what is due between the last step and this one. Returns the record with the scores so far."""
         before, self.images = self.images, record.images
-        done = record.images >= record.total_images
+        is_best = self._passed(self.score_marks, before) and self._score()
+        done = self.done
         if self._due(self.log_images, before) or done:
             self._log(record)
-        if bisect.bisect_right(self.marks, self.images) > bisect.bisect_right(self.marks, before) or done:
+        if self._passed(self.marks, before) or done:
             self._draw()
-        if self._due(self.checkpoint_images, before) or done:
-            self.save()
+        if self._due(self.checkpoint_images, before) or done or is_best:
+            self.save()  # after everything else: what is resumed from it has been written down
+        return dataclasses.replace(record, scores=self._scores()) if self.scored else record
 
     def _due(self, every: int, before: int) -> bool:
         return self.images // every > before // every
+
+    def _passed(self, marks: list[int], before: int) -> bool:
+        return bisect.bisect_right(marks, self.images) > bisect.bisect_right(marks, before)
 
     def _log(self, record: Record) -> None:
         self.trainer.check()
@@ -91,6 +113,37 @@ class Journal:
             for name, value in entry.items():
                 if name != "images":
                     self.board.add_scalar(name, value, self.images)
+
+    def _score(self) -> bool:
+        """Score and write it down. Returns whether it is better than all before, so that a checkpoint of it must be kept."""
+        self.trainer.check()
+        is_best = False
+        if self.writes and self.validation is not None:
+            value = self.validation.score(self.trainer.sampler)
+            is_best = value < min(self.scored.values(), default=math.inf)
+            self.scored[self.images] = value
+            entry = {
+                "images": self.images,
+                "epoch": round(self.images / self.trainer.epoch_images, 4),
+                "seconds": round(self.seconds + time.perf_counter() - self.clock, 3),
+                SCORE: value if math.isfinite(value) else None,
+            }
+            with disk_errors(self.run.path / "log.jsonl"):
+                self.log_file.write(json.dumps(entry) + "\n")
+                self.log_file.flush()
+                self.board.add_scalar(SCORE, value, self.images)
+        self._ask_scores()
+        return is_best
+
+    def _ask_scores(self) -> None:
+        """Whether the run ends here, which the first process decides for all."""
+        if self.recipe.scores:
+            reason = self.recipe.scores.ends(list(self.scored.values()))
+            is_over = processes.agree(int(reason is not None), self.trainer.device)
+            self.stopped = reason or ("stopped" if is_over else None)
+
+    def _scores(self) -> dict[str, float]:
+        return {"FD": list(self.scored.values())[-1], "best": min(self.scored.values())}
 
     def _draw(self) -> None:
         if not self.writes:
@@ -134,7 +187,7 @@ class Journal:
                     self.board.close()
 
     def finish(self) -> None:
-        """When the budget is spent: the loss plot, the animation, what D says of data it never saw, and the report."""
+        """When the run is at its end: the loss plot, the animation, what D says of data it never saw, and the report."""
         path = self.run.path
         if not self.writes or (path / "results.json").exists():
             return
@@ -142,6 +195,10 @@ class Journal:
         write(path / "losses.png", images.png(images.loss_plot(self.run.log, title)))
         write(path / "samples" / "animation.gif", images.gif(sorted((path / "samples").glob("[0-9]*.png"))))
         results: dict[str, Any] = {"images": self.images, "seconds": round(self.seconds, 1)}
+        if self.stopped:
+            results["stopped"] = self.stopped
+        if (best := self.run.best) is not None:
+            results["best"] = {"images": best, "score": self.run.facts["score"], "value": self.scored[best]}
         write_json(path / "results.json", results | judging.held_out(self.trainer))
         report.write(self.run, self.run.evaluation)
 

@@ -34,11 +34,12 @@ class Speed:
 
 
 def figures(record: Record) -> str:
-    """`D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50`."""
+    """`D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50  FD 12.3 (best 11.9)`."""
     values = record.floats()
     losses = [f"{name.split('/')[0][0].upper()} loss {value:.3f}" for name, value in values.items() if name.endswith("/loss")]
     said = [f"{name} {values[f'discriminator/{name}']:.2f}" for name in SHOWN if f"discriminator/{name}" in values]
-    return "  ".join(losses + said)
+    scores = [f"FD {record.scores['FD']:.3g} (best {record.scores['best']:.3g})"] if record.scores else []
+    return "  ".join(losses + said + scores)
 
 
 def follow(records: Iterable[Record], title: str) -> None:

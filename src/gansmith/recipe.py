@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +19,7 @@ from gansmith.optimizers import Optimizer
 from gansmith.spec import component
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|images?|h|m|s)")
+_UNTIL = re.compile(r"fd=(\d+(?:\.\d*)?|\.\d+)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -35,8 +36,15 @@ def _is_untimed(text: str) -> str:
     return text
 
 
+def _is_until(text: str) -> str:
+    if not _UNTIL.fullmatch(text):
+        raise ValueError("fd=NUMBER, such as fd=5")
+    return text
+
+
 Length = Annotated[str, AfterValidator(_is_length)]
 UntimedLength = Annotated[str, AfterValidator(_is_untimed)]
+Until = Annotated[str, AfterValidator(_is_until)]
 
 
 def images_in(length: str, epoch_images: int) -> int:
@@ -118,6 +126,41 @@ class Pictures:
 
 
 @component
+class Scores:
+    """How often a run scores its generator while it trains, and what follows from it: the best checkpoint, and an early end.
+
+    The Frechet distance of `count` samples from the validation slice, in the features of `extractor`; see `validation.py`.
+    """
+
+    count: Annotated[int, Field(ge=100, le=100_000)] = 2000  # samples a time
+    extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"] | None = None  # the data's own
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # of the run's time, at most
+    times: PositiveInt | None = None  # None: as often as that share allows, up to 25
+    until: Until | None = None  # end the run at this score, as in fd=5
+    patience: PositiveInt | None = None  # end the run after so many scorings in a row without a better one
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether somebody relies on it: then it is a mistake where there can't be scores."""
+        return any(wish is not None for wish in (self.extractor, self.times, self.until, self.patience))
+
+    def marks(self, total_images: int, times: int) -> list[int]:
+        """The image counts at which to score, at intervals that grow, the end among them."""
+        return sorted({max(1, round(total_images * (i / times) ** 2)) for i in range(1, times + 1)})
+
+    def ends(self, values: Sequence[float]) -> str | None:
+        """Why a run with these scores, from its first on, has come to its end; None where it has not."""
+        if not values:
+            return None
+        best = min(values)
+        if self.until and best <= float(self.until.removeprefix("fd=")):
+            return f"FD {best:.4g} reached {self.until}"
+        if self.patience and len(values) - 1 - values.index(best) >= self.patience:
+            return f"no FD below {best:.4g} in {self.patience} scorings"
+        return None
+
+
+@component
 class Recipe:
     """Everything a run is.
 
@@ -138,6 +181,7 @@ class Recipe:
     value_range: tuple[float, float] = (-1.0, 1.0)  # what 0 and 255 become
     precision: Literal["float32", "bf16", "auto"] = "float32"  # auto: bf16 where the device multiplies it in hardware
     pictures: Pictures = Pictures()
+    scores: Scores | None = Scores()
     log_every: UntimedLength | None = None  # None: 400 times a run
     log_value: Literal["mean", "last"] = "mean"  # of the steps since the last record, or the last step's own
     checkpoint_every: UntimedLength | None = None  # None: 20 times a run

@@ -16,6 +16,7 @@ from gansmith import charts, files, images
 from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
+from gansmith.run import SCORE
 from gansmith.scores import Score
 
 if TYPE_CHECKING:
@@ -244,7 +245,8 @@ def _curves(run: Run) -> list[tuple[str, str]]:
     losses = {name.removesuffix("/loss"): name for name in log if name.endswith("/loss")}
     said = {name.split("/")[-1]: name for name in log if name.endswith(SAID)}
     rest = [name for name in log if name not in {*losses.values(), *said.values(), *NOT_CURVES}]
-    groups = [("Losses", losses), ("What the discriminator says", said), *((name, {name: name}) for name in rest)]
+    titles = {SCORE: f"Frechet distance from the validation slice, {run.facts.get('score')}"}
+    groups = [("Losses", losses), ("What the discriminator says", said), *((titles.get(n, n), {n: n}) for n in rest)]
     return [
         (title, charts.lines({shown: (log["images"], log[name]) for shown, name in group.items()}, f"{title} over images seen"))
         for title, group in groups
@@ -284,6 +286,9 @@ def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]
     """(what, number, remark) at the head of the page."""
     cost = dict(_cost(run))
     tiles = [("Real images seen", f"{run.images:,}", cost["epochs"] + " epochs"), ("Training time", cost["time"], "")]
+    if (best := run.best) is not None:
+        found = f"Frechet distance {number(run.scored[best])}, validation slice; --checkpoint best"
+        tiles.append(("Best checkpoint, images seen", f"{best:,}", found))
     if evaluation and evaluation.scores:
         first = next(iter(evaluation.scores.values()))
         floor = f"real images get {number(first.floor)}" if first.floor is not None else f"{first.better} is better"

@@ -8,7 +8,7 @@ samples/        pictures from fixed seeds, named by image count; real.png; anima
 losses.png
 report.html     everything on one page
 evaluation.json what `gansmith evaluate RUN` found last, with its usual settings
-checkpoints/    IMAGES-DIGEST.safetensors, the last few; the digest is of the whole file
+checkpoints/    IMAGES-DIGEST.safetensors, the last few and the best; the digest is of the whole file
 generator/      generator.safetensors and generator.json: what sampling needs
 """
 
@@ -45,6 +45,7 @@ from gansmith.trainer import Saved, build
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 3
+SCORE = "validation/fd"  # in the log; what it was measured with stands in run.json as "score"
 NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
 FOLDERS = ("samples", "checkpoints", "generator")
 
@@ -54,8 +55,8 @@ logger = logging.getLogger("gansmith")
 class Run:
     """A run folder. `sample` and `module` work on what it last saved, `log` holds arrays to plot."""
 
-    def __init__(self, path: Path, recipe: Recipe, facts: dict[str, Any]) -> None:
-        self.path, self.recipe, self.facts = path, recipe, facts
+    def __init__(self, path: Path, recipe: Recipe, facts: dict[str, Any], checkpoint: str | int = "last") -> None:
+        self.path, self.recipe, self.facts, self.checkpoint = path, recipe, facts, checkpoint
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
@@ -143,6 +144,23 @@ class Run:
                 f"run folder {self.path} was made with {_named(self.facts['files'])}, which has changed; use another --run"
             )
 
+    def at(self, checkpoint: str | int) -> Run:
+        """The same run as it was at a checkpoint that is kept: "last", "best" or an image count.
+
+        Raises RunError naming those there are.
+        """
+        if checkpoint == "last":
+            return Run(self.path, self.recipe, self.facts)
+        kept = sorted({_images_of(p) for p in self._checkpoints()})
+        known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
+        if checkpoint == "best":
+            if self.best is None:
+                raise RunError(f"run {self.path} was not scored while it trained, so none is its best checkpoint: choose {known}")
+        elif not str(checkpoint).isdecimal() or int(checkpoint) not in kept:
+            best = "best, " if self.best is not None else ""
+            raise RunError(f"run {self.path} keeps no checkpoint {str(checkpoint)!r}: choose {best}{known}")
+        return Run(self.path, self.recipe, self.facts, "best" if checkpoint == "best" else int(checkpoint))
+
     def begin(self, facts: dict[str, Any]) -> None:
         """Write what the run is, once; on later calls compare the machine and say what changed."""
         here = environment()
@@ -179,12 +197,16 @@ class Run:
         write_json(self.path / "generator" / "generator.json", about)
         # The checkpoint last: whoever is killed in between goes on from the one before, and writes this generator again.
         write(self.path / "checkpoints" / f"{saved.images:012d}-{digest[:16]}.safetensors", content)
+        best = self.best
         for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
-            old.unlink(missing_ok=True)
+            if _images_of(old) != best:
+                old.unlink(missing_ok=True)
 
     def latest(self) -> Saved | None:
         """The newest checkpoint that is whole; None before the first. Raises RunError where all of them are damaged."""
-        paths = self._checkpoints()
+        return self._first_whole(self._checkpoints())
+
+    def _first_whole(self, paths: Sequence[Path]) -> Saved | None:
         for path in paths:
             try:
                 saved = _load_checkpoint(path)
@@ -195,6 +217,14 @@ class Run:
         if paths:
             raise RunError(f"all {len(paths)} checkpoints in {self.path} are damaged: delete the folder to start again")
         return None
+
+    def _chosen(self) -> Saved:
+        """The checkpoint of an `at` that is not the last. Raises RunError where it is gone or damaged."""
+        for path in self._checkpoints():
+            if _images_of(path) == self.images:
+                with contextlib.suppress(RunError, SafetensorError, KeyError, ValueError):
+                    return _load_checkpoint(path)
+        raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
 
     def _checkpoints(self) -> list[Path]:
         return sorted((self.path / "checkpoints").glob("*-*.safetensors"), reverse=True)
@@ -207,12 +237,38 @@ class Run:
 
     @property
     def images(self) -> int:
-        """How many real images the newest checkpoint has seen."""
-        return max((int(p.name.split("-")[0]) for p in self._checkpoints()), default=0)
+        """How many real images its checkpoint, the newest unless another was chosen, has seen."""
+        if isinstance(self.checkpoint, int):
+            return self.checkpoint
+        return (self.best or 0) if self.checkpoint == "best" else self._newest_images
+
+    @property
+    def _newest_images(self) -> int:
+        return max(map(_images_of, self._checkpoints()), default=0)
 
     @property
     def finished(self) -> bool:
-        return bool(self.total_images) and self.images >= (self.total_images or 0)
+        """Whether its budget is spent, or its scores have ended it early."""
+        return bool(self.total_images) and (self._newest_images >= (self.total_images or 0) or self.stopped is not None)
+
+    @property
+    def scored(self) -> dict[int, float]:
+        """Its Frechet distance from the validation slice by image count, up to the newest checkpoint; infinity for no number.
+
+        What the distance was measured with is `facts["score"]`.
+        """
+        return {images: value for images, value in scores_in(self._records()).items() if images <= self._newest_images}
+
+    @property
+    def best(self) -> int | None:
+        """The image count of the checkpoint with the lowest such distance, the first of equals; None where there is none."""
+        scored, kept = self.scored, set(map(_images_of, self._checkpoints()))
+        return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
+
+    @property
+    def stopped(self) -> str | None:
+        """Why its scores ended it before its budget was spent; None where they did not."""
+        return self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
 
     @property
     def has_nothing_left(self) -> bool:
@@ -228,6 +284,8 @@ class Run:
         return network.eval().requires_grad_(False)
 
     def _generator_weights(self) -> dict[str, Tensor]:
+        if self.checkpoint != "last":
+            return self._sampler_in(self._chosen())
         folder = self.path / "generator"
         if not (folder / "generator.json").is_file():
             raise RunError(f"run folder {self.path} has no generator yet: train it with gansmith train {self.path}")
@@ -241,6 +299,9 @@ class Run:
         saved = self.latest()
         if saved is None:
             raise RunError(f"{folder / 'generator.safetensors'} is damaged and {self.path} has no checkpoint: train it again")
+        return self._sampler_in(saved)
+
+    def _sampler_in(self, saved: Saved) -> dict[str, Tensor]:
         prefix = "average/" if self.recipe.ema else "networks/generator/"
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
@@ -281,9 +342,12 @@ class Run:
     @property
     def log(self) -> dict[str, np.ndarray]:
         """The log as arrays, one for each name, NaN where a record lacks it."""
-        records = read_log(self.path / "log.jsonl")
+        records = self._records()
         names = dict.fromkeys(name for record in records for name in record)
         return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+
+    def _records(self) -> list[dict[str, Any]]:
+        return read_log(self.path / "log.jsonl")
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -295,7 +359,7 @@ class Run:
         return found if found.images_seen == self.images else None
 
     def keep(self, evaluation: Evaluation) -> None:
-        """Write down what an evaluation found."""
+        """Write down what an evaluation of the run as it is now found."""
         evaluation.save(self.path / "evaluation.json")
 
     @property
@@ -305,9 +369,12 @@ class Run:
         return dict(read_json(path)) if path.exists() else {}
 
 
-def load(run: str | Path, *, trust: str | Path | None = None) -> Run:
-    """Open a run folder: `.sample(seed, count)`, `.module`, `.log`, `.recipe`. See `Run.open` for what it raises."""
-    return Run.open(run, trust=trust)
+def load(run: str | Path, *, checkpoint: str | int = "last", trust: str | Path | None = None) -> Run:
+    """Open a run folder: `.sample(seed, count)`, `.module`, `.log`, `.recipe`. See `Run.open` for what it raises.
+
+    `checkpoint` is "last", "best" or the image count of one that is kept; see `Run.at`.
+    """
+    return Run.open(run, trust=trust).at(checkpoint)
 
 
 def sample(run: str | Path | Run, seed: int = 0, count: int = 16) -> Gallery:
@@ -324,6 +391,11 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         with contextlib.suppress(json.JSONDecodeError):
             records.append(json.loads(line))
     return records
+
+
+def scores_in(records: Sequence[dict[str, Any]]) -> dict[int, float]:
+    """The scores among the records of a log, by image count; infinity where the samples were no numbers."""
+    return {r["images"]: math.inf if r[SCORE] is None else float(r[SCORE]) for r in records if SCORE in r}
 
 
 def environment() -> dict[str, Any]:
@@ -374,6 +446,10 @@ def _begun(path: Path) -> bool:
     if path.is_dir():
         return path.name in FOLDERS and not any(path.iterdir())
     return path.name in (".lock", "run.json") or (path.name.startswith(".") and path.name.endswith(".tmp"))
+
+
+def _images_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[0])
 
 
 def _load_checkpoint(path: Path) -> Saved:

@@ -133,7 +133,7 @@ class Evaluation:
     what: str  # runs/x
     kind: WhatKind
     recipe: str | None
-    checkpoint: str | None  # of a run: "last"
+    checkpoint: str | None  # of a run: "last", "best" or its image count
     images_seen: int | None
     seed: int | None  # of the training
     data: dict[str, Any]  # label, spec (the source as JSON), split, sha256, num_real; floor: what stood in for it, num_floor

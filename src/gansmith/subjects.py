@@ -5,6 +5,7 @@ Both give samples in the layout of a source, uint8 [N, C, H, W] or float32 [N, D
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,14 +46,19 @@ class Drawn:
     def chunks(self, draw: int) -> Iterator[np.ndarray]:
         for first in range(0, self.count, CHUNK):
             made = self.run.sample(self.seeds[draw], min(CHUNK, self.count - first), first)
-            yield _stored(made.array)
+            yield stored(made.array)
 
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
-        return np.concatenate([_stored(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
+        return np.concatenate([stored(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
 
     def facts(self) -> dict[str, Any]:
         recipe = self.run.recipe
-        return {"recipe": recipe.name, "checkpoint": "last", "images_seen": self.run.images, "seed": recipe.seed}
+        return {
+            "recipe": recipe.name,
+            "checkpoint": str(self.run.checkpoint),
+            "images_seen": self.run.images,
+            "seed": recipe.seed,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +94,19 @@ class Fixed:
 Subject = Drawn | Fixed
 
 
-def find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None = None) -> Subject:
+def find(
+    what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None = None, checkpoint: str | int = "last"
+) -> Subject:
     """The subject that a user means. Raises RunError or DataError, one line, where there is none or too little of it."""
+    subject = _find(what, count, draws, trust)
+    if checkpoint == "last":
+        return subject
+    if not isinstance(subject, Drawn):
+        raise RunError(f"{subject.what} is no run, and has no checkpoint {str(checkpoint)!r}: leave it out")
+    return dataclasses.replace(subject, run=subject.run.at(checkpoint))
+
+
+def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> Subject:
     if isinstance(what, np.ndarray):
         return _enough(Fixed("array", "array", _checked(what)))
     # os.path answers no where pathlib raises: for names too long, folders that may not be entered.
@@ -122,7 +139,8 @@ def kept(values: np.ndarray) -> np.ndarray:
     return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
 
 
-def _stored(values: np.ndarray) -> np.ndarray:
+def stored(values: np.ndarray) -> np.ndarray:
+    """A Gallery's layout -> a source's: uint8 [N, H, W, C] -> [N, C, H, W]; points stay."""
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if values.ndim == 4 else values
 
 
@@ -135,7 +153,7 @@ def _checked(array: np.ndarray) -> np.ndarray:
         )
     if array.ndim == 2 and not np.isfinite(array).all():
         raise DataError("array: expected finite numbers, got NaN or infinity; leave such rows out")
-    return _stored(array[..., None] if array.ndim == 3 else array)
+    return stored(array[..., None] if array.ndim == 3 else array)
 
 
 def _enough(subject: Fixed) -> Fixed:

@@ -7,7 +7,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ class Record:
     epoch: float
     step: int
     values: dict[str, Callable[[], Tensor]]  # "generator/loss", "discriminator/accuracy" ...
+    scores: dict[str, float] = field(default_factory=dict)  # "FD" on the validation slice and the "best" so far; empty before it
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[name]())

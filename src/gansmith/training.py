@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import logging
 from collections.abc import Generator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-from gansmith import processes
-from gansmith.errors import TrainingError
+from gansmith import processes, validation
+from gansmith.errors import RecipeError, TrainingError
 from gansmith.journal import Journal
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.run import Run
+from gansmith.signals import SignalsWait
 from gansmith.trainer import Record, Trainer, choose_device, measure_speed
+from gansmith.validation import Validation
+
+logger = logging.getLogger("gansmith")
 
 
 def train(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str | Path | None = None) -> Run:
-    """Train to the end of the budget, going on where the run folder stands, and return the run."""
+    """Train to the end of the budget, or to an earlier one that scores decide, going on where the run folder stands."""
     for _ in steps(recipe, run, device=device, trust=trust):
         pass
     return Run.open(run, trust=trust)
@@ -34,20 +35,25 @@ def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
     processes.join(chosen)
     with Run.claim(run, recipe, trust=trust) as folder:
         trainer = Trainer(recipe, chosen)
+        scorer = validation.of(recipe, trainer.samples)
         known = processes.agree(folder.total_images or 0, chosen)
-        trainer.total_images = known or processes.agree(images_for(recipe, trainer), chosen)
-        folder.begin(trainer.facts())
+        images, times = (known, folder.facts.get("scorings", 0)) if known else plan(recipe, trainer, scorer)
+        trainer.total_images, times = processes.agree(images, chosen), processes.agree(times, chosen)
+        name = scorer.name if scorer and times else None
+        folder.begin(trainer.facts() | {"scorings": times, "score": name})
+        if name != folder.facts.get("score"):
+            logger.warning(f"the score was {folder.facts.get('score')}, now {name}: the run goes on and is scored no more")
+            scorer = None
         saved = folder.latest()
         if saved is not None:
             trainer.restore(saved)
-        journal = Journal(folder, trainer)
+        journal = Journal(folder, trainer, scorer)
         try:
             with SignalsWait() as signals:
-                while trainer.images < trainer.total_images:
+                while not journal.done:
                     signals.hold()
                     try:
-                        record = trainer.step()
-                        journal.after(record)
+                        record = journal.after(trainer.step())
                     finally:
                         signals.release()
                     yield record
@@ -75,47 +81,29 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     )  # the rest is for pictures and saving
 
 
-class SignalsWait:
-    """Ctrl-C and SIGTERM wait while `busy`, so that what is saved can be gone on from exactly; else they come through at once.
+def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[int, int]:
+    """(the budget in images, how often to score on the way), decided once, by timing where time is what they are given in.
 
-    Handlers are set once a run and not once a step, which would cost a small network's step a few percent. One that someone sets
-    later, as a notebook does between cells, stays: Ctrl-C may then fall into a step, which is not saved. Signals reach the main
-    thread alone; in another there is nothing to wait for.
+    Raises RecipeError where the run is to stop by scores and is too short to be scored.
     """
-
-    def __init__(self) -> None:
-        self.busy = False
-        self.came: list[tuple[int, FrameType | None]] = []
-        self.before: dict[int, Any] = {}
-
-    def __enter__(self) -> SignalsWait:
-        if threading.current_thread() is threading.main_thread():
-            self.before = {s: signal.signal(s, self._arrive) for s in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in self.before.items():
-                if signal.getsignal(number) == self._arrive:  # else someone has set another since, which stays
-                    signal.signal(number, handler)
-
-    def _arrive(self, number: int, frame: FrameType | None) -> None:
-        self.came.append((number, frame))
-        self.deliver()
-
-    def deliver(self) -> None:
-        """Pass on what came, unless busy."""
-        while self.came and not self.busy:
-            number, frame = self.came.pop(0)
-            handler = self.before[number]
-            if callable(handler):
-                handler(number, frame)
-            elif handler == signal.SIG_DFL:
-                raise SystemExit(128 + number)
-
-    def hold(self) -> None:
-        self.busy = True
-
-    def release(self) -> None:
-        self.busy = False
-        self.deliver()
+    images, seconds = images_for(recipe, trainer), seconds_in(recipe.budget)
+    if scorer is None:
+        return images, 0
+    if seconds is None:
+        if scorer.setting.times:
+            return images, scorer.setting.times
+        try:
+            length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
+        except TrainingError:  # the run itself comes to the same step, and tells what is kept
+            return images, 0
+        times, _ = scorer.plan(length, trainer.sampler)
+    else:
+        length = seconds
+        times, each = scorer.plan(seconds, trainer.sampler)
+        images = max(recipe.batch_size, round(images * (1 - times * each / seconds)))
+    if not processes.agree(times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
+        raise RecipeError(
+            f"a run of about {length:.3g} seconds has no time for scores to stop by: "
+            "say how often to score it, as in scores.times=10"
+        )
+    return images, times

@@ -13,7 +13,7 @@ from gansmith.data import FashionMnist, Mnist, Source
 from gansmith.errors import RecipeError, unknown
 from gansmith.extractors.extractor import Extractor, Features
 
-__all__ = ["NAMES", "Extractor", "Features", "find"]
+__all__ = ["NAMES", "Extractor", "Features", "find", "own_of"]
 
 NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points")
 SMALL = 16  # images up to this many pixels a side are compared pixel by pixel
@@ -24,7 +24,7 @@ def find(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
 
     Raises RecipeError for a name there is none of, for images without and points with a network, for an extra not installed.
     """
-    name = name or _for(source, shape)
+    name = name or own_of(source, shape) or "efficientnet-lite0"
     is_image = len(shape) == 3
     if (name == "points") == is_image:
         fit = "pixels, lenet-mnist or efficientnet-lite0" if is_image else "points"
@@ -55,7 +55,8 @@ def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
     return plain.pixels(shape) if name == "pixels" else lenet.shipped(name)
 
 
-def _for(source: Source, shape: tuple[int, ...]) -> str:
+def own_of(source: Source, shape: tuple[int, ...]) -> str | None:
+    """The name of the extractor that fits a data set without weights made for other images; None where there is none."""
     match source:
         case Mnist():
             return "lenet-mnist"
@@ -63,4 +64,4 @@ def _for(source: Source, shape: tuple[int, ...]) -> str:
             return "lenet-fashion"
     if len(shape) != 3:
         return "points"
-    return "pixels" if max(shape[1:]) <= SMALL else "efficientnet-lite0"
+    return "pixels" if max(shape[1:]) <= SMALL else None

@@ -1,0 +1,115 @@
+"""Scores while a run trains: they choose its best checkpoint and when it stops, and are never reported.
+
+Samples of seed 2**32, which no reported score uses, are held against the validation slice of the training images, which no
+reported score uses either. Nothing of this touches the training: a run is the same to the last bit with and without it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+from torch import nn
+
+from gansmith import metrics, reference, rng, sampling, subjects
+from gansmith.data import Samples, label
+from gansmith.data.slices import validation_rows
+from gansmith.errors import GansmithError, RecipeError
+from gansmith.extractors import Extractor, find, own_of
+from gansmith.images import kind_of
+from gansmith.metrics import Moments
+from gansmith.recipe import Recipe, Scores
+from gansmith.scores import name_of
+from gansmith.scoring import CHUNK
+
+SEED = 2**32
+LEAST = 100  # images in the slice
+MOST_TIMES = 25
+LEAST_SECONDS = 1.0  # of all scorings together: below it they are not worth the libraries they need
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """What a run's generator is held against while it trains."""
+
+    recipe: Recipe
+    setting: Scores
+    samples: Samples  # the training split
+    extractor: Extractor
+
+    @property
+    def name(self) -> str:
+        """`fd[lenet-mnist:ab12cd34]@10k/2k`."""
+        return name_of("fd", self.extractor.tag, len(validation_rows(len(self.samples))), self.setting.count)
+
+    @cached_property
+    def real(self) -> Moments:
+        return self._moments(self.samples.values[validation_rows(len(self.samples))])
+
+    def score(self, generator: nn.Module) -> float:
+        """The Frechet distance of the generator's samples from the validation slice; infinity where they are no numbers."""
+        device = next((p.device for p in generator.parameters()), None)
+        with rng.fork(device):
+            fake = reduce(Moments.__add__, map(self._moments, self._made(generator)))
+            if not math.isfinite(float(fake.outer.sum())):
+                return math.inf
+            return metrics.frechet_distance(self.real, fake)
+
+    def plan(self, seconds: float, generator: nn.Module) -> tuple[int, float]:
+        """(how often to score in a run of so many seconds, what one scoring takes), by timing one; 0 times where none fits."""
+        allowed = self.setting.share * seconds
+        if self.setting.times is None and allowed < LEAST_SECONDS:
+            return 0, 0.0
+        begun = time.perf_counter()
+        self.score(generator)  # libraries are imported and the slice is looked at
+        ready = time.perf_counter()
+        self.score(generator)
+        each = time.perf_counter() - ready
+        fitting = int(max(0.0, allowed - (ready - begun)) / each)
+        return self.setting.times or min(MOST_TIMES, fitting), each
+
+    def _made(self, generator: nn.Module) -> Iterator[np.ndarray]:
+        kind = kind_of(self.samples.shape, self.recipe.value_range)
+        for first in range(0, self.setting.count, CHUNK):
+            count = min(CHUNK, self.setting.count - first)
+            yield subjects.stored(sampling.sample(generator, self.recipe.noise, kind, SEED, count, first))
+
+    def _moments(self, values: np.ndarray) -> Moments:
+        seen = reference.features_of(values, self.extractor)
+        return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in seen))
+
+
+def of(recipe: Recipe, samples: Samples) -> Validation | None:
+    """What to score a run with; None where its recipe asks for no scores, or leaves the choice to us and there is nothing fit.
+
+    Raises RecipeError where scores are asked for, by an extractor's name or to stop by, and can't be had.
+    """
+    setting = recipe.scores
+    if setting is None:
+        return None
+    try:
+        return Validation(recipe, setting, samples, _extractor(recipe, setting, samples))
+    except GansmithError as error:
+        if setting.is_asked_for:
+            raise RecipeError(f"scores: {error}") from None
+        return None
+
+
+def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
+    if "generator" in recipe.frozen:
+        raise RecipeError("the generator is frozen, so that there is nothing to choose by: leave them out")
+    if (count := len(validation_rows(len(samples)))) < LEAST:
+        raise RecipeError(
+            f"the validation slice, a sixth of the training images, has {count} images, and {LEAST} are the least: leave them out"
+        )
+    name = setting.extractor or own_of(recipe.data, samples.shape)
+    if name is None:
+        raise RecipeError(
+            f"{label(recipe.data)} has no extractor of its own: choose scores.extractor=efficientnet-lite0, which needs "
+            "pip install 'gansmith[features]'"
+        )
+    return find(name, recipe.data, samples.shape)
