@@ -99,8 +99,8 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[i
         times, _ = scorer.plan(length, trainer.sampler)
     else:
         length = seconds
-        times, each = scorer.plan(seconds, trainer.sampler)
-        images = max(recipe.batch_size, round(images * (1 - times * each / seconds)))
+        times, cost = scorer.plan(seconds, trainer.sampler)
+        images = max(recipe.batch_size, round(images * (1 - cost / seconds)))
     if not processes.agree(times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
         raise RecipeError(
             f"a run of about {length:.3g} seconds has no time for scores to stop by: "

@@ -60,7 +60,7 @@ class Validation:
             return metrics.frechet_distance(self.real, fake)
 
     def plan(self, seconds: float, generator: nn.Module) -> tuple[int, float]:
-        """(how often to score in a run of so many seconds, what one scoring takes), by timing one; 0 times where none fits."""
+        """(how often to score in a run of so many seconds, the seconds that takes in all), by timing one; 0 times where none fits."""
         allowed = self.setting.share * seconds
         if self.setting.times is None and allowed < LEAST_SECONDS:
             return 0, 0.0
@@ -68,9 +68,9 @@ class Validation:
         self.score(generator)  # libraries are imported and the slice is looked at
         ready = time.perf_counter()
         self.score(generator)
-        each = time.perf_counter() - ready
-        fitting = int(max(0.0, allowed - (ready - begun)) / each)
-        return self.setting.times or min(MOST_TIMES, fitting), each
+        each, setup = time.perf_counter() - ready, ready - begun
+        times = self.setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each))
+        return times, setup + times * each
 
     def _made(self, generator: nn.Module) -> Iterator[np.ndarray]:
         kind = kind_of(self.samples.shape, self.recipe.value_range)
