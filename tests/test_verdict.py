@@ -184,6 +184,15 @@ def test_a_verdict_ends_with_what_to_try_and_each_sentence_rests_on_numbers_that
             assert found is not None, path
 
 
+def test_what_is_complained_of_is_not_praised() -> None:
+    for spoiled in (np.repeat(world().fresh[:1], NUM, 0), noisy(world().fresh, 60), only(3), world().real[:NUM]):
+        said = verdict(evaluated(spoiled))
+        praised = " ".join(s.text for s in said if s.good)
+        assert "On the whole" not in praised
+    assert "Nothing is copied" not in praised
+    assert "Samples look like real" not in praised
+
+
 def test_the_gravest_comes_first_and_what_it_explains_is_left_out() -> None:
     said = complaints(evaluated(np.zeros_like(world().fresh)))
     assert said[0].topic == "empty"
@@ -253,6 +262,7 @@ def test_how_things_are_said() -> None:
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert box([0, 0, 0.3, 0.3]).startswith("in the upper left corner")
     assert box([0.3, 0.3, 0.7, 0.7]).startswith("in the middle")
+    assert box([0.36, 0.86, 0.5, 0.93]).startswith("in the lower part")
     assert interpolated([0, 0, 2], [0, 0.5, 1], 0) == 0.5
     assert interpolated([0, 0, 2], [0, 0.5, 1], 1) == 0.75
 

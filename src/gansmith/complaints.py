@@ -27,6 +27,7 @@ _ALL_ELSE = (
     "places",
     "content",
     "another",
+    "shapes",
     "unsure",
 )
 
@@ -52,7 +53,7 @@ def repeats(facts: Facts) -> Iterator[Complaint]:
     near = facts.number("diagnostics.variety.near_duplicates")
     num, groups = facts.number("diagnostics.num"), facts.number("diagnostics.variety.groups")
     kinds = f"{num:,.0f} samples are about {groups:,.0f} different picture" + "s" * (groups > 1)
-    few = ("classes", "places", "content", "another", "unsure") if groups < 0.05 * num else ()
+    few = ("classes", "places", "stuck", "content", "another", "shapes", "unsure") if groups < 0.05 * num else ()
     if exact > 0.01 + facts.margin():
         text = f"The same pictures come over and over: {percent(exact)} of the samples repeat another pixel for pixel; {kinds}."
         from_ = ("diagnostics.repeats.exact", "diagnostics.variety.groups")
@@ -60,7 +61,7 @@ def repeats(facts: Facts) -> Iterator[Complaint]:
     elif near > 0.15 + facts.margin():
         text = f"Samples repeat each other: {percent(near)} have a near twin among the others, of real images 1 % do; {kinds}."
         from_ = ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups")
-        yield Complaint("twins", near, text, from_, ("variety", "alike", *few))
+        yield Complaint("twins", near + (0.5 if few else 0.0), text, from_, ("variety", "alike", *few))
 
 
 def copies(facts: Facts) -> Iterator[Complaint]:
@@ -131,14 +132,15 @@ def _worst_classes(facts: Facts, far: float) -> str:
 
 def another_kind(facts: Facts) -> Iterator[Complaint]:
     """Whole pictures of something else, or of misshapen things: whatever their light, they fill other places than real ones."""
-    far, misfit = facts.number("diagnostics.manifold.far"), facts.misfit
+    far, unsure, misfit = facts.number("diagnostics.manifold.far"), facts.number("diagnostics.certainty.unsure"), facts.misfit
+    share = max(far, unsure)
     from_ = ("diagnostics.arrangement.as_is", "diagnostics.manifold.far")
-    if misfit > 0.05 and far > 0.25 and facts.ratio("precision") < 0.75:
-        text = f"{of_samples(far)} hang together as pictures but show something else than real images do: another kind of thing"
-        yield Complaint("another", far * (0.5 + min(0.4, misfit)), f"{text}, or their shapes are distorted.", from_)
+    if ((misfit > 0.2 and far > 0.25) or (misfit > 0.5 and unsure > 0.3)) and facts.ratio("precision") < 0.75:
+        text = f"{of_samples(share)} hang together as pictures but show something else than real images do: another kind of thing"
+        yield Complaint("another", share * (0.5 + min(0.4, misfit)), f"{text}, or their shapes are distorted.", from_)
     elif misfit > 0.04:
-        text = "Shapes do not lie where those of real images do: distorted, cut off, joined or drawn differently."
-        yield Complaint("another", 0.2 + min(0.4, misfit), text, from_)
+        text = "Shapes do not lie where those of real images do: distorted, cut off, joined, or of something else."
+        yield Complaint("shapes", 0.2 + min(0.4, misfit), text, from_)
 
 
 def variety(facts: Facts) -> Iterator[Complaint]:
@@ -167,7 +169,7 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     lost = sum(max(0.0, r - f) for _, f, r in rows)
     weight = (0.4 + lost) * facts.trust
     from_ = ("classes.fake", "classes.real")
-    follows: tuple[str, ...] = ("variety", "places", "grid", "twins", "midtones", "content", "direction", "another")
+    follows: tuple[str, ...] = ("variety", "places", "grid", "twins", "midtones", "content", "direction", "another", "shapes")
     follows += ("brightness", "contrast", "sharpness") if lost > 0.3 else ()
     follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # a plain class lies near its training images
     share, top = max((f, n) for n, f, _ in rows)
@@ -215,12 +217,15 @@ RULES: tuple[Rule, ...] = (
 """Every rule is asked; the heaviest complaints come first."""
 
 
+def all_complaints(facts: Facts) -> list[Complaint]:
+    """All that is wrong, the gravest first."""
+    return sorted((c for rule in RULES for c in rule(facts)), key=lambda c: -c.weight)
+
+
 def complaints(evaluation: Mapping[str, Any]) -> list[Complaint]:
     """All that is wrong, the gravest first, without what a graver complaint explains."""
-    facts = Facts(evaluation)
-    found = sorted((c for rule in RULES for c in rule(facts)), key=lambda c: -c.weight)
     kept: list[Complaint] = []
-    for complaint in found:
+    for complaint in all_complaints(Facts(evaluation)):
         explained = {t for c in kept for topic in c.explains for t in (looks.TOPICS if topic == "looks" else (topic,))}
         if complaint.topic not in explained:
             kept.append(complaint)

@@ -75,6 +75,12 @@ class Facts:
         return self.number(f"{path}.fake"), self.number(f"{path}.real")
 
     @property
+    def distance(self) -> float:
+        """What the Frechet distance exceeds its floor by, over the variance of real images' features."""
+        value, floor = self.score("fd") or (0.0, 0.0)
+        return max(0.0, value - floor) / max(self.number("diagnostics.variety.real_variance", 1.0), 1e-9)
+
+    @property
     def misfit(self) -> float:
         """How differently small pictures of the samples are filled, beyond what held-out ones are, over how real ones vary."""
         as_is, floor, variance = (self.number(f"diagnostics.arrangement.{k}") for k in ("as_is", "floor", "variance"))
@@ -135,8 +141,14 @@ def box(place: Any) -> str:
     left, top, right, bottom = place
     if right - left > 0.8 and bottom - top > 0.8:
         return "all over the image or along its edges"
-    row = "upper" if bottom <= 0.55 else "lower" if top >= 0.45 else ""
-    column = "left" if right <= 0.55 else "right" if left >= 0.45 else ""
-    where = f"in the {row} {column}".replace("  ", " ").rstrip() if row or column else "in the middle"
-    where += " part" if bool(row) != bool(column) else " corner" if row else ""
+    row, column = _third((top + bottom) / 2, "upper", "lower"), _third((left + right) / 2, "left", "right")
+    where = (
+        f"in the {' '.join(filter(None, (row, column)))} {'corner' if row and column else 'part'}"
+        if row or column
+        else "in the middle"
+    )
     return f"{where} ({100 * left:.0f} to {100 * right:.0f} % across, {100 * top:.0f} to {100 * bottom:.0f} % down)"
+
+
+def _third(middle: float, low: str, high: str) -> str:
+    return low if middle < 0.4 else high if middle > 0.6 else ""

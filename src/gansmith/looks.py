@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
 
 TOPICS = ("brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
-_FOLLOWS = ("unsure", "variety", "alike", "classes")
-"""What a network sees amiss in all samples once their looks are, and then tells nothing more."""
+_FOLLOWS = ("unsure", "shapes")
+"""What a network sees amiss in samples once their light or grain is."""
+_MOOT = (*_FOLLOWS, "another", "variety", "alike", "classes")
+"""What says nothing more of samples that are put otherwise, or covered, or broken."""
 
 
 def structure(facts: Facts) -> Iterator[Complaint]:
@@ -21,7 +23,7 @@ def structure(facts: Facts) -> Iterator[Complaint]:
     text += ", though their greys are those of real images, as if pixels were shuffled." if same_greys else ", as in noise."
     from_ = (f"{path}.fake", "diagnostics.statistics.coherence")
     no_more = share > 0.7 * facts.beyond("specks", "above") - 0.05  # that are noisy than have no structure
-    explains = ("another", "content", "noise", "looks", "unsure", "places") if no_more else ()
+    explains = ("another", "shapes", "content", "noise", "looks", "unsure", "places") if no_more else ()
     yield Complaint("structure", share + 0.6, text, from_, (*explains, "classes", "variety") if share > 0.5 else explains)
 
 
@@ -36,7 +38,7 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     who += " somewhat" if left > 0.3 else ""
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
-    explains: tuple[str, ...] = ("content", "places", "direction", "grid", "another", *_FOLLOWS)
+    explains: tuple[str, ...] = ("content", "places", "direction", "grid", *_MOOT)
     explains += ("brightness", "contrast", "background", "midtones") if change == "negative" else ()
     weight = 0.6 + (1 - left) * max(share, 0.4)
     from_ = (f"{path}.best", f"{path}.as_is")
@@ -68,26 +70,31 @@ def light(facts: Facts) -> Iterator[Complaint]:
 
 def texture(facts: Facts) -> Iterator[Complaint]:
     sharp, coherent = facts.shift("sharpness"), facts.shift("coherence")
-    noisy = False
+    noise = max(_noise(facts), key=lambda c: c.weight, default=None)
+    if noise:
+        yield noise
+    if sharp < -NOTICED:
+        text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
+        follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
+        yield Complaint("sharpness", -0.9 * sharp, text, ("diagnostics.statistics.sharpness",), follows)
+    elif min(sharp, -coherent) > NOTICED and not noise:
+        text = f"Edges are rougher than real ones (sharpness of edges {against(facts, 'sharpness')})."
+        yield Complaint("sharpness", 0.7 * sharp, text, ("diagnostics.statistics.sharpness",))
+
+
+def _noise(facts: Facts) -> Iterator[Complaint]:
     for name, what in (
         ("grain", "noise: there is grain even where an image is smoothest"),
         ("specks", "noise: single pixels stand out as specks from all around them"),
     ):
         share = facts.beyond(name, "above")
         if (share > 0.04 + facts.margin() or facts.shift(name) > 0.4) and (name == "specks" or facts.visible(name)):
-            noisy = True
-            text = f"{of_samples(share)} show {what}" if share > 0.05 else f"The samples show more {what}"
-            weight = 0.2 + 0.6 * max(share, facts.shift(name))
-            from_ = (f"diagnostics.statistics.{name}",)
+            some = share > 0.05 and facts.shift(name) < max(0.4, share + 0.2)
+            text = f"{of_samples(share)} show {what}" if some else f"The samples show more {what}"
             text += f" ({against(facts, name, 'high')})."
-            yield Complaint("noise", weight, text, from_, ("sharpness", "content", "another", *_FOLLOWS))
-    if sharp < -NOTICED:
-        text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
-        follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
-        yield Complaint("sharpness", -0.9 * sharp, text, ("diagnostics.statistics.sharpness",), follows)
-    elif min(sharp, -coherent) > NOTICED and not noisy:
-        text = f"Edges are rougher than real ones (sharpness of edges {against(facts, 'sharpness')})."
-        yield Complaint("sharpness", 0.7 * sharp, text, ("diagnostics.statistics.sharpness",))
+            weight = 0.2 + 0.6 * max(share, facts.shift(name))
+            follows = ("sharpness", "content", *(_FOLLOWS if weight > 0.6 else ()))
+            yield Complaint("noise", weight, text, (f"diagnostics.statistics.{name}",), follows)
 
 
 def tones(facts: Facts) -> Iterator[Complaint]:
@@ -123,18 +130,22 @@ def grid(facts: Facts) -> Iterator[Complaint]:
         )
         text += ": pieces that do not fit together, or an edge."
     weight = 0.4 + 0.4 * min(1.0, max(across, down))
-    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "direction", "levels", "another", *_FOLLOWS))
+    yield Complaint("grid", weight, text, (f"{path}.{which}",), ("sharpness", "direction", "levels", *_MOOT))
 
 
 def places(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.places"
     dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
-    explains = ("content", "direction", "midtones", "sharpness", "grid", "another", *_FOLLOWS)
+    explains = ("content", "direction", "midtones", "sharpness", "grid", *_MOOT)
+    where = box(facts[f"{path}.foreign_box"])
     if foreign > 0.4:
         text = f"Behind it all there is something else than in real images: {percent(foreign)} of the pixels are of another grey"
         yield Complaint("places", 0.6, f"{text}, much the same one in every sample.", (f"{path}.foreign",), explains)
+    elif 0.004 < foreign < 0.08 and where.startswith("all over"):
+        text = f"Pixels are stuck: {percent(foreign)} of them have the same wrong grey in every sample."
+        yield Complaint("stuck", 0.3 + foreign, text, (f"{path}.foreign",))
     elif foreign > 0.004:
-        text = f"Every sample has the same thing stamped on the same place, {box(facts[f'{path}.foreign_box'])}: a frame, a mark"
+        text = f"Every sample has the same thing stamped on the same place, {where}: a frame, a mark"
         text += ", or a background that real images do not have."
         yield Complaint("places", 1 + foreign, text, (f"{path}.foreign",), explains)
     elif dead > 0.02 and facts.number(f"{path}.dead_filled") > 0.75:

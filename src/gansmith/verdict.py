@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansmith import looks
-from gansmith.complaints import complaints
+from gansmith.complaints import all_complaints, complaints
 from gansmith.findings import Complaint, Facts, number, percent
 
 MOST = 6  # complaints that are listed; what is left out weighs less than those
@@ -32,7 +32,7 @@ def verdict(evaluation: Mapping[str, Any]) -> list[Sentence]:
     first = overall(facts, wrong)
     sentences = [first] if first else []
     sentences += [Sentence(False, c.text, c.from_) for c in wrong[:MOST]]
-    sentences += praise(facts, {c.topic for c in wrong})
+    sentences += praise(facts, {c.topic for c in all_complaints(facts)})
     return [*sentences, advice(facts, wrong)]
 
 
@@ -41,7 +41,7 @@ def overall(facts: Facts, wrong: list[Complaint]) -> Sentence | None:
     both = facts.score("fd")
     if both is None:
         return None
-    share = (both[0] - both[1]) / max(facts.number("diagnostics.variety.real_variance", 1.0), 1e-9)
+    share = facts.distance
     steps = {0.01: "as near to real images as held-out ones are", 0.05: "close to real images", 0.25: "some way from real images"}
     words = next((w for edge, w in steps.items() if share < edge), "far from real images")
     if wrong and share < 0.01:
@@ -53,7 +53,7 @@ def overall(facts: Facts, wrong: list[Complaint]) -> Sentence | None:
 def praise(facts: Facts, topics: set[str]) -> Iterator[Sentence]:
     """What can be said for the samples; `topics` are what was complained of."""
     value, floor = facts.score("precision") or (0.0, 1.0)
-    if value >= 0.9 * floor and not topics & {"realism", "another", "copied", "structure"}:
+    if value >= 0.9 * floor and facts.distance < 0.25 and not topics & {"realism", "another", "copied", "structure"}:
         text = f"Samples look like real images: {percent(value)} lie among them, of held-out ones {percent(floor)}."
         yield Sentence(True, text, ("precision",))
     value, floor = facts.score("recall") or (0.0, 1.0)
@@ -86,7 +86,7 @@ _ADVICE = (
         "look at the nearest training images, and leave training images out of the set",
     ),
     Advice(
-        ("arrangement", "places", "colour", "another"),
+        ("arrangement", "places", "colour", "another", "shapes"),
         "compare what it learnt from with what it should make: gansmith data show {data}",
         "see how the images were turned, cut, scaled or stored: gansmith data show {data}",
     ),
@@ -97,11 +97,11 @@ _ADVICE = (
     ),
     Advice(
         ("brightness", "contrast", "background", "levels", "midtones"),
-        "train for longer (a larger budget=...), and look at the data: gansmith data show {data}",
+        "look at the range and light of what it learnt from: gansmith data show {data}",
         "look at how pixels were scaled before they were saved (0 to 255, not -1 to 1)",
     ),
     Advice(
-        ("structure", "noise", "sharpness", "realism", "unsure", "content", "grid", "direction", "condition"),
+        ("structure", "noise", "stuck", "sharpness", "realism", "unsure", "content", "grid", "direction", "condition"),
         "train for longer (a larger budget=...), average the weights (ema=ema(half_life_images=2000)), "
         "or begin with: gansmith train starter --data {data}",
         "look at the samples beside real ones (gansmith data show {data}), and train what made them for longer",
