@@ -469,7 +469,7 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], words: tuple[str, ...
 def test_too_few_samples_of_a_run(run: gansmith.Run, cli: Cli) -> None:
     assert_refused(cli("evaluate", run.path, "--count", 1), "count 1", "10000")
     assert_refused(cli("evaluate", run.path, "--draws", 0), "draws 0", "at least 1")
-    with pytest.raises(RunError, match="only 'last' is kept"):
+    with pytest.raises(RunError, match="was not scored while it trained"):
         evaluate(run, checkpoint="best")
 
 
