@@ -60,7 +60,7 @@ class Validation:
             return metrics.frechet_distance(self.real, fake)
 
     def plan(self, seconds: float, generator: nn.Module) -> tuple[int, float]:
-        """(how often to score in a run of so many seconds, the seconds that takes in all), by timing one; 0 times where none fits."""
+        """(how often to score in a run of so many seconds, the seconds that takes in all), by timing one; 0 where none fits."""
         allowed = self.setting.share * seconds
         if self.setting.times is None and allowed < LEAST_SECONDS:
             return 0, 0.0
