@@ -88,6 +88,32 @@ def test_a_step_goes_downhill_and_in_place(optimizer: Any) -> None:
         assert (a - b).sign().eq(-b.sign()).all()
 
 
+LAYOUTS = {
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "transposed": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
+    "contiguous": lambda x: x.contiguous(),
+}
+
+
+@EVERY
+@pytest.mark.parametrize("of_weight", LAYOUTS)
+@pytest.mark.parametrize("of_gradient", [*LAYOUTS, "one number seen many times"])
+def test_the_order_in_memory_changes_nothing(optimizer: Any, of_weight: str, of_gradient: str) -> None:
+    start, gradient = torch.randn(2, 6, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    plain = start.clone()
+    if of_gradient in LAYOUTS:
+        other = LAYOUTS[of_gradient](gradient)
+    else:
+        other = gradient[0, 0, 0, 0].expand_as(gradient)
+        gradient = other.contiguous()
+    mine = LAYOUTS[of_weight](start.clone())
+    one, two = optimizer.over([plain]), optimizer.over([mine])
+    for _ in range(3):
+        one.step([gradient], optimizer.rate)
+        two.step([other], optimizer.rate)
+    assert torch.equal(mine, plain)
+
+
 @EVERY
 def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
     one = weights()

@@ -1,7 +1,7 @@
 """Optimizers as the recipes write them down, each one fused pass over a player's weights.
 
-PyTorch's own classes wrap the same kernels in bookkeeping that takes a quarter of a small network's step, and keep their
-state where a checkpoint can't name it; here the state is a dictionary of tensors.
+PyTorch's own classes wrap the same kernels in bookkeeping that a small network's step feels, and keep their state where a
+checkpoint can't name it; here the state is a dictionary of tensors.
 """
 
 from __future__ import annotations
@@ -42,6 +42,12 @@ class Optimizer(Protocol):
     def over(self, weights: Sequence[Tensor]) -> Mover: ...
 
 
+def laid_out(gradients: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients in their weights' order in memory. The fused kernels go through both by address, and autograd promises
+    no order: that of a transposed or channels-last weight may be another, and that of a sum is one number seen many times."""
+    return [g if g.stride() == w.stride() else torch.empty_like(w).copy_(g) for g, w in zip(gradients, weights, strict=True)]
+
+
 @component
 class Adam:
     """Kingma and Ba 2015, algorithm 1, with epsilon outside the root as PyTorch has it."""
@@ -72,7 +78,7 @@ class AdamMover:
         self.steps += 1
         torch._fused_adam_(
             self.weights,
-            list(gradients),
+            laid_out(gradients, self.weights),
             means,
             squares,
             [],
@@ -112,7 +118,7 @@ class SGDMover:
     def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
         torch._fused_sgd_(
             self.weights,
-            list(gradients),
+            laid_out(gradients, self.weights),
             self.state["momentum_buffer"],
             weight_decay=0.0,
             momentum=self.sgd.momentum,
