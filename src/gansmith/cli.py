@@ -134,8 +134,8 @@ def train(
     trust: Trust = None,
 ) -> None:
     """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
-    ends = {name: value for name, value in (("until", until), ("patience", patience)) if value is not None}
-    chosen, folder = _what_to_train(recipe, overrides or [], data, run, skip_bad, trust, ends)
+    ends = [f"scores.{name}={value}" for name, value in (("until", until), ("patience", patience)) if value is not None]
+    chosen, folder = _what_to_train(recipe, [*(overrides or []), *ends], data, run, skip_bad, trust)
     import torch
 
     if threads:
@@ -179,25 +179,13 @@ def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
 
 
 def _what_to_train(
-    name: str,
-    overrides: list[str],
-    data: str | None,
-    run: Path | None,
-    skip_bad: bool,
-    trust: Path | None,
-    ends: dict[str, Any],
+    name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
     from gansmith.recipes import make
 
     if folder := _run_folder(name):
-        return _as_it_is(folder, trust, changed=bool(overrides or data or run or ends)).recipe, folder
+        return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
-    if ends:
-        import dataclasses
-
-        from gansmith.recipe import Scores
-
-        recipe = dataclasses.replace(recipe, scores=dataclasses.replace(recipe.scores or Scores(), **ends))
     return recipe, run or Path("runs") / recipe.name
 
 
