@@ -89,8 +89,9 @@ class Facts:
     @property
     def trust(self) -> float:
         """How far a classifier's word on classes counts, 0 to 1: little where it is unsure, or has never seen the like."""
-        unsure = self.number("diagnostics.certainty.unsure", 0.05) - 0.05
-        return max(0.1, min(1.0, self.ratio("precision")) * (1 - max(0.0, unsure)))
+        unsure = max(0.0, self.number("diagnostics.certainty.unsure", 0.05) - 0.05)
+        strange = max(1.0, self.number("diagnostics.manifold.median", 1.0) / 1.3)  # further off than real images: it guesses
+        return max(0.1, min(1.0, self.ratio("precision")) * (1 - unsure) / strange**2)
 
     @property
     def broken(self) -> bool:
