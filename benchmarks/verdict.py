@@ -187,14 +187,14 @@ def main() -> None:
     for seed in range(UNTOUCHED):
         said = complaints(World.of(test, train, seed).x, given.data)
         rows.append({"group": "untouched", "what": f"seed {seed}", "named": None, "said": said})
-    for group, faults in (("known", KNOWN), ("new", NEW)):
+    for group, faults in (("new", NEW), ("known", KNOWN)):
         for what, (spoil, words) in faults.items():
             said = complaints(spoil(World.of(test, train, SEED)), given.data)
             named = next((i for i, text in enumerate(said, 1) if re.search(words, text)), None)
             rows.append({"group": group, "what": what, "words": words, "named": named, "said": said})
             print(f"{group:<6} {what:<34} {f'complaint {named}' if named else 'MISSED: ' + ' '.join(said)}", flush=True)
     print(f"untouched: {sum(bool(r['said']) for r in rows if r['group'] == 'untouched')} of {UNTOUCHED} complained of")
-    for group in ("known", "new"):
+    for group in ("new", "known"):
         named = [r["named"] for r in rows if r["group"] == group]
         print(f"{group}: {sum(n is not None for n in named)} of {len(named)} named, {named.count(1)} by the first complaint")
     if given.out:
