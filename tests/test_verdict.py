@@ -254,8 +254,8 @@ def test_every_change_gives_images_of_the_same_shape(channels: int) -> None:
 
 
 def test_swapped_colours_are_named() -> None:
-    colours = np.random.default_rng(0).normal([180, 100, 60], 20, (3 * NUM, 1, 1, 3)).transpose(0, 3, 1, 2)
-    images = np.clip(colours + np.random.default_rng(1).normal(0, 15, (3 * NUM, 3, 8, 8)), 0, 255).astype(np.uint8)
+    colours = np.random.default_rng(0).normal([180, 100, 60], 20, (300, 1, 1, 3)).transpose(0, 3, 1, 2)
+    images = np.clip(colours + np.random.default_rng(1).normal(0, 15, (300, 3, 8, 8)), 0, 255).astype(np.uint8)
     parts = [torch.from_numpy(part) for part in np.split(images, 3)]
     parts[0] = parts[0].flip(1)
     found = diagnostics(*(Side(part.flatten(1).float(), None, part) for part in parts))
