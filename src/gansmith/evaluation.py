@@ -116,8 +116,7 @@ def evaluate(
         pair_reals=subjects.kept(real.train.values[[p.train for p in pairs]]),
         diagnostics=diagnostics(side, *real.sides()),
     )
-    spoken = tuple(Finding(said.good, said.text, said.from_) for said in verdict(unspoken.to_json()))
-    return dataclasses.replace(unspoken, verdict=spoken, seconds=time.perf_counter() - started)
+    return dataclasses.replace(unspoken, verdict=verdict(unspoken.to_json()), seconds=time.perf_counter() - started)
 
 
 # --------------------------------------------------------------------------------------------- what is held against what

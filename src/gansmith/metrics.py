@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import rng
-from gansmith.neighbours import Manifold, inside, nearest, prdc, prdc_without
+from gansmith.neighbours import Manifold, nearest, prdc, prdc_without
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -33,10 +33,8 @@ __all__ = [
     "class_frechet_distances",
     "class_shares",
     "classifier_score",
-    "duplicates",
     "frechet_distance",
     "gan_train_test",
-    "inside",
     "kernel_distance",
     "kl_divergence",
     "mean_top_probability",
@@ -162,7 +160,7 @@ def classifier_score(probabilities: Tensor) -> float:
         return float(metric.compute()[0])
 
 
-# -------------------------------------------------------------------------------------------------- copies, duplicates
+# -------------------------------------------------------------------------------------------------------------- copies
 
 
 def _share(mask: Tensor) -> float:
@@ -179,16 +177,6 @@ def near_copies(fake_distances: Tensor, held_out_distances: Tensor, quantile: fl
         held_out_distances: the same for real images that are not among the training images [M].
     """
     return _share(fake_distances.double() <= torch.quantile(held_out_distances.double(), quantile))
-
-
-def duplicates(fake: Tensor, real: Tensor, quantile: float = 0.01) -> float:
-    """The share of samples as near to another sample as only `quantile` of real images are to another real one.
-
-    As neighbours are nearer in larger sets, only the first min(N, M) of each are looked at.
-    """
-    count = min(len(fake), len(real))
-    among_fake, among_real = (nearest(rows[:count], rows[:count], same=True)[0][:, 0] for rows in (fake, real))
-    return near_copies(among_fake, among_real, quantile)
 
 
 # ------------------------------------------------------------------------------------------------------------- classes

@@ -168,11 +168,6 @@ def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k:
     return without
 
 
-def inside(queries: Tensor, references: Tensor, k: int = 3) -> Tensor:
-    """Which queries lie in the closed ball of some reference, that is in the manifold the references span: bool [N]."""
-    return _hits(queries, references, nearest(references, references, k, same=True)[0][:, -1].square_())[0].of_queries > 0
-
-
 class _Hits(NamedTuple):
     """Of N queries and M references: pairs that are no further apart than a ball's radius."""
 

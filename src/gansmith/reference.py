@@ -23,7 +23,7 @@ from gansmith import files, metrics, neighbours, scoring
 from gansmith.data import Samples, Source, label
 from gansmith.data.fetch import cache_folder
 from gansmith.data.slices import validation_rows
-from gansmith.diagnostics import Seen as Side
+from gansmith.diagnostics import Side
 from gansmith.errors import DataError
 from gansmith.extractors import Extractor, Features
 from gansmith.extractors.lenet import digest_of

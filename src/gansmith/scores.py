@@ -120,7 +120,7 @@ class Finding:
 
     good: bool
     text: str
-    source: tuple[str, ...]  # "from" in JSON: keys of scores or diagnostics
+    source: tuple[str, ...]  # "from" in JSON: keys of scores (fd), paths to other numbers (diagnostics.statistics.brightness)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from gansmith import metrics
-from gansmith.diagnostics import LIMIT
-from gansmith.diagnostics import Seen as Side
+from gansmith.diagnostics import LIMIT, Side
 from gansmith.extractors import Features
 from gansmith.metrics import Labelled, Moments
 

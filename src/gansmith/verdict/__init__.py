@@ -1,6 +1,7 @@
 """An evaluation in plain words: what is good, what is wrong, what to try. Each sentence names the numbers it rests on.
 
-A verdict is made of an evaluation's JSON alone, so it can be made again of one that was stored.
+A verdict is made of an evaluation's JSON alone, so it can be made again of one that was stored. `facts` reads it, `complaints`
+and `looks` hold the rules, and here is what is said of all they found.
 """
 
 from __future__ import annotations
@@ -9,34 +10,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gansmith import looks
-from gansmith.complaints import all_complaints, complaints
-from gansmith.findings import Complaint, Facts, number, percent
+from gansmith.scores import Finding
+from gansmith.verdict import looks
+from gansmith.verdict.complaints import all_complaints, complaints
+from gansmith.verdict.facts import Complaint, Facts, Topic, number, percent
 
 MOST = 6  # complaints that are listed; what is left out weighs less than those
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """`from_` holds keys of scores (`fd`) and paths to other numbers of the evaluation (`diagnostics.statistics.brightness`)."""
-
-    good: bool
-    text: str
-    from_: tuple[str, ...]
-
-
-def verdict(evaluation: Mapping[str, Any]) -> list[Sentence]:
+def verdict(evaluation: Mapping[str, Any]) -> tuple[Finding, ...]:
     """What an evaluation's JSON says, in words: on the whole, what is wrong (the gravest first), what is good, what to try."""
     facts = Facts(evaluation)
     wrong = complaints(evaluation)
     first = overall(facts, wrong)
     sentences = [first] if first else []
-    sentences += [Sentence(False, c.text, c.from_) for c in wrong[:MOST]]
+    sentences += [Finding(False, c.text, c.source) for c in wrong[:MOST]]
     sentences += praise(facts, {c.topic for c in all_complaints(facts)})
-    return [*sentences, advice(facts, wrong)]
+    return (*sentences, advice(facts, wrong))
 
 
-def overall(facts: Facts, wrong: list[Complaint]) -> Sentence | None:
+def overall(facts: Facts, wrong: list[Complaint]) -> Finding | None:
     """The Frechet distance in words: what it exceeds its floor by, as a share of how much real images vary."""
     both = facts.score("fd")
     if both is None:
@@ -47,34 +40,34 @@ def overall(facts: Facts, wrong: list[Complaint]) -> Sentence | None:
     if wrong and share < 0.01:
         words = "near real images in its distance alone"
     text = f"On the whole {words}: the Frechet distance is {number(both[0])}, and {number(both[1])} for held-out real images."
-    return Sentence(share < 0.05 and not wrong, text, ("fd",))
+    return Finding(share < 0.05 and not wrong, text, ("fd",))
 
 
-def praise(facts: Facts, topics: set[str]) -> Iterator[Sentence]:
+def praise(facts: Facts, topics: set[Topic]) -> Iterator[Finding]:
     """What can be said for the samples; `topics` are what was complained of."""
     value, floor = facts.score("precision") or (0.0, 1.0)
     if value >= 0.9 * floor and facts.distance < 0.25 and not topics & {"realism", "another", "copied", "structure"}:
         text = f"Samples look like real images: {percent(value)} lie among them, of held-out ones {percent(floor)}."
-        yield Sentence(True, text, ("precision",))
+        yield Finding(True, text, ("precision",))
     value, floor = facts.score("recall") or (0.0, 1.0)
     if value >= 0.9 * floor and not topics & {"variety", "alike", "repeats", "twins", "classes"}:
         text = f"Variety is there: recall is {value:.2f}, and {floor:.2f} for held-out real images."
-        yield Sentence(True, text, ("recall",))
+        yield Finding(True, text, ("recall",))
     if facts["classes.fake"] and not topics & {"classes", "structure", "realism", "empty", "repeats"}:
-        yield Sentence(True, "Every class comes about as often as among real images.", ("classes.fake", "classes.real"))
+        yield Finding(True, "Every class comes about as often as among real images.", ("classes.fake", "classes.real"))
     near = facts.score("near_copies")
     if near and not facts.broken and not topics & {"copied", "repeats", "empty"}:
         text = f"Nothing is copied: {percent(near[0])} of the samples lie very near a training image"
-        yield Sentence(True, f"{text}, of held-out ones {percent(near[1])}.", ("near_copies",))
-    if facts["diagnostics.statistics"] and not topics & {*looks.TOPICS, "structure", "empty"}:
+        yield Finding(True, f"{text}, of held-out ones {percent(near[1])}.", ("near_copies",))
+    if facts["diagnostics.statistics"] and not topics & {*looks.LOOKS, "structure", "empty"}:
         names = ("brightness", "contrast", "sharpness")
         text = "Brightness, contrast and sharpness are those of real images."
-        yield Sentence(True, text, tuple(f"diagnostics.statistics.{name}" for name in names))
+        yield Finding(True, text, tuple(f"diagnostics.statistics.{name}" for name in names))
 
 
 @dataclass(frozen=True)
 class Advice:
-    topics: tuple[str, ...]
+    topics: tuple[Topic, ...]
     run: str  # to one who trains
     other: str  # to one who has a folder or file of samples
 
@@ -109,11 +102,11 @@ _ADVICE = (
 )
 
 
-def advice(facts: Facts, wrong: list[Complaint]) -> Sentence:
+def advice(facts: Facts, wrong: list[Complaint]) -> Finding:
     """What to try, at most two things, by the gravest complaints."""
     if not wrong:
         text = "Nothing stands out. Look at the pictures all the same, and compare runs with gansmith compare."
-        return Sentence(True, text, ("fd",))
+        return Finding(True, text, ("fd",))
     found: list[str] = []
     sources: list[str] = []
     for complaint in wrong[:MOST]:
@@ -121,6 +114,6 @@ def advice(facts: Facts, wrong: list[Complaint]) -> Sentence:
             text = entry.run if facts["kind"] == "run" else entry.other
             if complaint.topic in entry.topics and text not in found and len(found) < 2:
                 found.append(text)
-                sources.extend(complaint.from_)
+                sources.extend(complaint.source)
     text = "Try: " + "; or ".join(found) + "."
-    return Sentence(False, text.format(data=facts["data.label"] or "DATA"), tuple(dict.fromkeys(sources)))
+    return Finding(False, text.format(data=facts["data.label"] or "DATA"), tuple(dict.fromkeys(sources)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
-from gansmith.findings import NOTICED, Complaint, Facts, against, box, number, of_samples, percent
+from gansmith.verdict.facts import NOTICED, Complaint, Facts, Look, Topic, against, box, number, of_samples, percent
 
-TOPICS = ("brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour")
-_FOLLOWS = ("unsure", "shapes")
+LOOKS: tuple[Topic, ...] = get_args(Look)
+_FOLLOWS: tuple[Topic, ...] = ("unsure", "shapes")
 """What a network sees amiss in samples once their light or grain is."""
-_MOOT = (*_FOLLOWS, "another", "variety", "alike", "classes")
+_MOOT: tuple[Topic, ...] = (*_FOLLOWS, "another", "variety", "alike", "classes")
 """What says nothing more of samples that are put otherwise, or covered, or broken."""
 
 
@@ -21,10 +22,10 @@ def structure(facts: Facts) -> Iterator[Complaint]:
     text = f"{of_samples(share)} have no structure: neighbouring pixels have nothing to do with each other"
     same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED and share > 0.3
     text += ", though their greys are those of real images, as if pixels were shuffled." if same_greys else ", as in noise."
-    from_ = (f"{path}.fake", "diagnostics.statistics.coherence")
+    source = (f"{path}.fake", "diagnostics.statistics.coherence")
     no_more = share > 0.7 * facts.beyond("specks", "above") - 0.05  # that are noisy than have no structure
-    explains = ("another", "shapes", "content", "noise", "looks", "unsure", "places") if no_more else ()
-    yield Complaint("structure", share + 0.6, text, from_, (*explains, "classes", "variety") if share > 0.5 else explains)
+    explains: tuple[Topic, ...] = ("another", "shapes", "content", *LOOKS, "unsure", "places") if no_more else ()
+    yield Complaint("structure", share + 0.6, text, source, (*explains, "classes", "variety") if share > 0.5 else explains)
 
 
 def arrangement(facts: Facts) -> Iterator[Complaint]:
@@ -38,21 +39,21 @@ def arrangement(facts: Facts) -> Iterator[Complaint]:
     who += " somewhat" if left > 0.3 else ""
     what = "like negatives of real images, inverted" if change == "negative" else f"like real images that were {change}"
     text = f"{who} {what}: changed so, small pictures are {number(best)} apart instead of {number(as_is)}."
-    explains: tuple[str, ...] = ("content", "places", "direction", "grid", *_MOOT)
+    explains: tuple[Topic, ...] = ("content", "places", "direction", "grid", *_MOOT)
     explains += ("brightness", "contrast", "background", "midtones") if change == "negative" else ()
     weight = 0.6 + (1 - left) * max(share, 0.4)
-    from_ = (f"{path}.best", f"{path}.as_is")
-    yield Complaint("arrangement", weight if left < 0.3 else 0.3, text, from_, explains if left < 0.3 else ())
+    source = (f"{path}.best", f"{path}.as_is")
+    yield Complaint("arrangement", weight if left < 0.3 else 0.3, text, source, explains if left < 0.3 else ())
 
 
 def light(facts: Facts) -> Iterator[Complaint]:
-    words = {
+    words: dict[Look, tuple[str, str]] = {
         "brightness": ("darker", "brighter"),
         "contrast": ("paler, with less contrast", "harder, with more contrast"),
         "background": ("of a darker background", "of a brighter background"),
     }
     for name, (less, more) in words.items():
-        shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
+        shift, source = facts.shift(name), (f"diagnostics.statistics.{name}",)
         beyond = [(facts.beyond(name, side), word) for side, word in (("below", less), ("above", more))]
         if not facts.visible(name):
             continue
@@ -60,12 +61,12 @@ def light(facts: Facts) -> Iterator[Complaint]:
             share = beyond[shift > 0][0]
             text = f"The samples are {more if shift > 0 else less} ({name} {against(facts, name)}"
             text += f"; {percent(share)} are so beyond nearly every real image)." if 0.1 < share < 0.95 else ")."
-            yield Complaint(name, 0.8 * abs(shift), text, from_, _FOLLOWS if abs(shift) > 0.4 else ())
+            yield Complaint(name, 0.8 * abs(shift), text, source, _FOLLOWS if abs(shift) > 0.4 else ())
         else:
             for share, word in beyond:
                 if share > 0.03 + facts.margin():
                     text = f"{of_samples(share)} are {word} than nearly every real image ({name})."
-                    yield Complaint(name, share, text, from_)
+                    yield Complaint(name, share, text, source)
 
 
 def texture(facts: Facts) -> Iterator[Complaint]:
@@ -75,7 +76,7 @@ def texture(facts: Facts) -> Iterator[Complaint]:
         yield noise
     if sharp < -NOTICED:
         text = f"The samples are blurred, or softer than real ones (sharpness of edges {against(facts, 'sharpness')})."
-        follows = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
+        follows: tuple[Topic, ...] = ("midtones", "contrast", *_FOLLOWS) if sharp < -0.4 else ()
         yield Complaint("sharpness", -0.9 * sharp, text, ("diagnostics.statistics.sharpness",), follows)
     elif min(sharp, -coherent) > NOTICED and not noise:
         text = f"Edges are rougher than real ones (sharpness of edges {against(facts, 'sharpness')})."
@@ -93,7 +94,7 @@ def _noise(facts: Facts) -> Iterator[Complaint]:
             text = f"{of_samples(share)} show {what}" if some else f"The samples show more {what}"
             text += f" ({against(facts, name, 'high')})."
             weight = 0.2 + 0.6 * max(share, facts.shift(name))
-            follows = ("sharpness", "content", *(_FOLLOWS if weight > 0.6 else ()))
+            follows: tuple[Topic, ...] = ("sharpness", "content", *(_FOLLOWS if weight > 0.6 else ()))
             yield Complaint("noise", weight, text, (f"diagnostics.statistics.{name}",), follows)
 
 
@@ -136,7 +137,7 @@ def grid(facts: Facts) -> Iterator[Complaint]:
 def places(facts: Facts) -> Iterator[Complaint]:
     path = "diagnostics.places"
     dead, foreign = facts.number(f"{path}.dead"), facts.number(f"{path}.foreign")
-    explains = ("content", "direction", "midtones", "sharpness", "grid", *_MOOT)
+    explains: tuple[Topic, ...] = ("content", "direction", "midtones", "sharpness", "grid", *_MOOT)
     where = box(facts[f"{path}.foreign_box"])
     if foreign > 0.4:
         text = f"Behind it all there is something else than in real images: {percent(foreign)} of the pixels are of another grey"
@@ -164,10 +165,10 @@ def content(facts: Facts) -> Iterator[Complaint]:
         "slant": ("slanted to the right, or turned", "slanted to the left, or turned"),
     }
     for name, (less, more) in words.items():
-        shift, from_ = facts.shift(name), (f"diagnostics.statistics.{name}",)
+        shift, source = facts.shift(name), (f"diagnostics.statistics.{name}",)
         if abs(shift) > NOTICED:
             text = f"What the samples show is {more if shift > 0 else less} ({name} {against(facts, name)})."
-            yield Complaint("content", 0.7 * abs(shift), text, from_)
+            yield Complaint("content", 0.7 * abs(shift), text, source)
     shift = facts.shift("direction")
     if abs(shift) > 1.5 * NOTICED:
         lines = "upright" if shift > 0 else "level"

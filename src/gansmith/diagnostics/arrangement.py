@@ -19,7 +19,7 @@ LIMIT = 2000  # images of each set
 Change = Callable[[Tensor], Tensor]
 
 
-def arrangement(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[str, Any]) -> dict[str, Any]:
+def closest(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[str, Any]) -> dict[str, Any]:
     """Which rearrangement of real images looks most like the samples: mirrored, turned, moved, negative ...
 
     Frechet distances of small pictures, 8 pixels a side, brought to the samples' mean and variance, so that only what lies
@@ -134,7 +134,7 @@ def _reordered(order: tuple[int, ...], channels: int) -> Change:
 
 
 def small_pictures(images: Tensor) -> Tensor:
-    """uint8 [N, C, H, W] -> greys averaged to 8 x 8, float32 [N, C * 64]."""
+    """[N, C, H, W], 0 to 255 -> each channel averaged to 8 x 8, float32 [N, C * 64], 0 to 255."""
     return torch.cat([functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)])
 
 

@@ -1,11 +1,18 @@
-"""What rules about an evaluation are written with: its numbers by path, a complaint, and how shares and places are said."""
+"""What rules are written with: an evaluation's numbers by path, what a complaint is, and how shares and places are said."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Sameness = Literal["empty", "repeats", "twins", "copied"]  # twins: nearly the same
+Place = Literal["structure", "arrangement", "places", "stuck", "content"]  # what lies where in the image
+Look = Literal["brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour"]
+Realism = Literal["realism", "another", "shapes", "unsure"]  # whether samples are anything real at all
+Kind = Literal["variety", "alike", "classes", "condition"]  # alike: within a class; condition: what was asked for
+Topic = Sameness | Place | Look | Realism | Kind
 
 NOTICED = 0.2
 """Of a shift, which runs from -1 to 1: less is not spoken of."""
@@ -13,13 +20,16 @@ NOTICED = 0.2
 
 @dataclass(frozen=True)
 class Complaint:
-    """Something wrong: how much it weighs (1: all samples are of no use), what it is about, and what it explains besides."""
+    """Something wrong: how much it weighs (1: all samples are of no use), what it is about, and what it explains besides.
 
-    topic: str
+    `source` holds keys of scores (`fd`) and paths to other numbers of the evaluation (`diagnostics.statistics.brightness`).
+    """
+
+    topic: Topic
     weight: float
     text: str
-    from_: tuple[str, ...]
-    explains: tuple[str, ...] = ()  # topics that need no sentence of their own next to this
+    source: tuple[str, ...]
+    explains: tuple[Topic, ...] = ()  # topics that need no sentence of their own next to this
 
 
 class Facts:
@@ -89,8 +99,9 @@ class Facts:
     @property
     def trust(self) -> float:
         """How far a classifier's word on classes counts, 0 to 1: little where it is unsure, or has never seen the like."""
-        unsure = self.number("diagnostics.certainty.unsure", 0.05) - 0.05
-        return max(0.1, min(1.0, self.ratio("precision")) * (1 - max(0.0, unsure)))
+        unsure = max(0.0, self.number("diagnostics.certainty.unsure", 0.05) - 0.05)
+        strange = max(1.0, self.number("diagnostics.manifold.median", 1.0) / 1.3)  # further off than real images: it guesses
+        return max(0.1, min(1.0, self.ratio("precision")) * (1 - unsure) / strange**2)
 
     @property
     def broken(self) -> bool:
