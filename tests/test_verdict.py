@@ -218,6 +218,14 @@ def test_an_evaluation_without_images_or_classes_has_a_verdict_too() -> None:
     assert verdict({"scores": {}})
 
 
+def test_a_complaint_of_realism_says_the_number_that_is_worse_than_real_ones() -> None:
+    """Wide balls of a few stray real images can make precision better than its floor while samples lie far from all of them."""
+    precision = {"precision": {"value": 0.97, "floor": 0.88}}
+    found = complaints({"scores": precision, "diagnostics": {"manifold": {"far": 0.48, "near_median": 2.0}}, "num_fake": 1000})
+    (said,) = [c.text for c in found if c.topic == "realism"]
+    assert said.startswith("About half of the samples (48 %) are farther from every real image than 99 %")
+
+
 def test_a_class_that_is_asked_for_and_not_given() -> None:
     facts = evaluated(world().fresh)
     facts["scores"]["class_accuracy"] = {"value": 0.1, "floor": 0.95}

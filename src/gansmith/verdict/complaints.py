@@ -111,8 +111,10 @@ def realism(facts: Facts) -> Iterator[Complaint]:
     if 0.06 < far < 0.94 and near < 1.2 and value > 0.15 * floor:
         who = of_samples(far).replace("About", "about")
         text = f"A mixture: {who} are unlike any real image, and the rest are as near to real ones as held-out ones"
-    else:
+    elif value < floor:
         text = f"{of_samples(1 - value)} do not look like any real image; of held-out real ones {percent(1 - floor)} do not"
+    else:  # precision is blind where a few real images are far from all others: their wide balls take everything in
+        text = f"{of_samples(far)} are farther from every real image than 99 % of held-out real ones"
     text += "" if facts.broken else _worst_classes(facts, far)
     weight = 0.7 * max(far, 1 - value / max(floor, 1e-9))  # it says that something is wrong; better what
     yield Complaint("realism", weight, f"{text}.", ("precision", f"{path}.far"))
