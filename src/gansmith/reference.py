@@ -19,8 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from gansmith import files, metrics, neighbours, scoring
-from gansmith.data import Samples, Source, label
+from gansmith import extractors, files, metrics, neighbours, scoring
+from gansmith.data import Samples, Source, label, pixels, slices
 from gansmith.data.fetch import cache_folder
 from gansmith.data.slices import validation_rows
 from gansmith.diagnostics import Seen as Side
@@ -248,5 +248,6 @@ def _digest_of_samples(*parts: Samples | None) -> str:
 
 def _code() -> str:
     """Eight digits that change with the code which makes what is kept."""
-    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (metrics, neighbours, scoring))
-    return hashlib.sha256(code + Path(__file__).read_bytes()).hexdigest()[:8]
+    modules = (metrics, neighbours, scoring, slices, pixels)
+    paths = [Path(__file__), *(Path(m.__file__ or "") for m in modules), *sorted(Path(extractors.__path__[0]).glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
