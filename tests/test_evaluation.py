@@ -390,8 +390,8 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_quickly")
 def test_evaluate_prints_a_table_and_keeps_what_was_found(run: gansmith.Run, cli: Cli, tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
-    answer = cli("evaluate", run.path, "--count", 120, "--draws", 2, "--json", out)
+    out = tmp_path / "new" / "out.json"
+    answer = cli("evaluate", run.path, "--count", 120, "--draws", 2, "--json", out)  # whose folder is made
     assert answer.code == 0, answer.err
     assert answer.err == ""
     for word in ("Frechet distance", "kernel distance", "seeds 1000 to 1001", "1,248 of digits", "120 real", "pixels", "lower"):
@@ -413,11 +413,15 @@ def test_compare_reads_what_is_kept_and_evaluates_the_rest(
     assert answer.err.count("that comes first") == 2
     assert "Frechet distance" in answer.out
     monkeypatch.setattr(evaluation, "evaluate", None)  # both are kept now
-    out = tmp_path / "table.md"
+    out = tmp_path / "new" / "table.md"
     assert cli("compare", run.path, other.path, "--out", out).code == 0
     assert str(other.path) in out.read_text()
+    found = (run.path / "evaluation.json").rename(tmp_path / "found")  # a file needs no ending
+    assert cli("compare", found, other.path).code == 0
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert_refused(cli("compare", tmp_path / "notes.txt", other.path), "notes.txt", "evaluate ... --json")
     assert_refused(cli("compare", run.path, other.path, "--out", tmp_path / "table.pdf"), ".pdf", "x.md")
-    assert_refused(cli("compare", run.path), "at least two")
+    assert_refused(cli("compare", run.path), "at least two")  # both before anything is evaluated
 
 
 def test_a_kept_evaluation_of_an_earlier_state_is_not_taken(run: gansmith.Run) -> None:
