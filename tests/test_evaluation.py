@@ -16,7 +16,7 @@ from gansmith import evaluation, metrics, reference, scoring
 from gansmith.comparison import brief, compare
 from gansmith.data import Digits
 from gansmith.data.slices import reference_rows, validation_rows
-from gansmith.errors import RunError
+from gansmith.errors import DataError, RunError
 from gansmith.evaluation import evaluate
 from gansmith.scores import Classes, Evaluation, Finding, Memorisation, Pair, Score
 from support import Answer, assert_refused, python, quick
@@ -390,8 +390,8 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_quickly")
 def test_evaluate_prints_a_table_and_keeps_what_was_found(run: gansmith.Run, cli: Cli, tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
-    answer = cli("evaluate", run.path, "--count", 120, "--draws", 2, "--json", out)
+    out = tmp_path / "new" / "out.json"
+    answer = cli("evaluate", run.path, "--count", 120, "--draws", 2, "--json", out)  # whose folder is made
     assert answer.code == 0, answer.err
     assert answer.err == ""
     for word in ("Frechet distance", "kernel distance", "seeds 1000 to 1001", "1,248 of digits", "120 real", "pixels", "lower"):
@@ -413,11 +413,15 @@ def test_compare_reads_what_is_kept_and_evaluates_the_rest(
     assert answer.err.count("that comes first") == 2
     assert "Frechet distance" in answer.out
     monkeypatch.setattr(evaluation, "evaluate", None)  # both are kept now
-    out = tmp_path / "table.md"
+    out = tmp_path / "new" / "table.md"
     assert cli("compare", run.path, other.path, "--out", out).code == 0
     assert str(other.path) in out.read_text()
+    found = (run.path / "evaluation.json").rename(tmp_path / "found")  # a file needs no ending
+    assert cli("compare", found, other.path).code == 0
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert_refused(cli("compare", tmp_path / "notes.txt", other.path), "notes.txt", "evaluate ... --json")
     assert_refused(cli("compare", run.path, other.path, "--out", tmp_path / "table.pdf"), ".pdf", "x.md")
-    assert_refused(cli("compare", run.path), "at least two")
+    assert_refused(cli("compare", run.path), "at least two")  # both before anything is evaluated
 
 
 def test_a_kept_evaluation_of_an_earlier_state_is_not_taken(run: gansmith.Run) -> None:
@@ -429,6 +433,22 @@ def test_a_kept_evaluation_of_an_earlier_state_is_not_taken(run: gansmith.Run) -
     assert run.evaluation is None
 
 
+OWN = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.forward = answer
+
+def flat(): return Net(lambda x: x)
+def three(): return Net(lambda x: x.flatten(1)[:3])
+def nan(): return Net(lambda x: x.flatten(1) / 0)
+def seven(): return 7
+def asks(width): return Net(lambda x: x)
+"""
+
+
 @pytest.fixture
 def desk(here: Path, digits: np.ndarray) -> Path:
     np.save(here / "one.npy", digits[:1])
@@ -437,7 +457,8 @@ def desk(here: Path, digits: np.ndarray) -> Path:
     np.save(here / "points.npy", np.zeros((200, 2), np.float32))
     np.savez(here / "eleven.npz", images=digits, labels=np.arange(300) % 11)
     (here / "notes.txt").write_text("nothing")
-    (here / "mine.py").write_text("import torch\ndef flat():\n    return torch.nn.Identity()\ndef seven():\n    return 7\n")
+    np.savez(here / "two.npz", images=digits, test_images=np.repeat(digits, 2, axis=1))
+    (here / "mine.py").write_text(OWN)
     return here
 
 
@@ -458,6 +479,10 @@ def desk(here: Path, digits: np.ndarray) -> Path:
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:flt"), ("unknown function in mine.py 'flt'", "'flat'")),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:seven"), ("torch.nn.Module", "int")),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:flat"), ("expected features [N, F]", "flatten")),
+        (("digits.npy", "--data", "digits", "--extractor", "mine.py:three"), ("expected features [N, F]", "[3, 64] for N = 128")),
+        (("digits.npy", "--data", "digits", "--extractor", "mine.py:nan"), ("digits: among the features", "NaN or infinity")),
+        (("digits.npy", "--data", "digits", "--extractor", "mine.py:asks"), ("mine.py:asks failed", "argument: 'width'")),
+        (("digits.npy", "--data", "two.npz"), ("two.npz", "[1, 8, 8]", "[1, 16, 8]")),
         (("digits.npy", "--data", "digits", "--extractor", "none.py:f"), ("can't read none.py",)),
     ],
     ids=lambda value: " ".join(value),
@@ -471,6 +496,15 @@ def test_too_few_samples_of_a_run(run: gansmith.Run, cli: Cli) -> None:
     assert_refused(cli("evaluate", run.path, "--draws", 0), "draws 0", "at least 1")
     with pytest.raises(RunError, match="was not scored while it trained"):
         evaluate(run, checkpoint="best")
+
+
+def test_a_generator_that_makes_no_numbers_is_refused(tmp_path: Path) -> None:
+    run = gansmith.train(quick("data=ring(num=600)", budget="320images"), tmp_path / "ring", device="cpu")
+    with torch.no_grad():
+        for weights in run.module.parameters():
+            weights.fill_(torch.nan)
+    with pytest.raises(DataError, match=r"ring: among the features of samples 0 to 99 is NaN"):
+        evaluate(run, count=100, draws=1)
 
 
 def test_points_have_their_modes_for_classes(cli: Cli, tmp_path: Path) -> None:

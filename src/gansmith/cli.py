@@ -318,8 +318,10 @@ def evaluate(
     trust: Trust = None,
 ) -> None:
     """How good samples are, how sure that is, and the best possible value: scores with intervals and floors."""
-    from gansmith import evaluation, progress, tables
+    from gansmith import evaluation, files, progress, tables
 
+    if json_out:
+        files.make_parent(json_out)  # before a minute of work whose result would have nowhere to go
     with progress.stages() as stages:
         found = evaluation.evaluate(
             what, data, count=count, draws=draws, extractor=extractor, checkpoint=checkpoint, trust=trust, progress=stages
@@ -345,10 +347,10 @@ def compare(
     trust: Trust = None,
 ) -> None:
     """Runs side by side: what was found of each, or is found now. Unlike scores are refused, with the reason."""
-    from gansmith import tables
-    from gansmith.comparison import compare as put_beside
+    from gansmith import comparison, tables
 
-    table = put_beside([_evaluation_at(name, trust) for name in runs])
+    comparison.check(len(runs), out)  # before anything is evaluated
+    table = comparison.compare([_evaluation_at(name, trust) for name in runs])
     if out:
         typer.echo(f"comparison of {len(runs)} in {table.save(out)}")
     else:
@@ -356,11 +358,13 @@ def compare(
 
 
 def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
-    """What a JSON file says, or what was found of a run."""
+    """What a file of evaluate --json says, or what was found of a run."""
     from gansmith.run import Run
     from gansmith.scores import Evaluation
 
-    return Evaluation.load(name) if name.endswith(".json") else _evaluation_of(Run.open(name, trust=trust))
+    if name.endswith(".json") or os.path.isfile(name):
+        return Evaluation.load(name)
+    return _evaluation_of(Run.open(name, trust=trust))
 
 
 def _evaluation_of(run: Run) -> Evaluation:

@@ -65,18 +65,25 @@ class Comparison:
         return _PAGE.format(head=cells, body=lines, notes=notes)
 
     def save(self, path: str | Path) -> Path:
-        """Write x.md or x.html. Raises RunError for another ending."""
+        """Write x.md or x.html; the folder is made. Raises RunError for another ending."""
         path = Path(path)
-        if path.suffix not in (".md", ".html"):
-            raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
+        check(len(self.evaluations), path)
+        files.make_parent(path)
         files.write(path, (self.markdown() if path.suffix == ".md" else self.html()).encode())
         return path
 
 
+def check(count: int, path: Path | None) -> None:
+    """Raises RunError for fewer than two evaluations, or a file that a comparison of them can't be written to."""
+    if count < 2:
+        raise RunError("a comparison needs at least two evaluations")
+    if path and path.suffix not in (".md", ".html"):
+        raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
+
+
 def compare(evaluations: Sequence[Evaluation]) -> Comparison:
     """Put evaluations beside each other. Raises RunError naming two that are not alike, and in what."""
-    if len(evaluations) < 2:
-        raise RunError("a comparison needs at least two evaluations")
+    check(len(evaluations), None)
     first, *others = evaluations
     for other in others:
         if reason := _unlike(first, other):

@@ -187,7 +187,7 @@ def _look(
             first += len(chunk)
             progress(title, first, subject.count)
 
-    seen = scoring.see(features(), scoring.groups_of(subject.count), rows)
+    seen = scoring.see(subject.what, features(), scoring.groups_of(subject.count), rows)
     images = np.concatenate(kept)
     return seen.sample(range(scoring.GROUPS), labels), lambda numbers: images[np.searchsorted(shown, numbers)]
 

@@ -19,8 +19,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from gansmith import files, metrics, neighbours, scoring
-from gansmith.data import Samples, Source, label
+from gansmith import extractors, files, metrics, neighbours, scoring
+from gansmith.data import Samples, Source, label, pixels, slices
 from gansmith.data.fetch import cache_folder
 from gansmith.data.slices import validation_rows
 from gansmith.diagnostics import Side
@@ -114,7 +114,7 @@ class Reference:
         )
         # In the chunks and groups of a file of these images, so that such a file scores the floor to the last bit.
         chunks = (of_rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
-        seen = scoring.see(chunks, scoring.groups_of(len(rows)), scoring.chosen(len(rows)))
+        seen = scoring.see(self.label, chunks, scoring.groups_of(len(rows)), scoring.chosen(len(rows)))
         labels = None if self.held_out.labels is None or not labelled else self.held_out.labels[rows]
         return seen.sample(range(scoring.GROUPS), labels)
 
@@ -122,38 +122,52 @@ class Reference:
 def load(source: Source, extractor: Callable[[Samples], Extractor], progress: Progress = lambda *_: None) -> Reference:
     """The real samples of a source, from the cache where they are there.
 
-    Raises DataError where there are too few.
+    Raises DataError where there are too few, or where the two splits' samples differ in shape.
     """
     train = source.load("train")
     if len(train) < LEAST:
         raise DataError(f"{label(source)} has {len(train)} training samples: expected at least {LEAST} to hold others against")
-    held_out = None
-    with contextlib.suppress(DataError):  # no test split
-        found = source.load("test")
-        held_out = found if len(found) >= LEAST else None
+    held_out = _held_out(source, train.shape)
     chosen = extractor(train)
     digest = _digest_of_samples(train, held_out)
     name = re.sub(r"[^\w.-]", "_", f"{label(source)}-{chosen.name}")
     key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {_code()}".encode()).hexdigest()[:16]
     stem = cache_folder() / "features" / f"{name}-{key}"
-    tensors = _cached(stem.with_name(stem.name + ".safetensors"), lambda: _see_all(train, held_out, chosen, progress))
+    tensors = _cached(
+        stem.with_name(stem.name + ".safetensors"), lambda: _see_all(label(source), train, held_out, chosen, progress)
+    )
     seen = _unpacked("train", tensors)
     seen_held_out = None if held_out is None else _unpacked("held_out", tensors)
     return Reference(label(source), digest, chosen, train, held_out, seen, seen_held_out, tensors["held_out_distances"], stem)
 
 
-def _see_all(train: Samples, held_out: Samples | None, extractor: Extractor, progress: Progress) -> dict[str, Tensor]:
+def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
+    """The test split; None where there is none to speak of."""
+    try:
+        found = source.load("test")
+    except DataError:
+        return None
+    if found.shape != shape:
+        raise DataError(
+            f"{label(source)} has training samples of shape {list(shape)} and test samples of shape {list(found.shape)}: "
+            "make them alike"
+        )
+    return found if len(found) >= LEAST else None
+
+
+def _see_all(name: str, train: Samples, held_out: Samples | None, extractor: Extractor, progress: Progress) -> dict[str, Tensor]:
     groups = np.full(len(train), HALF)
     groups[validation_rows(len(train))] = SLICE
     if held_out is None:
         rest = np.flatnonzero(groups == HALF)
         groups[np.delete(rest, scoring.chosen(len(rest), len(rest) // 2))] = OTHER_HALF
-    seen = scoring.see(features_of(train.values, extractor, "real images", progress), groups, _kept(len(train), extractor))
+    chunks = features_of(train.values, extractor, "real images", progress)
+    seen = scoring.see(name, chunks, groups, _kept(len(train), extractor))
     tensors = _packed("train", seen)
     if held_out is None:
         return tensors | {"held_out_distances": _distances_to_others(seen)}
     chunks = features_of(held_out.values, extractor, "held-out real images", progress)
-    seen_held_out = scoring.see(chunks, np.zeros(len(held_out), np.int64), _kept(len(held_out), extractor))
+    seen_held_out = scoring.see(name, chunks, np.zeros(len(held_out), np.int64), _kept(len(held_out), extractor))
     queries = seen_held_out.features[torch.from_numpy(scoring.chosen(len(seen_held_out.rows)))]
     distances = metrics.nearest(queries, seen.features)[0][:, 0]
     return tensors | _packed("held_out", seen_held_out) | {"held_out_distances": distances}
@@ -234,5 +248,6 @@ def _digest_of_samples(*parts: Samples | None) -> str:
 
 def _code() -> str:
     """Eight digits that change with the code which makes what is kept."""
-    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (metrics, neighbours, scoring))
-    return hashlib.sha256(code + Path(__file__).read_bytes()).hexdigest()[:8]
+    modules = (metrics, neighbours, scoring, slices, pixels)
+    paths = [Path(__file__), *(Path(m.__file__ or "") for m in modules), *sorted(Path(extractors.__path__[0]).glob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]

@@ -185,8 +185,10 @@ class Evaluation:
         """Raises RunError naming the file where it can't be read."""
         try:
             facts = json.loads(Path(path).read_text())
-        except (OSError, ValueError) as error:
-            raise RunError(f"can't read {path}: {error}") from None
+        except OSError as error:
+            raise RunError(f"can't read {path}: {error.strerror}") from None
+        except ValueError as error:
+            raise RunError(f"{path} is no file of gansmith evaluate ... --json: {error}") from None
         if not isinstance(facts, dict):
             raise RunError(f"{path} holds no evaluation: make one with gansmith evaluate ... --json {path}")
         try:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gansmith import metrics
 from gansmith.diagnostics import LIMIT, Side
+from gansmith.errors import DataError
 from gansmith.extractors import Features
 from gansmith.metrics import Labelled, Moments
 
@@ -63,8 +64,17 @@ class Seen:
         )
 
 
-def see(chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> Seen:
-    """Look at features as they pass; keep those of `rows`, and the moments of each group."""
+def see(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> Seen:
+    """Look at features as they pass; keep those of `rows`, and the moments of each group.
+
+    Args:
+        what: whose they are, for the error.
+        chunks: features of all N samples, in their order.
+        groups: int64 [N], the group of each sample, from 0.
+        rows: int64 [M], rising.
+
+    Raises DataError for features that are not finite, which LAPACK answers by ending the process.
+    """
     num_groups = int(groups.max()) + 1
     moments: list[Moments | None] = [None] * num_groups
     kept: list[Tensor] = []
@@ -72,6 +82,11 @@ def see(chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> See
     first = 0
     for chunk in chunks:
         last = first + len(chunk.features)
+        if not bool(chunk.features.isfinite().all()):
+            raise DataError(
+                f"{what}: among the features of samples {first} to {last - 1} is NaN or infinity: "
+                "look for it in the samples, or choose another extractor"
+            )
         of_chunk = torch.from_numpy(groups[first:last])
         for g in range(num_groups):
             more = Moments.of(chunk.features[of_chunk == g])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gansmith import rng
 from gansmith.errors import RecipeError, unknown
-from gansmith.extractors.extractor import Extractor, Features, fitted, in_passes
+from gansmith.extractors.extractor import PASS, Extractor, Features, fitted, in_passes
 from gansmith.extractors.lenet import digest_of
 from gansmith.spec import load_file
 
@@ -27,7 +27,10 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
         raise RecipeError(unknown(f"function in {path}", function, known))
     with rng.fork():
         torch.default_generator.manual_seed(0)  # so that a network which draws its weights is the same one every time
-        module = functions[function]()
+        try:
+            module = functions[function]()
+        except Exception as error:  # whatever a user's function may raise
+            raise RecipeError(f"{place} failed: {type(error).__name__}: {_brief(error)}") from error
     if not isinstance(module, nn.Module):
         raise RecipeError(f"{place}: expected a function that returns a torch.nn.Module, got {type(module).__name__}")
     module.eval().requires_grad_(False)
@@ -38,14 +41,18 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
         return Features(features.float(), None if logits is None else logits.float().softmax(1))
 
     try:
-        found = in_passes(batch)(torch.zeros(1, *shape, dtype=torch.uint8))
+        found = in_passes(batch)(torch.zeros(PASS, *shape, dtype=torch.uint8))
     except Exception as error:  # whatever a user's network may raise
-        reason = " ".join(str(error).split())[:200]
-        raise RecipeError(f"{place} fails on images of shape {list(shape)}: {reason}") from None
-    if found.features.dim() != 2:
+        raise RecipeError(f"{place} fails on images of shape {list(shape)}: {_brief(error)}") from None
+    if found.features.dim() != 2 or len(found.features) != PASS:
         raise RecipeError(
-            f"{place}: expected features [N, F], got {list(found.features.shape)}; add a flatten(1) or mean((2, 3))"
+            f"{place}: expected features [N, F], got {list(found.features.shape)} for N = {PASS}; "
+            "add a flatten(1) or mean((2, 3))"
         )
     digest = hashlib.sha256(Path(path).read_bytes() + digest_of(module.state_dict()).encode()).hexdigest()
     known_classes = None if found.probabilities is None else tuple(map(str, range(found.probabilities.shape[1])))
     return Extractor(f"{Path(path).name}:{function}", digest, found.features.shape[1], known_classes, "its own", in_passes(batch))
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
