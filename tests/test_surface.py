@@ -58,8 +58,8 @@ SIGNATURES = {
     "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
-    "steps": ["recipe", "run", "device", "trust"],
-    "train": ["recipe", "run", "device", "trust"],
+    "steps": ["recipe", "run", "device", "threads", "trust"],
+    "train": ["recipe", "run", "device", "threads", "trust"],
 }
 
 

@@ -123,7 +123,9 @@ def train(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step; say shapes, peak memory and minutes.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads PyTorch may use.", show_default=False)] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads PyTorch may use [default: the quickest number].", show_default=False)
+    ] = None,
     until: Annotated[
         str | None, typer.Option(help="End the run at a score on the validation slice, as in fd=5.", show_default=False)
     ] = None,
@@ -136,11 +138,10 @@ def train(
     """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
     ends = [f"scores.{name}={value}" for name, value in (("until", until), ("patience", patience)) if value is not None]
     chosen, folder = _what_to_train(recipe, [*(overrides or []), *ends], data, run, skip_bad, trust)
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
     if dry_run:
+        import torch
+
+        torch.set_num_threads(threads or torch.get_num_threads())
         from gansmith.describe import dry_run_lines
 
         typer.echo("\n".join(dry_run_lines(chosen, device)))
@@ -152,7 +153,7 @@ def train(
     if _is_finished(folder, chosen, trust):
         return
 
-    with contextlib.closing(steps(chosen, folder, device=device, trust=trust)) as records:
+    with contextlib.closing(steps(chosen, folder, device=device, threads=threads or "auto", trust=trust)) as records:
         progress.follow(records, f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
     if processes.rank() == 0:
         _afterwards(Run.open(folder, trust=trust))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from pathlib import Path
+from typing import Literal
+
+import torch
 
 from gansmith import processes, validation
 from gansmith.errors import RecipeError, TrainingError
@@ -12,22 +15,30 @@ from gansmith.journal import Journal
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.run import Run
 from gansmith.signals import SignalsWait
+from gansmith.threads import quickest
 from gansmith.trainer import Record, Trainer, choose_device, measure_speed
 from gansmith.validation import Validation
+
+Threads = int | Literal["auto"] | None
 
 logger = logging.getLogger("gansmith")
 
 
-def train(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str | Path | None = None) -> Run:
+def train(
+    recipe: Recipe, run: str | Path, *, device: str = "auto", threads: Threads = None, trust: str | Path | None = None
+) -> Run:
     """Train to the end of the budget, or to an earlier one that scores decide, going on where the run folder stands."""
-    for _ in steps(recipe, run, device=device, trust=trust):
+    for _ in steps(recipe, run, device=device, threads=threads, trust=trust):
         pass
     return Run.open(run, trust=trust)
 
 
-def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str | Path | None = None) -> Generator[Record]:
+def steps(
+    recipe: Recipe, run: str | Path, *, device: str = "auto", threads: Threads = None, trust: str | Path | None = None
+) -> Generator[Record]:
     """Train, yielding a record after every step. Leaving the loop saves; calling again with the same folder goes on.
 
+    `threads` is how many PyTorch may use; "auto" takes the quickest number, or the one the run was begun with; None leaves it be.
     Raises RecipeError before anything is written where the recipe does not fit its data, RunError where the folder holds
     another run, TrainingError at a loss that is not finite (nothing is saved after it), DiskError where the disk refuses.
     """
@@ -35,6 +46,9 @@ def steps(recipe: Recipe, run: str | Path, *, device: str = "auto", trust: str |
     processes.join(chosen)
     with Run.claim(run, recipe, trust=trust) as folder:
         trainer = Trainer(recipe, chosen)
+        if threads is not None:
+            begun_with = folder.facts.get("environment", {}).get("threads")
+            torch.set_num_threads(quickest(trainer, begun_with) if threads == "auto" else threads)
         scorer = validation.of(recipe, trainer.samples)
         known = processes.agree(folder.total_images or 0, chosen)
         images, times = (known, folder.facts.get("scorings", 0)) if known else plan(recipe, trainer, scorer)
