@@ -101,7 +101,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
-    typer.echo(f"{chosen.name}\n\n{about}\n")
+    typer.echo("\n".join([chosen.name, "", about, "", *chosen.why]))
     for field, text in recipe_lines(chosen):
         typer.echo(f"  {field:<26}{text}")
     for name, network in facts["networks"].items():
@@ -115,7 +115,7 @@ def show(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder to go on with.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder to go on with.")] = "default",
     overrides: Overrides = None,
     data: Data = None,
     run: Annotated[
@@ -154,7 +154,8 @@ def train(
         return
 
     with contextlib.closing(steps(chosen, folder, device=device, threads=threads or "auto", trust=trust)) as records:
-        progress.follow(records, f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on.")
+        title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
+        progress.follow(records, "\n".join([*chosen.why, title]))
     if processes.rank() == 0:
         _afterwards(Run.open(folder, trust=trust))
 
@@ -184,6 +185,8 @@ def _what_to_train(
 ) -> tuple[Recipe, Path]:
     from gansmith.recipes import make
 
+    if "=" in name and not os.path.exists(name):  # gansmith train budget=10m: the first word is no recipe
+        name, overrides = "default", [name, *overrides]
     if folder := _run_folder(name):
         return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)

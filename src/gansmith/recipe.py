@@ -186,6 +186,7 @@ class Recipe:
     log_value: Literal["mean", "last"] = "mean"  # of the steps since the last record, or the last step's own
     checkpoint_every: UntimedLength | None = None  # None: 20 times a run
     seed: Annotated[int, Field(ge=0, le=rng.MAX_SEED)] = 0
+    why: tuple[str, ...] = ()  # what was chosen to fit data and budget, and for what reason, a sentence each
 
     def __post_init__(self) -> None:
         players = self.objective.players()

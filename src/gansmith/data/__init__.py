@@ -47,6 +47,7 @@ __all__ = [
     "fit_images",
     "label",
     "shape_of",
+    "size_of",
 ]
 
 
@@ -148,9 +149,15 @@ def label(source: Source) -> str:
 
 def shape_of(source: Source) -> tuple[int, ...]:
     """The shape of one sample, (C, H, W) or (D,), without fetching a set whose shape is known by name; others are loaded."""
+    return size_of(source)[1:]
+
+
+def size_of(source: Source) -> tuple[int, ...]:
+    """(N, C, H, W) or (N, D) of the training split, likewise."""
     match source:
         case Mnist(size=size, channels=channels) | FashionMnist(size=size, channels=channels):
-            return (channels or 1, size or 28, size or 28)
+            return (60_000, channels or 1, size or 28, size or 28)
         case Ring() | Grid():
-            return (2,)
-    return source.load().shape
+            return (source.num, 2)
+    samples = source.load()
+    return (len(samples), *samples.shape)

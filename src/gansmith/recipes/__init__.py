@@ -85,7 +85,8 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     """The recipe `name` with overrides, in the order given.
 
     An override whose name is a parameter of the recipe's function is handed to it; every other one changes a field of what
-    the function returned. `data` is a name or a path, as for `gansmith.data.find`. Raises RecipeError or DataError.
+    the function returned. A parameter called `data` is handed the source, with the overrides of its fields: so a recipe can fit
+    itself to it. `data` is a name or a path, as for `gansmith.data.find`. Raises RecipeError or DataError.
     """
     function = find(name)  # before anything heavy is imported: a typo is answered at once
 
@@ -97,7 +98,10 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
     fields = [field.name for field in dataclasses.fields(Recipe)]
+    source = None if data is None else find_data(data, skip_bad=skip_bad)
     settings: dict[str, Any] = {}
+    if "data" in parameters:
+        settings["data"] = source if source is not None else parameters["data"].default
     rest = []
     for text in overrides:
         key, grows, value = split_override(text)
@@ -108,6 +112,11 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
                 settings[key] = read(value, hints.get(key, object))
             except RecipeError as error:
                 raise RecipeError(f"override {text}: {error}") from None
+        elif key.startswith("data.") and "data" in parameters:
+            try:
+                settings["data"] = override(settings["data"], text.removeprefix("data."))
+            except RecipeError as error:
+                raise RecipeError(str(error).replace("override ", "override data.", 1)) from None
         else:
             rest.append(text)
     try:
@@ -116,8 +125,8 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
         raise RecipeError(f"recipe {name}: {error}") from None
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"recipe {name}: expected the function to return a Recipe, got {type(recipe).__name__}")
-    if data is not None:
-        recipe = dataclasses.replace(recipe, data=find_data(data, skip_bad=skip_bad))
+    if source is not None:
+        recipe = dataclasses.replace(recipe, data=settings.get("data", source))
     for text in rest:
         recipe = override(recipe, text)
     return recipe
