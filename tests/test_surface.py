@@ -13,7 +13,7 @@ import pytest
 import typer
 
 import gansmith
-from gansmith.cli import app
+from gansmith.cli import app, recipe_and_overrides
 from gansmith.data import NAMES, find
 from gansmith.recipes import catalogue, make
 from gansmith.spec import kebab
@@ -25,6 +25,7 @@ COMMAND: Any = typer.main.get_command(app)
 PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
 
 RECIPES = [
+    "default",
     "goodfellow-2014",
     "noise-critic",
     "starter",
@@ -229,11 +230,11 @@ def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
     command, values = parsed(line, mentioned=path.endswith(".py"))
     if command not in ("train", "show"):
         return
-    name = values["recipe"]
-    if name is None or name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name:
+    name, overrides = recipe_and_overrides(values["recipe"] or "", values["overrides"])
+    if not name or name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name:
         return
     data = values["data"] if values["data"] in NAMES else None
-    recipe = make(name, [o for o in values["overrides"] or [] if "NAME" not in o], data)
+    recipe = make(name, [o for o in overrides if "NAME" not in o], data)
     assert recipe.name == name
 
 

@@ -75,7 +75,7 @@ def list_() -> None:
 
 @app.command()
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder.")] = "default",
     overrides: Overrides = None,
     data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
@@ -84,6 +84,7 @@ def show(
     """The complete recipe, its networks layer by layer, and what a step costs."""
     import inspect
 
+    recipe, overrides = recipe_and_overrides(recipe, overrides)
     from gansmith.recipes import find, make
 
     if folder := _run_folder(recipe):
@@ -93,7 +94,7 @@ def show(
     else:
         from gansmith.data import shape_of
 
-        chosen = make(recipe, overrides or [], data)
+        chosen = make(recipe, overrides, data)
         shape, about = shape_of(chosen.data), inspect.getdoc(find(recipe)) or ""
     from gansmith.describe import recipe_facts, recipe_lines
 
@@ -137,7 +138,8 @@ def train(
 ) -> None:
     """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
     ends = [f"scores.{name}={value}" for name, value in (("until", until), ("patience", patience)) if value is not None]
-    chosen, folder = _what_to_train(recipe, [*(overrides or []), *ends], data, run, skip_bad, trust)
+    recipe, overrides = recipe_and_overrides(recipe, overrides)
+    chosen, folder = _what_to_train(recipe, [*overrides, *ends], data, run, skip_bad, trust)
     if dry_run:
         import torch
 
@@ -180,13 +182,17 @@ def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
     return True
 
 
+def recipe_and_overrides(recipe: str, overrides: list[str] | None) -> tuple[str, list[str]]:
+    """What the words of a command mean: where the first is an override, as in `gansmith train budget=30m`, no recipe is named."""
+    words = list(overrides or [])
+    return ("default", [recipe, *words]) if "=" in recipe and not os.path.exists(recipe) else (recipe, words)
+
+
 def _what_to_train(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
     from gansmith.recipes import make
 
-    if "=" in name and not os.path.exists(name):  # gansmith train budget=10m: the first word is no recipe
-        name, overrides = "default", [name, *overrides]
     if folder := _run_folder(name):
         return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)

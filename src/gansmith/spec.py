@@ -131,14 +131,14 @@ def to_text(value: Any, full: bool = False) -> str:
         given = ", ".join(f"{f.name}={_quoted(getattr(value, f.name), full)}" for f in fields)
         return kebab(type(value).__name__) + (f"({given})" if given else "")
     if isinstance(value, (tuple, list)):
-        return "[" + ", ".join(to_text(v, full) for v in value) + "]"
+        return "[" + ", ".join(_quoted(v, full) for v in value) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{k}: {to_text(v, full)}" for k, v in value.items()) + "}"
     return str(value)
 
 
 def _quoted(value: Any, full: bool) -> str:
-    """A value inside a component's brackets: a text that is no plain word stands in quotes."""
+    """A value inside a component's or a list's brackets: a text that is no plain word stands in quotes."""
     return repr(value) if isinstance(value, str) and not value.isidentifier() else to_text(value, full)
 
 

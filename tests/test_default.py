@@ -1,0 +1,67 @@
+"""The recipe that is taken where none is named: it fits any data, and hears of the data's settings before it chooses."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
+from gansmith.errors import DataError, RecipeError
+from gansmith.recipes import make
+from gansmith.recipes.default import default
+from support import trainer
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 5, 40), (4, 32, 32), (1, 1, 1)])
+def test_it_takes_a_step_on_images_of_any_size(shape: tuple[int, ...], tmp_path: Path) -> None:
+    channels, height, width = shape
+    images = np.random.default_rng(0).integers(0, 256, (130, height, width, channels), np.uint8)
+    np.save(tmp_path / "x.npy", images[..., 0] if channels == 1 else images)
+    recipe = default(Arrays(str(tmp_path / "x.npy")))
+    record = trainer(recipe).step()
+    assert all(np.isfinite(value) for value in record.floats().values())
+    assert recipe.why[0].startswith("130 ")
+
+
+def test_it_takes_a_step_on_points() -> None:
+    recipe = default(Ring(num=1000))
+    assert all(np.isfinite(value) for value in trainer(recipe).step().floats().values())
+    assert recipe.why == ("1,000 samples of 2 numbers: fully connected networks",)
+
+
+def test_more_pixels_get_more_layers() -> None:
+    layers = [len(dataclasses.asdict(default(Mnist(size=size)).networks["generator"])["widths"]) for size in (28, 32, 64, 128)]
+    assert layers == [2, 2, 3, 4]
+
+
+def test_settings_of_the_data_come_before_the_choice() -> None:
+    assert make("default", ["data.size=64"], "mnist") == dataclasses.replace(default(Mnist(size=64)))
+    assert make("default", ["data.size=64", "batch_size=8"], "mnist").batch_size == 8
+    assert make("default", ["data=digits"]).data == Digits()
+    assert make("default", ["budget=30m"], "mnist") == default(Mnist(), "30m")
+
+
+def test_a_wrong_setting_of_the_data_is_named() -> None:
+    with pytest.raises(RecipeError, match=r"^override data\.size=0"):
+        make("default", ["data.size=0"], "mnist")
+    with pytest.raises(DataError, match="no such file or folder"):
+        make("default", data="nowhere/")
+
+
+def test_sizes_that_are_known_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "empty"))
+    assert size_of(Mnist(size=32, channels=3)) == (60_000, 3, 32, 32)
+    assert size_of(Ring(num=500)) == (500, 2) == Ring(num=500).load().values.shape
+    assert list((tmp_path).iterdir()) == []
+
+
+def test_sizes_of_other_data_are_those_of_what_is_loaded(tmp_path: Path) -> None:
+    for i in range(3):
+        Image.new("RGB", (6, 5)).save(tmp_path / f"{i}.png")
+    recipe = make("default", data=str(tmp_path))
+    assert size_of(recipe.data) == (3, *shape_of(recipe.data)) == recipe.data.load().values.shape
+    assert size_of(Digits()) == Digits().load().values.shape
