@@ -90,6 +90,7 @@ class Trainer:
     def step(self) -> Record:
         """One turn, or more, of every player, from what the place in the run says alone."""
         images, read, self.whole = self.images, 0, False
+        progress = images / self.total_images
         kept: dict[str, Any] = {}
         values: dict[str, Callable[[], Tensor]] = {}
         batch = None
@@ -100,7 +101,7 @@ class Trainer:
                         batch = self.read(images + read)
                         read += batch.size
                     place = Place(images, who, number)
-                    turn = Turn(images, self.epoch_images, images / self.total_images, self._drawer(place), kept)
+                    turn = Turn(images, self.epoch_images, progress, self._drawer(place), kept)
                     seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place, processes.rank())
                     rng.seed_torch(seed, self.device)
                     outcome = self.update(player, who, batch, turn)
@@ -108,7 +109,7 @@ class Trainer:
         self.images += read
         self.steps += 1
         if self.average is not None and self.recipe.ema is not None:
-            self.recipe.ema.update(self.average, self.networks["generator"], self.images, read)
+            self.recipe.ema.update(self.average, self.networks["generator"], self.images, read, progress)
         self.whole = True
         return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, values)
 
@@ -145,8 +146,7 @@ class Trainer:
         weight = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)  # of each cost; spares a mean its backward pass
         gradients = torch.autograd.grad(costs, weights, weight, materialize_grads=True)
         loss = costs.detach().mean() if alone else processes.average(costs, gradients)
-        setting = self.recipe.optimizers[player.name]
-        mover.step(gradients, setting.rate * setting.schedule.factor(turn.progress), self._watch(loss, who))
+        mover.step(gradients, turn.progress, self._watch(loss, who))
         total, turns = self.window_parts[player.name]
         total += loss
         turns += 1.0
