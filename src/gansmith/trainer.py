@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import processes, rng
+from gansmith.augmentation import Augmentation
 from gansmith.data import Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
 from gansmith.images import kind_of
 from gansmith.recipe import Recipe
 from gansmith.rng import Place, Stream
+from gansmith.spec import parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,7 @@ class Trainer:
         self.movers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
+        self.lasting: dict[str, Tensor] = {}  # what objectives keep across steps
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
         # The first turn whose loss was not finite, as (step, player) in one number; it stays on the device, and every
@@ -101,7 +104,7 @@ class Trainer:
                         batch = self.read(images + read)
                         read += batch.size
                     place = Place(images, who, number)
-                    turn = Turn(images, self.epoch_images, progress, self._drawer(place), kept)
+                    turn = Turn(images, self.epoch_images, progress, self._drawer(place), self.steps, kept, self.lasting)
                     seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place, processes.rank())
                     rng.seed_torch(seed, self.device)
                     outcome = self.update(player, who, batch, turn)
@@ -210,6 +213,7 @@ class Trainer:
         for name, mover in self.movers.items():
             tensors |= {f"optimizers/{name}/{i}/{k}": v for k, values in mover.state.items() for i, v in enumerate(values)}
         tensors |= {f"window/{name}": v for name, v in self.window.items()}
+        tensors |= {f"lasting/{name}": v for name, v in self.lasting.items()}
         return Saved(self.images, self.steps, tensors)
 
     def restore(self, saved: Saved) -> None:
@@ -226,6 +230,7 @@ class Trainer:
                     value.copy_(saved.tensors[f"optimizers/{name}/{i}/{key}"])
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
+        self.lasting = {name: v.to(self.device, copy=True) for name, v in under("lasting/").items()}
         self.images, self.steps = saved.images, saved.steps
 
 
@@ -269,9 +274,12 @@ def build(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
 def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes) -> None:
     """Pass two samples through generator and discriminator, as empty shapes that cost nothing.
 
-    Raises RecipeError naming the network and both shapes.
+    Raises RecipeError naming the network and both shapes, or an augmentation that is not for such samples.
     """
     sample = tuple(shapes.sample)
+    for part in parts(recipe.objective):
+        if isinstance(part, Augmentation):
+            part.check_sample(sample)
     made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,))
     if made != sample:
         raise RecipeError(
