@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gansmith import processes, rng
 from gansmith.augmentation import Augmentation
+from gansmith.compiling import compiled
 from gansmith.data import Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
@@ -73,6 +74,7 @@ class Trainer:
         self.networks = {name: net.to(device) for name, net in build(recipe, self.shapes).items()}
         check_shapes(recipe, self.networks, self.shapes)
         self.stored = torch.from_numpy(self.samples.values).to(device)
+        self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
         for name in recipe.frozen:
@@ -138,7 +140,7 @@ class Trainer:
         Gradients are asked for by name, so D's turn costs none of G's and G's turn none of D's weights'.
         """
         with torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else contextlib.nullcontext():
-            outcome = player.loss(self.networks, batch, turn)
+            outcome = player.loss(self.played, batch, turn)
         if outcome.costs.ndim != 1:
             shape = list(outcome.costs.shape)
             raise RecipeError(
