@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from gansmith import losses
 from gansmith.game import Turn
 from gansmith.losses import Hinge, LeastSquares, Loss, NonSaturating, Relativistic, Saturating, Wasserstein
 from gansmith.objectives import Adversarial
-from gansmith.penalties import R1, R2, GradientPenalty, Judged, Penalty
+from gansmith.penalties import R1, R2, Dragan, GradientPenalty, Judged, Penalty
 from support import components, name_of, tiny, trainer
 
 LOSSES = components(Loss)
@@ -323,10 +324,11 @@ def test_r1s_gradient_moves_d_as_the_closed_form_says() -> None:
     assert torch.allclose(d.a.grad, 4.0 * d.a.detach())  # d/da of 4/2 |a|^2
 
 
-def test_the_gradient_penalty_of_a_linear_d_is_the_square_of_its_slope_less_one() -> None:
+@pytest.mark.parametrize("kind", [GradientPenalty, Dragan])
+def test_the_gradient_penalty_of_a_linear_d_is_the_square_of_its_slope_less_one(kind: Any) -> None:
     a = torch.tensor([1.0, -2.0, 0.5, 3.0])
     for slope in (0.5, 1.0, 2.5):
-        made = GradientPenalty(weight=10.0)
+        made = kind(weight=10.0)
         costs = made(judged(made, Linear(a * slope / a.norm())), turn())
         assert torch.allclose(costs, torch.full((6,), 10.0 * (slope - 1) ** 2), atol=1e-5)
 
@@ -350,8 +352,39 @@ def test_the_gradient_penalty_looks_between_each_real_and_its_fake() -> None:
     assert len(share[:, 0].unique()) == 6
 
 
+class Spied(Quadratic):
+    """Notes where it is asked."""
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        self.at = x.detach()
+        return super().forward(x)
+
+
+def test_dragan_looks_near_the_reals_as_its_authors_code_does() -> None:
+    """x + a .5 std(x) u, then (|grad D| - 1)^2 there by finite differences; the fakes count for nothing."""
+    d, made = Spied(torch.tensor([1.0, -2.0, 0.5, 3.0])), Dragan(weight=2.0)
+    given = judged(made, d, (4000, 1, 2, 2))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        costs = made(given, turn())
+        torch.manual_seed(0)
+        again = made(dataclasses.replace(given, fake=given.fake * 9 + 1), turn())
+    assert torch.equal(costs, again)
+    real, at = given.real.flatten(1).double().numpy(), d.at.flatten(1).double().numpy()
+    away = (at - real) / (0.5 * real.std())
+    assert away.min() >= -1e-5
+    assert away.max() < 1
+    assert abs(away.mean() - 1 / 4) < 0.01  # of a u, both uniform
+    assert abs((away**2).mean() - 1 / 9) < 0.01
+    assert abs(np.corrcoef(away[:, 0], away[:, 1])[0, 1] - 3 / 7) < 0.05  # a is one number for the whole sample
+    step, d64 = 1e-5, Quadratic(d.a.detach().double())
+    ends = [d64(torch.from_numpy(at[:9] + s * e)).detach().numpy()[:, 0] for e in np.eye(4) for s in (step, -step)]
+    slope = np.sqrt(sum(((up - down) / (2 * step)) ** 2 for up, down in zip(ends[::2], ends[1::2], strict=True)))
+    assert np.allclose(costs.detach().numpy()[:9], 2 * (slope - 1) ** 2, rtol=1e-4)
+
+
 def test_every_penalty_of_the_package_is_tested_against_a_closed_form() -> None:
-    assert {type(p) for p in PENALTIES} == {R1, R2, GradientPenalty}
+    assert {type(p) for p in PENALTIES} == {R1, R2, GradientPenalty, Dragan}
 
 
 # ------------------------------------------------------------------------------------- nobody pays for what nobody asked for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from gansmith.errors import RecipeError
 from gansmith.optimizers import SGD, Adam, Optimizer
+from gansmith.schedules import Constant, Cosine, Linear
 from support import assert_same_tensors, components, name_of
 
 EVERY = pytest.mark.parametrize("optimizer", components(Optimizer), ids=name_of)
@@ -27,12 +30,23 @@ def gradients(step: int) -> list[Tensor]:
     return [made[0] * 10.0 ** -(step % 9), made[1] * 0, made[2] * 1e3, made[3] * 1e-9]
 
 
+FALLING = Linear(start=0.5)
+
+
+def beta2(adam: Adam, progress: float) -> float:
+    """.9 to .99 by half a cosine where a schedule says so, as Huang et al. 2024 have it."""
+    if adam.beta2_schedule == Constant():
+        return adam.betas[1]
+    return 0.99 - 0.09 * (1 + math.cos(math.pi * progress)) / 2
+
+
 CASES = [
-    (Adam(1e-3, (0.9, 0.999)), lambda p: torch.optim.Adam(p, lr=1e-3)),
-    (Adam(2e-4, (0.5, 0.999), eps=1e-7), lambda p: torch.optim.Adam(p, lr=2e-4, betas=(0.5, 0.999), eps=1e-7)),
-    (Adam(1e-2, (0.0, 0.9)), lambda p: torch.optim.Adam(p, lr=1e-2, betas=(0.0, 0.9))),
-    (SGD(0.1), lambda p: torch.optim.SGD(p, lr=0.1)),
-    (SGD(0.05, momentum=0.5), lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.5)),
+    (Adam(1e-3, (0.9, 0.999), schedule=FALLING), lambda p: torch.optim.Adam(p, lr=1e-3)),
+    (Adam(1e-3, (0.0, 0.9), schedule=FALLING, beta2_schedule=Cosine(end=0.1)), lambda p: torch.optim.Adam(p, lr=1e-3)),
+    (Adam(2e-4, (0.5, 0.999), eps=1e-7, schedule=FALLING), lambda p: torch.optim.Adam(p, lr=2e-4, betas=(0.5, 0.999), eps=1e-7)),
+    (Adam(1e-2, (0.0, 0.9), schedule=FALLING), lambda p: torch.optim.Adam(p, lr=1e-2, betas=(0.0, 0.9))),
+    (SGD(0.1, schedule=FALLING), lambda p: torch.optim.SGD(p, lr=0.1)),
+    (SGD(0.05, momentum=0.5, schedule=FALLING), lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.5)),
 ]
 
 
@@ -41,13 +55,15 @@ def test_the_steps_are_pytorchs(ours: Any, torchs: Any) -> None:
     mine, theirs = weights(), [w.requires_grad_() for w in weights()]
     mover, reference = ours.over(mine), torchs(theirs)
     for step in range(40):
-        rate = ours.rate * (1.0 if step < 20 else 0.5)  # a schedule changes the rate on the way
+        progress = step / 40  # schedules change the settings on the way
         for group in reference.param_groups:
-            group["lr"] = rate
+            group["lr"] = ours.rate * (1.0 if step < 20 else 2.0 - 2 * progress)
+            if "betas" in group:
+                group["betas"] = (ours.betas[0], beta2(ours, progress))
         for w, g in zip(theirs, gradients(step), strict=True):
             w.grad = g
         reference.step()
-        mover.step(gradients(step), rate)
+        mover.step(gradients(step), progress)
         for a, b in zip(mine, theirs, strict=True):
             assert torch.allclose(a, b, rtol=1e-11, atol=1e-13)
 
@@ -61,7 +77,7 @@ def test_adam_is_algorithm_1() -> None:
         g = rng.normal(size=6)
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
         w = w - rate * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
-        mover.step([torch.from_numpy(g)], rate)
+        mover.step([torch.from_numpy(g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
 
 
@@ -73,7 +89,7 @@ def test_sgd_is_polyaks_heavy_ball() -> None:
         g = rng.normal(size=6)
         v = 0.8 * v + g
         w = w - 0.1 * v
-        mover.step([torch.from_numpy(g)], 0.1)
+        mover.step([torch.from_numpy(g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-12)
 
 
@@ -82,7 +98,7 @@ def test_a_step_goes_downhill_and_in_place(optimizer: Any) -> None:
     mine = weights()
     places = [w.data_ptr() for w in mine]
     before = [w.clone() for w in mine]
-    optimizer.over(mine).step([w.clone() for w in mine], optimizer.rate)  # the gradient of |w|^2 / 2
+    optimizer.over(mine).step([w.clone() for w in mine], 0.0)  # the gradient of |w|^2 / 2
     assert [w.data_ptr() for w in mine] == places
     for a, b in zip(mine, before, strict=True):
         assert (a - b).sign().eq(-b.sign()).all()
@@ -109,8 +125,8 @@ def test_the_order_in_memory_changes_nothing(optimizer: Any, of_weight: str, of_
     mine = LAYOUTS[of_weight](start.clone())
     one, two = optimizer.over([plain]), optimizer.over([mine])
     for _ in range(3):
-        one.step([gradient], optimizer.rate)
-        two.step([other], optimizer.rate)
+        one.step([gradient], 0.0)
+        two.step([other], 0.0)
     assert torch.equal(mine, plain)
 
 
@@ -119,7 +135,7 @@ def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
     one = weights()
     mover = optimizer.over(one)
     for step in range(3):
-        mover.step(gradients(step), optimizer.rate)
+        mover.step(gradients(step), 0.0)
     other = [w.clone() for w in one]
     again = optimizer.over(other)
     assert again.state.keys() == mover.state.keys()
@@ -127,8 +143,8 @@ def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
         for mine, theirs in zip(values, mover.state[name], strict=True):
             mine.copy_(theirs)
     for step in range(3, 6):
-        mover.step(gradients(step), optimizer.rate)
-        again.step(gradients(step), optimizer.rate)
+        mover.step(gradients(step), 0.0)
+        again.step(gradients(step), 0.0)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -142,15 +158,21 @@ def test_a_skipped_step_changes_nothing_whatever_the_gradient_and_one_that_is_no
         state = {f"{k}{i}": v.clone() for k, values in mover.state.items() for i, v in enumerate(values)}
         return {f"w{i}": w.clone() for i, w in enumerate(mine)} | state
 
-    mover.step([g.float() for g in gradients(0)], optimizer.rate)
+    mover.step([g.float() for g in gradients(0)], 0.0)
     before = everything()
-    mover.step([w * bad for w in mine], optimizer.rate, torch.tensor(1.0))
+    mover.step([w * bad for w in mine], 0.0, torch.tensor(1.0))
     assert_same_tensors(everything(), before)
     twin = [w.clone() for w in mine]
     other = optimizer.over(twin)
     for name, values in other.state.items():
         for a, b in zip(values, mover.state[name], strict=True):
             a.copy_(b)
-    mover.step([g.float() for g in gradients(1)], optimizer.rate, torch.tensor(0.0))
-    other.step([g.float() for g in gradients(1)], optimizer.rate)
+    mover.step([g.float() for g in gradients(1)], 0.0, torch.tensor(0.0))
+    other.step([g.float() for g in gradients(1)], 0.0)
     assert all(torch.equal(a, b) for a, b in zip(mine, twin, strict=True))
+
+
+@pytest.mark.parametrize("schedule", [Linear(end=0.0), Cosine(end=1001.0), Linear(first=0.0, end=1.0)], ids=str)
+def test_a_schedule_that_would_lead_beta2_astray_is_refused(schedule: Any) -> None:
+    with pytest.raises(RecipeError, match=r"^Adam: beta2_schedule makes beta2 .* expected 0 <= beta2 < 1: choose"):
+        Adam(beta2_schedule=schedule)

@@ -19,7 +19,7 @@ from gansmith.spec import to_json
 from support import Answer, assert_same_run, environment, finish, newest_checkpoint, quick, untimed_log
 
 # One torchrun for all of it, as starting two processes takes the longest: a whole run, one that is left twice and gone on
-# with, one whose budget is in seconds and one that is refused.
+# with, one whose budget is in seconds, one with a penalty and one whose augmentation adapts itself.
 SCRIPT = """
 import json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -53,6 +53,11 @@ for change in sys.argv[2:]:
     recipe = override(recipe, change)
 for record in gansmith.steps(recipe, "sgd", device="cpu"):
     pass
+adaptive = from_json(json.loads(sys.argv[1]))
+adaptive = override(adaptive, "objective.augmentation=augment(target=0.1, speed_images=4000)")
+told = [[r["discriminator/augmentation"], r["discriminator/r_t"]] for r in gansmith.steps(adaptive, "adaptive", device="cpu")]
+with open(f"adaptive-{torch.distributed.get_rank()}.json", "w") as file:
+    json.dump(told, file)
 print("rank", torch.distributed.get_rank(), "done", flush=True)
 torch.distributed.destroy_process_group()
 """
@@ -116,6 +121,15 @@ def test_the_log_is_written_once_and_says_what_one_process_says(together: tuple[
 
 def test_left_and_gone_on_with_two_processes_equals_uninterrupted(together: tuple[Path, Answer]) -> None:
     assert_same_run(together[0] / "whole", together[0] / "part")
+
+
+def test_both_adapt_their_augmentation_alike(together: tuple[Path, Answer]) -> None:
+    """p and what moves it are those of all samples, to the last bit on both."""
+    one, other = (json.loads((together[0] / f"adaptive-{rank}.json").read_text()) for rank in (0, 1))
+    assert one == other
+    ps, r_ts = zip(*one, strict=True)
+    assert len(set(ps)) > 3
+    assert len(set(r_ts)) > 3
 
 
 def test_a_run_knows_how_many_made_it(together: tuple[Path, Answer]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
+from gansmith.ema import Ema
 from gansmith.run import Run
 from gansmith.schedules import Constant, Cosine, Linear, Schedule
 from support import components, name_of, quick, stop_after, trainer
@@ -28,6 +31,10 @@ def test_the_shapes() -> None:
     assert [Linear(start=0.5, end=0.5).factor(p) for p in (0.0, 0.5, 0.75, 1.0)] == [1.0, 1.0, 0.75, 0.5]
     found = [Cosine(start=0.5, end=0.2).factor(p) for p in (0.0, 0.5, 0.75, 1.0)]
     assert np.allclose(found, [1.0, 1.0, 0.6, 0.2])
+    assert [Linear(first=0.0, end=2.0).factor(p) for p in (0.0, 0.25, 1.0)] == [0.0, 0.5, 2.0]
+    assert np.allclose([Cosine(start=0.5, first=10.0, end=1.0).factor(p) for p in (0.2, 0.75, 1.0)], [10.0, 5.5, 1.0])
+    for p in np.linspace(0, 1, 11):
+        assert math.isclose(Cosine(first=0.0, end=1.0).factor(p), (1 - math.cos(math.pi * p)) / 2, abs_tol=1e-15)
     for p in np.linspace(0, 1, 11):
         assert math.isclose(Cosine().factor(p), (1 + math.cos(math.pi * p)) / 2)
 
@@ -47,6 +54,35 @@ def test_a_step_is_taken_at_the_scheduled_rate() -> None:
         way += [a.detach() - b for a, b in zip(game.moved["discriminator"], start, strict=True)]
     for a, b in zip(whole_way, half_way, strict=True):
         assert np.allclose(a.numpy(), 2 * b.numpy(), rtol=1e-3, atol=1e-7)
+
+
+def test_an_averages_half_life_follows_its_schedule() -> None:
+    """A half-life that grows from 0 keeps nothing of the start, then .5^(n / half-life)."""
+    rule = Ema(half_life_images=1000, ramp=None, schedule=Linear(first=0.0, end=1.0))
+    network = nn.Linear(1, 1, bias=False)
+    average = rule.start(network)
+    expected = 7.0
+    for progress in (0.0, 0.3, 0.9):
+        network.weight.data.fill_(math.exp(progress))
+        rule.update(average, network, 100, 64, progress)
+        keep = 0.5 ** (64 / (1000 * progress)) if progress else 0.0
+        expected = keep * expected + (1 - keep) * math.exp(progress)
+        assert math.isclose(average.weight.item(), expected, rel_tol=1e-6)
+
+
+def test_every_schedule_of_a_run_sees_the_progress_of_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def factor(self: Linear, progress: float) -> float:
+        seen.append(progress)
+        return 1.0
+
+    recipe = quick("optimizers.generator.schedule=linear", "optimizers.generator.beta2_schedule=linear(end=0.5)")
+    game = trainer(dataclasses.replace(recipe, ema=Ema(schedule=Linear())))
+    monkeypatch.setattr(Linear, "factor", factor)
+    game.images, game.total_images = 320, 1600
+    game.step()
+    assert seen == [0.2] * 3
 
 
 def test_at_the_end_of_a_linear_schedule_nothing_moves_much(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gansmith import spec
+from gansmith.augmentation import Augment, Augmentation, Flip, InstanceNoise, Operation
 from gansmith.data import Source
 from gansmith.errors import RecipeError, unknown
 from gansmith.game import Network, Objective
@@ -23,10 +24,11 @@ from gansmith.overrides import override, read
 from gansmith.penalties import R1, GradientPenalty, Penalty
 from gansmith.recipe import Order, Pictures, Recipe
 from gansmith.recipes import make
+from gansmith.schedules import Cosine, Linear, Schedule
 from support import all_components, components, name_of, tiny
 
 EVERY = pytest.mark.parametrize("component", all_components(), ids=name_of)
-PROTOCOLS = (Loss, Penalty, Noise, Network, Optimizer, Order, Objective, Source)
+PROTOCOLS = (Loss, Penalty, Noise, Network, Optimizer, Order, Objective, Source, Schedule, Operation, Augmentation)
 
 
 @EVERY
@@ -105,6 +107,8 @@ COMPOSITES = [
     Adversarial(loss=NonSaturating(real_label=0.9), share="fakes", terms="mean", judge_together=True),
     Adversarial(generator_fakes=256, discriminator_turns=3),
     MLPGenerator((128, 256), batch_norm=BatchNorm(eps=0.8, first=1), dropout=0.25, end="sigmoid", init="glorot"),
+    Adversarial(penalties=(R1(),), penalty_every=16, penalty_schedule=Cosine(first=10.0, end=1.0), augmentation=Augment()),
+    Augment((Flip(), InstanceNoise(0.2, Linear(start=0.5))), probability=0.8, target=0.6),
     MLPGenerator(()),
     Uniform(3, low=-0.5, high=2.0),
     Adam(1e-4, (0.5, 0.9), eps=1e-7),

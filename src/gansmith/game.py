@@ -2,6 +2,8 @@
 
 generator(noise [N, Z], condition)          -> sample [N, ...]
 discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
+
+A discriminator that judges m samples at once says m as its attribute `pack`, and answers with logits [N // m, M].
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ class Turn:
     epoch_images: int  # of which this many make an epoch
     progress: float  # 0 at the first step, towards 1 at the last
     draw: Callable[[int, int | None], Tensor]  # (count, place) -> this process's part of `count` rows of z
+    step: int = 0  # steps before this one
     kept: dict[str, Any] = field(default_factory=dict)  # shared by the turns of one step
+    lasts: dict[str, Tensor] = field(default_factory=dict)  # shared by all turns of the run, and part of its checkpoints
 
     def noise(self, count: int) -> Tensor:
         """Fresh z for `count` samples over all processes, [N, Z]."""
@@ -51,12 +55,23 @@ class Turn:
             self.kept[name] = make()
         return self.kept[name]  # type: ignore[no-any-return]
 
+    def lasting(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """A tensor that stays from step to step and is saved with the run, as `make` gives it the first time; change it in place.
+
+        Whoever changes it sees to it that all processes change it alike, as by `processes.mean`.
+        """
+        if name not in self.lasts:
+            self.lasts[name] = make()
+        return self.lasts[name]
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """What a turn costs, and what to tell. Logs are functions: nothing is computed until someone reads it."""
 
-    costs: Tensor  # [N] one for each sample; the loop takes the mean over all processes
+    costs: (
+        Tensor  # [N] one for each sample, or for each pack of samples judged at once; the loop takes the mean over all processes
+    )
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
 
 

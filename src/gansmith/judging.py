@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from gansmith import sampling
 from gansmith.errors import DataError
@@ -18,7 +19,8 @@ UNSEEN_SEED = 1
 def held_out(trainer: Trainer) -> dict[str, float]:
     """The share of held-out real samples and of as many new fakes that D puts on the right side of one half, dropout off.
 
-    Empty where there is no discriminator, or the data have no test split.
+    Where D judges several samples at once a pack counts as one. Empty where there is no discriminator, or the data have no test
+    split.
     """
     if "discriminator" not in trainer.networks:
         return {}
@@ -30,24 +32,23 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     training = discriminator.training
     discriminator.eval()
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
-    right_real = right_fake = 0
-    first: float | None = None
+    on_real: list[Tensor] = []  # one number a sample judged
+    on_fake: list[Tensor] = []
     try:
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
-            right_real += int((discriminator(trainer.kind.to_model(stored), None).mean(1) > undecided).sum())
+            on_real.append(discriminator(trainer.kind.to_model(stored), None).mean(1))
         generator = trainer.networks["generator"]
         for start, made in sampling.chunks(generator, trainer.recipe.noise, UNSEEN_SEED, 0, len(real)):
-            logits = discriminator(made[: len(real) - start], None).mean(1)
-            right_fake += int((logits < undecided).sum())
-            first = float((logits[0] - undecided).sigmoid()) if first is None else first
+            on_fake.append(discriminator(made[: len(real) - start], None).mean(1))
     finally:
         discriminator.train(training)
-    count = len(real)
+    reals, fakes = torch.cat(on_real), torch.cat(on_fake)
+    right_real, right_fake = int((reals > undecided).sum()), int((fakes < undecided).sum())
     return {
-        "num_judged": 2 * count,
-        "accuracy_real": right_real / count,
-        "accuracy_fake": right_fake / count,
-        "accuracy": (right_real + right_fake) / (2 * count),
-        "D(new fake)": first if first is not None else float("nan"),
+        "num_judged": len(reals) + len(fakes),
+        "accuracy_real": right_real / len(reals),
+        "accuracy_fake": right_fake / len(fakes),
+        "accuracy": (right_real + right_fake) / (len(reals) + len(fakes)),
+        "D(new fake)": float((fakes[0] - undecided).sigmoid()),
     }

@@ -13,6 +13,7 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from gansmith.errors import RecipeError
 from gansmith.schedules import Constant, Schedule
 from gansmith.spec import component
 
@@ -24,8 +25,11 @@ class Mover(Protocol):
 
     state: dict[str, list[Tensor]]  # one tensor a weight under each name; the next step depends on nothing else
 
-    def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
-        """Move the weights once, in place. Where the scalar `skip` is 1.0 nothing moves, without anybody reading it."""
+    def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
+        """Move the weights once, in place, with the settings as they are at `progress` through the run.
+
+        Where the scalar `skip` is 1.0 nothing moves, without anybody reading it.
+        """
         ...
 
 
@@ -50,12 +54,27 @@ def laid_out(gradients: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Ten
 
 @component
 class Adam:
-    """Kingma and Ba 2015, algorithm 1, with epsilon outside the root as PyTorch has it."""
+    """Kingma and Ba 2015, algorithm 1, with epsilon outside the root as PyTorch has it.
+
+    `beta2_schedule` multiplies 1 - beta2: a beta2 that goes from .9 to .99 is betas=(0, .9) with Cosine(end=.1), as in R3GAN
+    (Huang et al. 2024). Raises RecipeError where that would leave [0, 1).
+    """
 
     rate: PositiveFloat = 2e-4
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
     schedule: Schedule = Constant()
+    beta2_schedule: Schedule = Constant()
+
+    def __post_init__(self) -> None:
+        for percent in range(101):
+            beta2 = self.beta2(percent / 100)
+            if not 0.0 <= beta2 < 1.0:
+                told = f"beta2_schedule makes beta2 {beta2:.3g} after {percent} % of the run; expected 0 <= beta2 < 1"
+                raise RecipeError(f"Adam: {told}: choose an end above 0 and below {1 / (1 - self.betas[1]):.3g}")
+
+    def beta2(self, progress: float) -> float:
+        return self.betas[1] + (1.0 - self.betas[1]) * (1.0 - self.beta2_schedule.factor(progress))
 
     def over(self, weights: Sequence[Tensor]) -> Mover:
         return AdamMover(self, weights)
@@ -73,7 +92,7 @@ class AdamMover:
         }
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
+    def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
         means, squares, steps = self.state["exp_avg"], self.state["exp_avg_sq"], self.state["step"]
         self.steps += 1
         torch._fused_adam_(
@@ -83,9 +102,9 @@ class AdamMover:
             squares,
             [],
             steps,
-            lr=rate,
+            lr=self.adam.rate * self.adam.schedule.factor(progress),
             beta1=self.adam.betas[0],
-            beta2=self.adam.betas[1],
+            beta2=self.adam.beta2(progress),
             weight_decay=0.0,
             eps=self.adam.eps,
             amsgrad=False,
@@ -115,14 +134,14 @@ class SGDMover:
         self.state = {"momentum_buffer": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in moving]}
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], rate: float, skip: Tensor | None = None) -> None:
+    def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
         torch._fused_sgd_(
             self.weights,
             laid_out(gradients, self.weights),
             self.state["momentum_buffer"],
             weight_decay=0.0,
             momentum=self.sgd.momentum,
-            lr=rate,
+            lr=self.sgd.rate * self.sgd.schedule.factor(progress),
             dampening=0.0,
             nesterov=False,
             maximize=False,

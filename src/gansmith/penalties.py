@@ -1,6 +1,7 @@
 """Discriminator penalties. Each maps what was judged this turn to one cost a sample, [N].
 
-They are computed outside autocast: a second derivative in bfloat16 is noise.
+They are computed outside autocast: a second derivative in bfloat16 is noise. Where D judges m samples at once the gradient at a
+sample is that of its pack's logits.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class Judged:
 
     real: Tensor  # [N, ...]
     fake: Tensor  # [N, ...]
-    real_logits: Tensor  # [N, M]
-    fake_logits: Tensor  # [N, M]
-    judge: Callable[[Tensor], Tensor]  # samples -> logits, condition already bound
+    real_logits: Tensor  # [N, M], or [N // m, M] of a D that judges m samples at once
+    fake_logits: Tensor  # like those
+    judge: Callable[[Tensor], Tensor]  # samples -> logits, augmented and with the condition as the others were
 
 
 @runtime_checkable
@@ -77,8 +78,33 @@ class GradientPenalty:
     needs_gradient: ClassVar[tuple[Side, ...]] = ()
 
     def __call__(self, judged: Judged, turn: Turn) -> Tensor:
-        # Drawn from torch's generator, which the loop has seeded from this turn's place.
-        t = torch.rand(len(judged.real), *[1] * (judged.real.ndim - 1), device=judged.real.device)
-        between = torch.lerp(judged.real.detach().float(), judged.fake.detach().float(), t).requires_grad_(True)
-        norm = (squared_gradient(judged.judge(between), between) + 1e-12).sqrt()
-        return self.weight * (norm - 1).square()
+        return self.weight * (slope(judged, on_the_way(judged.real.detach().float(), judged.fake.detach().float())) - 1).square()
+
+
+@component
+class Dragan:
+    """DRAGAN: weight (|grad D(x^)| - 1)^2 near each real (Kodali et al. 2017, section 2.3 and algorithm 1).
+
+    The noise is that of the authors' code, not the paper's normal one: x^ = x + a .5 std(x) u, with std over the whole batch,
+    u uniform in [0, 1) for each number of the sample, and a uniform in [0, 1) for each sample.
+    """
+
+    weight: Weight = 10.0
+    needs_gradient: ClassVar[tuple[Side, ...]] = ()
+
+    def __call__(self, judged: Judged, turn: Turn) -> Tensor:
+        real = judged.real.detach().float()
+        away = real + 0.5 * real.std(correction=0) * torch.rand_like(real)
+        return self.weight * (slope(judged, on_the_way(real, away)) - 1).square()
+
+
+def on_the_way(one: Tensor, other: Tensor) -> Tensor:
+    """A random point between each sample and its other, a leaf to differentiate at, [N, ...]."""
+    # Drawn from torch's generator, which the loop has seeded from this turn's place.
+    t = torch.rand(len(one), *[1] * (one.ndim - 1), device=one.device)
+    return torch.lerp(one, other, t).requires_grad_(True)
+
+
+def slope(judged: Judged, at: Tensor) -> Tensor:
+    """|grad D| at each sample, [N]."""
+    return (squared_gradient(judged.judge(at), at) + 1e-12).sqrt()

@@ -45,6 +45,15 @@ def average(costs: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     return flat[0] / count
 
 
+def mean(values: Tensor) -> Tensor:
+    """The mean of everybody's values, a scalar."""
+    if world() == 1:
+        return values.mean()
+    both = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
+    dist.all_reduce(both)
+    return both[0] / both[1]
+
+
 def agree(number: int, device: torch.device) -> int:
     """Rank 0's number, on every process."""
     if world() == 1:

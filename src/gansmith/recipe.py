@@ -16,7 +16,8 @@ from gansmith.errors import RecipeError, unknown
 from gansmith.game import Network, Objective, check_ownership
 from gansmith.noise import Noise
 from gansmith.optimizers import Optimizer
-from gansmith.spec import component
+from gansmith.penalties import Penalty
+from gansmith.spec import component, kebab, parts
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|images?|h|m|s)")
 _UNTIL = re.compile(r"fd=(\d+(?:\.\d*)?|\.\d+)")
@@ -180,6 +181,7 @@ class Recipe:
     ema: Ema | None = None  # of the generator; samples then come from the average
     value_range: tuple[float, float] = (-1.0, 1.0)  # what 0 and 255 become
     precision: Literal["float32", "bf16", "auto"] = "float32"  # auto: bf16 where the device multiplies it in hardware
+    compile: bool = False  # run the networks through torch.compile: a wait at the start, perhaps quicker steps
     pictures: Pictures = Pictures()
     scores: Scores | None = Scores()
     log_every: UntimedLength | None = None  # None: 400 times a run
@@ -205,3 +207,7 @@ class Recipe:
         low, high = self.value_range
         if low >= high:
             raise RecipeError(f"value_range: expected low < high, got [{low}, {high}]")
+        penalty = next((p for p in parts(self.objective) if isinstance(p, Penalty)), None)
+        if self.compile and penalty is not None:
+            told = f"penalty {kebab(type(penalty).__name__)} differentiates D twice, and torch.compile makes code for once alone"
+            raise RecipeError(f"compile: {told}: leave compile at false, or objective.penalties empty")

@@ -30,24 +30,26 @@ class Constant:
 
 @component
 class Linear:
-    """1 until `start`, then straight down (or up) to `end` at the end of the run."""
+    """`first` until `start`, then straight down (or up) to `end` at the end of the run."""
 
     start: Part = 0.0
     end: Factor = 0.0
+    first: Factor = 1.0
 
     def factor(self, progress: float) -> float:
-        return 1.0 + (self.end - 1.0) * _since(self.start, progress)
+        return self.first + (self.end - self.first) * _since(self.start, progress)
 
 
 @component
 class Cosine:
-    """1 until `start`, then half a cosine to `end` (Loshchilov and Hutter 2017, eq. 5, without restarts)."""
+    """`first` until `start`, then half a cosine to `end` (Loshchilov and Hutter 2017, eq. 5, without restarts)."""
 
     start: Part = 0.0
     end: Factor = 0.0
+    first: Factor = 1.0
 
     def factor(self, progress: float) -> float:
-        return self.end + (1.0 - self.end) * 0.5 * (1.0 + math.cos(math.pi * _since(self.start, progress)))
+        return self.end + (self.first - self.end) * 0.5 * (1.0 + math.cos(math.pi * _since(self.start, progress)))
 
 
 def _since(start: float, progress: float) -> float:

@@ -14,12 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import processes, rng
+from gansmith.augmentation import Augmentation
+from gansmith.compiling import compiled
 from gansmith.data import Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
 from gansmith.images import kind_of
 from gansmith.recipe import Recipe
 from gansmith.rng import Place, Stream
+from gansmith.spec import parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,7 @@ class Trainer:
         self.networks = {name: net.to(device) for name, net in build(recipe, self.shapes).items()}
         check_shapes(recipe, self.networks, self.shapes)
         self.stored = torch.from_numpy(self.samples.values).to(device)
+        self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
         for name in recipe.frozen:
@@ -78,6 +82,7 @@ class Trainer:
         self.movers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
+        self.lasting: dict[str, Tensor] = {}  # what objectives keep across steps
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
         # The first turn whose loss was not finite, as (step, player) in one number; it stays on the device, and every
@@ -90,6 +95,7 @@ class Trainer:
     def step(self) -> Record:
         """One turn, or more, of every player, from what the place in the run says alone."""
         images, read, self.whole = self.images, 0, False
+        progress = images / self.total_images
         kept: dict[str, Any] = {}
         values: dict[str, Callable[[], Tensor]] = {}
         batch = None
@@ -100,7 +106,7 @@ class Trainer:
                         batch = self.read(images + read)
                         read += batch.size
                     place = Place(images, who, number)
-                    turn = Turn(images, self.epoch_images, images / self.total_images, self._drawer(place), kept)
+                    turn = Turn(images, self.epoch_images, progress, self._drawer(place), self.steps, kept, self.lasting)
                     seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place, processes.rank())
                     rng.seed_torch(seed, self.device)
                     outcome = self.update(player, who, batch, turn)
@@ -108,7 +114,7 @@ class Trainer:
         self.images += read
         self.steps += 1
         if self.average is not None and self.recipe.ema is not None:
-            self.recipe.ema.update(self.average, self.networks["generator"], self.images, read)
+            self.recipe.ema.update(self.average, self.networks["generator"], self.images, read, progress)
         self.whole = True
         return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, values)
 
@@ -134,7 +140,7 @@ class Trainer:
         Gradients are asked for by name, so D's turn costs none of G's and G's turn none of D's weights'.
         """
         with torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else contextlib.nullcontext():
-            outcome = player.loss(self.networks, batch, turn)
+            outcome = player.loss(self.played, batch, turn)
         if outcome.costs.ndim != 1:
             shape = list(outcome.costs.shape)
             raise RecipeError(
@@ -145,8 +151,7 @@ class Trainer:
         weight = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)  # of each cost; spares a mean its backward pass
         gradients = torch.autograd.grad(costs, weights, weight, materialize_grads=True)
         loss = costs.detach().mean() if alone else processes.average(costs, gradients)
-        setting = self.recipe.optimizers[player.name]
-        mover.step(gradients, setting.rate * setting.schedule.factor(turn.progress), self._watch(loss, who))
+        mover.step(gradients, turn.progress, self._watch(loss, who))
         total, turns = self.window_parts[player.name]
         total += loss
         turns += 1.0
@@ -210,6 +215,7 @@ class Trainer:
         for name, mover in self.movers.items():
             tensors |= {f"optimizers/{name}/{i}/{k}": v for k, values in mover.state.items() for i, v in enumerate(values)}
         tensors |= {f"window/{name}": v for name, v in self.window.items()}
+        tensors |= {f"lasting/{name}": v for name, v in self.lasting.items()}
         return Saved(self.images, self.steps, tensors)
 
     def restore(self, saved: Saved) -> None:
@@ -226,6 +232,7 @@ class Trainer:
                     value.copy_(saved.tensors[f"optimizers/{name}/{i}/{key}"])
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
+        self.lasting = {name: v.to(self.device, copy=True) for name, v in under("lasting/").items()}
         self.images, self.steps = saved.images, saved.steps
 
 
@@ -269,9 +276,12 @@ def build(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
 def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes) -> None:
     """Pass two samples through generator and discriminator, as empty shapes that cost nothing.
 
-    Raises RecipeError naming the network and both shapes.
+    Raises RecipeError naming the network and both shapes, or an augmentation that is not for such samples.
     """
     sample = tuple(shapes.sample)
+    for part in parts(recipe.objective):
+        if isinstance(part, Augmentation):
+            part.check_sample(sample)
     made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,))
     if made != sample:
         raise RecipeError(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Literal
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from gansmith.augmentation import Augment, Augmentation
 from gansmith.errors import RecipeError
 from gansmith.game import Batch, Networks, Outcome, Player, Turn
-from gansmith.losses import Loss, NonSaturating
+from gansmith.losses import Loss, NonSaturating, Wasserstein
+from gansmith.objectives.logits import Judge, judge_sides, over_packs, over_places, pack_of, what_d_says
 from gansmith.penalties import Judged, Penalty
+from gansmith.schedules import Constant, Schedule
 from gansmith.spec import component, kebab
 
 
@@ -26,6 +29,9 @@ class Adversarial:
 
     loss: Loss = NonSaturating()
     penalties: tuple[Penalty, ...] = ()
+    penalty_every: PositiveInt = 1  # steps; what is left out is made up for by this factor (Karras et al. 2020, appendix B)
+    penalty_schedule: Schedule = Constant()  # multiplies every penalty over the run
+    augmentation: Augmentation | None = None  # of whatever D judges, in both players' turns
     terms: Literal["sum", "mean"] = "sum"  # D's cost of reals and of fakes: added, or averaged as over one joined batch
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # what D's turn hands to G's
     judge_together: bool = False  # D sees reals and fakes as one batch; the same numbers unless D has batch norm
@@ -39,6 +45,9 @@ class Adversarial:
         if self.loss.needs_real and self.generator_fakes is not None:
             told = f"{kebab(type(self.loss).__name__)} compares each fake with a real one"
             raise RecipeError(f"Adversarial: {told}: leave generator_fakes at none")
+        if isinstance(self.loss, Wasserstein) and isinstance(self.augmentation, Augment) and self.augmentation.target is not None:
+            told = "augment's target asks how often D(x) is above 0, and for wasserstein only differences of D count"
+            raise RecipeError(f"Adversarial: {told}: leave augmentation.target at none, or choose another loss")
 
     def players(self) -> tuple[Player, ...]:
         return (
@@ -50,38 +59,51 @@ class Adversarial:
         # Shared fakes keep G's graph for G's turn; others never build one.
         with nullcontext() if self.share == "fakes" else torch.no_grad():
             fake = self._fakes(networks, batch, turn, batch.size)
-        fake, real = fake.detach(), batch.real
-        asked = {side for penalty in self.penalties for side in penalty.needs_gradient}
-        real = real.detach().requires_grad_("real" in asked)
-        fake.requires_grad_("fake" in asked)
-
-        def judge(samples: Tensor) -> Tensor:
-            return networks["discriminator"](samples, batch.condition)  # type: ignore[no-any-return]
-
-        with torch.autocast(real.device.type, enabled=False) if self.penalties else nullcontext():
+        factor = self._penalty_factor(turn)
+        due = self.penalties if factor else ()
+        asked = {side for penalty in due for side in penalty.needs_gradient}
+        real = batch.real.detach().requires_grad_("real" in asked)
+        fake = fake.detach().requires_grad_("fake" in asked)
+        judge, pack = self._judge(networks, batch, turn), pack_of(networks["discriminator"])
+        with torch.autocast(real.device.type, enabled=False) if due else nullcontext():
             fake = fake.to(real.dtype)
-            if self.judge_together:
-                real_logits, fake_logits = judge(torch.cat([real, fake])).chunk(2)
-            else:
-                real_logits, fake_logits = judge(real), judge(fake)
+            real_logits, fake_logits = judge_sides(judge, real, fake, self.judge_together, pack)
             of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
             costs = over_places(of_real + of_fake)
             if self.terms == "mean":
                 costs = 0.5 * costs
-            if self.penalties:
-                judged = Judged(real, fake, real_logits, fake_logits, judge)
-                for penalty in self.penalties:
-                    costs = costs + penalty(judged, turn)
-        return Outcome(costs, what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided))
+            logs = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
+            judged = Judged(real, fake, real_logits, fake_logits, judge)
+            for penalty in due:
+                paid = over_packs(penalty(judged, turn), pack)
+                costs = costs + factor * paid
+                logs[kebab(type(penalty).__name__)] = partial(torch.mean, paid.detach())
+        if self.augmentation is not None:
+            lead = real_logits - (fake_logits if self.loss.needs_real else self.loss.undecided)
+            logs |= self.augmentation.adapt(lead.detach(), batch.size, turn)
+        return Outcome(costs, logs)
 
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
-        fake = self._fakes(networks, batch, turn, self.generator_fakes or batch.size)
+        fake, judge = self._fakes(networks, batch, turn, self.generator_fakes or batch.size), self._judge(networks, batch, turn)
         real_logits = None
         if self.loss.needs_real:
             with torch.no_grad():
-                real_logits = networks["discriminator"](batch.real, batch.condition)
-        fake_logits = networks["discriminator"](fake, batch.condition)
-        return Outcome(over_places(self.loss.generator(real_logits, fake_logits)))
+                real_logits = judge(batch.real)
+        return Outcome(over_places(self.loss.generator(real_logits, judge(fake))))
+
+    def _judge(self, networks: Networks, batch: Batch, turn: Turn) -> Judge:
+        def judge(samples: Tensor) -> Tensor:
+            if self.augmentation is not None:
+                samples = self.augmentation(samples, turn)
+            return networks["discriminator"](samples, batch.condition)  # type: ignore[no-any-return]
+
+        return judge
+
+    def _penalty_factor(self, turn: Turn) -> float:
+        """What the penalties are multiplied with in this turn; 0 where none is due."""
+        if not self.penalties or turn.step % self.penalty_every:
+            return 0.0
+        return self.penalty_every * self.penalty_schedule.factor(turn.progress)
 
     def _fakes(self, networks: Networks, batch: Batch, turn: Turn, count: int) -> Tensor:
         """[count, ...], made by G in this turn unless this step shares what an earlier turn made."""
@@ -93,17 +115,3 @@ class Adversarial:
             return networks["generator"](noise(), batch.condition)  # type: ignore[no-any-return]
 
         return turn.keep("fakes", make) if self.share == "fakes" else make()
-
-
-def over_places(costs: Tensor) -> Tensor:
-    """The mean over the M places judged, [N, M] -> [N]."""
-    return costs.squeeze(1) if costs.shape[1] == 1 else costs.mean(1)
-
-
-def what_d_says(real: Tensor, fake: Tensor, undecided: float) -> dict[str, Callable[[], Tensor]]:
-    """D(x) and D(G(z)) as mean probabilities, and the share of both that D puts on the right side of one half."""
-    return {
-        "D(x)": lambda: (real - undecided).sigmoid().mean(),
-        "D(G(z))": lambda: (fake - undecided).sigmoid().mean(),
-        "accuracy": lambda: torch.cat([real > undecided, fake < undecided]).float().mean(),
-    }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from gansmith.game import Batch, Networks, Outcome, Player, Turn
 from gansmith.losses import Loss, NonSaturating
-from gansmith.objectives.adversarial import over_places, what_d_says
+from gansmith.objectives.logits import judge_sides, over_places, pack_of, what_d_says
 from gansmith.spec import component
 
 
@@ -25,7 +26,12 @@ class Critic:
     def discriminator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         with torch.no_grad():
             fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
-        real_logits, fake_logits = networks["discriminator"](torch.cat([batch.real, fake.to(batch.real.dtype)])).chunk(2)
+
+        def judge(samples: Tensor) -> Tensor:
+            return networks["discriminator"](samples, batch.condition)  # type: ignore[no-any-return]
+
+        fake, pack = fake.to(batch.real.dtype), pack_of(networks["discriminator"])
+        real_logits, fake_logits = judge_sides(judge, batch.real, fake, together=True, pack=pack)
         of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
         said = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
         return Outcome(0.5 * over_places(of_real + of_fake), said)

@@ -1,0 +1,211 @@
+"""Differentiable augmentation of whatever D judges, reals and fakes, in both players' turns (Zhao et al. 2020, eq. 4 to 6).
+
+An operation maps samples [N, ...] to samples of the same shape, drawing a strength for each sample from torch's generator, which
+the loop has seeded from the turn's place. All of them can be differentiated twice, so gradient penalties reach through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Protocol, runtime_checkable
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from gansmith import processes
+from gansmith.errors import RecipeError
+from gansmith.game import Turn
+from gansmith.schedules import Constant, Linear, Schedule
+from gansmith.spec import component, kebab
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Amount = Annotated[float, Field(ge=0.0)]
+Target = Annotated[float, Field(gt=-1.0, lt=1.0)]
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """What D sees instead of the samples themselves."""
+
+    def __call__(self, samples: Tensor, turn: Turn) -> Tensor:
+        """[N, ...] -> [N, ...], differentiable twice."""
+        ...
+
+    def adapt(self, lead: Tensor, images: int, turn: Turn) -> dict[str, Callable[[], Tensor]]:
+        """Learn from D's turn, in which `lead` [N, M] is by how much D held reals for real, N being `images` over all processes.
+
+        Returns what to log.
+        """
+        ...
+
+    def check_sample(self, shape: tuple[int, ...]) -> None:
+        """Raises RecipeError where it is not for samples of this shape."""
+        ...
+
+
+@runtime_checkable
+class Operation(Protocol):
+    def __call__(self, samples: Tensor, progress: float) -> Tensor: ...
+
+    @property
+    def for_points(self) -> bool:
+        """Whether it works on points [N, D] as it does on images [N, C, H, W]."""
+        ...
+
+
+@component
+class Flip:
+    """Left and right changed, for half of the samples."""
+
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return torch.where(_for_each(samples) < 0.5, samples.flip(3), samples)
+
+
+@component
+class Translate:
+    """Moved by whole pixels, up to `share` of height and width to either side; 0 comes in (Zhao et al. 2020)."""
+
+    share: Share = 0.125
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        height, width = samples.shape[2:]
+        rows, inside_rows = self._taken(samples, height)
+        columns, inside_columns = self._taken(samples, width)
+        at = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)[:, None].expand(-1, samples.shape[1], -1)
+        inside = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
+        return samples.flatten(2).gather(2, at).view(samples.shape).masked_fill(~inside, 0.0)
+
+    def _taken(self, samples: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """Of each sample along an axis: from where every pixel comes, and whether there is one, [N, length] both."""
+        most = round(self.share * length)
+        shift = torch.randint(-most, most + 1, (len(samples), 1), device=samples.device)
+        taken = torch.arange(length, device=samples.device) - shift
+        return taken.clamp(0, length - 1), (taken >= 0) & (taken < length)
+
+
+@component
+class Cutout:
+    """A rectangle of `share` of the height and of the width becomes 0; its middle is anywhere in the image (Zhao et al. 2020)."""
+
+    share: Share = 0.5
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        rows, columns = (self._cut(samples, length) for length in samples.shape[2:])
+        return samples.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0.0)
+
+    def _cut(self, samples: Tensor, length: int) -> Tensor:
+        size = round(self.share * length)
+        first = torch.randint(0, length + 1 - size % 2, (len(samples), 1), device=samples.device) - size // 2
+        place = torch.arange(length, device=samples.device)
+        return (place >= first) & (place < first + size)
+
+
+@component
+class Brightness:
+    """A number in [-amount, amount] is added to the whole sample (Zhao et al. 2020)."""
+
+    amount: Amount = 0.5
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return samples + self.amount * (2 * _for_each(samples) - 1)
+
+
+@component
+class Saturation:
+    """The way of each channel from the pixel's mean is multiplied by 1 - amount to 1 + amount (Zhao et al. 2020).
+
+    One channel is left as it is.
+    """
+
+    amount: Amount = 1.0
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        if samples.shape[1] == 1:
+            return samples
+        return _from(samples.mean(1, keepdim=True), samples, self.amount)
+
+
+@component
+class Contrast:
+    """The way of each number from the sample's mean is multiplied by 1 - amount to 1 + amount (Zhao et al. 2020)."""
+
+    amount: Amount = 0.5
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return _from(samples.mean((1, 2, 3), keepdim=True), samples, self.amount)
+
+
+@component
+class InstanceNoise:
+    """N(0, sigma^2) is added to every number; sigma falls to 0 over the run (Sonderby et al. 2017; Arjovsky and Bottou 2017)."""
+
+    sigma: Amount = 0.1
+    schedule: Schedule = Linear()
+    for_points: ClassVar[bool] = True
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return samples + self.sigma * self.schedule.factor(progress) * torch.randn_like(samples)
+
+
+def _for_each(samples: Tensor) -> Tensor:
+    """A uniform number in [0, 1) for each sample, [N, 1, ...]."""
+    return torch.rand(len(samples), *[1] * (samples.ndim - 1), device=samples.device)
+
+
+def _from(middle: Tensor, samples: Tensor, amount: float) -> Tensor:
+    return middle + (samples - middle) * (1 + amount * (2 * _for_each(samples) - 1))
+
+
+@component
+class Augment:
+    """Each operation in turn, on each sample with a chance of `probability` times `schedule`.
+
+    As it stands it is DiffAugment's colour, translation and cutout (Zhao et al. 2020).
+
+    With `target`, as in .6, it is adaptive (ADA; Karras et al. 2020a, section 3): the chance p starts at 0, and each turn of D
+    moves it by batch / speed_images, up where r_t = E[sign D(x)] is above the target and down where it is below, within
+    [0, probability]. They keep p below .8, above which operations may show in the samples, and look at r_t once in 4 batches.
+    """
+
+    operations: tuple[Operation, ...] = (Brightness(), Saturation(), Contrast(), Translate(), Cutout())
+    probability: Share = 1.0
+    schedule: Schedule = Constant()
+    target: Target | None = None
+    speed_images: PositiveInt = 500_000  # D's turns over so many images take p from 0 to 1
+
+    def __call__(self, samples: Tensor, turn: Turn) -> Tensor:
+        factor = self.schedule.factor(turn.progress)
+        chance = self.probability * factor if self.target is None else self._p(turn, samples.device) * factor
+        if isinstance(chance, float) and chance == 0.0:
+            return samples
+        for operation in self.operations:
+            changed = operation(samples, turn.progress)
+            always = isinstance(chance, float) and chance >= 1.0
+            samples = changed if always else torch.where(_for_each(samples) < chance, changed, samples)
+        return samples
+
+    def adapt(self, lead: Tensor, images: int, turn: Turn) -> dict[str, Callable[[], Tensor]]:
+        if self.target is None:
+            return {}
+        p, r_t = self._p(turn, lead.device), processes.mean(lead.sign().float())
+        p.add_((r_t - self.target).sign(), alpha=images / self.speed_images).clamp_(0.0, self.probability)
+        now = p.clone()
+        return {"augmentation": lambda: now, "r_t": lambda: r_t}
+
+    def _p(self, turn: Turn, device: torch.device) -> Tensor:
+        return turn.lasting("augmentation", lambda: torch.zeros((), device=device))
+
+    def check_sample(self, shape: tuple[int, ...]) -> None:
+        for operation in self.operations:
+            if len(shape) != 3 and not operation.for_points:
+                told = f"augmentation {kebab(type(operation).__name__)} is for images [C, H, W], but the data's samples are"
+                todo = "leave it out, as in objective.augmentation=augment(operations=[instance-noise])"
+                raise RecipeError(f"{told} {list(shape)}: {todo}")
