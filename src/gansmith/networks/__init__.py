@@ -3,5 +3,15 @@
 from gansmith.networks.dcgan import ConvDiscriminator, ConvGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPGenerator
+from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
 
-__all__ = ["BatchNorm", "ConvDiscriminator", "ConvGenerator", "MLPDiscriminator", "MLPGenerator", "MaxoutDiscriminator"]
+__all__ = [
+    "BatchNorm",
+    "ConvDiscriminator",
+    "ConvGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "MaxoutDiscriminator",
+    "R3GanDiscriminator",
+    "R3GanGenerator",
+]

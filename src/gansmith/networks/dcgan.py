@@ -18,7 +18,8 @@ from gansmith.spec import component
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
-def _image(shapes: Shapes, network: str) -> tuple[int, int, int]:
+def image_shape(shapes: Shapes, network: str) -> tuple[int, int, int]:
+    """(channels, height, width) of the data's samples. Raises RecipeError naming the network where they are no images."""
     if len(shapes.sample) != 3:
         raise RecipeError(
             f"network {network} makes or judges images [C, H, W], but the data's samples are {list(shapes.sample)}: "
@@ -39,7 +40,7 @@ class ConvGenerator:
     widths: Widths = (64, 32)
 
     def build(self, shapes: Shapes) -> nn.Module:
-        channels, height, width = _image(shapes, "ConvGenerator")
+        channels, height, width = image_shape(shapes, "ConvGenerator")
         factor = 2 ** len(self.widths)
         start = (self.widths[0], -(-height // factor), -(-width // factor))
         layers: list[nn.Module] = [nn.Linear(shapes.noise, start[0] * start[1] * start[2], bias=False), nn.Unflatten(1, start)]
@@ -62,7 +63,7 @@ class ConvDiscriminator:
     spectral_norm: bool = False
 
     def build(self, shapes: Shapes) -> nn.Module:
-        channels, height, width = _image(shapes, "ConvDiscriminator")
+        channels, height, width = image_shape(shapes, "ConvDiscriminator")
         pad = (self.kernel - 1) // 2
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise([channels, *self.widths]):
