@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
+from gansmith.networks.grouped import GroupedConv2d
 from gansmith.networks.mlp import ENDS, End, Stack
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.spec import component
@@ -74,9 +75,7 @@ class R3GanDiscriminator:
         for (inputs, outputs), (large, small) in zip(pairwise(self.widths), pairwise(sizes), strict=True):
             layers += [downsampling(large, small), *to_width(inputs, outputs)]
             layers += [R3GanBlock(outputs, self.group, gain) for _ in range(self.blocks)]
-        last = self.widths[-1]
-        layers += [started(nn.Conv2d(last, last, sizes[-1], groups=last, bias=False)), nn.Flatten()]
-        layers += [started(nn.Linear(last, 1, bias=False))]
+        layers += [WholeMap(self.widths[-1], *sizes[-1]), started(nn.Linear(self.widths[-1], 1, bias=False))]
         return Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -93,6 +92,17 @@ class Basis(nn.Module):
         return self.maps * scales[:, :, None, None]
 
 
+class WholeMap(nn.Module):
+    """[N, C, h, w] -> [N, C]: a depth-wise convolution over the whole map, so each channel is weighted place by place."""
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels, height, width) / math.sqrt(height * width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weight).sum((2, 3))
+
+
 class R3GanBlock(nn.Module):
     """x + f(x), [N, C, h, w]: 1x1 to 2C channels, 3x3 in groups, 1x1 back to C, which starts at 0; leaky ReLU between."""
 
@@ -102,7 +112,7 @@ class R3GanBlock(nn.Module):
         self.change = nn.Sequential(
             started(nn.Conv2d(channels, wide, 1), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
-            started(nn.Conv2d(wide, wide, 3, padding=1, groups=wide // group), gain),
+            started(GroupedConv2d(wide, wide, 3, padding=1, groups=wide // group), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
             started(nn.Conv2d(wide, channels, 1, bias=False), 0.0),
         )
