@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,7 +12,6 @@ from torch import Tensor, nn
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
 from gansmith.networks import R3GanDiscriminator, R3GanGenerator
-from gansmith.networks.grouped import GroupedConv2d
 from gansmith.networks.r3gan import R3GanBlock, WholeMap
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 
@@ -94,20 +91,6 @@ def test_r3gans_weights_are_those_of_its_description() -> None:
     assert weights(R3GanDiscriminator().build(shapes)) == 3 * 32 + blocks + between + 128 * 4 * 4 + 128 == 266_848
     two = weights(R3GanGenerator(blocks=2).build(shapes)) - weights(R3GanGenerator().build(shapes))
     assert two == blocks
-
-
-def test_grouped_convolutions_and_their_derivatives_are_pytorchs() -> None:
-    mine = GroupedConv2d(6, 4, 3, padding=1, groups=2).double()
-    x = torch.randn(2, 6, 4, 5, dtype=torch.float64, requires_grad=True)
-    assert torch.equal(mine(x), nn.Conv2d.forward(mine, x))
-
-    def derivatives(forward: Callable[[Tensor], Tensor]) -> list[Tensor]:
-        inputs = [x, *mine.parameters()]
-        first = torch.autograd.grad(forward(x).pow(3).sum(), inputs, create_graph=True)
-        return [*first, *torch.autograd.grad(sum(g.square().sum() for g in first), inputs)]
-
-    for ours, theirs in zip(derivatives(mine), derivatives(functools.partial(nn.Conv2d.forward, mine)), strict=True):
-        assert torch.allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 def test_an_r3gan_discriminator_ends_in_a_convolution_over_the_whole_map() -> None:

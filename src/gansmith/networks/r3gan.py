@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
-from gansmith.networks.grouped import GroupedConv2d
 from gansmith.networks.mlp import ENDS, End, Stack
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.spec import component
@@ -93,7 +92,10 @@ class Basis(nn.Module):
 
 
 class WholeMap(nn.Module):
-    """[N, C, h, w] -> [N, C]: a depth-wise convolution over the whole map, so each channel is weighted place by place."""
+    """[N, C, h, w] -> [N, C]: a depth-wise convolution over the whole map, each channel's places weighted and added.
+
+    As a product, since the second derivative of PyTorch's convolutions, which penalties take, goes through groups one by one.
+    """
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
@@ -112,7 +114,7 @@ class R3GanBlock(nn.Module):
         self.change = nn.Sequential(
             started(nn.Conv2d(channels, wide, 1), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
-            started(GroupedConv2d(wide, wide, 3, padding=1, groups=wide // group), gain),
+            started(nn.Conv2d(wide, wide, 3, padding=1, groups=wide // group), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
             started(nn.Conv2d(wide, channels, 1, bias=False), 0.0),
         )
