@@ -8,11 +8,12 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
+from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import Stack
+from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
@@ -56,18 +57,21 @@ class ConvDiscriminator:
     """A sample -> one convolution of stride 2 for each width, leaky ReLU .2 -> linear -> one logit.
 
     Weights start at N(0, .02^2). With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018).
+    `minibatch_std` tells the last convolution how much the samples of groups of that many differ (Karras et al. 2018).
     """
 
     widths: Widths = (32, 64)
     kernel: Annotated[int, Field(ge=3, le=7)] = 4
     spectral_norm: bool = False
+    minibatch_std: Group | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
         channels, height, width = image_shape(shapes, "ConvDiscriminator")
         pad = (self.kernel - 1) // 2
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise([channels, *self.widths]):
-            layers += [nn.Conv2d(inputs, outputs, self.kernel, 2, pad), nn.LeakyReLU(0.2, inplace=True)]
+        for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
+            told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
+            layers += [*told, nn.Conv2d(inputs + len(told), outputs, self.kernel, 2, pad), nn.LeakyReLU(0.2, inplace=True)]
             height, width = ((n + 2 * pad - self.kernel) // 2 + 1 for n in (height, width))
             if min(height, width) < 1:
                 raise RecipeError(
@@ -75,11 +79,7 @@ class ConvDiscriminator:
                 )
         layers += [nn.Flatten(), nn.Linear(self.widths[-1] * height * width, 1)]
         network = started_small(Stack(*layers))
-        if self.spectral_norm:
-            for layer in network:
-                if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                    spectral_norm(layer)
-        return network
+        return spectrally_normed(network) if self.spectral_norm else network
 
 
 class Crop(nn.Module):

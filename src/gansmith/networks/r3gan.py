@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
+from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import ENDS, End, Stack
 from gansmith.networks.resampling import downsampling, halvings, upsampling
+from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 L = TypeVar("L", nn.Conv2d, nn.Linear)
@@ -45,9 +47,9 @@ class R3GanGenerator:
         layers: list[nn.Module] = [Basis(shapes.noise, self.widths[0], *sizes[0])]
         layers += [R3GanBlock(self.widths[0], self.group, gain) for _ in range(self.blocks)]
         for (inputs, outputs), (small, large) in zip(pairwise(self.widths), pairwise(sizes), strict=True):
-            layers += [*to_width(inputs, outputs), upsampling(small, large)]
+            layers += [*([unbiased(inputs, outputs)] if inputs != outputs else []), upsampling(small, large)]
             layers += [R3GanBlock(outputs, self.group, gain) for _ in range(self.blocks)]
-        layers += [started(nn.Conv2d(self.widths[-1], channels, 1, bias=False)), ENDS[self.end]()]
+        layers += [unbiased(self.widths[-1], channels), ENDS[self.end]()]
         return Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -55,12 +57,15 @@ class R3GanGenerator:
 class R3GanDiscriminator:
     """The generator's mirror: a sample -> 1x1 -> blocks, half as large between -> a weight for each place of each map -> linear.
 
-    Widths go from the image to the smallest map. No layer but those inside the blocks has a bias.
+    Widths go from the image to the smallest map. No layer but those inside the blocks has a bias. With `spectral_norm`, which
+    takes no zero weights, blocks don't start as the identity. `minibatch_std` is told to the last 1x1 before a stage.
     """
 
     widths: Widths = (32, 64, 128, 128)
     blocks: PositiveInt = 1  # in each stage
     group: PositiveInt = 16  # channels in a group of the 3x3 convolutions
+    spectral_norm: bool = False
+    minibatch_std: Group | None = None
 
     def __post_init__(self) -> None:
         check_groups("R3GanDiscriminator", self.widths, self.group)
@@ -69,13 +74,15 @@ class R3GanDiscriminator:
         channels, height, width = image_shape(shapes, "R3GanDiscriminator")
         sizes = halvings(height, width, len(self.widths) - 1)
         gain = block_gain(len(self.widths) * self.blocks)
-        layers: list[nn.Module] = [started(nn.Conv2d(channels, self.widths[0], 1, bias=False))]
-        layers += [R3GanBlock(self.widths[0], self.group, gain) for _ in range(self.blocks)]
-        for (inputs, outputs), (large, small) in zip(pairwise(self.widths), pairwise(sizes), strict=True):
-            layers += [downsampling(large, small), *to_width(inputs, outputs)]
-            layers += [R3GanBlock(outputs, self.group, gain) for _ in range(self.blocks)]
+        layers: list[nn.Module] = []
+        for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
+            told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
+            layers += [*([downsampling(sizes[i - 1], sizes[i])] if i else []), *told]
+            layers += [unbiased(inputs + len(told), outputs)] if i == 0 or inputs + len(told) != outputs else []
+            layers += [R3GanBlock(outputs, self.group, gain, gain if self.spectral_norm else 0.0) for _ in range(self.blocks)]
         layers += [WholeMap(self.widths[-1], *sizes[-1]), started(nn.Linear(self.widths[-1], 1, bias=False))]
-        return Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        network: Stack = Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return spectrally_normed(network) if self.spectral_norm else network
 
 
 class Basis(nn.Module):
@@ -108,7 +115,7 @@ class WholeMap(nn.Module):
 class R3GanBlock(nn.Module):
     """x + f(x), [N, C, h, w]: 1x1 to 2C channels, 3x3 in groups, 1x1 back to C, which starts at 0; leaky ReLU between."""
 
-    def __init__(self, channels: int, group: int, gain: float) -> None:
+    def __init__(self, channels: int, group: int, gain: float, last_gain: float = 0.0) -> None:
         super().__init__()
         wide = 2 * channels
         self.change = nn.Sequential(
@@ -116,7 +123,7 @@ class R3GanBlock(nn.Module):
             nn.LeakyReLU(SLOPE, inplace=True),
             started(nn.Conv2d(wide, wide, 3, padding=1, groups=wide // group), gain),
             nn.LeakyReLU(SLOPE, inplace=True),
-            started(nn.Conv2d(wide, channels, 1, bias=False), 0.0),
+            started(nn.Conv2d(wide, channels, 1, bias=False), last_gain),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -137,8 +144,8 @@ def block_gain(blocks: int) -> float:
     return math.sqrt(2 / (1 + SLOPE**2)) / math.sqrt(math.sqrt(blocks))
 
 
-def to_width(inputs: int, outputs: int) -> list[nn.Module]:
-    return [] if inputs == outputs else [started(nn.Conv2d(inputs, outputs, 1, bias=False))]
+def unbiased(inputs: int, outputs: int) -> nn.Conv2d:
+    return started(nn.Conv2d(inputs, outputs, 1, bias=False))
 
 
 def check_groups(name: str, widths: tuple[int, ...], group: int) -> None:
