@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gansmith.errors import RecipeError
-from gansmith.game import Shapes
-from gansmith.networks import R3GanDiscriminator, R3GanGenerator
+from gansmith.game import Network, Shapes
+from gansmith.networks import (
+    ConvDiscriminator,
+    MaxoutDiscriminator,
+    MLPDiscriminator,
+    Packed,
+    R3GanDiscriminator,
+    R3GanGenerator,
+    ResidualDiscriminator,
+    ResidualGenerator,
+)
+from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.r3gan import R3GanBlock, WholeMap
 from gansmith.networks.resampling import downsampling, halvings, upsampling
+from gansmith.networks.residual import DownBlock, UpBlock
+from support import assert_same_tensors, tiny, trainer
 
-PAIRS = {"r3gan": (R3GanGenerator(), R3GanDiscriminator())}
+PAIRS: dict[str, tuple[Network, Network]] = {
+    "r3gan": (R3GanGenerator(), R3GanDiscriminator()),
+    "residual": (ResidualGenerator((16, 8, 8)), ResidualDiscriminator((8, 8, 16))),
+}
 EVERY_PAIR = pytest.mark.parametrize("name", PAIRS)
 SIZES = [(1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 30, 45), (2, 5, 7)]
 
@@ -24,7 +42,7 @@ def weights(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
+def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
     return [m for m in network.modules() if isinstance(m, kinds)]
 
 
@@ -149,6 +167,158 @@ def test_groups_that_do_not_divide_a_block_are_refused() -> None:
         assert kind(widths=(16, 12), group=8).widths == (16, 12)
 
 
+# ---------------------------------------------------------------------------------------------------- residual
+
+
+def test_residual_networks_for_cifar_have_the_weights_of_miyatos_table() -> None:
+    shapes = Shapes(128, (3, 32, 32))  # table 3 of the appendix, added up by hand: a 3x3 from 256 to 256 has 590,080
+    block = 2 * 512 + 2 * 590_080 + (256 * 256 + 256)
+    with torch.device("meta"):
+        g = ResidualGenerator((256,) * 4).build(shapes)
+        d = ResidualDiscriminator((128,) * 4).build(shapes)
+    assert weights(g) == (128 * 4096 + 4096) + 3 * block + 512 + (256 * 27 + 3) == 4_276_739
+    first = (27 * 128 + 128) + 147_584 + (3 * 128 + 128)
+    assert weights(d) == first + (2 * 147_584 + 16_512) + 2 * (2 * 147_584) + 129 == 1_053_825
+
+
+def test_a_down_block_written_out() -> None:
+    x = torch.randn(2, 3, 5, 4)
+    for halve, first in ((True, True), (True, False), (False, False)):
+        block = DownBlock(3, 6, halve, first)
+        one, two = layers(block.change, nn.Conv2d)
+        (skip,) = layers(block.skip, nn.Conv2d)
+        h = F.conv2d(x if first else x.clamp_min(0), one.weight, one.bias, padding=1).clamp_min(0)
+        expected = F.conv2d(h, two.weight, two.bias, padding=1) + F.conv2d(x, skip.weight, skip.bias)
+        if halve:  # by hand: means of 2x2, of the row that is left over of 1x2
+            rows = [expected[:, :, i : i + 2].mean(2) for i in (0, 2, 4)]
+            expected = torch.stack(rows, 2).unflatten(3, (2, 2)).mean(4)
+        assert torch.allclose(block(x), expected, atol=1e-5)
+    assert not layers(DownBlock(6, 6, halve=False, first=False).skip, nn.Conv2d)
+
+
+def test_an_up_block_written_out() -> None:
+    block, x = UpBlock(3, 6, 9, 8).eval(), torch.randn(2, 3, 5, 4)
+    one, two, skip = layers(block, nn.Conv2d)
+
+    def norm_relu(x: Tensor) -> Tensor:  # no statistics yet: mean 0, variance 1
+        return (x / math.sqrt(1 + 1e-5)).clamp_min(0)
+
+    def double(x: Tensor) -> Tensor:
+        return x.repeat_interleave(2, 2).repeat_interleave(2, 3)[:, :, :9, :8]
+
+    h = norm_relu(F.conv2d(double(norm_relu(x)), one.weight, one.bias, padding=1))
+    expected = F.conv2d(h, two.weight, two.bias, padding=1) + F.conv2d(double(x), skip.weight, skip.bias)
+    assert torch.allclose(block(x), expected, atol=1e-5)
+
+
+def test_a_residual_discriminator_adds_up_the_places() -> None:
+    network = ResidualDiscriminator((8,), halvings=0).build(Shapes(1, (1, 4, 4)))
+    x = torch.randn(2, 1, 4, 4)
+    linear = network[-1]
+    assert torch.allclose(network(x, None), network[0](x).relu().sum((2, 3)) @ linear.weight.T + linear.bias, atol=1e-5)
+
+
+# ---------------------------------------------------------------------------------------------------- spectral norm
+
+NORMED: dict[str, Network] = {
+    "mlp": MLPDiscriminator((12, 7), spectral_norm=True),
+    "maxout": MaxoutDiscriminator((6,), dropout=0.0, spectral_norm=True),
+    "conv": ConvDiscriminator((6, 9), spectral_norm=True),
+    "residual": ResidualDiscriminator((6, 9), spectral_norm=True),
+    "r3gan": R3GanDiscriminator((8, 16), spectral_norm=True),
+}
+
+
+@pytest.mark.parametrize("name", NORMED)
+def test_spectral_norm_holds_every_layers_largest_singular_value_at_1(name: str) -> None:
+    network = NORMED[name].build(Shapes(1, (1, 8, 8)))
+    held = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear, WholeMap))]
+    with torch.no_grad():
+        for layer in held:
+            layer.parametrizations.weight.original.mul_(3.0).add_(0.1 * torch.randn_like(layer.weight))
+        for _ in range(100):
+            network(torch.randn(2, 1, 8, 8), None)
+        for layer in held:
+            assert torch.linalg.svdvals(layer.weight.flatten(1))[0].item() == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("name", NORMED)
+def test_a_discriminator_with_spectral_norm_restored_takes_the_same_steps(name: str) -> None:
+    recipe = tiny("tutorial-small", "objective.penalties=[r1]")
+    recipe = dataclasses.replace(recipe, networks={**recipe.networks, "discriminator": NORMED[name]})
+    one, other = trainer(recipe), trainer(recipe)
+    for _ in range(2):
+        one.step()
+    state = dataclasses.replace(one.state(), tensors={k: v.clone() for k, v in one.state().tensors.items()})
+    assert any(k.endswith("weight.0._u") for k in state.tensors)
+    other.restore(state)
+    assert one.step().floats() == other.step().floats()
+    assert_same_tensors(one.state().tensors, other.state().tensors)
+
+
+# ---------------------------------------------------------------------------------------------------- minibatch std
+
+TOLD: dict[str, Network] = {
+    "mlp": MLPDiscriminator((12, 7), minibatch_std=4),
+    "conv": ConvDiscriminator((6, 9), minibatch_std=4),
+    "residual": ResidualDiscriminator((6, 9), minibatch_std=4),
+    "r3gan": R3GanDiscriminator((8, 8), minibatch_std=4),
+}
+
+
+@pytest.mark.parametrize(("count", "group"), [(8, 4), (4, 4), (6, 3), (5, 1), (10, 2), (1, 1)])
+@pytest.mark.parametrize("features", [1, 2])
+@pytest.mark.parametrize("shape", [(4, 3, 2), (6,)], ids=str)
+def test_minibatch_std_by_numpy(count: int, group: int, features: int, shape: tuple[int, ...]) -> None:
+    x = torch.randn(count, *shape)
+    made = MinibatchStd(4, features)(x).numpy()
+    assert made.shape == (count, shape[0] + features, *shape[1:])
+    assert np.array_equal(made[:, : shape[0]], x.numpy())
+    strides = count // group
+    for i in range(count):
+        fellows = x.numpy()[i % strides :: strides]
+        assert len(fellows) == group
+        for f, part in enumerate(np.split(np.sqrt(fellows.var(0) + 1e-8), features)):
+            assert np.allclose(made[i, shape[0] + f], part.mean(), rtol=1e-5)
+
+
+def test_minibatch_std_of_equal_samples_has_a_finite_gradient() -> None:
+    x = torch.ones(4, 2, 3, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(MinibatchStd()(x)[:, 2].sum(), x, create_graph=True)
+    assert gradient.isfinite().all()
+    assert torch.autograd.grad(gradient.square().sum(), x)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_discriminator_told_of_its_neighbours_judges_a_sample_by_them(name: str) -> None:
+    network = TOLD[name].build(Shapes(1, (1, 8, 8)))
+    assert len(layers(network, MinibatchStd)) == 1
+    x, other = torch.randn(4, 1, 8, 8), torch.randn(4, 1, 8, 8)
+    other[0] = x[0]
+    with torch.no_grad():
+        assert not torch.equal(network(x, None)[0], network(other, None)[0])
+    assert network(torch.randn(7, 1, 8, 8), None).shape == (7, 1)
+
+
+# ---------------------------------------------------------------------------------------------------- packs
+
+
+def test_packing_is_joining_neighbours_along_channels() -> None:
+    for sample in ((2, 6, 5), (4,)):
+        network = Packed(MLPDiscriminator((7,)), count=3).build(Shapes(1, sample))
+        x = torch.randn(8, *sample)  # two packs and two samples left over
+        by_hand = torch.stack([torch.cat([x[0], x[1], x[2]]), torch.cat([x[3], x[4], x[5]])])
+        assert torch.equal(network(x, None), network.network(by_hand, None))
+        assert torch.equal(network(x[:2], None), network.network(torch.cat([x[0], x[1], x[0]])[None], None))
+        assert network(x[:1], None).shape == (1, 1)
+    convolutional = Packed(ConvDiscriminator((4,)), count=2).build(Shapes(1, (3, 8, 8)))
+    assert layers(convolutional, nn.Conv2d)[0].in_channels == 6
+    with pytest.raises(RecipeError, match=r"ConvDiscriminator.*images"):
+        Packed(ConvDiscriminator((4,))).build(Shapes(1, (2,)))
+    with pytest.raises(RecipeError, match=r"Packed\.count"):
+        Packed(MLPDiscriminator(()), count=1)
+
+
 # ---------------------------------------------------------------------------------------------------- derivatives
 
 
@@ -159,9 +329,17 @@ def gradients(network: nn.Module, x: Tensor) -> list[Tensor]:
     return list(torch.autograd.grad(slope.square().sum(), list(network.parameters()), materialize_grads=True))
 
 
-@EVERY_PAIR
+JUDGES = {
+    **{name: pair[1] for name, pair in PAIRS.items()},
+    **{f"{name}-normed": network for name, network in NORMED.items()},
+    **{f"{name}-told": network for name, network in TOLD.items()},
+    "packed": Packed(ConvDiscriminator((4, 8))),
+}
+
+
+@pytest.mark.parametrize("name", JUDGES)
 def test_gradients_of_gradients_are_finite_and_move_weights(name: str) -> None:
-    network = PAIRS[name][1].build(Shapes(6, (1, 9, 10)))
+    network = JUDGES[name].build(Shapes(6, (1, 9, 10)))
     found = gradients(network, torch.randn(4, 1, 9, 10))
     assert all(g.isfinite().all() for g in found)
     assert any(g.any() for g in found)

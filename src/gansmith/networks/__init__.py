@@ -3,7 +3,9 @@
 from gansmith.networks.dcgan import ConvDiscriminator, ConvGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPGenerator
+from gansmith.networks.packed import Packed
 from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
+from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
 
 __all__ = [
     "BatchNorm",
@@ -12,6 +14,9 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "MaxoutDiscriminator",
+    "Packed",
     "R3GanDiscriminator",
     "R3GanGenerator",
+    "ResidualDiscriminator",
+    "ResidualGenerator",
 ]
