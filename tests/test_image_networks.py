@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,10 @@ from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.r3gan import R3GanBlock, WholeMap
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.networks.residual import DownBlock, UpBlock
-from support import assert_same_tensors, tiny, trainer
+from gansmith.overrides import read
+from support import assert_same_tensors, components, name_of, tiny, trainer
 
+PAGE = Path(__file__).parents[1] / "docs" / "networks.md"
 PAIRS: dict[str, tuple[Network, Network]] = {
     "r3gan": (R3GanGenerator(), R3GanDiscriminator()),
     "residual": (ResidualGenerator((16, 8, 8)), ResidualDiscriminator((8, 8, 16))),
@@ -55,6 +59,21 @@ def test_a_pair_fits_any_size(name: str, sample: tuple[int, ...]) -> None:
         assert fake.shape == (2, *sample)
         assert fake.isfinite().all()
         assert discriminator(fake, None).shape == (2, 1)
+
+
+LISTED = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| ([\d,]+) \| ([\d,]+) \|$", PAGE.read_text(), re.M)
+
+
+def test_every_network_is_listed() -> None:
+    assert sorted(name for name, _, _ in LISTED) == sorted(map(name_of, components(Network)))
+
+
+@pytest.mark.parametrize(("name", "small", "large"), LISTED, ids=[name for name, _, _ in LISTED])
+def test_the_page_counts_the_weights(name: str, small: str, large: str) -> None:
+    given = {"packed": "(network=conv-discriminator)"}.get(name, "(widths=[256, 256])" if name.startswith("mlp") else "")
+    network = read(name + given, Network)
+    for sample, listed in (((1, 28, 28), small), ((3, 32, 32), large)):
+        assert weights(network.build(Shapes(64, sample))) == int(listed.replace(",", ""))
 
 
 # ---------------------------------------------------------------------------------------------------- resampling
