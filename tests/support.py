@@ -28,6 +28,8 @@ import gansmith
 from gansmith import charts, images, spec
 from gansmith.data import Digits, Source, Split
 from gansmith.ema import Ema
+from gansmith.game import Network
+from gansmith.networks import MLPDiscriminator
 from gansmith.recipe import Pictures, Recipe
 from gansmith.recipes import catalogue, make
 from gansmith.trainer import Trainer
@@ -165,7 +167,7 @@ def example(cls: type) -> Any:
 
 
 def _value(kind: Any) -> Any:
-    values = {int: 6, float: 0.5, str: "some.npz", bool: True, Source: Digits()}
+    values = {int: 6, float: 0.5, str: "some.npz", bool: True, Source: Digits(), Network: MLPDiscriminator((8,))}
     if kind in values:
         return values[kind]
     if typing.get_origin(kind) is tuple:

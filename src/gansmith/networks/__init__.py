@@ -3,5 +3,20 @@
 from gansmith.networks.dcgan import ConvDiscriminator, ConvGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPGenerator
+from gansmith.networks.packed import Packed
+from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
+from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
 
-__all__ = ["BatchNorm", "ConvDiscriminator", "ConvGenerator", "MLPDiscriminator", "MLPGenerator", "MaxoutDiscriminator"]
+__all__ = [
+    "BatchNorm",
+    "ConvDiscriminator",
+    "ConvGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "MaxoutDiscriminator",
+    "Packed",
+    "R3GanDiscriminator",
+    "R3GanGenerator",
+    "ResidualDiscriminator",
+    "ResidualGenerator",
+]

@@ -8,17 +8,19 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
+from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import Stack
+from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
-def _image(shapes: Shapes, network: str) -> tuple[int, int, int]:
+def image_shape(shapes: Shapes, network: str) -> tuple[int, int, int]:
+    """(channels, height, width) of the data's samples. Raises RecipeError naming the network where they are no images."""
     if len(shapes.sample) != 3:
         raise RecipeError(
             f"network {network} makes or judges images [C, H, W], but the data's samples are {list(shapes.sample)}: "
@@ -39,10 +41,10 @@ class ConvGenerator:
     widths: Widths = (64, 32)
 
     def build(self, shapes: Shapes) -> nn.Module:
-        channels, height, width = _image(shapes, "ConvGenerator")
+        channels, height, width = image_shape(shapes, "ConvGenerator")
         factor = 2 ** len(self.widths)
         start = (self.widths[0], -(-height // factor), -(-width // factor))
-        layers: list[nn.Module] = [nn.Linear(shapes.noise, start[0] * start[1] * start[2], bias=False), nn.Unflatten(1, start)]
+        layers: list[nn.Module] = [nn.Linear(shapes.noise, start[0] * start[1] * start[2], bias=False), ToMap(*start)]
         for inputs, outputs in pairwise([*self.widths, channels]):
             last = len(layers) == 2 + 3 * (len(self.widths) - 1)
             layers += [nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
@@ -55,30 +57,53 @@ class ConvDiscriminator:
     """A sample -> one convolution of stride 2 for each width, leaky ReLU .2 -> linear -> one logit.
 
     Weights start at N(0, .02^2). With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018).
+    `minibatch_std` tells the last convolution how much the samples of groups of that many differ (Karras et al. 2018).
     """
 
     widths: Widths = (32, 64)
     kernel: Annotated[int, Field(ge=3, le=7)] = 4
     spectral_norm: bool = False
+    minibatch_std: Group | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
-        channels, height, width = _image(shapes, "ConvDiscriminator")
+        channels, height, width = image_shape(shapes, "ConvDiscriminator")
         pad = (self.kernel - 1) // 2
         layers: list[nn.Module] = []
-        for inputs, outputs in pairwise([channels, *self.widths]):
-            layers += [nn.Conv2d(inputs, outputs, self.kernel, 2, pad), nn.LeakyReLU(0.2, inplace=True)]
+        for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
+            told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
+            layers += [*told, nn.Conv2d(inputs + len(told), outputs, self.kernel, 2, pad), nn.LeakyReLU(0.2, inplace=True)]
             height, width = ((n + 2 * pad - self.kernel) // 2 + 1 for n in (height, width))
             if min(height, width) < 1:
                 raise RecipeError(
                     f"ConvDiscriminator: {len(self.widths)} halvings are too many for samples of {list(shapes.sample)}"
                 )
-        layers += [nn.Flatten(), nn.Linear(self.widths[-1] * height * width, 1)]
+        layers += [FromMap(), nn.Linear(self.widths[-1] * height * width, 1)]
         network = started_small(Stack(*layers))
-        if self.spectral_norm:
-            for layer in network:
-                if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                    spectral_norm(layer)
-        return network
+        return spectrally_normed(network) if self.spectral_norm else network
+
+
+class ToMap(nn.Module):
+    """[N, h * w * C] -> [N, C, h, w], channels beside each other in memory as in every map that follows.
+
+    Where layers disagree on that, each pass between them goes through memory number by number, and takes ten times as long.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.channels, self.height, self.width = channels, height, width
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.height}, {self.width}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (self.height, self.width, self.channels)).permute(0, 3, 1, 2)
+
+
+class FromMap(nn.Module):
+    """[N, C, h, w] -> [N, h * w * C], so that the gradient comes back with channels beside each other in memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Crop(nn.Module):

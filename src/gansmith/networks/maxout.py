@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gansmith.game import Shapes
 from gansmith.networks.mlp import Dropout, Share, Stack
+from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 
@@ -26,6 +27,7 @@ class MaxoutDiscriminator:
     input_dropout: Share = 0.0
     dropout: Share = 0.5
     start: PositiveFloat | None = None
+    spectral_norm: bool = False  # of each layer, all its pieces together
 
     def build(self, shapes: Shapes) -> nn.Module:
         sizes = [math.prod(shapes.sample), *self.widths]
@@ -37,7 +39,7 @@ class MaxoutDiscriminator:
             if self.start is not None and isinstance(layer, nn.Linear):
                 nn.init.uniform_(layer.weight, -self.start, self.start)
                 nn.init.zeros_(layer.bias)
-        return network
+        return spectrally_normed(network) if self.spectral_norm else network
 
 
 class Maxout(nn.Module):

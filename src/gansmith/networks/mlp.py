@@ -11,6 +11,8 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gansmith.game import Shapes
+from gansmith.networks.minibatch import Group, deviation
+from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -56,18 +58,27 @@ class MLPGenerator:
 
 @component
 class MLPDiscriminator:
-    """A sample -> hidden layers -> one logit. No sigmoid: the losses take logits."""
+    """A sample -> hidden layers -> one logit. No sigmoid: the losses take logits.
+
+    With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018). `minibatch_std` tells the last
+    layer how much the samples of groups of that many differ (Karras et al. 2018).
+    """
 
     widths: tuple[PositiveInt, ...]
     slope: Annotated[float, Field(ge=0.0)] = 0.2
     dropout: Share = 0.0
     init: Init = "torch"
+    spectral_norm: bool = False
+    minibatch_std: Group | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
         layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, width in pairwise([math.prod(shapes.sample), *self.widths]):
+        sizes = [math.prod(shapes.sample), *self.widths]
+        for inputs, width in pairwise(sizes):
             layers += [nn.Linear(inputs, width), *_after(self.slope, self.dropout)]
-        return initialised(Stack(*layers, nn.Linear([math.prod(shapes.sample), *self.widths][-1], 1)), self.init)
+        told = deviation(self.minibatch_std)
+        network = initialised(Stack(*layers, *told, nn.Linear(sizes[-1] + len(told), 1)), self.init)
+        return spectrally_normed(network) if self.spectral_norm else network
 
 
 def _after(slope: float, dropout: float) -> list[nn.Module]:
@@ -106,7 +117,7 @@ class Stack(nn.Sequential):
         return x
 
 
-def initialised(network: nn.Module, init: Init) -> nn.Module:
+def initialised(network: Stack, init: Init) -> Stack:
     """PyTorch's own start, or Glorot and Bengio's uniform one (2010, eq. 16) with zero biases, which is Keras's."""
     for layer in network.modules():
         if init == "glorot" and isinstance(layer, nn.Linear):
