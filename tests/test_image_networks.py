@@ -206,6 +206,7 @@ def test_a_down_block_written_out() -> None:
         block = DownBlock(3, 6, halve, first)
         one, two = layers(block.change, nn.Conv2d)
         (skip,) = layers(block.skip, nn.Conv2d)
+        assert one.out_channels == (6 if first else 3)  # where the width changes in a block: at once in the first alone
         h = F.conv2d(x if first else x.clamp_min(0), one.weight, one.bias, padding=1).clamp_min(0)
         expected = F.conv2d(h, two.weight, two.bias, padding=1) + F.conv2d(x, skip.weight, skip.bias)
         if halve:  # by hand: means of 2x2, of the row that is left over of 1x2
