@@ -54,7 +54,6 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-small", "--data", "digits", "objective.discriminator_turns=2"), ("share", "discriminator_turns")),
     # the command line itself
     (("tran", "tutorial-small"), ("tran",)),
-    (("train",), ("recipe",)),
     (("train", "tutorial-small", "--datas", "digits"), ("--datas",)),
     ((*SMALL, "--epochs", "3"), ("No such option: --epochs", "NAME=VALUE, as in budget=5m")),
     (("show", "tutorial-small", "--seed", "3"), ("No such option: --seed", "NAME=VALUE")),

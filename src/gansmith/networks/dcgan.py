@@ -96,7 +96,7 @@ class ToMap(nn.Module):
         return f"{self.channels}, {self.height}, {self.width}"
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (self.height, self.width, self.channels)).permute(0, 3, 1, 2)
+        return x.view(-1, self.height, self.width, self.channels).permute(0, 3, 1, 2)
 
 
 class FromMap(nn.Module):

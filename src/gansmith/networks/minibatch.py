@@ -20,7 +20,7 @@ class MinibatchStd(nn.Module):
     """[N, C, ...] -> [N, C + features, ...]: the standard deviation over groups of samples, as further channels.
 
     Over `group` samples (the most up to it that divide N), then the mean over channels and places (Karras et al. 2018, section 3;
-    groups as in Karras et al. 2020). A group holds neighbours in the batch, so reals and fakes that are judged together share none,
+    groups as in Karras et al. 2020). A group holds neighbours in the batch, so reals and fakes judged together share none
     where `group` divides their number. `features` must divide C: each of that many parts of the channels gives one.
     """
 
