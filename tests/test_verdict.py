@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +24,7 @@ from gansmith.diagnostics.arrangement import changes
 from gansmith.metrics import Moments
 from gansmith.verdict import _ADVICE, verdict
 from gansmith.verdict.complaints import complaints, interpolated
-from gansmith.verdict.facts import box, listed, of_samples
+from gansmith.verdict.facts import Topic, box, listed, of_samples
 from support import quick
 
 NUM = 300
@@ -281,6 +282,12 @@ def test_how_things_are_said() -> None:
     assert box([0.36, 0.86, 0.5, 0.93]).startswith("in the lower part")
     assert interpolated([0, 0, 2], [0, 0.5, 1], 0) == 0.5
     assert interpolated([0, 0, 2], [0, 0.5, 1], 1) == 0.75
+
+
+def test_there_is_advice_on_every_topic() -> None:
+    kinds = typing.get_args(Topic)
+    topics = {topic for kind in kinds for topic in (typing.get_args(kind) or (kind,))}
+    assert topics == {topic for entry in _ADVICE for topic in entry.topics}
 
 
 def test_what_is_advised_to_one_who_trains_is_accepted() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gansmith.scores import Finding
 from gansmith.verdict import looks
-from gansmith.verdict.complaints import all_complaints, complaints
+from gansmith.verdict.complaints import all_complaints, unexplained
 from gansmith.verdict.facts import Complaint, Facts, Topic, number, percent
 
 MOST = 6  # complaints that are listed; what is left out weighs less than those
@@ -21,11 +21,12 @@ MOST = 6  # complaints that are listed; what is left out weighs less than those
 def verdict(evaluation: Mapping[str, Any]) -> tuple[Finding, ...]:
     """What an evaluation's JSON says, in words: on the whole, what is wrong (the gravest first), what is good, what to try."""
     facts = Facts(evaluation)
-    wrong = complaints(evaluation)
+    found = all_complaints(facts)
+    wrong = unexplained(found)
     first = overall(facts, wrong)
     sentences = [first] if first else []
     sentences += [Finding(False, c.text, c.source) for c in wrong[:MOST]]
-    sentences += praise(facts, {c.topic for c in all_complaints(facts)})
+    sentences += praise(facts, {c.topic for c in found})
     return (*sentences, advice(facts, wrong))
 
 

@@ -11,7 +11,7 @@ Fashion-MNIST at a time: so that the fault is named, and nothing is said of real
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gansmith.verdict import looks
@@ -221,8 +221,13 @@ def all_complaints(facts: Facts) -> list[Complaint]:
 
 def complaints(evaluation: Mapping[str, Any]) -> list[Complaint]:
     """All that is wrong, the gravest first, without what a graver complaint explains."""
+    return unexplained(all_complaints(Facts(evaluation)))
+
+
+def unexplained(found: Sequence[Complaint]) -> list[Complaint]:
+    """Those of `found`, the gravest first, that no graver one explains."""
     kept: list[Complaint] = []
-    for complaint in all_complaints(Facts(evaluation)):
+    for complaint in found:
         if not any(complaint.topic in graver.explains for graver in kept):
             kept.append(complaint)
     return kept
