@@ -34,6 +34,8 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:  # 
 def _convolutional(data: Source, budget: Length, count: int, shape: list[int], stages: int) -> Recipe:
     channels, height, width = shape
     widths = tuple(32 * 2**i for i in range(stages))
+    colours = "grey" if channels == 1 else f"{channels} channels"
+    doublings = f"{stages} {'time' if stages == 1 else 'times'}, with {' and '.join(map(str, widths[::-1]))} channels"
     adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
     return Recipe(
         name="default",
@@ -47,10 +49,7 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
         precision="auto",
         ema=Ema(half_life_images=4000),
         pictures=Pictures(count=64),
-        why=(
-            f"{count:,} images of {width} x {height} in {channels} channels: {stages} doublings from a map of at most 8 x 8, "
-            f"with {widths[-1]} channels there",
-        ),
+        why=(f"{count:,} images of {width} x {height}, {colours}: convolutions that double the size {doublings}",),
     )
 
 
