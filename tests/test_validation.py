@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import gansmith
-from gansmith import metrics, progress, rng, sampling, validation
+from gansmith import metrics, progress, reference, rng, sampling, validation
 from gansmith.data import Digits, Ring, Samples, find
 from gansmith.data.slices import reference_rows, validation_rows
 from gansmith.errors import RecipeError, RunError
@@ -195,6 +195,47 @@ def test_as_many_scorings_as_fit_into_a_twentieth(
     planned, cost = scorer.plan(seconds, trainer(recipe).sampler)
     assert planned == times
     assert planned == 0 or cost == setup + planned * each <= 0.05 * seconds
+
+
+@pytest.mark.parametrize(("setup", "each", "scorings"), [(6.0, 1.0, 1), (1.0, 1.0, 2)])
+def test_finding_out_costs_no_more_than_is_allowed(
+    setup: float, each: float, scorings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow machine: what a second scoring would take is not asked where the first has spent the twentieth."""
+    now, costs = 0.0, [setup, each]
+
+    def score(*_: Any) -> float:
+        nonlocal now
+        now += costs.pop(0)
+        return 1.0
+
+    recipe = quick("scores=scores")
+    scorer = validation_of(recipe)
+    monkeypatch.setattr(Validation, "score", score)
+    monkeypatch.setattr(validation.time, "perf_counter", lambda: now)
+    planned, cost = scorer.plan(100.0, trainer(recipe).sampler)
+    assert len(costs) == 2 - scorings
+    assert (planned, cost) == ((0, setup) if scorings == 1 else (4, 5.0))
+
+
+def test_the_slice_is_looked_at_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "cache"))
+    recipe = quick("scores=scores")
+    first = validation_of(recipe).real
+    assert len(list((tmp_path / "cache" / "features").glob("slice-*.safetensors"))) == 1
+    monkeypatch.setattr(reference, "features_of", lambda *_: pytest.fail("looked at again"))
+    again = validation_of(recipe).real
+    assert again.count == first.count
+    assert torch.equal(again.total, first.total)
+    assert torch.equal(again.outer, first.outer)
+
+
+def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = quick("scores=scores")
+    kept = validation_of(recipe).real
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "cache"))
+    assert torch.equal(validation_of(recipe).real.outer, kept.outer)
 
 
 def test_the_number_of_scorings_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ def load(source: Source, extractor: Callable[[Samples], Extractor], progress: Pr
     held_out = _held_out(source, train.shape)
     chosen = extractor(train)
     digest = _digest_of_samples(train, held_out)
-    name = re.sub(r"[^\w.-]", "_", f"{label(source)}-{chosen.name}")
+    name = _plain(f"{label(source)}-{chosen.name}")
     key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {_code()}".encode()).hexdigest()[:16]
     stem = cache_folder() / "features" / f"{name}-{key}"
     tensors = _cached(
@@ -189,6 +190,19 @@ def features_of(
         progress(what, min(first + CHUNK, len(values)), len(values))
 
 
+def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
+    """The moments of their features, kept in the cache under `name` and the digests of samples, extractor and code."""
+
+    def make() -> dict[str, Tensor]:
+        found = reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in features_of(values, extractor)))
+        return {"count": torch.tensor(found.count), "total": found.total, "outer": found.outer}
+
+    digest = _digest_of_samples(Samples(values))
+    key = hashlib.sha256(f"{digest} {extractor.digest} {torch.__version__} {_code()}".encode()).hexdigest()[:16]
+    tensors = _cached(cache_folder() / "features" / f"{name}-{_plain(extractor.name)}-{key}.safetensors", make)
+    return Moments(int(tensors["count"]), tensors["total"], tensors["outer"])
+
+
 def _kept(length: int, extractor: Extractor) -> np.ndarray:
     return scoring.chosen(length, max(MOST, KEPT // extractor.width))
 
@@ -234,6 +248,11 @@ def _cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tens
         path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, safetensors.torch.save(tensors, {"sha256": digest_of(tensors)}))
     return tensors
+
+
+def _plain(name: str) -> str:
+    """As a part of a file's name."""
+    return re.sub(r"[^\w.-]", "_", name)
 
 
 def _digest_of_samples(*parts: Samples | None) -> str:
