@@ -180,7 +180,23 @@ def test_marks_grow_and_end_with_the_run() -> None:
 def test_as_many_scorings_as_fit_into_a_twentieth(
     seconds: float, each: float, setup: float, times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that is told what a scoring takes: the first one `setup + each`, the second `each`."""
+    planned, cost, _ = plan_by_a_clock(monkeypatch, seconds, setup, each)
+    assert planned == times
+    assert planned == 0 or cost == setup + planned * each <= 0.05 * seconds
+
+
+@pytest.mark.parametrize(("setup", "each", "scorings"), [(6.0, 1.0, 1), (1.0, 1.0, 2)])
+def test_finding_out_costs_no_more_than_is_allowed(
+    setup: float, each: float, scorings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow machine: what a second scoring would take is not asked where the first has spent the twentieth."""
+    planned, cost, asked = plan_by_a_clock(monkeypatch, 100.0, setup, each)
+    assert asked == scorings
+    assert (planned, cost) == ((0, setup) if scorings == 1 else (4, 5.0))
+
+
+def plan_by_a_clock(monkeypatch: pytest.MonkeyPatch, seconds: float, setup: float, each: float) -> tuple[int, float, int]:
+    """(times, cost, scorings it took to find out), by a clock that is told what the first scoring and the second take."""
     now, costs = 0.0, [setup, each]
 
     def score(*_: Any) -> float:
@@ -193,29 +209,7 @@ def test_as_many_scorings_as_fit_into_a_twentieth(
     monkeypatch.setattr(Validation, "score", score)
     monkeypatch.setattr(validation.time, "perf_counter", lambda: now)
     planned, cost = scorer.plan(seconds, trainer(recipe).sampler)
-    assert planned == times
-    assert planned == 0 or cost == setup + planned * each <= 0.05 * seconds
-
-
-@pytest.mark.parametrize(("setup", "each", "scorings"), [(6.0, 1.0, 1), (1.0, 1.0, 2)])
-def test_finding_out_costs_no_more_than_is_allowed(
-    setup: float, each: float, scorings: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A slow machine: what a second scoring would take is not asked where the first has spent the twentieth."""
-    now, costs = 0.0, [setup, each]
-
-    def score(*_: Any) -> float:
-        nonlocal now
-        now += costs.pop(0)
-        return 1.0
-
-    recipe = quick("scores=scores")
-    scorer = validation_of(recipe)
-    monkeypatch.setattr(Validation, "score", score)
-    monkeypatch.setattr(validation.time, "perf_counter", lambda: now)
-    planned, cost = scorer.plan(100.0, trainer(recipe).sampler)
-    assert len(costs) == 2 - scorings
-    assert (planned, cost) == ((0, setup) if scorings == 1 else (4, 5.0))
+    return planned, cost, 2 - len(costs)
 
 
 def test_the_slice_is_looked_at_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
