@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
-from gansmith.errors import DataError, RecipeError
+from gansmith.errors import DataError, RecipeError, RunError
 from gansmith.recipes import make
 from gansmith.recipes.default import default
+from gansmith.run import Run
+from gansmith.training import train
 from support import trainer
 
 
@@ -65,3 +67,25 @@ def test_sizes_of_other_data_are_those_of_what_is_loaded(tmp_path: Path) -> None
     recipe = make("default", data=str(tmp_path))
     assert size_of(recipe.data) == (3, *shape_of(recipe.data)) == recipe.data.load().values.shape
     assert size_of(Digits()) == Digits().load().values.shape
+
+
+def test_a_run_goes_on_whatever_is_said_of_the_choice(tmp_path: Path) -> None:
+    recipe = make("default", ["budget=128images", "scores=none"], "digits")
+    train(recipe, tmp_path / "run", device="cpu")
+    Run.open(tmp_path / "run").check_same(dataclasses.replace(recipe, why=("put in other words",)))
+    with pytest.raises(RunError, match="batch_size was 64"):
+        Run.open(tmp_path / "run").check_same(dataclasses.replace(recipe, batch_size=8))
+
+
+def test_a_recipe_of_ones_own_may_ask_for_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import dataclasses\n"
+        "from gansmith.recipe import Recipe\n"
+        "from gansmith.recipes.default import default\n\n\n"
+        "def mine(data) -> Recipe:\n"
+        '    return dataclasses.replace(default(data), name="mine")\n'
+    )
+    assert make(f"{path}:mine", ["data.size=16"], "digits").data == Digits(size=16)
+    with pytest.raises(RecipeError, match="missing 1 required positional argument: 'data'"):
+        make(f"{path}:mine")

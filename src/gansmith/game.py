@@ -69,9 +69,7 @@ class Turn:
 class Outcome:
     """What a turn costs, and what to tell. Logs are functions: nothing is computed until someone reads it."""
 
-    costs: (
-        Tensor  # [N] one for each sample, or for each pack of samples judged at once; the loop takes the mean over all processes
-    )
+    costs: Tensor  # [N] one for each sample, or pack of samples judged at once; the loop takes the mean over all processes
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
 
 

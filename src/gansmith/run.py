@@ -15,6 +15,7 @@ generator/      generator.safetensors and generator.json: what sampling needs
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -134,7 +135,8 @@ class Run:
 
     def check_same(self, recipe: Recipe) -> None:
         """Raises RunError where this is a run of another recipe, field by field, or of an own file that has changed since."""
-        changed = list(differences(to_json(self.recipe), to_json(recipe)))
+        alike = dataclasses.replace(recipe, why=self.recipe.why)  # what is said of a choice is no part of it
+        changed = list(differences(to_json(self.recipe), to_json(alike)))
         if changed:
             told = "; ".join(f"{place} was {_said(old)}, now {_said(new)}" for place, old, new in changed)
             raise RunError(f"run folder {self.path} holds another recipe: {told}. Choose another folder with --run")

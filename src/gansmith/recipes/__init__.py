@@ -100,7 +100,8 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     fields = [field.name for field in dataclasses.fields(Recipe)]
     source = None if data is None else find_data(data, skip_bad=skip_bad)
     settings: dict[str, Any] = {}
-    if "data" in parameters:
+    takes_data = "data" in parameters
+    if takes_data and (source is not None or parameters["data"].default is not inspect.Parameter.empty):
         settings["data"] = source if source is not None else parameters["data"].default
     rest = []
     for text in overrides:
@@ -112,7 +113,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
                 settings[key] = read(value, hints.get(key, object))
             except RecipeError as error:
                 raise RecipeError(f"override {text}: {error}") from None
-        elif key.startswith("data.") and "data" in parameters:
+        elif key.startswith("data.") and "data" in settings:
             try:
                 settings["data"] = override(settings["data"], text.removeprefix("data."))
             except RecipeError as error:
@@ -125,8 +126,8 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
         raise RecipeError(f"recipe {name}: {error}") from None
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"recipe {name}: expected the function to return a Recipe, got {type(recipe).__name__}")
-    if source is not None:
-        recipe = dataclasses.replace(recipe, data=settings.get("data", source))
+    if source is not None and not takes_data:
+        recipe = dataclasses.replace(recipe, data=source)
     for text in rest:
         recipe = override(recipe, text)
     return recipe
