@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gansmith.conditions import Clusters
 from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
 from gansmith.errors import DataError, RecipeError, RunError
 from gansmith.recipes import make
@@ -32,7 +33,14 @@ def test_it_takes_a_step_on_images_of_any_size(shape: tuple[int, ...], tmp_path:
 def test_it_takes_a_step_on_points() -> None:
     recipe = default(Ring(num=1000))
     assert all(np.isfinite(value) for value in trainer(recipe).step().floats().values())
-    assert recipe.why == ("1,000 samples of 2 numbers: fully connected networks",)
+    assert recipe.why[0] == "1,000 samples of 2 numbers: fully connected networks"
+
+
+def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
+    assert default(Ring(num=500)).condition is None
+    assert default(Ring(num=5000)).condition == Clusters(10)
+    assert default(Mnist()).condition == Clusters(50)
+    assert "50 kinds" in default(Mnist()).why[1]
 
 
 def test_more_pixels_get_more_layers() -> None:

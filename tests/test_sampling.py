@@ -47,10 +47,10 @@ def stepped(recipe: Recipe, steps: int = 3) -> Trainer:
 @pytest.mark.parametrize("name", RECIPES)
 def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
     game = stepped(with_ema(tiny(name)))
-    noise, kind = game.recipe.noise, game.kind
+    kind = game.kind
 
     def sample(seed: int, count: int, first: int = 0) -> np.ndarray:
-        return sampling.sample(game.sampler, noise, kind, seed, count, first)
+        return sampling.sample(game.sampler, game.inputs, kind, seed, count, first)
 
     hundred = sample(0, 100)
     assert hundred.shape == (100, 8, 8, 1)
@@ -59,8 +59,8 @@ def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
         assert np.array_equal(sample(0, count, first), hundred[first : first + count])
     assert len(np.unique(hundred.reshape(100, -1), axis=0)) > 1
     # The floats behind them, too, are the same to the last bit.
-    whole = torch.cat([made for _, made in sampling.chunks(game.sampler, noise, 0, 0, 128)])
-    (start, part), *_ = sampling.chunks(game.sampler, noise, 0, 70, 71)
+    whole = torch.cat([made for _, made in sampling.chunks(game.sampler, game.inputs, 0, 0, 128)])
+    (start, part), *_ = sampling.chunks(game.sampler, game.inputs, 0, 70, 71)
     assert torch.equal(part, whole[start : start + len(part)])
 
 
@@ -76,14 +76,14 @@ def test_samples_are_held_once_however_many_parts_they_are_made_in() -> None:
             parts.append(weakref.ref(part))
             return part
 
-    many = sampling.sample(game.sampler, game.recipe.noise, Watched(), 0, 500, 30)
+    many = sampling.sample(game.sampler, game.inputs, Watched(), 0, 500, 30)
     assert len(parts) == 9
-    assert np.array_equal(many, sampling.sample(game.sampler, game.recipe.noise, Images(), 0, 530)[30:])
+    assert np.array_equal(many, sampling.sample(game.sampler, game.inputs, Images(), 0, 530)[30:])
 
 
 def test_two_seeds_share_no_image() -> None:
     game = stepped(quick())
-    made = [sampling.sample(game.sampler, game.recipe.noise, game.kind, seed, 64) for seed in (0, 1, 2, 2**63 - 1)]
+    made = [sampling.sample(game.sampler, game.inputs, game.kind, seed, 64) for seed in (0, 1, 2, 2**63 - 1)]
     assert len(np.unique(np.concatenate(made).reshape(4 * 64, -1), axis=0)) == 4 * 64
 
 
@@ -101,12 +101,12 @@ def test_samples_are_made_in_evaluation_mode_and_training_goes_on_in_its_own(nam
     game = stepped(tiny(name))
     generator = game.networks["generator"]
     before = {k: v.clone() for k, v in generator.state_dict().items()}
-    one = sampling.sample(game.sampler, game.recipe.noise, game.kind, 0, 10)
-    assert np.array_equal(one, sampling.sample(game.sampler, game.recipe.noise, game.kind, 0, 10))  # no dropout
+    one = sampling.sample(game.sampler, game.inputs, game.kind, 0, 10)
+    assert np.array_equal(one, sampling.sample(game.sampler, game.inputs, game.kind, 0, 10))  # no dropout
     assert generator.training
     assert all(torch.equal(v, before[k]) for k, v in generator.state_dict().items())  # no statistics moved
     generator.eval()
-    sampling.sample(game.sampler, game.recipe.noise, game.kind, 0, 10)
+    sampling.sample(game.sampler, game.inputs, game.kind, 0, 10)
     assert not generator.training
 
 

@@ -78,7 +78,7 @@ def test_scores_hold_other_samples_against_other_images_than_reports() -> None:
     train = Digits().load().values
     rows = validation_rows(len(train))
     assert not set(rows) & set(reference_rows(len(train)))
-    fakes = sampling.sample(game.sampler, recipe.noise, game.kind, 2**32, 128)
+    fakes = sampling.sample(game.sampler, game.inputs, game.kind, 2**32, 128)
     sides = [torch.from_numpy(s.reshape(len(s), -1) / 255).double() for s in (train[rows], fakes)]
     expected = metrics.frechet_distance(*map(metrics.Moments.of, sides))
     assert validation_of(recipe).score(game.sampler) == pytest.approx(expected, rel=1e-5)

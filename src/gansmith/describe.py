@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from gansmith.data import Samples
-from gansmith.game import Shapes
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
 from gansmith.trainer import Trainer, build, choose_device, measure_speed
@@ -23,25 +22,25 @@ from gansmith.trainer import Trainer, build, choose_device, measure_speed
 
 def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
     """Everything `gansmith show --json` prints, ready for JSON."""
-    shapes = Shapes(recipe.noise.dim, sample_shape)
+    shapes = recipe.shapes(sample_shape)
     networks = build(recipe, shapes)
     inputs = {"generator": (shapes.noise,)}
     step = step_cost(recipe, sample_shape)
     return {
         "recipe": to_json(recipe),
         "sample_shape": list(sample_shape),
-        "networks": {name: network_facts(net, inputs.get(name, sample_shape)) for name, net in networks.items()},
+        "networks": {name: network_facts(net, inputs.get(name, sample_shape), shapes.kinds) for name, net in networks.items()},
         "step": step,
     }
 
 
-def network_facts(network: nn.Module, input_shape: tuple[int, ...]) -> dict[str, Any]:
+def network_facts(network: nn.Module, input_shape: tuple[int, ...], kinds: int = 0) -> dict[str, Any]:
     """Layers in the order they run, with the shape each makes of one sample and its number of weights."""
-    layers = list(_layers(network, input_shape))
+    layers = list(_layers(network, input_shape, kinds))
     return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
 
 
-def _layers(network: nn.Module, input_shape: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def _layers(network: nn.Module, input_shape: tuple[int, ...], kinds: int) -> Iterator[dict[str, Any]]:
     network = copy.deepcopy(network).to("meta").eval()
     rows: list[dict[str, Any]] = []
     for name, module in network.named_modules():
@@ -53,7 +52,7 @@ def _layers(network: nn.Module, input_shape: tuple[int, ...]) -> Iterator[dict[s
 
             module.register_forward_hook(note)
     with torch.no_grad():
-        network(torch.empty(1, *input_shape, device="meta"), None)
+        network(torch.empty(1, *input_shape, device="meta"), torch.empty(1, kinds, device="meta") if kinds else None)
     yield from rows
 
 
@@ -63,7 +62,8 @@ def step_cost(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
     values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
-    trainer = Trainer(recipe, torch.device("cpu"), Samples(values))
+    made_up = Samples(values, kinds=np.zeros(len(values), np.int64) if recipe.condition else None)
+    trainer = Trainer(recipe, torch.device("cpu"), made_up)
     with FlopCounterMode(display=False) as counter:
         trainer.step()
     return {"images": trainer.images, "flops": counter.get_total_flops()}

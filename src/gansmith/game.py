@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 from gansmith.errors import RecipeError, unknown
@@ -26,7 +27,14 @@ class Batch:
 
     real: Tensor  # [N, ...] in the kind's range, [-1, 1] for images unless the recipe says otherwise
     size: int  # N over all processes
-    condition: Tensor | None = None  # [N, ...] a label, an image, tokens
+    condition: Tensor | None = None  # [N, K] what kind each is, as 0 and 1
+
+    def told(self, count: int) -> Tensor | None:
+        """What `count` samples are told: what the real ones are, from the first on and over again."""
+        condition = self.condition
+        if condition is None or count == len(condition):
+            return condition
+        return condition[torch.arange(count, device=condition.device) % len(condition)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +105,14 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images)."""
+    """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images).
+
+    Both players are told which of `kinds` kinds a sample is; 0 where they are told nothing.
+    """
 
     noise: int
     sample: tuple[int, ...]
+    kinds: int = 0
 
 
 @runtime_checkable

@@ -157,7 +157,7 @@ class Journal:
 
     def _samples(self) -> np.ndarray:
         trainer = self.trainer
-        return sampling.sample(trainer.sampler, self.recipe.noise, trainer.kind, PICTURE_SEED, self.recipe.pictures.count)
+        return sampling.sample(trainer.sampler, trainer.inputs, trainer.kind, PICTURE_SEED, self.recipe.pictures.count)
 
     def _picture(self, name: str, made: np.ndarray) -> None:
         picture = self.trainer.kind.picture(made, self.recipe.pictures.columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,22 +26,30 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     if "discriminator" not in trainer.networks:
         return {}
     try:
-        real = trainer.recipe.data.load("test").values[:MAX_JUDGED]
+        test = trainer.recipe.data.load("test")
+        told_real = trainer.told(test)
     except DataError:
         return {}
+    real, told_fake = test.values[:MAX_JUDGED], trainer.inputs.rows(UNSEEN_SEED, 0, MAX_JUDGED).told
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()
+
+    def said(samples: Tensor, told: np.ndarray | None, start: int) -> Tensor:
+        condition = None if told is None else torch.from_numpy(told[start : start + len(samples)]).to(trainer.device)
+        logits: Tensor = discriminator(samples, condition)
+        return logits.mean(1)
+
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
     on_real: list[Tensor] = []  # one number a sample judged
     on_fake: list[Tensor] = []
     try:
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
-            on_real.append(discriminator(trainer.kind.to_model(stored), None).mean(1))
+            on_real.append(said(trainer.kind.to_model(stored), told_real, start))
         generator = trainer.networks["generator"]
-        for start, made in sampling.chunks(generator, trainer.recipe.noise, UNSEEN_SEED, 0, len(real)):
-            on_fake.append(discriminator(made[: len(real) - start], None).mean(1))
+        for start, made in sampling.chunks(generator, trainer.inputs, UNSEEN_SEED, 0, len(real)):
+            on_fake.append(said(made[: len(real) - start], told_fake, start))
     finally:
         discriminator.train(training)
     reals, fakes = torch.cat(on_real), torch.cat(on_fake)

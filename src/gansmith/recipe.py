@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import AfterValidator, Field, PositiveInt
 
 from gansmith import rng
+from gansmith.conditions import Condition
 from gansmith.data import Source
 from gansmith.ema import Ema
 from gansmith.errors import RecipeError, unknown
-from gansmith.game import Network, Objective, check_ownership
+from gansmith.game import Network, Objective, Shapes, check_ownership
 from gansmith.noise import Noise
 from gansmith.optimizers import Optimizer
 from gansmith.penalties import Penalty
@@ -174,6 +175,7 @@ class Recipe:
     networks: Mapping[str, Network]
     objective: Objective
     optimizers: Mapping[str, Optimizer]  # one for each player
+    condition: Condition | None = None  # what kind of sample it is, which both sides are told
     batch_size: PositiveInt = 64
     budget: Length = "25epochs"
     order: Order = Shuffled()
@@ -211,3 +213,7 @@ class Recipe:
         if self.compile and penalty is not None:
             told = f"penalty {kebab(type(penalty).__name__)} differentiates D twice, and torch.compile makes code for once alone"
             raise RecipeError(f"compile: {told}: leave compile at false, or objective.penalties empty")
+
+    def shapes(self, sample: Sequence[int]) -> Shapes:
+        """What its networks are built between, for samples of this shape."""
+        return Shapes(self.noise.dim, tuple(sample), self.condition.num if self.condition else 0)

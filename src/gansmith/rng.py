@@ -34,6 +34,7 @@ class Stream(IntEnum):
     TURN = 4  # dropout and whatever else a network draws from torch while it trains
     SAMPLE = 5
     WARM_UP = 6
+    KIND = 7  # which kind a sample is asked to be
 
 
 class Place(NamedTuple):

@@ -37,8 +37,8 @@ from gansmith import __version__, processes, sampling
 from gansmith.data import source
 from gansmith.errors import RecipeError, RunError
 from gansmith.files import disk_errors, write, write_json
-from gansmith.game import Shapes
 from gansmith.images import Gallery, Kind, kind_of
+from gansmith.inputs import Inputs
 from gansmith.recipe import Recipe
 from gansmith.scores import Evaluation
 from gansmith.spec import differences, from_json, load_file, own_files, to_json
@@ -58,6 +58,7 @@ class Run:
 
     def __init__(self, path: Path, recipe: Recipe, facts: dict[str, Any], checkpoint: str | int = "last") -> None:
         self.path, self.recipe, self.facts, self.checkpoint = path, recipe, facts, checkpoint
+        self.asked_for: int | None = None  # the kind that all its samples are to be of
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
@@ -279,9 +280,9 @@ class Run:
 
     @cached_property
     def module(self) -> nn.Module:
-        """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z] -> samples [N, ...]."""
-        shapes = Shapes(self.recipe.noise.dim, tuple(self.facts["sample_shape"]))
-        network = build(self.recipe, shapes)["generator"]
+        """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z], and kinds [N, K] where it is told any ->
+        samples [N, ...]."""
+        network = build(self.recipe, self.recipe.shapes(self.facts["sample_shape"]))["generator"]
         network.load_state_dict(self._generator_weights())
         return network.eval().requires_grad_(False)
 
@@ -308,6 +309,25 @@ class Run:
         return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
 
     @property
+    def inputs(self) -> Inputs:
+        """What its samples are made from."""
+        return Inputs(self.recipe.noise, tuple(self.facts.get("kinds") or ()), self.asked_for)
+
+    def asked(self, kind: int) -> Run:
+        """The same run, whose samples are all asked to be of one of the kinds its recipe's condition knows.
+
+        Raises RunError where there is no such kind.
+        """
+        condition = self.recipe.condition
+        if condition is None:
+            raise RunError(f"run {self.path} was told nothing of kinds, so none can be asked for: train it with condition=labels")
+        if not 0 <= kind < condition.num:
+            raise RunError(f"run {self.path} knows kinds 0 to {condition.num - 1}, asked for {kind}")
+        asked = self.at(self.checkpoint)
+        asked.asked_for = kind
+        return asked
+
+    @property
     def kind(self) -> Kind:
         """How its samples are scaled, kept and shown."""
         return kind_of(self.facts["sample_shape"], self.recipe.value_range)
@@ -320,11 +340,11 @@ class Run:
         size = 1 if self.kind.key == "images" else 4  # bytes a value
         if size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
-        return Gallery(sampling.sample(self.module, self.recipe.noise, self.kind, seed, count, first), self.kind)
+        return Gallery(sampling.sample(self.module, self.inputs, self.kind, seed, count, first), self.kind)
 
     def walk(self, seeds: Sequence[int], steps: int = 8) -> np.ndarray:
         """From each seed's first sample to the next seed's, [len(seeds) - 1, steps + 1, ...]; see `sampling.walk`."""
-        return sampling.walk(self.module, self.recipe.noise, self.kind, seeds, steps)
+        return sampling.walk(self.module, self.inputs, self.kind, seeds, steps)
 
     @property
     def pictures(self) -> dict[int, Path]:

@@ -11,26 +11,26 @@ import torch
 from torch import nn
 
 from gansmith.images import Kind
-from gansmith.noise import Noise, between
-from gansmith.rng import Place, Stream
+from gansmith.inputs import Given, Inputs
 
 # Every pass has this many rows, starting at a multiple of it. A matrix product of another shape may round otherwise,
 # and then image 7 of 10 would not be image 7 of 10,000 to the last bit.
 CHUNK = 64
 
 
-def chunks(generator: nn.Module, noise: Noise, seed: int, first: int, last: int) -> Iterator[tuple[int, torch.Tensor]]:
+def chunks(generator: nn.Module, inputs: Inputs, seed: int, first: int, last: int) -> Iterator[tuple[int, torch.Tensor]]:
     """(number of the first, samples [CHUNK, ...]) for the aligned chunks that hold numbers `first` to `last` - 1."""
     with _evaluating(generator):
         for start in range(first - first % CHUNK, last, CHUNK):
-            yield start, _pass(generator, noise.rows(seed, Stream.SAMPLE, Place(), start, CHUNK))
+            yield start, _pass(generator, inputs.rows(seed, start, CHUNK))
 
 
-def _pass(generator: nn.Module, z: np.ndarray) -> torch.Tensor:
-    """One pass of the generator: z float32 [CHUNK, Z] -> samples [CHUNK, ...]."""
+def _pass(generator: nn.Module, given: Given) -> torch.Tensor:
+    """One pass of the generator: the input of CHUNK samples -> samples [CHUNK, ...]."""
     device = next((p.device for p in generator.parameters()), torch.device("cpu"))
+    told = None if given.told is None else torch.from_numpy(given.told).to(device)
     with torch.no_grad():
-        made: torch.Tensor = generator(torch.from_numpy(z).to(device), None)
+        made: torch.Tensor = generator(torch.from_numpy(given.z).to(device), told)
     return made
 
 
@@ -44,13 +44,13 @@ def _evaluating(generator: nn.Module) -> Iterator[None]:
         generator.train(training)
 
 
-def sample(generator: nn.Module, noise: Noise, kind: Kind, seed: int = 0, count: int = 16, first: int = 0) -> np.ndarray:
+def sample(generator: nn.Module, inputs: Inputs, kind: Kind, seed: int = 0, count: int = 16, first: int = 0) -> np.ndarray:
     """Samples number `first` to `first + count` of `seed`, with the generator in evaluation mode.
 
     Returns uint8 [count, H, W, C] for images, float32 [count, D] for points.
     """
     last, kept = first + count, np.empty(0)
-    for start, made in chunks(generator, noise, seed, first, last):
+    for start, made in chunks(generator, inputs, seed, first, last):
         part = kind.from_model(made[max(first - start, 0) : last - start])
         if start <= first:  # the first part says what the others are; all go into one array, so that memory holds them once
             kept = np.empty((count, *part.shape[1:]), part.dtype)
@@ -59,26 +59,24 @@ def sample(generator: nn.Module, noise: Noise, kind: Kind, seed: int = 0, count:
     return kept
 
 
-def walk(generator: nn.Module, noise: Noise, kind: Kind, seeds: Sequence[int], steps: int) -> np.ndarray:
+def walk(generator: nn.Module, inputs: Inputs, kind: Kind, seeds: Sequence[int], steps: int) -> np.ndarray:
     """On the way from each seed's first sample to the next seed's, in `steps` steps; see `noise.between` for the way.
 
     Returns uint8 [len(seeds) - 1, steps + 1, H, W, C] for images, float32 [len(seeds) - 1, steps + 1, D] for points: both ends
     of a row are the samples themselves, bit for bit.
     """
-    z = [noise.rows(seed, Stream.SAMPLE, Place(), 0, 1)[0] for seed in seeds]
-    ends = [sample(generator, noise, kind, seed, 1) for seed in seeds]
+    ends = [sample(generator, inputs, kind, seed, 1) for seed in seeds]
     shares = np.arange(1, steps) / steps
     rows = []
     with _evaluating(generator):
         for i, j in pairwise(range(len(seeds))):
-            way = _made(generator, kind, between(noise, z[i], z[j], shares))
+            way = _made(generator, kind, inputs.between(seeds[i], seeds[j], shares))
             rows.append(np.concatenate([ends[i], *way, ends[j]]))
     return np.stack(rows)
 
 
-def _made(generator: nn.Module, kind: Kind, z: np.ndarray) -> Iterator[np.ndarray]:
-    """The samples of any z, float32 [N, Z], in passes of CHUNK rows; the last pass is filled up with zeros."""
-    for start in range(0, len(z), CHUNK):
-        part = z[start : start + CHUNK]
-        padded = np.pad(part, ((0, CHUNK - len(part)), (0, 0)))
-        yield kind.from_model(_pass(generator, padded)[: len(part)])
+def _made(generator: nn.Module, kind: Kind, given: Given) -> Iterator[np.ndarray]:
+    """The samples of any input, in passes of CHUNK rows; the last pass is filled up with zeros."""
+    for start in range(0, len(given), CHUNK):
+        part = given[start : start + CHUNK]
+        yield kind.from_model(_pass(generator, part.padded(CHUNK))[: len(part)])

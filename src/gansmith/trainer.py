@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gansmith import processes, rng
 from gansmith.augmentation import Augmentation
 from gansmith.compiling import compiled
+from gansmith.conditions import shares_of
 from gansmith.data import Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
 from gansmith.images import kind_of
+from gansmith.inputs import Inputs, one_hot
+from gansmith.networks.conditional import built
 from gansmith.recipe import Recipe
 from gansmith.rng import Place, Stream
 from gansmith.spec import parts
@@ -68,12 +74,16 @@ class Trainer:
             raise DataError(
                 f"the data hold {len(self.samples)} sample; a discriminator needs at least 2 to learn what they share"
             )
+        if recipe.condition and self.samples.kinds is None:
+            self.samples = dataclasses.replace(self.samples, kinds=recipe.condition.of(self.samples))
         self.kind = kind_of(self.samples.shape, recipe.value_range)
-        self.shapes = Shapes(recipe.noise.dim, self.samples.shape)
+        self.shapes = recipe.shapes(self.samples.shape)
         self.players = recipe.objective.players()
         self.networks = {name: net.to(device) for name, net in build(recipe, self.shapes).items()}
         check_shapes(recipe, self.networks, self.shapes)
         self.stored = torch.from_numpy(self.samples.values).to(device)
+        self.kinds = None if self.samples.kinds is None else torch.from_numpy(self.samples.kinds).to(device)
+        self.inputs = self._inputs()
         self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
@@ -123,7 +133,21 @@ class Trainer:
         recipe = self.recipe
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         mine = torch.from_numpy(indices[processes.share(len(indices))].copy()).to(self.device)
-        return Batch(self.kind.to_model(self.stored.index_select(0, mine)), len(indices))
+        real, told = self.kind.to_model(self.stored.index_select(0, mine)), None
+        if self.kinds is not None:
+            told = functional.one_hot(self.kinds.index_select(0, mine), self.shapes.kinds).to(real.dtype)
+        return Batch(real, len(indices), told)
+
+    def told(self, others: Samples) -> np.ndarray | None:
+        """What D is told of samples that are not for training, float32 [N, K]. Raises DataError where that can't be known."""
+        condition = self.recipe.condition
+        if condition is None or self.kinds is None:
+            return None
+        return one_hot(condition.of_others(others, self.samples, self.kinds.cpu().numpy()), condition.num)
+
+    def _inputs(self) -> Inputs:
+        """What samples are made from: kinds as often as the real ones are of them."""
+        return Inputs(self.recipe.noise, () if self.kinds is None else shares_of(self.kinds.cpu().numpy(), self.shapes.kinds))
 
     def _drawer(self, place: Place) -> Callable[[int, int | None], Tensor]:
         def draw(count: int, at: int | None) -> Tensor:
@@ -201,6 +225,7 @@ class Trainer:
             "num_real": len(self.samples),
             "num_skipped": self.samples.num_skipped,
             "sample_shape": list(self.shapes.sample),
+            "kinds": list(self.inputs.shares) or None,
             "classes": list(self.samples.classes) if self.samples.classes else None,
             "device": self.device.type,
             "precision": self.precision,
@@ -216,6 +241,8 @@ class Trainer:
             tensors |= {f"optimizers/{name}/{i}/{k}": v for k, values in mover.state.items() for i, v in enumerate(values)}
         tensors |= {f"window/{name}": v for name, v in self.window.items()}
         tensors |= {f"lasting/{name}": v for name, v in self.lasting.items()}
+        if self.kinds is not None:  # k-means may round otherwise on another machine, and then the kinds would change places
+            tensors["kinds"] = self.kinds.to(torch.int32)
         return Saved(self.images, self.steps, tensors)
 
     def restore(self, saved: Saved) -> None:
@@ -233,6 +260,10 @@ class Trainer:
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
         self.lasting = {name: v.to(self.device, copy=True) for name, v in under("lasting/").items()}
+        if self.kinds is not None:
+            self.kinds = saved.tensors["kinds"].to(self.kinds)
+            self.samples = dataclasses.replace(self.samples, kinds=self.kinds.cpu().numpy())
+            self.inputs = self._inputs()
         self.images, self.steps = saved.images, saved.steps
 
 
@@ -269,7 +300,7 @@ def build(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
     with rng.fork():
         for i, (name, description) in enumerate(recipe.networks.items()):
             rng.seed_torch(rng.torch_seed(recipe.seed, Stream.WEIGHTS, Place(player=i)))
-            networks[name] = description.build(shapes)
+            networks[name] = built(description, name, shapes)
     return networks
 
 
@@ -282,21 +313,22 @@ def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes)
     for part in parts(recipe.objective):
         if isinstance(part, Augmentation):
             part.check_sample(sample)
-    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,))
+    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes.kinds)
     if made != sample:
         raise RecipeError(
             f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
         )
     if "discriminator" in networks:
-        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample)
+        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes.kinds)
         if len(judged) != 1:
             raise RecipeError(f"network 'discriminator' answers with shape {judged} for a sample; expected one axis of logits")
 
 
-def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], kinds: int) -> tuple[int, ...]:
     try:
         with torch.no_grad():
-            return tuple(copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), None).shape[1:])
+            told = torch.empty(2, kinds, device="meta") if kinds else None
+            return tuple(copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), told).shape[1:])
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise RecipeError(f"network {name!r} does not take {of} of shape {shape}: {reason}") from None

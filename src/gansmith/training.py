@@ -49,7 +49,7 @@ def steps(
         if threads is not None:
             begun_with = folder.facts.get("environment", {}).get("threads")
             torch.set_num_threads(quickest(trainer, begun_with) if threads == "auto" else threads)
-        scorer = validation.of(recipe, trainer.samples)
+        scorer = validation.of(recipe, trainer.samples, trainer.inputs)
         known = processes.agree(folder.total_images or 0, chosen)
         images, times = (known, folder.facts.get("scorings", 0)) if known else plan(recipe, trainer, scorer)
         trainer.total_images, times = processes.agree(images, chosen), processes.agree(times, chosen)

@@ -21,6 +21,7 @@ from gansmith.data.slices import validation_rows
 from gansmith.errors import DiskError, GansmithError, RecipeError, RunError
 from gansmith.extractors import Extractor, find, own_of
 from gansmith.images import kind_of
+from gansmith.inputs import Inputs
 from gansmith.metrics import Moments
 from gansmith.recipe import Recipe, Scores
 from gansmith.scores import name_of
@@ -39,6 +40,7 @@ class Validation:
     recipe: Recipe
     setting: Scores
     samples: Samples  # the training split
+    inputs: Inputs
     extractor: Extractor
 
     @property
@@ -84,14 +86,14 @@ class Validation:
         kind = kind_of(self.samples.shape, self.recipe.value_range)
         for first in range(0, self.setting.count, CHUNK):
             count = min(CHUNK, self.setting.count - first)
-            yield subjects.stored(sampling.sample(generator, self.recipe.noise, kind, SEED, count, first))
+            yield subjects.stored(sampling.sample(generator, self.inputs, kind, SEED, count, first))
 
     def _moments(self, values: np.ndarray) -> Moments:
         seen = reference.features_of(values, self.extractor)
         return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in seen))
 
 
-def of(recipe: Recipe, samples: Samples) -> Validation | None:
+def of(recipe: Recipe, samples: Samples, inputs: Inputs) -> Validation | None:
     """What to score a run with; None where its recipe asks for no scores, or leaves the choice to us and there is nothing fit.
 
     Raises RecipeError where scores are asked for, by an extractor's name or to stop by, and can't be had.
@@ -100,7 +102,7 @@ def of(recipe: Recipe, samples: Samples) -> Validation | None:
     if setting is None:
         return None
     try:
-        return Validation(recipe, setting, samples, _extractor(recipe, setting, samples))
+        return Validation(recipe, setting, samples, inputs, _extractor(recipe, setting, samples))
     except GansmithError as error:
         if setting.is_asked_for:
             raise RecipeError(f"scores: {error}") from None

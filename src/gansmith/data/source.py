@@ -25,6 +25,7 @@ class Samples:
     labels: np.ndarray | None = None  # int64 [N], each >= 0
     classes: tuple[str, ...] | None = None  # the name of each label, where the source knows names
     num_skipped: int = 0  # bad files that were counted and left out
+    kinds: np.ndarray | None = None  # int64 [N], what a recipe's condition sorted them into; no source sets it
 
     def __len__(self) -> int:
         return len(self.values)

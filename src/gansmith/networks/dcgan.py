@@ -6,8 +6,9 @@ from itertools import pairwise
 from typing import Annotated
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
@@ -35,20 +36,22 @@ class ConvGenerator:
     """z -> linear -> a small map of widths[0] channels -> one 4x4 transposed convolution for each doubling -> tanh.
 
     Batch norm and ReLU before each but the last; weights start at N(0, .02^2) (Radford et al. 2016, section 3 and 4). The map
-    starts at the image's size over 2^len(widths), rounded up, and what is too much at the end is cut off.
+    starts at the image's size over 2^len(widths), rounded up, and what is too much at the end is cut off. `blocks` residual 3x3
+    convolutions work on the small map, where shapes are laid out, before it is doubled.
     """
 
     widths: Widths = (64, 32)
+    blocks: NonNegativeInt = 0
 
     def build(self, shapes: Shapes) -> nn.Module:
         channels, height, width = image_shape(shapes, "ConvGenerator")
         factor = 2 ** len(self.widths)
         start = (self.widths[0], -(-height // factor), -(-width // factor))
         layers: list[nn.Module] = [nn.Linear(shapes.noise, start[0] * start[1] * start[2], bias=False), ToMap(*start)]
-        for inputs, outputs in pairwise([*self.widths, channels]):
-            last = len(layers) == 2 + 3 * (len(self.widths) - 1)
+        for i, (inputs, outputs) in enumerate(pairwise([*self.widths, channels])):
             layers += [nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
-            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=last))
+            layers += [MapBlock(inputs) for _ in range(0 if i else self.blocks)]
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=i == len(self.widths) - 1))
         return started_small(Stack(*layers, Crop(height, width), nn.Tanh()))
 
 
@@ -56,6 +59,8 @@ class ConvGenerator:
 class ConvDiscriminator:
     """A sample -> one convolution of stride 2 for each width, leaky ReLU .2 -> linear -> one logit.
 
+    `hidden` puts a linear layer of so many units, leaky ReLU .2, before the logit: it sees the whole image at once, where the
+    convolutions see strokes.
     Weights start at N(0, .02^2). With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018).
     `minibatch_std` tells the last convolution how much the samples of groups of that many differ (Karras et al. 2018).
     """
@@ -64,6 +69,7 @@ class ConvDiscriminator:
     kernel: Annotated[int, Field(ge=3, le=7)] = 4
     spectral_norm: bool = False
     minibatch_std: Group | None = None
+    hidden: PositiveInt | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
         channels, height, width = image_shape(shapes, "ConvDiscriminator")
@@ -77,9 +83,25 @@ class ConvDiscriminator:
                 raise RecipeError(
                     f"ConvDiscriminator: {len(self.widths)} halvings are too many for samples of {list(shapes.sample)}"
                 )
-        layers += [FromMap(), nn.Linear(self.widths[-1] * height * width, 1)]
+        layers.append(FromMap())
+        features = self.widths[-1] * height * width
+        if self.hidden:
+            layers += [nn.Linear(features, self.hidden), nn.LeakyReLU(0.2, inplace=True)]
+        layers.append(nn.Linear(self.hidden or features, 1))
         network = started_small(Stack(*layers))
         return spectrally_normed(network) if self.spectral_norm else network
+
+
+class MapBlock(nn.Module):
+    """x -> ReLU(x + batch norm(3x3 convolution(x))) (He et al. 2016, section 3.2, with one layer): the map keeps its shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.norm(self.convolution(x)))
 
 
 class ToMap(nn.Module):
@@ -122,7 +144,7 @@ class Crop(nn.Module):
 
 @torch.no_grad()
 def started_small(network: Stack, std: float = 0.02) -> Stack:
-    for layer in network:
+    for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(layer.weight, 0.0, std)
             if layer.bias is not None:

@@ -36,7 +36,7 @@ class Packs(nn.Module):
         self.network, self.pack = network, count  # objectives read `pack`: so many samples pay together
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        return self.network(self.join(x), None if condition is None else self.join(condition))  # type: ignore[no-any-return]
+        return self.network(self.join(x), None)  # type: ignore[no-any-return]
 
     def join(self, x: Tensor) -> Tensor:
         """[N, C, ...] -> [N // count, count * C, ...]."""

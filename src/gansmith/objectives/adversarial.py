@@ -95,7 +95,7 @@ class Adversarial:
         def judge(samples: Tensor) -> Tensor:
             if self.augmentation is not None:
                 samples = self.augmentation(samples, turn)
-            return networks["discriminator"](samples, batch.condition)  # type: ignore[no-any-return]
+            return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]
 
         return judge
 
@@ -112,6 +112,7 @@ class Adversarial:
             return turn.keep("noise", lambda: turn.noise(count)) if self.share == "noise" else turn.noise(count)
 
         def make() -> Tensor:
-            return networks["generator"](noise(), batch.condition)  # type: ignore[no-any-return]
+            z = noise()
+            return networks["generator"](z, batch.told(len(z)))  # type: ignore[no-any-return]
 
         return turn.keep("fakes", make) if self.share == "fakes" else make()

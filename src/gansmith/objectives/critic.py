@@ -28,7 +28,7 @@ class Critic:
             fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
 
         def judge(samples: Tensor) -> Tensor:
-            return networks["discriminator"](samples, batch.condition)  # type: ignore[no-any-return]
+            return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]
 
         fake, pack = fake.to(batch.real.dtype), pack_of(networks["discriminator"])
         real_logits, fake_logits = judge_sides(judge, batch.real, fake, together=True, pack=pack)

@@ -1,0 +1,153 @@
+"""Kinds: found in the data or read from their labels, told to both players, asked for when samples are made."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gansmith.conditions import Clusters, Condition, Labels, shares_of
+from gansmith.data import Digits, Samples
+from gansmith.errors import DataError, RecipeError, RunError
+from gansmith.game import Batch, Shapes
+from gansmith.inputs import Inputs, one_hot
+from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.networks.conditional import Joined, Projection, built
+from gansmith.networks.packed import Packed
+from gansmith.networks.residual import ResidualDiscriminator
+from gansmith.noise import Normal
+from gansmith.objectives import Adversarial
+from gansmith.recipes import make
+from gansmith.training import train
+from support import quick, trainer
+
+BLOBS = np.array([[-3.0, 0.0], [3.0, 0.0], [0.0, 5.0]])
+
+
+def blobs(num: int = 300, seed: int = 0) -> Samples:
+    """A third of the points around each of three far-off places, labelled."""
+    draw = np.random.default_rng(seed)
+    labels = np.arange(num) % 3
+    return Samples((BLOBS[labels] + 0.1 * draw.standard_normal((num, 2))).astype(np.float32), labels)
+
+
+def test_clusters_find_what_lies_apart() -> None:
+    samples = blobs()
+    kinds = Clusters(3).of(samples)
+    assert kinds.dtype == np.int64
+    assert sorted(len(set(kinds[samples.labels == label])) for label in range(3)) == [1, 1, 1]
+    assert len(set(kinds)) == 3
+    assert np.array_equal(kinds, Clusters(3).of(samples))
+
+
+def test_others_are_sorted_by_what_was_found() -> None:
+    samples, others = blobs(), blobs(60, seed=1)
+    kinds = Clusters(3).of(samples)
+    by_label = {label: kinds[samples.labels == label][0] for label in range(3)}
+    assert Clusters(3).of_others(others, samples, kinds).tolist() == [by_label[label] for label in others.labels]
+    assert Labels(3).of_others(others, samples, kinds).tolist() == others.labels.tolist()
+
+
+def test_images_are_compared_by_what_they_look_like() -> None:
+    digits = Digits().load()
+    kinds = Clusters(10).of(digits)
+    commonest = [np.bincount(digits.labels[kinds == kind]).max() for kind in range(10)]
+    assert sum(commonest) / len(kinds) > 0.6  # by chance a tenth
+
+
+@pytest.mark.parametrize(
+    ("condition", "samples", "told"),
+    [
+        (Labels(3), dataclasses.replace(blobs(), labels=None), "the data carry no labels; choose condition=clusters"),
+        (Labels(2), blobs(), "the data have a label 2: say condition.num=3"),
+        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the kinds"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_sorted_is_said(condition: Condition, samples: Samples, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        condition.of(samples)
+
+
+def test_kinds_are_asked_for_as_often_as_they_are() -> None:
+    inputs = Inputs(Normal(4), shares_of(np.array([0, 2, 2, 2]), 3))
+    given = inputs.rows(5, 0, 4000)
+    assert given.told is not None
+    assert given.told.sum(0)[1] == 0
+    assert abs(given.told.mean(0)[2] - 0.75) < 0.03
+    part = inputs.rows(5, 70, 10)
+    assert part.told is not None
+    assert np.array_equal(part.told, given.told[70:80])
+    assert np.array_equal(part.z, given.z[70:80])
+    only = dataclasses.replace(inputs, asked=1).rows(5, 0, 8)
+    assert only.told is not None
+    assert np.array_equal(only.told, one_hot(np.full(8, 1), 3))
+    assert np.array_equal(only.z, given.z[:8])  # the same z, asked to be something else
+
+
+def test_kinds_mix_on_the_way_between_samples() -> None:
+    inputs = Inputs(Normal(4), (0.5, 0.5))
+    ends = [inputs.rows(seed, 0, 1) for seed in (0, 1)]
+    way = inputs.between(0, 1, [0.0, 0.25, 1.0])
+    assert way.told is not None
+    for row, end in ((0, ends[0]), (2, ends[1])):
+        assert np.array_equal(way.z[row], end.z[0])
+        assert np.array_equal(way.told[row], end.told[0])
+    assert np.allclose(way.told.sum(1), 1.0)
+
+
+def test_the_discriminator_starts_out_judging_all_kinds_alike_and_then_adds_c_v_h() -> None:
+    shapes = Shapes(2, (1, 6, 6), kinds=4)
+    torch.manual_seed(0)
+    told = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    torch.manual_seed(0)
+    untold = MLPDiscriminator((5,)).build(shapes)
+    x, kinds = torch.randn(8, 1, 6, 6), torch.eye(4).repeat(2, 1)
+    assert isinstance(told, Projection)
+    assert torch.equal(told(x, kinds), untold(x, None))
+    torch.nn.init.normal_(told.of_kind.weight)
+    hidden = told.body(x)
+    expected = untold(x, None)[:, 0] + (hidden * told.of_kind.weight[kinds.argmax(1)]).sum(1)
+    assert torch.allclose(told(x, kinds)[:, 0], expected, atol=1e-6)
+
+
+def test_the_generator_is_told_beside_z() -> None:
+    network = built(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), kinds=4))
+    assert isinstance(network, Joined)
+    plain = MLPGenerator((7,), end="linear").build(Shapes(7, (2,)))
+    plain.load_state_dict(network.network.state_dict())
+    z, told = torch.randn(5, 3), torch.eye(4)[[0, 1, 2, 3, 0]]
+    assert torch.equal(network(z, told), plain(torch.cat([z, told], 1), None))
+
+
+@pytest.mark.parametrize("network", [Packed(ConvDiscriminator((4,))), Packed(ResidualDiscriminator((8,)))], ids=str)
+def test_a_discriminator_that_ends_otherwise_is_refused(network: object) -> None:
+    with pytest.raises(RecipeError, match="'discriminator' is told kinds in its last layer"):
+        built(network, "discriminator", Shapes(2, (1, 8, 8), kinds=3))  # type: ignore[arg-type]
+
+
+def test_more_or_fewer_fakes_are_told_what_the_reals_are() -> None:
+    batch = Batch(torch.zeros(3, 2), 3, torch.eye(3))
+    assert batch.told(3) is batch.condition
+    assert torch.equal(batch.told(5), torch.eye(3)[[0, 1, 2, 0, 1]])  # type: ignore[arg-type]
+    assert Batch(torch.zeros(3, 2), 3).told(5) is None
+    recipe = quick("objective.share=nothing", "objective.generator_fakes=7", "condition=clusters(num=4)")
+    assert isinstance(recipe.objective, Adversarial)
+    assert all(np.isfinite(value) for value in trainer(recipe).step().floats().values())
+
+
+def test_it_makes_what_it_is_asked_for(tmp_path: Path) -> None:
+    samples = blobs(600)
+    np.savez(tmp_path / "blobs.npz", images=samples.values, labels=samples.labels)
+    overrides = ["condition=labels(num=3)", "budget=40000images", "scores=none", "batch_size=50"]
+    run = train(make("default", overrides, data=str(tmp_path / "blobs.npz")), tmp_path / "run", device="cpu")
+    for kind, place in enumerate(BLOBS):
+        made = run.asked(kind).sample(0, 64).array
+        assert np.abs(made.mean(0) - place).max() < 0.5, kind
+    with pytest.raises(RunError, match="knows kinds 0 to 2, asked for 3"):
+        run.asked(3)
+    shares = np.bincount(np.square(run.sample(0, 600).array[:, None] - BLOBS).sum(2).argmin(1), minlength=3) / 600
+    assert np.abs(shares - 1 / 3).max() < 0.1
