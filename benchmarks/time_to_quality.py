@@ -13,6 +13,7 @@ about the data run their full schedules once, with seed 0; `--tutorials tutorial
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import re
@@ -37,7 +38,8 @@ SHOWN = ("fd", "precision", "recall", "density", "coverage", "class_kl")
 
 def key_of(recipe: Recipe, machine: dict[str, Any], full: str) -> str:
     """`default-mnist-5m-s0-1a2b3c4d`: the last part is of the recipe, field by field, and of the machine."""
-    told = json.dumps([to_json(recipe), {k: machine[k] for k in ("processor", "torch", "threads")}], sort_keys=True)
+    plain = dataclasses.replace(recipe, why=())  # what is said of a choice is no part of it
+    told = json.dumps([to_json(plain), {k: machine[k] for k in ("processor", "torch", "threads")}], sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()[:8]
     return f"{recipe.name}-{label(recipe.data)}-{full}-s{recipe.seed}-{digest}"
 

@@ -93,7 +93,7 @@ class Validation:
         return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in seen))
 
 
-def of(recipe: Recipe, samples: Samples, inputs: Inputs) -> Validation | None:
+def of(recipe: Recipe, samples: Samples, inputs: Inputs | None = None) -> Validation | None:
     """What to score a run with; None where its recipe asks for no scores, or leaves the choice to us and there is nothing fit.
 
     Raises RecipeError where scores are asked for, by an extractor's name or to stop by, and can't be had.
@@ -102,7 +102,7 @@ def of(recipe: Recipe, samples: Samples, inputs: Inputs) -> Validation | None:
     if setting is None:
         return None
     try:
-        return Validation(recipe, setting, samples, inputs, _extractor(recipe, setting, samples))
+        return Validation(recipe, setting, samples, inputs or Inputs(recipe.noise), _extractor(recipe, setting, samples))
     except GansmithError as error:
         if setting.is_asked_for:
             raise RecipeError(f"scores: {error}") from None
