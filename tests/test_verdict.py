@@ -24,7 +24,7 @@ from gansmith.diagnostics.arrangement import changes
 from gansmith.metrics import Moments
 from gansmith.verdict import _ADVICE, verdict
 from gansmith.verdict.complaints import complaints, interpolated
-from gansmith.verdict.facts import Topic, box, listed, of_samples
+from gansmith.verdict.facts import Topic, box, of_samples
 from support import quick
 
 NUM = 300
@@ -276,7 +276,6 @@ def test_how_things_are_said() -> None:
     assert of_samples(1.0) == "All samples"
     assert of_samples(0.5) == "About half of the samples (50 %)"
     assert of_samples(0.031) == "3.1 % of the samples"
-    assert listed(["a", "b", "c"]) == "a, b and c"
     assert box([0, 0, 0.3, 0.3]).startswith("in the upper left corner")
     assert box([0.3, 0.3, 0.7, 0.7]).startswith("in the middle")
     assert box([0.36, 0.86, 0.5, 0.93]).startswith("in the lower part")

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import rng
-from gansmith.neighbours import Manifold, nearest, prdc, prdc_without
+from gansmith.neighbours import Manifold, mean_of, nearest, prdc, prdc_without
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -163,10 +163,6 @@ def classifier_score(probabilities: Tensor) -> float:
 # -------------------------------------------------------------------------------------------------------------- copies
 
 
-def _share(mask: Tensor) -> float:
-    return float(mask.double().mean())
-
-
 def near_copies(fake_distances: Tensor, held_out_distances: Tensor, quantile: float = 0.01) -> float:
     """The share of samples as near to a training image as only `quantile` of held-out real images are.
 
@@ -176,7 +172,7 @@ def near_copies(fake_distances: Tensor, held_out_distances: Tensor, quantile: fl
         fake_distances: from each sample to its nearest training image [N].
         held_out_distances: the same for real images that are not among the training images [M].
     """
-    return _share(fake_distances.double() <= torch.quantile(held_out_distances.double(), quantile))
+    return mean_of(fake_distances.double() <= torch.quantile(held_out_distances.double(), quantile))
 
 
 # ------------------------------------------------------------------------------------------------------------- classes
@@ -203,7 +199,7 @@ def mean_top_probability(probabilities: Tensor) -> float:
 
 def class_accuracy(probabilities: Tensor, asked: Tensor) -> float:
     """The share of samples that the classifier [N, K] takes for the class that was asked for [N]."""
-    return _share(probabilities.argmax(1) == asked)
+    return mean_of(probabilities.argmax(1) == asked)
 
 
 def class_frechet_distances(real: Tensor, real_classes: Tensor, fake: Tensor, asked: Tensor, num_classes: int) -> Tensor:
@@ -244,7 +240,7 @@ def gan_train_test(train: Labelled, test: Labelled, fake: Labelled) -> GanTrainT
         if learn is fake and bool(
             (fake.classes == fake.classes[0]).all()
         ):  # nothing to learn: it always says the one class it saw
-            return _share(of.classes == fake.classes[0])
+            return mean_of(of.classes == fake.classes[0])
         model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
         model.fit(learn.rows.double().numpy(), learn.classes.numpy())
         return float(model.score(of.rows.double().numpy(), of.classes.numpy()))

@@ -134,10 +134,10 @@ def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold
     of_fake = nearest(fake, fake, k, same=True)[0].square_()
     narrow, wide, fakes = _hits(fake, real, of_real[:, k - 1], of_real[:, k_density - 1], of_fake[:, k - 1 :])
     return Manifold(
-        precision=_share(narrow.of_queries > 0),
-        recall=_share(fakes.of_references > 0),
-        density=float(wide.of_queries.double().mean()) / k_density,
-        coverage=_share(wide.of_references > 0),
+        precision=mean_of(narrow.of_queries > 0),
+        recall=mean_of(fakes.of_references > 0),
+        density=mean_of(wide.of_queries) / k_density,
+        coverage=mean_of(wide.of_references > 0),
     )
 
 
@@ -159,10 +159,10 @@ def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k:
         narrow, wide = (torch.cat([h[i].of_queries for j, h in enumerate(found) if j != g]) for i in (0, 1))
         without.append(
             Manifold(
-                precision=_share(narrow > 0),
-                recall=_share(fake_hits.sum(0) > fake_hits[g]),
-                density=float(wide.double().mean()) / k_density,
-                coverage=_share(wide_hits.sum(0) > wide_hits[g]),
+                precision=mean_of(narrow > 0),
+                recall=mean_of(fake_hits.sum(0) > fake_hits[g]),
+                density=mean_of(wide) / k_density,
+                coverage=mean_of(wide_hits.sum(0) > wide_hits[g]),
             )
         )
     return without
@@ -200,5 +200,6 @@ def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column:
     return within.numpy()
 
 
-def _share(mask: Tensor) -> float:
-    return float(mask.double().mean())
+def mean_of(values: Tensor) -> float:
+    """The mean in float64 of any numbers, or of truth values, which is the share that holds."""
+    return float(values.double().mean())

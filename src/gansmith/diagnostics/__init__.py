@@ -19,6 +19,7 @@ from torch import Tensor
 from gansmith import metrics
 from gansmith.diagnostics import arrangement, image_statistics, patterns
 from gansmith.diagnostics.image_statistics import grey
+from gansmith.neighbours import mean_of
 
 LIMIT = 3000  # of each set; more would sharpen what is plain already
 _FEWEST = 20  # samples of a class before its spread is spoken of
@@ -74,7 +75,7 @@ def _manifold(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
     edge = held.quantile(0.99)
     far = distance > edge
     found: dict[str, Any] = {
-        "far": _mean(far),
+        "far": mean_of(far),
         "median": _ratio(distance.median(), held.median()),
         "near_median": _ratio(distance[~far].median(), held[held <= edge].median()) if bool((~far).any()) else None,
     }
@@ -91,7 +92,7 @@ def _variety(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
     (distances, indices), (held, _) = (_neighbours(_pictured(s)) for s in (fake, held_out))
     cutoff = float(held[:, 0].quantile(0.01))
     found: dict[str, Any] = {
-        "near_duplicates": _mean(distances[:, 0] <= cutoff),
+        "near_duplicates": mean_of(distances[:, 0] <= cutoff),
         "groups": _groups(distances, indices, cutoff),
         "real_variance": _spread(real.features),
     }
@@ -140,7 +141,7 @@ def _certainty(fake: Tensor, held_out: Tensor) -> dict[str, float]:
     top, held = fake.double().max(1).values, held_out.double().max(1).values
     edge = held.quantile(0.05)
     torn = fake[top < edge].topk(min(2, fake.shape[1]), dim=1).values.sum(1) > 0.9
-    return {"unsure": _mean(top < edge), "between_two": float(torn.sum() / len(fake))}
+    return {"unsure": mean_of(top < edge), "between_two": float(torn.sum() / len(fake))}
 
 
 # --------------------------------------------------------------------------------------------------------------- images
@@ -157,10 +158,10 @@ def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
     much to do with each other as in nearly every real image.
     """
     a, b, r = map(image_statistics.per_image, (fake, held_out, real))
-    found: dict[str, Any] = {"flat": {"fake": _mean(a["flat"]), "real": _mean(r["flat"])}}
+    found: dict[str, Any] = {"flat": {"fake": mean_of(a["flat"]), "real": mean_of(r["flat"])}}
     a, b, r = map(_with_content, (a, b, r))
     loose = r["coherence"].quantile(0.005) / 2
-    found["scrambled"] = {"fake": _mean(a["coherence"] < loose), "held_out": _mean(b["coherence"] < loose)}
+    found["scrambled"] = {"fake": mean_of(a["coherence"] < loose), "held_out": mean_of(b["coherence"] < loose)}
     for name in r:
         if name != "flat":
             values, floor = _beside(a[name], r[name]), _beside(b[name], r[name])
@@ -189,9 +190,9 @@ def _beside(values: Tensor, real: Tensor) -> dict[str, float]:
         "fake": float(values.median()),
         "low": float(five),
         "high": float(ninety_five),
-        "shift": float((below - above).double().mean() / len(real)),
-        "below": _mean(values < low - slack),
-        "above": _mean(values > high + slack),
+        "shift": mean_of(below - above) / len(real),
+        "below": mean_of(values < low - slack),
+        "above": mean_of(values > high + slack),
         "spread": _ratio(ninety_five - five, wide) or 0.0,
     }
 
@@ -207,10 +208,10 @@ def _places(fake: Tensor, real: Tensor) -> dict[str, Any]:
     dead = (real_sd > 0.1) & (sd < 0.2 * real_sd)
     foreign = ((mean - real_mean).abs() > 0.15 + 2 * real_sd) & (sd < 0.15)
     return {
-        "dead": _mean(dead) / max(_mean(real_sd > 0.1), 1e-9),
+        "dead": mean_of(dead) / max(mean_of(real_sd > 0.1), 1e-9),
         "dead_box": _box(dead),
         "dead_filled": _filled(dead),
-        "foreign": _mean(foreign),
+        "foreign": mean_of(foreign),
         "foreign_box": _box(foreign),
     }
 
@@ -230,17 +231,13 @@ def _filled(mask: Tensor) -> float:
         return 0.0
     rows, columns = torch.nonzero(mask, as_tuple=True)
     inside = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    return _mean(inside)
+    return mean_of(inside)
 
 
 def _repeated(images: Tensor) -> float:
     """The share of images that are the same, pixel for pixel, as another."""
     _, counts = np.unique(images.flatten(1).numpy(), axis=0, return_counts=True)
     return float(counts[counts > 1].sum() / len(images))
-
-
-def _mean(values: Tensor) -> float:
-    return float(values.double().mean())
 
 
 def _ratio(a: Tensor, b: Tensor) -> float | None:

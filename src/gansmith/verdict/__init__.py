@@ -97,7 +97,7 @@ _ADVICE = (
     Advice(
         ("structure", "noise", "stuck", "sharpness", "realism", "unsure", "content", "grid", "direction", "condition"),
         "train for longer (a larger budget=...), average the weights (ema=ema(half_life_images=2000)), "
-        "or begin with: gansmith train starter --data {data}",
+        "or begin with: gansmith train --data {data}",
         "look at the samples beside real ones (gansmith data show {data}), and train what made them for longer",
     ),
 )

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gansmith.verdict import looks
-from gansmith.verdict.facts import Complaint, Facts, Topic, listed, of_samples, percent
+from gansmith.verdict.facts import Complaint, Facts, Topic, of_samples, percent
+from gansmith.wording import listed
 
 Rule = Callable[[Facts], Iterable[Complaint]]
 

@@ -140,11 +140,6 @@ def against(facts: Facts, name: str, which: str = "fake") -> str:
     )
 
 
-def listed(names: list[str]) -> str:
-    shown = names if len(names) <= 6 else [*names[:6], f"{len(names) - 6} more"]
-    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
-
-
 def box(place: Any) -> str:
     """Where a box (left, top, right, bottom, as shares of the sides) lies."""
     if not place:
