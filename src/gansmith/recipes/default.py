@@ -14,6 +14,7 @@ from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam
 from gansmith.recipe import Length, Pictures, Recipe
 from gansmith.schedules import Linear
+from gansmith.wording import listed
 
 MOST_KINDS = 50
 SAMPLES_A_KIND = 500
@@ -45,7 +46,7 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
     channels, height, width = shape
     widths = tuple(32 * 2**i for i in range(stages))
     colours = "grey" if channels == 1 else f"{channels} channels"
-    doublings = f"{stages} {'time' if stages == 1 else 'times'}, with {' and '.join(map(str, widths[::-1]))} channels"
+    doublings = f"{stages} {'time' if stages == 1 else 'times'}, with {listed(widths[::-1])} channels"
     adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
     return Recipe(
         name="default",
