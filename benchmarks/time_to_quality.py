@@ -23,6 +23,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gansmith.data import find, label
 from gansmith.evaluation import evaluate
 from gansmith.recipe import Recipe, images_in
@@ -70,7 +72,7 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
         "images": run.images,
         "images_asked": asked,
         "seconds": run.results["seconds"],
-        "curve": [[r["seconds"], r["images"], r[SCORE]] for r in run.log if SCORE in r],
+        "curve": _curve(run.log),
         "curve_is": run.facts["score"],
         "scores": {k: scored.scores[k].to_json() for k in SHOWN},
         "extractor": scored.extractor,
@@ -81,6 +83,13 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n")
     return facts
+
+
+def _curve(log: dict[str, np.ndarray]) -> list[list[float]]:
+    """[seconds, images, score] for each scoring; seconds are those of the newest record before it, which may lack them."""
+    seconds = np.maximum.accumulate(np.nan_to_num(log["seconds"]))
+    scored = ~np.isnan(log[SCORE])
+    return np.stack([seconds, log["images"], log[SCORE]], axis=1)[scored].tolist()  # type: ignore[no-any-return]
 
 
 def _commit() -> str:
