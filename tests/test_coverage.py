@@ -268,6 +268,7 @@ def test_the_table_has_median_and_range_beside_published_rows_and_floors() -> No
     stacks = table.rows(PROTOCOLS["stacked-mnist"], [dataclasses.replace(found[0], counted=(Counted(25_600, 9, 1.0),) * 2)], {})
     assert stacks[0] == ["", *(f"{what} at {n}" for n in ("25,600", "26,000") for what in ("modes of 1,000", "reverse KL"))]
     assert stacks[2] == ["DCGAN (Unrolled setting, D 1/4)", "78.5", "5.21", "", ""]
+    assert stacks[5] == ["DCGAN (Unrolled setting, D 1/2)", "487.7", "2.24", "", ""]
 
 
 # ---------------------------------------------------------------------------------------------------- the command

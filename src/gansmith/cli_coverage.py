@@ -1,4 +1,4 @@
-"""`gansmith coverage`: how many modes a recipe finds, by the published protocols."""
+"""The coverage command: how many modes a recipe finds, by the published protocols."""
 
 from __future__ import annotations
 

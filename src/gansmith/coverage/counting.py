@@ -15,7 +15,7 @@ from gansmith.metrics import class_shares, kl_divergence
 from gansmith.reference import Progress
 
 QUALITY = 3.0  # standard deviations from the nearest mean within which a point is of high quality
-POINT_SETS, STACK_SETS = 400, 20  # how many sets of samples a floor is the mean of
+POINT_SETS, STACK_SETS = 400, 100  # how many sets of samples a floor is the mean of
 _KEY = 2018  # of NumPy's Philox, for the labels of a perfect generator of stacks
 
 
@@ -106,8 +106,8 @@ def _of_true_points(source: Ring | Grid, count: int) -> Counted:
 def _of_true_stacks(digits: np.ndarray, count: int) -> Counted:
     """Stacks of three digits drawn from these labels."""
     draw = np.random.Generator(np.random.Philox(key=_KEY))
-    stacks = _numbers(digits[draw.integers(len(digits), size=(STACK_SETS, count, 3))])
-    return _mean([of_modes(part, 1000) for part in stacks])
+    sets = (_numbers(digits[draw.integers(len(digits), size=(count, 3))]) for _ in range(STACK_SETS))
+    return _mean([of_modes(stacks, 1000) for stacks in sets])
 
 
 def _read_digits(progress: Progress) -> np.ndarray:

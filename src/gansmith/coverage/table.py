@@ -76,5 +76,5 @@ def _published(protocol: Protocol, row: Published) -> list[str]:
     cells = []
     for place, _, field, factor in _columns(protocol):
         value = getattr(row, field, None) if row.count == protocol.counts[place] else None
-        cells.append("" if value is None else brief(factor * value))
+        cells.append("" if value is None else f"{factor * value:.4g}")  # as it was printed
     return [f"{row.method} ({row.source})", *cells]
