@@ -28,6 +28,8 @@ RECIPES = [
     "default",
     "goodfellow-2014",
     "noise-critic",
+    "pacgan-mixture",
+    "stacked-mnist-unrolled",
     "starter",
     "tutorial-batchnorm",
     "tutorial-dropout",
@@ -38,6 +40,7 @@ RECIPES = [
 
 COMMANDS = {
     "compare": ["--out", "--trust", "runs"],
+    "coverage": ["--full", "--recipe", "--results", "--runs", "--seeds", "--threads", "overrides", "protocol"],
     "data extractor": ["--out", "name"],
     "data fetch": ["name"],
     "data list": [],
@@ -85,7 +88,7 @@ def test_the_names_of_the_recipes() -> None:
 
 
 def test_the_names_of_the_data_sets() -> None:
-    assert sorted(NAMES) == ["digits", "fashion-mnist", "grid", "mnist", "ring"]
+    assert sorted(NAMES) == ["digits", "fashion-mnist", "grid", "mnist", "ring", "stacked-mnist"]
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> dict[str, list[str]]:

@@ -11,6 +11,8 @@ from gansmith.errors import DataError, unknown
 
 app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
 
+MANY = 100  # classes above which they are not named one by one
+
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
 
 
@@ -69,7 +71,10 @@ def data_show(
 
         classes, counts = np.unique(samples.labels, return_counts=True)
         names = samples.classes or [str(c) for c in classes]
-        typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
+        if len(classes) > MANY:
+            typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
+        else:
+            typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
     import torch
 
     from gansmith.images import Gallery, kind_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -33,6 +34,21 @@ def show(evaluation: Evaluation) -> None:
     for finding in evaluation.verdict:
         console.print(f"{'+' if finding.good else '-'} {finding.text}", highlight=False)
     console.print(f"\n{evaluation.seconds:.0f} seconds; names with their counts are in --json", highlight=False)
+
+
+def show_rows(about: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Lines, then a table whose first row is its head and whose first column are names."""
+    console = _console()
+    for line in about:
+        console.print(line, highlight=False)
+    head, *body = rows
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, name in enumerate(head):
+        table.add_column(name, justify="right" if i else "left", overflow="fold")
+    for row in body:
+        table.add_row(*row)
+    console.print()
+    console.print(table)
 
 
 def show_comparison(comparison: Comparison) -> None:

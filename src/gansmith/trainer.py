@@ -20,7 +20,7 @@ from gansmith import processes, rng
 from gansmith.augmentation import Augmentation
 from gansmith.compiling import compiled
 from gansmith.conditions import shares_of
-from gansmith.data import Samples, source
+from gansmith.data import Endless, Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn
 from gansmith.images import kind_of
@@ -84,6 +84,8 @@ class Trainer:
         self.stored = torch.from_numpy(self.samples.values).to(device)
         self.kinds = None if self.samples.kinds is None else torch.from_numpy(self.samples.kinds).to(device)
         self.inputs = self._inputs()
+        # What is made on the fly is sorted into no kinds: where there are any, the samples are those that were loaded.
+        self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) and self.kinds is None else None
         self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
@@ -131,6 +133,10 @@ class Trainer:
     def read(self, images: int) -> Batch:
         """The next batch when `images` have been read, this process's part of it."""
         recipe = self.recipe
+        if self.fresh is not None:
+            rows = self.fresh(recipe.seed, images, recipe.batch_size)
+            stored = torch.from_numpy(rows[processes.share(len(rows))]).to(self.device)
+            return Batch(self.kind.to_model(stored), len(rows))
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         mine = torch.from_numpy(indices[processes.share(len(indices))].copy()).to(self.device)
         real, told = self.kind.to_model(self.stored.index_select(0, mine)), None

@@ -21,7 +21,8 @@ from gansmith.data.folder import SUFFIXES, Folder
 from gansmith.data.idx import Idx, mnist_style_files
 from gansmith.data.mnist import FashionMnist, Mnist
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
-from gansmith.data.source import Samples, Source, Split
+from gansmith.data.source import Endless, Samples, Source, Split
+from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
 from gansmith.errors import DataError, unknown
 from gansmith.spec import kebab
@@ -31,6 +32,7 @@ __all__ = [
     "Arrays",
     "Channels",
     "Digits",
+    "Endless",
     "FashionMnist",
     "Fit",
     "Folder",
@@ -43,6 +45,7 @@ __all__ = [
     "Size",
     "Source",
     "Split",
+    "StackedMnist",
     "find",
     "fit_images",
     "label",
@@ -97,6 +100,13 @@ NAMES: dict[str, NamedData] = {
         False,
         "none needed: made by gansmith",
         "https://arxiv.org/abs/1712.04086",
+    ),
+    "stacked-mnist": NamedData(
+        StackedMnist,
+        "three random MNIST digits as colours, 28 x 28, made on the fly: 1,000 modes to drop (uses mnist)",
+        False,
+        "that of mnist: CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)",
+        "https://arxiv.org/abs/1611.02163",
     ),
 }
 
@@ -159,5 +169,7 @@ def size_of(source: Source) -> tuple[int, ...]:
             return (60_000, channels or 1, size or 28, size or 28)
         case Ring() | Grid():
             return (source.num, 2)
+        case StackedMnist():
+            return (source.num, 3, 28, 28)
     samples = source.load()
     return (len(samples), *samples.shape)

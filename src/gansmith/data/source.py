@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -43,6 +43,20 @@ class Source(Protocol):
     def load(self, split: Split = "train") -> Samples:
         """The samples of a split. Raises DataError (one line) where there is no such split or its data does not hold."""
         ...
+
+
+Batches = Callable[[int, int, int], np.ndarray]
+"""(the run's seed, real images read so far, count) -> the next `count` samples as `Samples.values`; a function of these alone."""
+
+
+@runtime_checkable
+class Endless(Protocol):
+    """A source that also makes training samples on the fly, more than are ever held: a run learns from these.
+
+    What `load` gives is then there to look at, and its length is called an epoch.
+    """
+
+    def batches(self) -> Batches: ...
 
 
 def check(samples: Samples, source: Source) -> None:

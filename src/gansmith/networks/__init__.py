@@ -6,6 +6,7 @@ from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPGenerator
 from gansmith.networks.packed import Packed
 from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
 from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
+from gansmith.networks.unrolled import UnrolledDiscriminator, UnrolledGenerator
 
 __all__ = [
     "BatchNorm",
@@ -19,4 +20,6 @@ __all__ = [
     "R3GanGenerator",
     "ResidualDiscriminator",
     "ResidualGenerator",
+    "UnrolledDiscriminator",
+    "UnrolledGenerator",
 ]

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gansmith.game import Shapes
-from gansmith.networks.mlp import Dropout, Share, Stack
+from gansmith.networks.mlp import Dropout, Init, Share, Stack, initialised
 from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
@@ -19,7 +19,7 @@ from gansmith.spec import component
 class MaxoutDiscriminator:
     """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; 2014, section 5).
 
-    Weights start uniform in [-start, start] with zero biases; without `start`, as PyTorch starts them.
+    Weights start uniform in [-start, start] with zero biases; without `start`, as `init` says.
     """
 
     widths: tuple[PositiveInt, ...] = (240, 240)
@@ -27,6 +27,7 @@ class MaxoutDiscriminator:
     input_dropout: Share = 0.0
     dropout: Share = 0.5
     start: PositiveFloat | None = None
+    init: Init = "torch"
     spectral_norm: bool = False  # of each layer, all its pieces together
 
     def build(self, shapes: Shapes) -> nn.Module:
@@ -34,7 +35,7 @@ class MaxoutDiscriminator:
         layers: list[nn.Module] = [nn.Flatten(), Dropout(self.input_dropout)]
         for inputs, width in pairwise(sizes):
             layers += [Maxout(inputs, width, self.pieces), Dropout(self.dropout)]
-        network = Stack(*layers, nn.Linear(sizes[-1], 1))
+        network = initialised(Stack(*layers, nn.Linear(sizes[-1], 1)), self.init)
         for layer in network.modules():
             if self.start is not None and isinstance(layer, nn.Linear):
                 nn.init.uniform_(layer.weight, -self.start, self.start)

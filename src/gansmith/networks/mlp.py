@@ -16,7 +16,7 @@ from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Init = Literal["torch", "glorot"]
+Init = Literal["torch", "glorot", "small"]
 End = Literal["tanh", "sigmoid", "linear"]
 
 ENDS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
@@ -118,9 +118,15 @@ class Stack(nn.Sequential):
 
 
 def initialised(network: Stack, init: Init) -> Stack:
-    """PyTorch's own start, or Glorot and Bengio's uniform one (2010, eq. 16) with zero biases, which is Keras's."""
+    """PyTorch's own start; Glorot and Bengio's uniform one (2010, eq. 16), which is Keras's; or small, N(0, .02^2), DCGAN's.
+
+    The latter two start with zero biases.
+    """
     for layer in network.modules():
-        if init == "glorot" and isinstance(layer, nn.Linear):
-            nn.init.xavier_uniform_(layer.weight)
+        if init != "torch" and isinstance(layer, nn.Linear):
+            if init == "glorot":
+                nn.init.xavier_uniform_(layer.weight)
+            else:
+                nn.init.normal_(layer.weight, 0.0, 0.02)
             nn.init.zeros_(layer.bias)
     return network
