@@ -39,8 +39,8 @@ def test_it_takes_a_step_on_points() -> None:
 
 
 def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
-    assert default(Ring(num=500)).condition is None
-    assert default(Ring(num=5000)).condition == Clusters(10)
+    assert default(Ring(num=80)).condition is None
+    assert default(Ring(num=500)).condition == Clusters(10)
     assert default(Mnist()).condition == Clusters(50)
     assert "50 kinds" in default(Mnist()).why[1]
 

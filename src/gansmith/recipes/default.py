@@ -18,7 +18,7 @@ from gansmith.schedules import Linear
 from gansmith.wording import listed
 
 MOST_KINDS = 50
-SAMPLES_A_KIND = 500
+SAMPLES_A_KIND = 50
 FEW = 5000  # images, below which D would soon know them by heart
 SHORT = 120.0  # seconds of training, in which many small steps come further than fewer large ones
 
