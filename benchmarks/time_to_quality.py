@@ -87,6 +87,8 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
 
 def _curve(log: dict[str, np.ndarray]) -> list[list[float]]:
     """[seconds, images, score] for each scoring; seconds are those of the newest record before it, which may lack them."""
+    if SCORE not in log:  # trained with scores=none, or too short to be scored
+        return []
     seconds = np.maximum.accumulate(np.nan_to_num(log["seconds"]))
     scored = ~np.isnan(log[SCORE])
     return np.stack([seconds, log["images"], log[SCORE]], axis=1)[scored].tolist()  # type: ignore[no-any-return]
@@ -146,6 +148,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
     names = sorted({row["recipe"] for row in rows})
     for row in rows:
+        if not row["curve"]:
+            continue
         minutes, values = [s / 60 for s, _, _ in row["curve"]], [fd for *_, fd in row["curve"]]
         ours = row["recipe"] not in TUTORIALS
         colour = "crimson" if row["recipe"] == "default" else f"C{names.index(row['recipe'])}"

@@ -14,7 +14,7 @@ from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam
 from gansmith.recipe import Length, Pictures, Recipe, seconds_in
-from gansmith.schedules import Linear
+from gansmith.schedules import Cosine, Linear
 from gansmith.wording import listed
 
 MOST_KINDS = 50
@@ -80,20 +80,20 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
 
 
 def _fully_connected(data: Source, budget: Length, count: int, shape: list[int]) -> Recipe:
-    adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
+    adam = Adam(1e-3, (0.5, 0.99), schedule=Cosine())
     return Recipe(
         name="default",
         data=data,
-        noise=Normal(16),
+        noise=Normal(min(16, math.prod(shape))),  # more than the samples have only folds them
         networks={
             "generator": MLPGenerator((128, 128, 128), end="linear" if len(shape) == 1 else "tanh"),
             "discriminator": MLPDiscriminator((128, 128, 128)),
         },
         objective=Adversarial(judge_together=True),
         optimizers={"discriminator": adam, "generator": adam},
-        batch_size=128,
+        batch_size=100,
         budget=budget,
-        ema=Ema(half_life_images=10_000),
+        ema=Ema(half_life_images=20_000),
         pictures=Pictures(count=1024),
         why=(f"{count:,} samples of {' x '.join(map(str, shape))} numbers: fully connected networks",),
     )
