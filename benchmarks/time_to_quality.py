@@ -146,19 +146,21 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-    names = sorted({row["recipe"] for row in rows})
+    others = [name for name in TUTORIALS if any(row["recipe"] == name for row in rows)]
+    colours = {"default": "crimson"} | dict(zip(others, ("C0", "C1", "C2", "C4", "C5"), strict=False))
     for row in rows:
         if not row["curve"]:
             continue
         minutes, values = [s / 60 for s, _, _ in row["curve"]], [fd for *_, fd in row["curve"]]
-        ours = row["recipe"] not in TUTORIALS
-        colour = "crimson" if row["recipe"] == "default" else f"C{names.index(row['recipe'])}"
+        ours, colour = row["recipe"] not in TUTORIALS, colours.get(row["recipe"], "C6")
         axes.plot(minutes, values, color=colour, linewidth=1.8 if ours else 1.1, label=row["recipe"])
         axes.plot(minutes[-1], values[-1], "o", color=colour, markersize=4)
     axes.axhline(rows[0]["scores"]["fd"]["floor"], color="grey", linestyle=":", label="real images (floor)")
     axes.set(
         xscale="log", yscale="log", xlabel="minutes", ylabel=f"{rows[0]['curve_is']}, lower is better", title=rows[0]["data"]
     )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(handles.values(), handles.keys(), frameon=False)
     axes.grid(alpha=0.2)
