@@ -73,7 +73,7 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
         "images_asked": asked,
         "seconds": run.results["seconds"],
         "curve": _curve(run.log),
-        "curve_is": run.facts["score"],
+        "curve_is": run.facts.get("score"),
         "scores": {k: scored.scores[k].to_json() for k in SHOWN},
         "extractor": scored.extractor,
         "machine": run.facts["environment"],
@@ -155,10 +155,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         ours, colour = row["recipe"] not in TUTORIALS, colours.get(row["recipe"], "C6")
         axes.plot(minutes, values, color=colour, linewidth=1.8 if ours else 1.1, label=row["recipe"])
         axes.plot(minutes[-1], values[-1], "o", color=colour, markersize=4)
+    score = next(row["curve_is"] for row in rows if row["curve_is"])
     axes.axhline(rows[0]["scores"]["fd"]["floor"], color="grey", linestyle=":", label="real images (floor)")
-    axes.set(
-        xscale="log", yscale="log", xlabel="minutes", ylabel=f"{rows[0]['curve_is']}, lower is better", title=rows[0]["data"]
-    )
+    axes.set(xscale="log", yscale="log", xlabel="minutes", ylabel=f"{score}, lower is better", title=rows[0]["data"])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
