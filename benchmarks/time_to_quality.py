@@ -78,7 +78,7 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
         "extractor": scored.extractor,
         "machine": run.facts["environment"],
         "commit": _commit(),
-        "command": " ".join(["gansmith", *command]),
+        "command": " ".join(["gansmith", *command]).replace(str(folder), f"runs/{key}"),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n")
