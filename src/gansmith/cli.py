@@ -123,7 +123,7 @@ def train(
     run: Annotated[
         Path | None,
         typer.Option(
-            help="The run folder [default: runs/RECIPE, or runs/default-DATA]. One that exists goes on.", show_default=False
+            help="The run folder [default: runs/RECIPE, or runs/RECIPE-DATA]. One that exists goes on.", show_default=False
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step; say shapes, peak memory and minutes.")] = False,
@@ -201,8 +201,8 @@ def _what_to_train(
     if folder := _run_folder(name):
         return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
-    # What fits itself to any data is another recipe for each, and would find another run in its folder.
-    return recipe, run or Path("runs") / (f"{recipe.name}-{label(recipe.data)}" if recipe.name == "default" else recipe.name)
+    # With other data it is another recipe, which would find another run in its folder.
+    return recipe, run or Path("runs") / (f"{recipe.name}-{label(recipe.data)}" if data else recipe.name)
 
 
 def _run_folder(name: str) -> Path | None:
