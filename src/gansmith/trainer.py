@@ -269,7 +269,6 @@ class Trainer:
         self.lasting = {name: v.to(self.device, copy=True) for name, v in under("lasting/").items()}
         if self.kinds is not None:
             self.kinds = saved.tensors["kinds"].to(self.kinds)
-            self.samples = dataclasses.replace(self.samples, kinds=self.kinds.cpu().numpy())
             self.inputs = self._inputs()
         self.images, self.steps = saved.images, saved.steps
 
