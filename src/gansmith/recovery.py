@@ -1,0 +1,171 @@
+"""Putting a run right: back to where it was healthy, with one thing changed, and on from there.
+
+A run that recovers at image count N goes on counting from N: its budget stays what it was, its log stays one story, and as
+randomness is a function of the count nothing it draws comes twice. Weights, averages and optimizers are those of the last healthy
+checkpoint, or new ones where there is none. What was changed stands in run.json before anything is done, and whoever goes on from
+a checkpoint applies the changes up to it again; so resume stays exact.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gansmith import doctor
+from gansmith.doctor import Diagnosis, Trouble
+from gansmith.objectives import Adversarial
+from gansmith.optimizers import Adam
+from gansmith.overrides import override
+from gansmith.recipe import Recipe
+from gansmith.trainer import Saved, Trainer
+
+STILL = 1e-7  # a rate below which weights in float32 do not move
+USUAL_RATE = 2e-4
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """One time that a run was put right."""
+
+    images: int  # when
+    trouble: Trouble
+    since: int
+    start: int  # image count of the checkpoint whose weights it took; 0: new weights
+    changes: tuple[str, ...]  # overrides of the recipe
+    why: str
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any], up_to: int) -> list[Recovery]:
+        """Those that a run's facts tell of, up to an image count."""
+        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in facts.get("recoveries", [])]
+        return [recovery for recovery in found if recovery.images <= up_to]
+
+
+def changed(recipe: Recipe, recoveries: Sequence[Recovery]) -> Recipe:
+    """The recipe as it is after these."""
+    for recovery in recoveries:
+        for text in recovery.changes:
+            recipe = override(recipe, text)
+    return recipe
+
+
+def choose(
+    original: Recipe,
+    earlier: Sequence[Recovery],
+    diagnoses: Sequence[Diagnosis],
+    looks: Sequence[Mapping[str, Any]],
+    kept: Sequence[int],
+    now: int,
+) -> Recovery | None:
+    """How to put right the gravest trouble that something can be done about; None where there is none, or it was tried often enough.
+
+    A function of what the log and the recipe say, so that a run that was interrupted does what an uninterrupted one does.
+    """
+    if original.watch is None or len(earlier) >= original.watch.recoveries:
+        return None
+    recipe = changed(original, earlier)
+    done = {text for recovery in earlier for text in recovery.changes}
+    for found in diagnoses:
+        for remedy in REMEDIES.get(found.trouble, ()):
+            told = remedy(recipe)
+            if told is None or set(told[0]) & done:
+                continue
+            changes, words = told
+            start = _healthy(looks, kept, found.since)
+            if not start and not any(text.startswith("seed=") for text in changes):
+                changes = (*changes, f"seed={original.seed + 1000 * (len(earlier) + 1)}")
+            where = f"back to the checkpoint of {start:,} images" if start else "new weights, as it was never healthy"
+            return Recovery(now, found.trouble, found.since, start, changes, f"{found.trouble}: {where}, and {words}")
+    return None
+
+
+def _healthy(looks: Sequence[Mapping[str, Any]], kept: Sequence[int], since: int) -> int:
+    """The newest checkpoint from before the trouble, after four looks at least; 0 where there is none."""
+    begun = max((look["images"] for look in looks if f"{doctor.PREFIX}recovery" in look), default=0)
+    for images in sorted(kept, reverse=True):
+        before = [look for look in looks if begun < look["images"] <= images and f"{doctor.PREFIX}finite" in look]
+        if images < since and len(before) >= 4:
+            return images
+    return 0
+
+
+def put_right(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
+    """A trainer with the recipe as it is now, at the image count where the old one stood."""
+    made = Trainer(changed(original, recoveries), trainer.device, trainer.samples)
+    if saved is not None:
+        made.restore(saved)
+        for window in made.window.values():
+            window.zero_()
+    made.images, made.steps, made.total_images = trainer.images, trainer.steps, trainer.total_images
+    return made
+
+
+# ------------------------------------------------------------------------------------------------------------- remedies
+
+Remedy = Callable[[Recipe], tuple[tuple[str, ...], str] | None]
+
+
+def calmer_momentum(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    high = {name: o for name, o in recipe.optimizers.items() if isinstance(o, Adam) and o.betas[0] > 0.5}
+    changes = tuple(f"optimizers.{name}.betas=[0.5,{adam.betas[1]}]" for name, adam in high.items())
+    return (changes, "Adam's first beta at .5, so that no player runs on in a direction the other has left") if changes else None
+
+
+def penalty(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    if not isinstance(recipe.objective, Adversarial) or recipe.objective.penalties or recipe.compile:
+        return None
+    return ("objective.penalties+=r1(weight=1.0)",), "an R1 penalty, which keeps D smooth about the real images"
+
+
+def slower(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    changes = tuple(f"optimizers.{name}.rate={0.3 * o.rate:.3g}" for name, o in recipe.optimizers.items())
+    return changes, "all rates at three tenths"
+
+
+def slower_discriminator(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    optimizer = recipe.optimizers.get("discriminator")
+    return ((f"optimizers.discriminator.rate={0.5 * optimizer.rate:.3g}",), "D's rate halved") if optimizer else None
+
+
+def stronger_discriminator(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    optimizer = recipe.optimizers.get("discriminator")
+    if optimizer is None or optimizer.rate < STILL:
+        return None
+    return (f"optimizers.discriminator.rate={3 * optimizer.rate:.3g}",), "D's rate tripled"
+
+
+def moving(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    changes = tuple(f"optimizers.{name}.rate={USUAL_RATE}" for name, o in recipe.optimizers.items() if o.rate < STILL)
+    return (changes, f"a rate of {USUAL_RATE}, as the one given moved nothing") if changes else None
+
+
+def augmentation(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    if not isinstance(recipe.objective, Adversarial) or recipe.objective.augmentation is not None:
+        return None
+    return ("objective.augmentation=augment",), "what D sees changed at random, so that it can't know its images by heart"
+
+
+def new_weights(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+    return (f"seed={recipe.seed + 1}",), "another seed"
+
+
+REMEDIES: dict[Trouble, tuple[Remedy, ...]] = {
+    "collapse": (moving, calmer_momentum, penalty, slower, new_weights),
+    "partial collapse": (calmer_momentum, penalty, slower),
+    "D too strong": (moving, calmer_momentum, penalty, slower_discriminator),
+    "G starved": (moving, calmer_momentum, penalty, slower_discriminator),
+    "D too weak": (moving, stronger_discriminator),
+    "stands still": (moving,),
+    "oscillation": (calmer_momentum, slower, penalty),
+    "divergence": (slower, penalty, calmer_momentum),
+    "dead units": (slower, new_weights),
+    "plateau": (calmer_momentum, slower),
+    "D over-fits": (augmentation, penalty),
+    "memorisation": (augmentation,),
+}
+
+
+def to_json(recoveries: Sequence[Recovery]) -> list[dict[str, Any]]:
+    return [dataclasses.asdict(recovery) for recovery in recoveries]

@@ -1,0 +1,369 @@
+"""Vital signs: a few cheap numbers about a game as it stands, that `doctor.py` reads. Nothing here touches the training.
+
+A look makes 256 samples of the sampler (and of the raw generator where that is another network), always from the same z, and
+holds
+them against 256 training images, all as small copies; asks D about both and about images it never learnt from; and lets G's loss
+say how hard it pulls at G's weights. Every number is a function of the weights and the image count alone, so a run that goes on
+writes what an uninterrupted one writes. What makes no sense for a game (no D, no test split, points) is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gansmith import rng, sampling
+from gansmith.conditions import small_copies
+from gansmith.errors import DataError
+from gansmith.game import Batch, Turn
+from gansmith.inputs import one_hot
+from gansmith.objectives.logits import pack_of
+from gansmith.rng import Place, Stream
+from gansmith.trainer import Trainer, build
+
+SEED = 2**32 + 1  # of its samples; scores while training use the one before, reported scores use small ones
+COUNT = 256  # samples of each side
+CLUSTERED, CLUSTERS, ROUNDS = 2000, 16, 10  # training images that are sorted, into so many kinds, by so many rounds of k-means
+AXES = 4  # principal axes of the real samples along which the fakes' mean is followed
+MOST_SEARCHED = 5000  # training images beyond which nobody looks for copies: that is a danger of small sets
+MOST_TIMES = 40
+LEAST_TIMES, LEAST_STEPS = 8, 400  # of a run that is watched, unless it asks for looks
+ROWS = 64  # of the batch on which G's gradient is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Reals:
+    """Real samples as small copies, and what they are compared by. Rows are float32 [N, features]."""
+
+    rows: Tensor  # [256, F] of the training samples
+    centres: Tensor  # [K, F] by k-means
+    shares: Tensor  # [K] of the training samples
+    mean: Tensor  # [F]
+    axes: Tensor  # [A, F] principal axes, each as long as one over the standard deviation along it
+    own: Tensor  # [N, N] distances between `rows`
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Reals:
+        """`values` are at most CLUSTERED training samples as a source stores them."""
+        many = torch.from_numpy(small_copies(values))
+        rows, mean = many[:COUNT], many.mean(0)
+        centres = k_means(many, min(CLUSTERS, len(many)))
+        _, sizes, axes = torch.linalg.svd(many - mean, full_matrices=False)
+        scale = (sizes[:AXES] / math.sqrt(len(many))).clamp_min(1e-6)
+        return cls(rows, centres, shares_in(many, centres), mean, axes[:AXES] / scale[:, None], torch.cdist(rows, rows))
+
+
+def picked(length: int, most: int) -> np.ndarray:
+    """Which rows are looked at, at random but always the same: of a folder the first ones may all be of one class."""
+    return rng.permutation(SEED, 0, length)[:most].copy()
+
+
+def k_means(rows: Tensor, count: int) -> Tensor:
+    """Centres [count, F], from the rows that lie farthest from those chosen before (Gonzalez 1985), by Lloyd's rounds."""
+    chosen, nearest = [0], torch.cdist(rows, rows[:1])[:, 0]
+    for _ in range(count - 1):
+        chosen.append(int(nearest.argmax()))
+        nearest = torch.minimum(nearest, torch.cdist(rows, rows[chosen[-1:]])[:, 0])
+    centres = rows[chosen].clone()
+    for _ in range(ROUNDS):
+        kinds = torch.cdist(rows, centres).argmin(1)
+        for kind in kinds.unique().tolist():
+            centres[kind] = rows[kinds == kind].mean(0)
+    return centres
+
+
+def shares_in(rows: Tensor, centres: Tensor) -> Tensor:
+    """The share of the rows that lie nearest to each centre, [K]."""
+    return torch.bincount(torch.cdist(rows, centres).argmin(1), minlength=len(centres)).float() / len(rows)
+
+
+class Watcher:
+    """Looks at a trainer's game. `look` gives {sign: number}; see `docs/doctor.md` for what each sign means."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.count = min(COUNT, len(trainer.samples))
+        self.picked = picked(len(trainer.samples), CLUSTERED)
+        self.few = self.picked[: self.count]  # of the training samples, those that D and G's gradient are asked about
+        at = torch.from_numpy(self.few).to(trainer.device)
+        self.stored = trainer.stored.index_select(0, at)
+        self.kinds = None if trainer.kinds is None else trainer.kinds.index_select(0, at)
+
+    def look(self) -> dict[str, float]:
+        """The vital signs as they are now. Those that are no finite numbers are left out, and `finite` is then 0."""
+        trainer = self.trainer
+        with rng.fork(trainer.device), evaluating(trainer.networks), torch.no_grad():
+            made, dead = self._made(trainer.networks["generator"])
+            signs = {"finite": float(bool(made.isfinite().all()))}
+            if signs["finite"]:
+                sampled = made if trainer.average is None else self._made(trainer.average)[0]
+                signs |= self._of_samples(sampled) | self._reach(made)
+                signs |= {"raw_spread": self._spread(self._rows(made))} | self._of_discriminator(made)
+            signs |= self._travel() | ({"dead_generator": dead} if dead is not None else {})
+            signs |= self._pull()
+        bad = [name for name, value in signs.items() if not math.isfinite(value)]
+        return {name: round(value, 6) if abs(value) > 1e-3 else value for name, value in signs.items() if name not in bad} | (
+            {"finite": 0.0} if bad else {}
+        )
+
+    # ------------------------------------------------------------------------------------------ samples beside real ones
+
+    def _made(self, generator: nn.Module) -> tuple[Tensor, float | None]:
+        """(samples in the model's range [N, ...], the share of ReLU units that are 0 for all of them)."""
+        with units_of(generator) as alive:
+            made = torch.cat([part for _, part in sampling.chunks(generator, self.trainer.inputs, SEED, 0, self.count)])
+        return made[: self.count].float().cpu(), dead_share(alive)
+
+    def _rows(self, made: Tensor) -> Tensor:
+        kept = self.trainer.kind.from_model(made)
+        stored = kept.transpose(0, 3, 1, 2) if kept.ndim == 4 else kept
+        return torch.from_numpy(small_copies(np.ascontiguousarray(stored)))
+
+    @cached_property
+    def _reals(self) -> Reals:
+        return Reals.of(self.trainer.samples.values[self.picked])
+
+    def _spread(self, rows: Tensor) -> float:
+        """The mean distance between two fakes, over that between two real samples."""
+        return mean_apart(torch.cdist(rows, rows)) / max(mean_apart(self._reals.own), 1e-9)
+
+    def _of_samples(self, made: Tensor) -> dict[str, float]:
+        real, rows = self._reals, self._rows(made)
+        own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_apart(real.own), 1e-9)
+        shares = shares_in(rows, real.centres)
+        missed = (shares < 0.25 * real.shares).float() @ real.shares
+        place = real.axes @ (rows.mean(0) - real.mean)
+        signs = {
+            "distance": (2 * float(across.mean()) - mean_apart(own) - mean_apart(real.own)) / scale,
+            "spread": mean_apart(own) / scale,
+            "nearest": float(nearest(own).median()) / max(float(nearest(real.own).median()), 1e-9),
+            "missed": float(missed),
+            "kinds": kinds(shares) / kinds(real.shares),
+        }
+        signs |= {f"place_{i}": float(value) for i, value in enumerate(place)}
+        if len(self._searched) and made.ndim == 4:
+            reference = float(self._among_training.median())
+            near = torch.cdist(rows, self._searched).min(1).values
+            signs["copied"] = float((near < 0.5 * reference).float().mean())
+        return signs
+
+    @cached_property
+    def _searched(self) -> Tensor:
+        values = self.trainer.samples.values
+        return torch.from_numpy(small_copies(values)) if len(values) <= MOST_SEARCHED else torch.empty(0)
+
+    @cached_property
+    def _among_training(self) -> Tensor:
+        """From each of some training images to the nearest other one, [N]."""
+        return nearest(torch.cdist(self._searched[:COUNT], self._searched))
+
+    def _reach(self, made: Tensor) -> dict[str, float]:
+        """How far the fakes' darkest and lightest hundredth lie from the reals', as shares of the reals' range."""
+        edges = torch.tensor([0.01, 0.99])
+        fake = torch.quantile(made.flatten()[:: max(1, made.numel() // 50_000)], edges)
+        low, high = self._real_edges
+        wide = max(high - low, 1e-9)
+        return {"low": float(fake[0] - low) / wide, "high": float(fake[1] - high) / wide}
+
+    @cached_property
+    def _real_edges(self) -> tuple[float, float]:
+        values = self.trainer.kind.to_model(self.stored).flatten().cpu()
+        low, high = torch.quantile(values[:: max(1, len(values) // 50_000)], torch.tensor([0.01, 0.99])).tolist()
+        return low, high
+
+    # ------------------------------------------------------------------------------------------ the players
+
+    @cached_property
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """Real samples that D never learns from, and what it is told of them; None where there are none.
+
+        They tell whether D knows its images by heart, and choose nothing.
+        """
+        try:
+            test = self.trainer.recipe.data.load("test")
+            told = self.trainer.told(test)
+        except DataError:
+            return None
+        rows = picked(len(test), self.count)
+        return test.values[rows], None if told is None else told[rows]
+
+    @torch.no_grad()
+    def _of_discriminator(self, made: Tensor) -> dict[str, float]:
+        trainer = self.trainer
+        if "discriminator" not in trainer.networks:
+            return {}
+        network = trainer.networks["discriminator"]
+
+        def said(samples: Tensor, told: np.ndarray | None) -> Tensor:
+            condition = None if told is None else torch.from_numpy(told).to(trainer.device)
+            logits: Tensor = network(samples.to(trainer.device), condition)
+            return logits.float().mean(1).cpu()
+
+        def real(values: Tensor) -> Tensor:
+            return trainer.kind.to_model(values.to(trainer.device))
+
+        told = None if self.kinds is None else one_hot(self.kinds.cpu().numpy(), trainer.shapes.kinds)
+        with units_of(network) as alive:
+            on_real = said(real(self.stored), told)
+            on_fake = said(made, trainer.inputs.rows(SEED, 0, self.count).told)
+        logits = torch.cat([on_real, on_fake])
+        signs = {
+            "told_apart": above(on_real, on_fake),
+            "gap": float(on_real.mean() - on_fake.mean()),
+            "logits": float(logits.square().mean().sqrt()),
+        }
+        if self._held_out is not None:
+            held_out = said(real(torch.from_numpy(self._held_out[0])), self._held_out[1])
+            signs |= {"told_apart_unseen": above(held_out, on_fake), "knows_its_own": above(on_real, held_out)}
+        if (dead := dead_share(alive)) is not None:
+            signs["dead_discriminator"] = dead
+        return signs
+
+    def _pull(self) -> dict[str, float]:
+        """How long the gradient of G's loss is, on a batch that is always the same."""
+        trainer = self.trainer
+        player = next((p for p in trainer.players if "generator" in p.moves), None)
+        weights = list(trainer.networks["generator"].parameters())
+        if player is None:
+            return {}
+        rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
+        told = None
+        if self.kinds is not None:
+            told = nn.functional.one_hot(self.kinds[:rows], trainer.shapes.kinds).float()
+
+        def draw(count: int, at: int | None) -> Tensor:
+            return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
+
+        lasts = {name: value.clone() for name, value in trainer.lasting.items()}
+        progress = trainer.images / max(trainer.total_images, 1)
+        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, lasts)
+        rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
+        with torch.enable_grad(), contextlib.suppress(KeyError):  # a game whose G needs what another turn kept
+            batch = Batch(trainer.kind.to_model(self.stored[:rows]), rows, told)
+            costs = player.loss(trainer.networks, batch, turn).costs
+            found = torch.autograd.grad(costs.mean(), weights, allow_unused=True)
+            return {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in found if g is not None))}
+        return {}
+
+    def _travel(self) -> dict[str, float]:
+        """How far each side's weights are from their random start, over the start's length."""
+        now = self.trainer.networks
+        return {f"travel_{name}": moved(now[name], start) for name, start in self._starts.items()}
+
+    @cached_property
+    def _starts(self) -> Mapping[str, nn.Module]:
+        made = build(self.trainer.recipe, self.trainer.shapes)
+        return {name: made[name] for name in ("generator", "discriminator") if name in made}
+
+
+# -------------------------------------------------------------------------------------------------------------- how often
+
+
+def of(trainer: Trainer) -> Watcher | None:
+    """Who watches a run; None where its recipe wants nobody, or G stands still by its own wish, so that nothing can go wrong."""
+    return Watcher(trainer) if trainer.recipe.watch and "generator" not in trainer.recipe.frozen else None
+
+
+def asked(watcher: Watcher | None, images: int) -> int | None:
+    """How many looks a run of so many images gets, where that needs no clock; None where it does."""
+    if watcher is None:
+        return 0
+    recipe = watcher.trainer.recipe
+    too_short = images < LEAST_STEPS * recipe.batch_size
+    return recipe.watch.times or (0 if too_short else None) if recipe.watch else 0
+
+
+def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
+    """(how many looks a run of so many seconds gets, the seconds they take in all), by timing one; 0 where too few would fit."""
+    setting = watcher.trainer.recipe.watch
+    assert setting is not None
+    allowed = setting.share * seconds
+    begun = time.perf_counter()
+    watcher.look()  # libraries wake up, and real samples are sorted
+    ready = time.perf_counter()
+    watcher.look()
+    each, setup = time.perf_counter() - ready, ready - begun
+    times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each))
+    if not setting.times and times < LEAST_TIMES:
+        return 0, setup + each
+    return times, setup + (times + 1) * each
+
+
+# -------------------------------------------------------------------------------------------------------------- arithmetic
+
+
+def mean_apart(distances: Tensor) -> float:
+    """The mean over pairs of two different rows of a square of distances."""
+    count = len(distances)
+    return float(distances.sum()) / max(count * (count - 1), 1)
+
+
+def nearest(distances: Tensor) -> Tensor:
+    """From each row to the nearest other one, where row i and column i are the same sample."""
+    count = len(distances)
+    others = distances.clone()
+    others[torch.arange(count), torch.arange(count)] = math.inf
+    return others.min(1).values
+
+
+def kinds(shares: Tensor) -> float:
+    """How many equally frequent kinds would be as varied: e to the power of the entropy."""
+    return math.exp(float(torch.special.entr(shares).sum()))
+
+
+def above(one: Tensor, other: Tensor) -> float:
+    """How often one of the first is larger than one of the second, a tie counting half: 1 is told apart, .5 is not at all."""
+    return float((one[:, None] > other).float().mean() + 0.5 * (one[:, None] == other).float().mean())
+
+
+def moved(network: nn.Module, start: nn.Module) -> float:
+    """|w - w0| / |w0| over all weights."""
+    pairs = list(zip(network.parameters(), start.parameters(), strict=True))
+    there = sum(float((w.detach().cpu() - s.detach()).float().square().sum()) for w, s in pairs)
+    return math.sqrt(there / max(sum(float(s.detach().float().square().sum()) for _, s in pairs), 1e-12))
+
+
+# -------------------------------------------------------------------------------------------------------------- networks
+
+
+@contextlib.contextmanager
+def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
+    """All of them in evaluation mode, so that neither dropout nor running statistics move."""
+    before = [(module, module.training) for network in networks.values() for module in network.modules()]
+    for network in networks.values():
+        network.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+@contextlib.contextmanager
+def units_of(network: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
+    """For each ReLU inside, which of its units (channels of maps) were above 0 for any sample, [units]."""
+    alive: dict[nn.Module, Tensor] = {}
+
+    def note(module: nn.Module, _: object, output: Tensor) -> None:
+        seen = (output > 0).transpose(0, 1).flatten(1).any(1)
+        alive[module] = seen | alive[module] if module in alive else seen
+
+    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.ReLU)]
+    try:
+        yield alive
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def dead_share(alive: Mapping[nn.Module, Tensor]) -> float | None:
+    """Of the layer that has most dead units; None where there are no such units."""
+    return max((1 - float(units.float().mean()) for units in alive.values()), default=None)
