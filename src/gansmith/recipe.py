@@ -166,7 +166,7 @@ class Scores:
 class Watch:
     """How often the doctor looks at a run while it trains, and what follows from what it sees; see `watching.py`, `doctor.py`.
 
-    `on_trouble`: warn says it, stop ends the run, recover goes on from where it was healthy, with one thing changed (`recovery.py`).
+    `on_trouble`: warn says it, stop ends the run, recover goes back to where it was healthy and changes a thing (`recovery.py`).
     """
 
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # of the run's time, at most

@@ -59,7 +59,7 @@ def choose(
     kept: Sequence[int],
     now: int,
 ) -> Recovery | None:
-    """How to put right the gravest trouble that something can be done about; None where there is none, or it was tried often enough.
+    """How to put right the gravest trouble that something can be done about; None where there is none, or no attempt is left.
 
     A function of what the log and the recipe say, so that a run that was interrupted does what an uninterrupted one does.
     """

@@ -105,7 +105,7 @@ class Watcher:
             signs = {"finite": float(bool(made.isfinite().all()))}
             if signs["finite"]:
                 sampled = made if trainer.average is None else self._made(trainer.average)[0]
-                signs |= self._of_samples(sampled) | self._reach(made)
+                signs |= self._of_samples(sampled) | (self._reach(made) if made.ndim == 4 else {})
                 signs |= {"raw_spread": self._spread(self._rows(made))} | self._of_discriminator(made)
             signs |= self._travel() | ({"dead_generator": dead} if dead is not None else {})
             signs |= self._pull()

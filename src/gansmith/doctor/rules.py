@@ -1,0 +1,244 @@
+"""The rules: each a function from what was `Seen` to what it `Found`, or None.
+
+Nothing is said of one look, as early training is always odd and a GAN's numbers swing. The edges were set by the runs of set A in
+`benchmarks/doctor.py` alone; whoever moves one runs it before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gansmith.doctor.seen import EARLY, STANDING, Seen, Trouble
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Where each rule begins to speak. The signs are explained in `docs/doctor.md`; shares are of the run's images."""
+
+    brief: float = 0.09  # how long a state must hold that stands plainly before one's eyes
+    first: float = 0.145  # how long samples may be alike at the start: whole collapse is named at a fifth of the run
+    long: float = 0.20  # how long a state must hold that healthy runs pass through
+    alike: float = 0.35  # spread below which samples are one picture with small changes; healthy runs end at .8 to 1.1
+    alike_at_first: float = 0.28  # likewise from the start on, as healthy runs begin at .2 and rise
+    rising: float = 1.25  # spread that grows by this factor over the window is on its way
+    few_kinds: float = 0.12  # kinds below which all samples are of one kind, whatever their spread up to `one_kind`
+    one_kind: float = 0.60
+    missing: float = 0.45  # share of the real samples whose kinds are missing; healthy runs end at 0 to .3
+    bad: float = 0.15  # distance above which samples are plainly not real; healthy runs end at 0 to .12
+    poor: float = 0.30  # distance above which they are bad enough for the players' balance to be called a trouble
+    sure: float = 0.99  # told_apart from which D makes no mistake
+    starved: float = 1e-3  # pull, as a share of the largest so far, from which G hears nothing
+    blind: float = 0.62  # told_apart below which D sees nothing, though fakes are plainly not real
+    backwards: float = 0.25  # told_apart below which D holds fakes for more real than real images
+    still: float = 1e-5  # change of travel below which a player's weights stand still
+    restless: float = 0.60  # steps of the fakes' mean between looks, in real standard deviations along the principal axes
+    worse: float = 2.5  # distance, over its best, from which a run has lost what it had
+    loud: float = 100.0  # logits, over their median in the first quarter, from which D's numbers run away
+    dead_units: float = 0.70  # share of a layer's ReLU units that never fire
+    by_heart: float = 0.80  # knows_its_own from which D tells its own images from others
+    copies: float = 0.30  # share of samples that lie at a training image
+    short: float = 0.20  # low or high: how far samples stay short of what real ones reach, or go beyond
+    pinned: float = 0.02  # how little that moves where it is an end of the network that sets it
+
+
+EDGES = Edges()
+
+
+Rule = Callable[[Seen], "Found | None"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a rule saw, with numbers."""
+
+    trouble: Trouble
+    since: int
+    sign: str
+    certainty: Literal["sure", "likely"] = "sure"
+
+
+def not_finite(seen: Seen) -> Found | None:
+    if seen["finite"][-1] != 0:
+        return None
+    return Found("divergence", int(seen.images[-1]), "A loss, a weight or a sample is no finite number any more.")
+
+
+def standing_still(seen: Seen) -> Found | None:
+    for side, who in (("generator", "G"), ("discriminator", "D")):
+        travel = seen[f"travel_{side}"]
+        change = np.abs(np.diff(travel, prepend=np.nan))
+        since = seen.since(change < EDGES.still, EDGES.brief)
+        if since is not None and seen["distance"][-1] > EDGES.bad:
+            told = f"{who}'s weights have not moved since {since:,} images, {travel[-1]:.3g} of their length from their start."
+            return Found("stands still", since, told)
+    return None
+
+
+def out_of_reach(seen: Seen) -> Found | None:
+    for name, what in (("low", "darkest"), ("high", "lightest")):
+        off = seen[name]
+        steps = np.abs(np.diff(off, prepend=np.nan))
+        since = seen.since((np.abs(off) > EDGES.short) & (steps < EDGES.pinned), EDGES.brief)
+        if since is not None:
+            told = f"The {what} pixels of samples always stay {percent(abs(off[-1]))} of the real range away from real ones."
+            return Found("wrong range", since, told)
+    return None
+
+
+def collapse(seen: Seen) -> Found | None:
+    spread, of_kinds = seen["spread"], seen["kinds"]
+    had = np.maximum.accumulate(np.nan_to_num(spread)) > 1.5 * EDGES.alike
+    one = (spread < EDGES.alike) | ((of_kinds < EDGES.few_kinds) & (spread < EDGES.one_kind))
+    since = seen.since(one & had, EDGES.brief)
+    if since is None:
+        at_first = (spread < EDGES.alike_at_first) | ((of_kinds < EDGES.few_kinds) & (spread < EDGES.one_kind))
+        since = seen.since(at_first, EDGES.first)
+        if since is not None and spread[-1] > EDGES.rising * seen.at(spread, since) and seen.progress[-1] < 0.5:
+            since = None
+    if since is None:
+        return None
+    told = f"Samples are nearly all alike: two of them lie {percent(spread[-1])} as far apart as two real ones"
+    return Found("collapse", since, f"{told}, and they are of {percent(of_kinds[-1])} as many kinds.")
+
+
+def backwards(seen: Seen) -> Found | None:
+    told_apart = seen["told_apart"]
+    since = seen.since((told_apart < EDGES.backwards) & (seen["distance"] > EDGES.bad), EDGES.long)
+    if since is None:
+        return None
+    told = (
+        f"D gives a sample a higher logit than a real image in {percent(1 - told_apart[-1])} of all pairs, though samples are bad"
+    )
+    return Found("D the wrong way round", since, f"{told} (distance {seen['distance'][-1]:.2f}).")
+
+
+def dead_units(seen: Seen) -> Found | None:
+    for side, who in (("generator", "G"), ("discriminator", "D")):
+        share = seen[f"dead_{side}"]
+        since = seen.since(share > EDGES.dead_units, EDGES.brief)
+        if since is not None and seen["distance"][-1] > EDGES.bad:
+            return Found(
+                "dead units", since, f"In a layer of {who} {percent(share[-1])} of the ReLU units are 0 for every input."
+            )
+    return None
+
+
+def lost(seen: Seen) -> Found | None:
+    """Worse than it was, by far and for good; or D's logits beyond all measure."""
+    distance, logits = seen["distance"], seen["logits"]
+    best = np.fmin.accumulate(np.where(seen.progress > EARLY, distance, np.nan))
+    since = seen.since((distance > EDGES.worse * best) & (distance > EDGES.poor), EDGES.long)
+    if since is not None:
+        return Found(
+            "divergence",
+            since,
+            f"Samples have got worse: their distance from real ones was {best[-1]:.2f} and is {distance[-1]:.2f}.",
+        )
+    quarter = logits[seen.progress < 0.25]
+    usual = float(np.nanmedian(quarter)) if np.isfinite(quarter).any() else np.inf
+    since = seen.since((logits > EDGES.loud * max(usual, 0.1)) & (distance > EDGES.bad), EDGES.brief)
+    if since is None:
+        return None
+    return Found("divergence", since, f"D's logits run away: they are {logits[-1]:,.0f}, and were {usual:.2g} at first.")
+
+
+def restless(seen: Seen) -> Found | None:
+    steps = np.max([np.abs(np.diff(seen[f"place_{i}"], prepend=np.nan)) for i in range(4)], axis=0)
+    window = seen.progress > seen.progress[-1] - EDGES.long
+    if seen.progress[-1] < 2 * EDGES.long or np.nanmedian(steps[window]) < EDGES.restless:
+        return None
+    if np.nanmedian(seen["distance"][window]) < EDGES.bad:
+        return None
+    told = (
+        f"From look to look the mean of all samples jumps by {np.nanmedian(steps[window]):.2f} standard deviations of real images"
+    )
+    return Found(
+        "oscillation", int(seen.images[window][0]), f"{told}, and back: G runs from one kind to another, and D after it."
+    )
+
+
+def too_strong(seen: Seen) -> Found | None:
+    told_apart, distance, pull = seen["told_apart"], seen["distance"], seen["pull"]
+    since = seen.since((told_apart > EDGES.sure) & (distance > EDGES.poor), EDGES.long)
+    if since is None or not seen.stands(distance, since):
+        return None
+    told = f"D tells real from made without a mistake (in {percent(told_apart[-1])} of all pairs), and samples get no better"
+    told += f" (distance {distance[-1]:.2f})"
+    if pull[-1] < EDGES.starved * np.nanmax(pull):
+        return Found(
+            "G starved", since, f"{told}: the gradient that reaches G is {pull[-1] / np.nanmax(pull):.1g} of what it was."
+        )
+    return Found("D too strong", since, f"{told}.")
+
+
+def too_weak(seen: Seen) -> Found | None:
+    told_apart, distance = seen["told_apart"], seen["distance"]
+    window = seen.progress > seen.progress[-1] - EDGES.long
+    if seen.progress[-1] < 2 * EDGES.long or np.nanmin(distance[window], initial=np.inf) < EDGES.poor:
+        return None
+    if not np.nanmedian(told_apart[window]) < EDGES.blind or not seen.stands(distance, int(seen.images[window][0])):
+        return None
+    told = f"Samples are plainly not real (distance {distance[-1]:.2f}), and yet D can't tell them from real images"
+    return Found(
+        "D too weak",
+        int(seen.images[window][0]),
+        f"{told}: it is right in {percent(np.nanmedian(told_apart[window]))} of all pairs, and chance is right in 50 %.",
+    )
+
+
+def partly_collapsed(seen: Seen) -> Found | None:
+    missed = seen["missed"]
+    since = seen.since((missed > EDGES.missing) & (seen.progress > 0.3), EDGES.long)
+    if since is None or missed[-1] < 0.85 * seen.at(missed, since):
+        return None
+    told = f"Kinds that make up {percent(missed[-1])} of the real samples hardly ever come"
+    return Found("partial collapse", since, f"{told}; the others do (spread {seen['spread'][-1]:.2f} of the real one).")
+
+
+def by_heart(seen: Seen) -> Found | None:
+    own, unseen = seen["knows_its_own"], seen["told_apart_unseen"]
+    since = seen.since(own > EDGES.by_heart, EDGES.long)
+    if since is None:
+        return None
+    told = f"D holds its own images for more real than held-out ones in {percent(own[-1])} of all pairs (50 % is fair)"
+    return Found(
+        "D over-fits",
+        since,
+        f"{told}; it tells {percent(seen['told_apart'][-1])} of its own from samples, and {percent(unseen[-1])} of the others.",
+    )
+
+
+def copying(seen: Seen) -> Found | None:
+    copied = seen["copied"]
+    since = seen.since(copied > EDGES.copies, EDGES.long)
+    if since is None:
+        return None
+    told = (
+        f"{percent(copied[-1])} of the samples lie at a training image, less than half as far as real images lie from each other."
+    )
+    return Found("memorisation", since, told)
+
+
+def plateau(seen: Seen) -> Found | None:
+    distance, end = seen["distance"], seen.progress[-1]
+    if end < 0.6:
+        return None
+    late, before = (distance[(seen.progress > end - a) & (seen.progress <= end - b)] for a, b in ((0.2, 0.0), (0.4, 0.2)))
+    if not len(before) or np.nanmedian(late) < EDGES.poor or np.nanmedian(late) < STANDING * np.nanmedian(before):
+        return None
+    since = int(seen.images[seen.progress > end - 0.4][0])
+    told = f"Samples are bad (distance {np.nanmedian(late):.2f}) and have got no better over two fifths of the run"
+    return Found("plateau", since, f"{told}, where it was {np.nanmedian(before):.2f}.", "likely")
+
+
+RULES: tuple[Rule, ...] = (not_finite, standing_still, out_of_reach, backwards, dead_units, collapse, lost, restless, too_strong)
+RULES += (too_weak, by_heart, copying, partly_collapsed)
+LAST: tuple[Rule, ...] = (plateau,)  # said where nothing else is
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
