@@ -20,7 +20,7 @@ from gansmith.doctor.seen import LEAST_LOOKS, PREFIX, Look, Seen, Trouble
 if TYPE_CHECKING:
     from gansmith.recipe import Watch
 
-__all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "Look", "Trouble", "diagnose", "ends", "looks_in"]
+__all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "Look", "Seen", "Trouble", "diagnose", "ends", "looks_in"]
 
 
 @dataclass(frozen=True)

@@ -20,24 +20,28 @@ class Edges:
     """Where each rule begins to speak. The signs are explained in `docs/doctor.md`; shares are of the run's images."""
 
     brief: float = 0.09  # how long a state must hold that stands plainly before one's eyes
-    first: float = 0.145  # how long samples may be alike at the start: whole collapse is named at a fifth of the run
+    first: float = 0.19  # how long samples may be alike where they were never otherwise
     long: float = 0.20  # how long a state must hold that healthy runs pass through
     alike: float = 0.35  # spread below which samples are one picture with small changes; healthy runs end at .8 to 1.1
-    alike_at_first: float = 0.28  # likewise from the start on, as healthy runs begin at .2 and rise
+    alike_at_first: float = 0.34  # likewise from the start on: healthy runs begin at .2, and rise
     rising: float = 1.25  # spread that grows by this factor over the window is on its way
     few_kinds: float = 0.12  # kinds below which all samples are of one kind, whatever their spread up to `one_kind`
     one_kind: float = 0.60
     missing: float = 0.45  # share of the real samples whose kinds are missing; healthy runs end at 0 to .3
+    twins: float = 0.10  # nearest below which samples repeat each other; healthy runs pass .2 at once and end at .5 to 1.1
     bad: float = 0.15  # distance above which samples are plainly not real; healthy runs end at 0 to .12
+    fair: float = 0.50  # distance below which a run has had something to lose
     poor: float = 0.30  # distance above which they are bad enough for the players' balance to be called a trouble
     sure: float = 0.99  # told_apart from which D makes no mistake
     starved: float = 1e-3  # pull, as a share of the largest so far, from which G hears nothing
     blind: float = 0.62  # told_apart below which D sees nothing, though fakes are plainly not real
     backwards: float = 0.25  # told_apart below which D holds fakes for more real than real images
     still: float = 1e-5  # change of travel below which a player's weights stand still
-    restless: float = 0.60  # steps of the fakes' mean between looks, in real standard deviations along the principal axes
+    circling: float = 0.30  # how long the players must have gone round in a circle
+    flipping: float = 0.35  # change of told_apart between looks from which D turns round and round
+    restless: float = 1.00  # steps of the fakes' mean between looks, in real standard deviations along the principal axes
     worse: float = 2.5  # distance, over its best, from which a run has lost what it had
-    loud: float = 100.0  # logits, over their median in the first quarter, from which D's numbers run away
+    loud: float = 100.0  # logits, over their least in the first quarter (or 1), from which D's numbers run away
     dead_units: float = 0.70  # share of a layer's ReLU units that never fire
     by_heart: float = 0.80  # knows_its_own from which D tells its own images from others
     copies: float = 0.30  # share of samples that lie at a training image
@@ -91,18 +95,26 @@ def out_of_reach(seen: Seen) -> Found | None:
 
 def collapse(seen: Seen) -> Found | None:
     spread, of_kinds = seen["spread"], seen["kinds"]
-    had = np.maximum.accumulate(np.nan_to_num(spread)) > 1.5 * EDGES.alike
+    had = np.logical_or.accumulate((spread > 1.5 * EDGES.alike) & (seen["distance"] < EDGES.fair))
     one = (spread < EDGES.alike) | ((of_kinds < EDGES.few_kinds) & (spread < EDGES.one_kind))
     since = seen.since(one & had, EDGES.brief)
     if since is None:
         at_first = (spread < EDGES.alike_at_first) | ((of_kinds < EDGES.few_kinds) & (spread < EDGES.one_kind))
         since = seen.since(at_first, EDGES.first)
-        if since is not None and spread[-1] > EDGES.rising * seen.at(spread, since) and seen.progress[-1] < 0.5:
-            since = None
+        if (
+            since is not None
+            and seen.progress[-1] < 0.5
+            and (_rises(seen, spread, since) or not seen.stands(seen["distance"], EDGES.first))
+        ):
+            return None  # it began so, and is on its way
     if since is None:
         return None
     told = f"Samples are nearly all alike: two of them lie {percent(spread[-1])} as far apart as two real ones"
     return Found("collapse", since, f"{told}, and they are of {percent(of_kinds[-1])} as many kinds.")
+
+
+def _rises(seen: Seen, spread: np.ndarray, since: int) -> bool:
+    return bool(spread[-1] > EDGES.rising * seen.at(spread, since))
 
 
 def backwards(seen: Seen) -> Found | None:
@@ -139,32 +151,35 @@ def lost(seen: Seen) -> Found | None:
             f"Samples have got worse: their distance from real ones was {best[-1]:.2f} and is {distance[-1]:.2f}.",
         )
     quarter = logits[seen.progress < 0.25]
-    usual = float(np.nanmedian(quarter)) if np.isfinite(quarter).any() else np.inf
-    since = seen.since((logits > EDGES.loud * max(usual, 0.1)) & (distance > EDGES.bad), EDGES.brief)
+    usual = float(np.nanmin(quarter)) if np.isfinite(quarter).any() else np.inf
+    since = seen.since((logits > EDGES.loud * max(usual, 1.0)) & (distance > EDGES.bad), EDGES.brief)
     if since is None:
         return None
     return Found("divergence", since, f"D's logits run away: they are {logits[-1]:,.0f}, and were {usual:.2g} at first.")
 
 
 def restless(seen: Seen) -> Found | None:
-    steps = np.max([np.abs(np.diff(seen[f"place_{i}"], prepend=np.nan)) for i in range(4)], axis=0)
-    window = seen.progress > seen.progress[-1] - EDGES.long
-    if seen.progress[-1] < 2 * EDGES.long or np.nanmedian(steps[window]) < EDGES.restless:
+    steps = np.fmax.reduce([np.abs(np.diff(seen[f"place_{i}"], prepend=np.nan)) for i in range(4)])
+    distance, window = seen["distance"], seen.progress > seen.progress[-1] - EDGES.circling
+    flips = np.nanmedian(np.abs(np.diff(seen["told_apart"], prepend=np.nan))[window])
+    if seen.progress[-1] < EDGES.circling + EDGES.long or not (
+        np.nanmedian(steps[window]) > EDGES.restless or flips > EDGES.flipping
+    ):
         return None
-    if np.nanmedian(seen["distance"][window]) < EDGES.bad:
-        return None
-    told = (
-        f"From look to look the mean of all samples jumps by {np.nanmedian(steps[window]):.2f} standard deviations of real images"
-    )
-    return Found(
-        "oscillation", int(seen.images[window][0]), f"{told}, and back: G runs from one kind to another, and D after it."
-    )
+    since = int(seen.images[window][0])
+    if np.nanmedian(distance[window]) < EDGES.poor or not seen.stands(distance, EDGES.circling):
+        return None  # so do healthy runs while they are on their way
+    jump = f"by {np.nanmedian(steps[window]):.2f} standard deviations of real images, and back"
+    told = f"From look to look the mean of all samples jumps {jump}: G runs from kind to kind, and D after it."
+    if flips > EDGES.flipping:
+        told = f"From look to look D turns round (told_apart changes by {flips:.2f}): now it holds real images for real, now samples."
+    return Found("oscillation", since, told)
 
 
 def too_strong(seen: Seen) -> Found | None:
     told_apart, distance, pull = seen["told_apart"], seen["distance"], seen["pull"]
     since = seen.since((told_apart > EDGES.sure) & (distance > EDGES.poor), EDGES.long)
-    if since is None or not seen.stands(distance, since):
+    if since is None or not seen.stands(distance, 1.5 * EDGES.long):
         return None
     told = f"D tells real from made without a mistake (in {percent(told_apart[-1])} of all pairs), and samples get no better"
     told += f" (distance {distance[-1]:.2f})"
@@ -180,7 +195,7 @@ def too_weak(seen: Seen) -> Found | None:
     window = seen.progress > seen.progress[-1] - EDGES.long
     if seen.progress[-1] < 2 * EDGES.long or np.nanmin(distance[window], initial=np.inf) < EDGES.poor:
         return None
-    if not np.nanmedian(told_apart[window]) < EDGES.blind or not seen.stands(distance, int(seen.images[window][0])):
+    if not np.nanmedian(told_apart[window]) < EDGES.blind or not seen.stands(distance, EDGES.long):
         return None
     told = f"Samples are plainly not real (distance {distance[-1]:.2f}), and yet D can't tell them from real images"
     return Found(
@@ -193,10 +208,22 @@ def too_weak(seen: Seen) -> Found | None:
 def partly_collapsed(seen: Seen) -> Found | None:
     missed = seen["missed"]
     since = seen.since((missed > EDGES.missing) & (seen.progress > 0.3), EDGES.long)
-    if since is None or missed[-1] < 0.85 * seen.at(missed, since):
+    standing = seen.stands(seen["distance"], EDGES.long) and seen.stands(missed, EDGES.long)
+    if since is None or not standing:
         return None
     told = f"Kinds that make up {percent(missed[-1])} of the real samples hardly ever come"
     return Found("partial collapse", since, f"{told}; the others do (spread {seen['spread'][-1]:.2f} of the real one).")
+
+
+def repeating(seen: Seen) -> Found | None:
+    near = seen["nearest"]
+    since = seen.since(near < EDGES.twins, EDGES.long)
+    if since is None:
+        return None
+    told = (
+        f"Samples are few pictures over and over: the nearest other one is {percent(near[-1])} as far away as among real images."
+    )
+    return Found("partial collapse", since, told)
 
 
 def by_heart(seen: Seen) -> Found | None:
@@ -225,18 +252,18 @@ def copying(seen: Seen) -> Found | None:
 
 def plateau(seen: Seen) -> Found | None:
     distance, end = seen["distance"], seen.progress[-1]
-    if end < 0.6:
+    if end < 0.7:
         return None
-    late, before = (distance[(seen.progress > end - a) & (seen.progress <= end - b)] for a, b in ((0.2, 0.0), (0.4, 0.2)))
+    late, before = (distance[(seen.progress > end - a) & (seen.progress <= end - b)] for a, b in ((0.25, 0.0), (0.5, 0.25)))
     if not len(before) or np.nanmedian(late) < EDGES.poor or np.nanmedian(late) < STANDING * np.nanmedian(before):
         return None
-    since = int(seen.images[seen.progress > end - 0.4][0])
-    told = f"Samples are bad (distance {np.nanmedian(late):.2f}) and have got no better over two fifths of the run"
+    since = int(seen.images[seen.progress > end - 0.5][0])
+    told = f"Samples are bad (distance {np.nanmedian(late):.2f}) and have got no better over half of the run"
     return Found("plateau", since, f"{told}, where it was {np.nanmedian(before):.2f}.", "likely")
 
 
 RULES: tuple[Rule, ...] = (not_finite, standing_still, out_of_reach, backwards, dead_units, collapse, lost, restless, too_strong)
-RULES += (too_weak, by_heart, copying, partly_collapsed)
+RULES += (too_weak, by_heart, copying, repeating, partly_collapsed)
 LAST: tuple[Rule, ...] = (plateau,)  # said where nothing else is
 
 

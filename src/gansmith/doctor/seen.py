@@ -62,8 +62,8 @@ class Seen:
         """The value at the look of an image count."""
         return float(values[np.searchsorted(self.images, images)])
 
-    def stands(self, values: np.ndarray, since: int) -> bool:
-        """Whether a number has hardly fallen over the looks since an image count."""
-        part = values[self.images >= since]
+    def stands(self, values: np.ndarray, share: float) -> bool:
+        """Whether a number has hardly fallen over the newest `share` of the run, its second half beside its first."""
+        part = values[self.progress > self.progress[-1] - share]
         half = max(1, len(part) // 2)
         return bool(np.nanmedian(part[-half:]) > STANDING * np.nanmedian(part[:half]))
