@@ -200,8 +200,8 @@ A = [
         ill(PARTIAL),
     ),
     Case("digits, least squares, labels told", lambda: digits_gan("objective.loss=least-squares", "condition=labels(num=10)")),
-    # Two that were meant to go wrong, and ended well. tutorial-small on digits, which collapses for half a run and then heals, was
-    # left out.
+    # Two that were meant to go wrong, and ended well. tutorial-small on digits, which collapses for half a run and heals,
+    # was left out.
     Case("ring, high momentum", lambda: points_gan(Ring(), rate=2e-3, betas=(0.9, 0.999))),
     Case(
         "digits, saturating, 5 turns of D",

@@ -172,7 +172,7 @@ def restless(seen: Seen) -> Found | None:
     jump = f"by {np.nanmedian(steps[window]):.2f} standard deviations of real images, and back"
     told = f"From look to look the mean of all samples jumps {jump}: G runs from kind to kind, and D after it."
     if flips > EDGES.flipping:
-        told = f"From look to look D turns round (told_apart changes by {flips:.2f}): now it holds real images for real, now samples."
+        told = f"From look to look D turns round (told_apart changes by {flips:.2f}): now reals are real to it, now samples."
     return Found("oscillation", since, told)
 
 
