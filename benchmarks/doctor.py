@@ -25,10 +25,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor, nn
 
 import gansmith
-from gansmith import doctor
+from gansmith import doctor, images
 from gansmith.data import Arrays, Digits, Grid, Mnist, Ring, Source
 from gansmith.errors import TrainingError
 from gansmith.game import Network, Shapes
@@ -524,6 +525,46 @@ def judged(case: Case, folder: Path) -> dict[str, Any]:
     }
 
 
+SHOWN = {
+    "divergence": "digits, Wasserstein alone",
+    "stands still": "digits, G stands still",
+    "wrong range": "digits, range -4 to 4",
+    "collapse": "mnist, small",
+    "partial collapse": "mnist, batch norm with an epsilon of .8",
+    "D too strong": "digits, rates of .02",
+    "G starved": "digits, G's sign turned",
+    "D too weak": "grid, D's rate low",
+    "D the wrong way round": "digits, D's sign turned",
+    "oscillation": "digits, tiny D",
+    "dead units": "digits, dying generator",
+    "D over-fits": "40 digits",
+    "healthy": "digits, Wasserstein, penalty",
+}
+
+
+def folder_of(runs: Path, name: str, case: str) -> Path:
+    return runs / name / case.replace(" ", "-").replace(",", "").replace("'", "")
+
+
+def draw(runs: Path, folder: Path) -> None:
+    """A picture of each trouble, as the runs of set A drew themselves last, and copies beside their originals."""
+    for trouble, case in SHOWN.items():
+        newest = max((folder_of(runs, "A", case) / "samples").glob("[0-9]*.png"))
+        with Image.open(newest) as picture:
+            picture.thumbnail((400, 400))
+            few = picture.convert("L" if picture.mode == "L" else "RGB").quantize(32)
+            few.save(folder / f"trouble-{trouble.lower().replace(' ', '-')}.png", optimize=True)
+    copies(folder_of(runs, "A", "40 digits")).save(folder / "trouble-memorisation.png", optimize=True)
+
+
+def copies(folder: Path) -> Image.Image:
+    """Twelve samples, and below each the training image that is nearest."""
+    run = gansmith.load(folder)
+    made, real = run.sample(0, 12).array, run.recipe.data.load().values.transpose(0, 2, 3, 1)
+    apart = np.square(made[:, None].astype(float) - real[None]).sum((2, 3, 4))
+    return images.image_grid(np.concatenate([made, real[apart.argmin(1)]]), 12)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("sets", nargs="+", choices=sorted(SETS))
@@ -532,6 +573,7 @@ def main() -> None:
     parser.add_argument("--part", default="0/1", help="each nth case, as in 0/2 and 1/2 for two processes")
     parser.add_argument("--again", action="store_true", help="judge what has been trained")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--pictures", type=Path, help="draw a picture of each trouble there, from the runs of set A")
     given = parser.parse_args()
     logging.getLogger("gansmith").setLevel(logging.ERROR)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
@@ -539,7 +581,7 @@ def main() -> None:
     for name in given.sets:
         part, parts = map(int, given.part.split("/"))
         for case in SETS[name][part::parts]:
-            folder = given.runs / name / case.name.replace(" ", "-").replace(",", "").replace("'", "")
+            folder = folder_of(given.runs, name, case.name)
             if given.only not in case.name:
                 continue
             if not given.again:
@@ -558,6 +600,8 @@ def main() -> None:
             f"set {name}: {sum(not r['right'] for r in well)} false alarms among {len(well)} healthy runs; "
             f"{sum(r['right'] for r in sick)} of {len(sick)} ill ones named, {sum(r['first_right'] for r in sick)} at once"
         )
+    if given.pictures:
+        draw(given.runs, given.pictures)
     if given.out:
         known = json.loads(given.out.read_text())["rows"] if given.out.exists() else []
         others = [row for row in known if row["set"] not in given.sets]
