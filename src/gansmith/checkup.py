@@ -69,7 +69,8 @@ def checkup(run: Run) -> Checkup:
     if not watched:
         raise RunError(f"run {run.path} has no checkpoint to look at yet: train it for longer")
     found = tuple(doctor.diagnose(looks, total))
-    return Checkup(int(watched[-1]["images"]), len(watched), from_checkpoints, found)
+    told = tuple(run.facts.get("recoveries", ()))
+    return Checkup(int(watched[-1]["images"]), len(watched), from_checkpoints, found, told)
 
 
 def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:

@@ -254,6 +254,10 @@ def _afterwards(run: Run) -> None:
         typer.echo(
             f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; take it with --checkpoint best"
         )
+    if run.facts.get("looks"):
+        from gansmith.checkup import checkup
+
+        typer.echo(f"the doctor says: {checkup(run).word}; more by: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")

@@ -161,7 +161,8 @@ class Journal:
             for new in (f for f in found if f.trouble not in self.said):
                 logger.warning(f"{new.trouble} at {self.images:,} images: {new.sign} {new.remedy} {new.read_on}")
                 self.said.add(new.trouble)
-            if self.recipe.watch and self.recipe.watch.on_trouble == "recover" and not self.done:
+            is_late = self.images > recovery.LATEST * self.trainer.total_images
+            if self.recipe.watch and self.recipe.watch.on_trouble == "recover" and not is_late:
                 self._recover(found)
         self._ask_scores()
 

@@ -23,6 +23,7 @@ from gansmith.trainer import Saved, Trainer
 
 STILL = 1e-7  # a rate below which weights in float32 do not move
 USUAL_RATE = 2e-4
+LATEST = 0.8  # of the budget: what is left after it is too little to begin again with
 
 
 @dataclass(frozen=True)
