@@ -75,7 +75,7 @@ def k_means(rows: Tensor, count: int) -> Tensor:
     centres = rows[chosen].clone()
     for _ in range(ROUNDS):
         kinds = torch.cdist(rows, centres).argmin(1)
-        for kind in kinds.unique().tolist():
+        for kind in set(kinds.tolist()):
             centres[kind] = rows[kinds == kind].mean(0)
     return centres
 
