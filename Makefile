@@ -9,12 +9,12 @@ RUN ?= runs/demo
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
-	@.venv/bin/gansmith train starter --run $(RUN)
+	@.venv/bin/gansmith train --data fashion-mnist budget=3m --run $(RUN)
 	@echo
 	@echo "Look at $(RUN)/samples/: the newest picture, real.png beside it, and animation.gif of how it came about."
 	@echo "Then:  .venv/bin/gansmith list                                      what else there is"
 	@echo "       .venv/bin/gansmith train tutorial-batchnorm budget=5m       a GAN as a tutorial teaches it"
-	@echo "       .venv/bin/gansmith train starter --data path/to/images      your own pictures"
+	@echo "       .venv/bin/gansmith train --data path/to/images              your own pictures"
 
 test: .venv/ready
 	.venv/bin/ruff check .

@@ -121,7 +121,7 @@ def look_at(run: Run) -> Look:
     assert saved is not None
     game.restore(saved)
     discriminator = game.networks["discriminator"].eval()
-    fakes = sampling.sample(game.sampler, run.recipe.noise, game.kind, SAMPLE_SEED, COUNT)
+    fakes = sampling.sample(game.sampler, game.inputs, game.kind, SAMPLE_SEED, COUNT)
     along = torch.linspace(-REACH, REACH, SIDE)
     places = torch.cartesian_prod(along, along).flip(1)  # x runs fastest
     with torch.no_grad():

@@ -73,12 +73,12 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
         "images_asked": asked,
         "seconds": run.results["seconds"],
         "curve": _curve(run.log),
-        "curve_is": run.facts["score"],
+        "curve_is": run.facts.get("score"),
         "scores": {k: scored.scores[k].to_json() for k in SHOWN},
         "extractor": scored.extractor,
         "machine": run.facts["environment"],
         "commit": _commit(),
-        "command": " ".join(["gansmith", *command]),
+        "command": " ".join(["gansmith", *command]).replace(str(folder), f"runs/{key}"),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n")
@@ -87,6 +87,8 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
 
 def _curve(log: dict[str, np.ndarray]) -> list[list[float]]:
     """[seconds, images, score] for each scoring; seconds are those of the newest record before it, which may lack them."""
+    if SCORE not in log:  # trained with scores=none, or too short to be scored
+        return []
     seconds = np.maximum.accumulate(np.nan_to_num(log["seconds"]))
     scored = ~np.isnan(log[SCORE])
     return np.stack([seconds, log["images"], log[SCORE]], axis=1)[scored].tolist()  # type: ignore[no-any-return]
@@ -144,17 +146,20 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-    names = sorted({row["recipe"] for row in rows})
+    others = [name for name in TUTORIALS if any(row["recipe"] == name for row in rows)]
+    colours = {"default": "crimson"} | dict(zip(others, ("C0", "C1", "C2", "C4", "C5"), strict=False))
     for row in rows:
+        if not row["curve"]:
+            continue
         minutes, values = [s / 60 for s, _, _ in row["curve"]], [fd for *_, fd in row["curve"]]
-        ours = row["recipe"] not in TUTORIALS
-        colour = "crimson" if row["recipe"] == "default" else f"C{names.index(row['recipe'])}"
+        ours, colour = row["recipe"] not in TUTORIALS, colours.get(row["recipe"], "C6")
         axes.plot(minutes, values, color=colour, linewidth=1.8 if ours else 1.1, label=row["recipe"])
         axes.plot(minutes[-1], values[-1], "o", color=colour, markersize=4)
+    score = next(row["curve_is"] for row in rows if row["curve_is"])
     axes.axhline(rows[0]["scores"]["fd"]["floor"], color="grey", linestyle=":", label="real images (floor)")
-    axes.set(
-        xscale="log", yscale="log", xlabel="minutes", ylabel=f"{rows[0]['curve_is']}, lower is better", title=rows[0]["data"]
-    )
+    axes.set(xscale="log", yscale="log", xlabel="minutes", ylabel=f"{score}, lower is better", title=rows[0]["data"])
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(handles.values(), handles.keys(), frameon=False)
     axes.grid(alpha=0.2)

@@ -118,7 +118,7 @@ def test_train_says_where_and_what_next(here: Path, cli: Cli) -> None:
 
 def test_train_goes_on_by_the_same_command_or_by_the_folders_name(here: Path, cli: Cli) -> None:
     assert cli("train", *SMALL).code == 0
-    whole = here / "runs" / "tutorial-small"
+    whole = here / "runs" / "tutorial-small-digits"
     assert whole.is_dir()
     recipe = make("tutorial-small", ["budget=320images"], data="digits")
     for i, again in enumerate([(*SMALL, "--run", "part0"), ("part1",)]):
@@ -133,15 +133,15 @@ def unreadable(*_: object) -> Samples:
 
 def test_a_finished_run_is_left_alone_and_says_so(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("train", *SMALL).code == 0
-    folder = here / "runs" / "tutorial-small"
+    folder = here / "runs" / "tutorial-small-digits"
     before = tree(folder)
     with monkeypatch.context() as patch:
         patch.setattr(Digits, "load", unreadable)  # not even the data are needed
-        for again in (SMALL, ("runs/tutorial-small",)):
+        for again in (SMALL, ("runs/tutorial-small-digits",)):
             answer = cli("train", *again)
             assert answer.code == 0, answer.err
             assert len(answer.out.splitlines()) == 1
-            assert "runs/tutorial-small is finished: its budget of 320images is spent, 320 images" in answer.out
+            assert "runs/tutorial-small-digits is finished: its budget of 320images is spent, 320 images" in answer.out
             assert "bigger budget=... and another --run" in answer.out
             assert tree(folder) == before
     assert_refused(cli("train", "tutorial-small", "budget=640images", "--data", "digits"), "holds another recipe: budget was")
@@ -352,10 +352,14 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
     for i in range(20):
         Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
     lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
-    assert {line.split()[1] for line in lines} == {"list", "show", "train", "sample", "report", "interpolate", "diff", "data"}
+    assert {line.split()[1] for line in lines} == {
+        *("list", "show", "train", "sample", "report", "interpolate", "coverage", "diff", "data")
+    }
     for line in lines:
         words = shlex.split(line, comments=True)[1:]
-        answer = cli(*words, *(["budget=64images"] if words[0] == "train" else []))
+        if words[:2] == ["data", "fetch"]:  # what it does has tests of its own
+            continue
+        answer = cli(*words, *(["budget=64images"] if words[0] in ("train", "coverage") else []))
         assert answer.code == 0, f"{line}: {answer.err}"
     assert np.load(here / "samples.npz")["images"].shape == (10_000, 8, 8, 1)
     assert (here / "digits.png").is_file()

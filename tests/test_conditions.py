@@ -139,6 +139,21 @@ def test_more_or_fewer_fakes_are_told_what_the_reals_are() -> None:
     assert all(np.isfinite(value) for value in trainer(recipe).step().floats().values())
 
 
+def test_a_run_goes_on_with_the_kinds_of_its_checkpoint() -> None:
+    """On another machine k-means may number them otherwise."""
+    recipe = quick("condition=clusters(num=4)")
+    begun, other = trainer(recipe), trainer(recipe)
+    begun.step()
+    state = begun.state()
+    told = state.tensors["kinds"]
+    state.tensors["kinds"] = (told + 1) % 4
+    other.restore(state)
+    assert other.kinds is not None
+    assert begun.kinds is not None
+    assert torch.equal(other.kinds, (begun.kinds + 1) % 4)
+    assert other.inputs.shares == begun.inputs.shares[-1:] + begun.inputs.shares[:-1]
+
+
 def test_it_makes_what_it_is_asked_for(tmp_path: Path) -> None:
     samples = blobs(600)
     np.savez(tmp_path / "blobs.npz", images=samples.values, labels=samples.labels)

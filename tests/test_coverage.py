@@ -330,7 +330,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     assert answer.code == 0, answer.err
     (path,) = (here / "runs" / "coverage").glob("*.json")
     assert path.name.startswith("ring-mine_of_mine-")
-    assert results.load(path).weights == {"generator": 16 * 8 + 8 + 8 * 2 + 2, "discriminator": 2 * 8 + 8 + 8 + 1}
+    assert results.load(path).weights == {"generator": (2 + 50) * 8 + 8 + 8 * 2 + 2, "discriminator": 2 * 8 + 8 + 8 + 1 + 50 * 8}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gansmith.augmentation import Augment
 from gansmith.conditions import Clusters
 from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
 from gansmith.errors import DataError, RecipeError, RunError
+from gansmith.objectives import Adversarial
 from gansmith.recipes import make
 from gansmith.recipes.default import default
 from gansmith.run import Run
@@ -37,10 +39,24 @@ def test_it_takes_a_step_on_points() -> None:
 
 
 def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
-    assert default(Ring(num=500)).condition is None
-    assert default(Ring(num=5000)).condition == Clusters(10)
+    assert default(Ring(num=80)).condition is None
+    assert default(Ring(num=500)).condition == Clusters(10)
     assert default(Mnist()).condition == Clusters(50)
     assert "50 kinds" in default(Mnist()).why[1]
+
+
+def test_few_images_are_changed_before_d_sees_them() -> None:
+    few, many = default(Digits()), default(Mnist())  # 1,797 and 60,000
+    assert isinstance(few.objective, Adversarial)
+    assert isinstance(many.objective, Adversarial)
+    assert few.objective.augmentation == Augment()
+    assert many.objective.augmentation is None
+    assert "by heart" in few.why[1]
+
+
+@pytest.mark.parametrize(("budget", "batch"), [("2m", 32), ("90s", 32), ("121s", 64), ("1h", 64), ("1epochs", 64)])
+def test_a_short_budget_takes_smaller_steps(budget: str, batch: int) -> None:
+    assert default(Mnist(), budget).batch_size == batch
 
 
 def test_more_pixels_get_more_layers() -> None:

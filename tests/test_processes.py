@@ -65,7 +65,8 @@ torch.distributed.destroy_process_group()
 
 # Unlike Adam it sees a gradient that is twice what it should be.
 SGD = [f"optimizers.{p}=sgd(rate=0.05, momentum=0.5)" for p in ("discriminator", "generator")] + [
-    "objective.penalties+=r1(weight=2)"
+    "objective.penalties+=r1(weight=2)",
+    "condition=clusters(num=5)",
 ]
 
 
@@ -97,7 +98,7 @@ def test_both_come_to_the_end(together: tuple[Path, Answer]) -> None:
     assert sorted(answer.out.splitlines()) == ["rank 0 done", "rank 1 done"]
 
 
-@pytest.mark.parametrize("changes", [(), SGD], ids=["adam", "sgd-r1"])
+@pytest.mark.parametrize("changes", [(), SGD], ids=["adam", "sgd-r1-kinds"])
 def test_two_processes_come_to_the_weights_of_one(changes: Sequence[str], together: tuple[Path, Answer], tmp_path: Path) -> None:
     gansmith.train(quick("objective.share=nothing", *changes), tmp_path / "one", device="cpu")
     one = safetensors.torch.load_file(newest_checkpoint(tmp_path / "one"))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gansmith import judging
 from gansmith.augmentation import Augment
+from gansmith.conditions import Clusters
 from gansmith.data import Digits, Samples
 from gansmith.errors import RecipeError
 from gansmith.game import Network, Outcome, Shapes, Turn
@@ -268,7 +269,9 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # (changes of the ob
     "spectral": ({}, SPECTRAL),
     "shared-together": ({"share": "fakes", "judge_together": True, "terms": "mean"}, SPECTRAL),
     "two-turns": ({"discriminator_turns": 2, "penalty_every": 3}, PLAIN),
+    "kinds": ({"judge_together": True}, SPECTRAL),
 }
+TOLD = {"kinds": Clusters(3)}  # what both players are told, in these ways
 EACH_PENALTY = [(), *((p,) for p in PENALTIES), (R1(), R2(), GradientPenalty())]
 
 
@@ -291,11 +294,11 @@ def test_everything_trains_and_goes_on_with_everything(loss: Any, way: str) -> N
             with pytest.raises(RecipeError, match=r"augment.*wasserstein"):
                 objective()
             continue
-        trains_and_goes_on(objective, networks)
+        trains_and_goes_on(objective, networks, condition=TOLD.get(way))
 
 
-def trains_and_goes_on(objective: Callable[[], Adversarial], networks: dict[str, Any]) -> None:
-    one, other = game(objective(), networks), game(objective(), networks)
+def trains_and_goes_on(objective: Callable[[], Adversarial], networks: dict[str, Any], **changes: Any) -> None:
+    one, other = (game(objective(), networks, **changes) for _ in range(2))
     before = copied(one).tensors
     for _ in range(2):
         assert all(np.isfinite(v) for v in one.step().floats().values())

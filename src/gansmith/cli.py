@@ -122,7 +122,10 @@ def train(
     overrides: Overrides = None,
     data: Data = None,
     run: Annotated[
-        Path | None, typer.Option(help="The run folder [default: runs/RECIPE]. One that exists goes on.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="The run folder [default: runs/RECIPE, or runs/RECIPE-DATA]. One that exists goes on.", show_default=False
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step; say shapes, peak memory and minutes.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
@@ -200,12 +203,14 @@ def recipe_and_overrides(recipe: str, overrides: list[str] | None) -> tuple[str,
 def _what_to_train(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
+    from gansmith.data import label
     from gansmith.recipes import make
 
     if folder := _run_folder(name):
         return _as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
-    return recipe, run or Path("runs") / recipe.name
+    # With other data it is another recipe, which would find another run in its folder.
+    return recipe, run or Path("runs") / (f"{recipe.name}-{label(recipe.data)}" if data else recipe.name)
 
 
 def _run_folder(name: str) -> Path | None:

@@ -61,3 +61,11 @@ def agree(number: int, device: torch.device) -> int:
     said = torch.tensor([number], dtype=torch.int64, device=device)
     dist.broadcast(said, 0)
     return int(said.item())
+
+
+def of_first(values: Tensor) -> Tensor:
+    """Rank 0's values, on every process."""
+    if world() > 1:
+        values = values.clone()
+        dist.broadcast(values, 0)
+    return values

@@ -82,7 +82,8 @@ class Trainer:
         self.networks = {name: net.to(device) for name, net in build(recipe, self.shapes).items()}
         check_shapes(recipe, self.networks, self.shapes)
         self.stored = torch.from_numpy(self.samples.values).to(device)
-        self.kinds = None if self.samples.kinds is None else torch.from_numpy(self.samples.kinds).to(device)
+        kinds = self.samples.kinds
+        self.kinds = None if kinds is None else processes.of_first(torch.from_numpy(kinds).to(device))
         self.inputs = self._inputs()
         # What is made on the fly is sorted into no kinds: where there are any, the samples are those that were loaded.
         self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) and self.kinds is None else None
@@ -268,7 +269,6 @@ class Trainer:
         self.lasting = {name: v.to(self.device, copy=True) for name, v in under("lasting/").items()}
         if self.kinds is not None:
             self.kinds = saved.tensors["kinds"].to(self.kinds)
-            self.samples = dataclasses.replace(self.samples, kinds=self.kinds.cpu().numpy())
             self.inputs = self._inputs()
         self.images, self.steps = saved.images, saved.steps
 

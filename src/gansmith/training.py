@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Generator
 from pathlib import Path
@@ -68,6 +69,7 @@ def steps(
             scorer = None
         if saved is not None:
             trainer.restore(saved)
+            scorer = scorer and dataclasses.replace(scorer, inputs=trainer.inputs)  # the kinds it was begun with
         journal = Journal(folder, trainer, scorer, watcher)
         try:
             with SignalsWait() as signals:

@@ -17,7 +17,6 @@ from gansmith.coverage.counting import Counted
 from gansmith.coverage.protocols import Protocol
 from gansmith.data import Grid, Ring
 from gansmith.errors import RecipeError, RunError
-from gansmith.game import Shapes
 from gansmith.networks import Packed
 from gansmith.recipe import Recipe
 from gansmith.recipes import make
@@ -131,7 +130,7 @@ def measure(
 
 
 def _weights(run: Run) -> dict[str, int]:
-    networks = build(run.recipe, Shapes(run.recipe.noise.dim, tuple(run.facts["sample_shape"])))
+    networks = build(run.recipe, run.recipe.shapes(run.facts["sample_shape"]))
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
 
 

@@ -14,7 +14,7 @@ from gansmith.spec import kebab
 
 
 def built(description: Network, name: str, shapes: Shapes) -> nn.Module:
-    """The network called `name`, told kinds where `shapes` has any."""
+    """The network called `name`, told kinds where `shapes` has any. Raises RecipeError for a discriminator that can't be told."""
     if not shapes.kinds:
         return description.build(shapes)
     if name == "generator":
@@ -41,7 +41,7 @@ class Joined(nn.Module):
 class Projection(nn.Module):
     """logit = w h + b + c V h, where h is what D's last layer sees and c the kind (Miyato and Koyama 2018, eq. 3).
 
-    V [K, features] starts at 0: at first D judges all kinds alike.
+    [N, ...], [N, K] -> [N, 1]. V [K, features] starts at 0: at first D judges all kinds alike. Spectral norm leaves it alone.
     """
 
     def __init__(self, network: Stack, last: nn.Linear, kinds: int) -> None:

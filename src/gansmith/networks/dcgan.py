@@ -61,6 +61,7 @@ class ConvDiscriminator:
 
     `hidden` puts a linear layer of so many units, leaky ReLU .2, before the logit: it sees the whole image at once, where the
     convolutions see strokes.
+
     Weights start at N(0, .02^2). With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018).
     `minibatch_std` tells the last convolution how much the samples of groups of that many differ (Karras et al. 2018).
     """
