@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import gansmith
-from gansmith import doctor
+from gansmith import doctor, report
 from gansmith.checkup import checkup
 from gansmith.doctor.advice import ADVICE
 from gansmith.doctor.rules import LAST, RULES
@@ -91,9 +91,9 @@ GONE_WRONG: list[tuple[str, dict[str, Sign | None]]] = [
     ("stands still", {"travel_discriminator": after(0.5, 0.5, lambda p: p), "distance": 0.4}),
     ("oscillation", {"place_0": lambda p: 1.0 if round(p * LOOKS) % 2 else -1.0, "distance": 0.5}),
     ("dead units", {"dead_generator": 0.95, "distance": 0.5}),
-    ("D over-fits", {"knows_its_own": lambda p: 0.5 + 0.5 * p}),
+    ("D over-fits", {"knows_its_own": lambda p: 0.5 + 0.5 * p, "distance": lambda p: 0.1 + abs(p - 0.3)}),
     ("memorisation", {"copied": 0.7}),
-    ("wrong range", {"high": -0.5, "distance": 0.9}),
+    ("wrong range", {"high": -0.5, "told_apart": 1.0, "distance": 0.9}),
     ("plateau", {"distance": 0.4}),
 ]
 
@@ -135,6 +135,70 @@ def test_what_begins_alike_and_gets_better_is_no_collapse() -> None:
     nearing: dict[str, Sign | None] = {"spread": 0.2, "distance": lambda p: 1.2 - 3 * p}
     for signs in (rising, nearing):
         assert "collapse" not in said(looks(LOOKS // 4, **signs))
+
+
+def test_the_cause_comes_first_and_at_most_two_follow_from_it() -> None:
+    everything: dict[str, Sign | None] = {
+        "travel_generator": 0.0,
+        "distance": 0.9,
+        "told_apart": 1.0,
+        "spread": 0.1,
+        "kinds": 0.07,
+        "missed": 0.9,
+        "nearest": 0.01,
+        "high": -0.5,
+        "copied": 0.9,
+    }
+    found = doctor.diagnose(looks(**everything), TOTAL)
+    assert [(f.trouble, f.follows) for f in found] == [("stands still", False), ("D too strong", True), ("collapse", True)]
+    assert said(looks(spread=0.1, kinds=0.07, missed=0.9, distance=0.9)) == ["collapse"]
+
+
+def with_steps(made: list[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
+    """The same looks at a run that takes so many steps in all."""
+    return [look | {f"{doctor.PREFIX}steps": look["images"] * steps // TOTAL} for look in made]
+
+
+BEGINNERS: list[dict[str, Sign | None]] = [
+    {"spread": 0.15, "kinds": 0.07, "distance": 0.9, "missed": 0.9, "told_apart": 0.97},
+    {"nearest": 0.03, "distance": 0.5},
+    {"missed": 0.7, "distance": 0.5},
+    {"told_apart": 0.5, "distance": 0.6},
+    {"distance": 0.4},
+]
+
+
+@pytest.mark.parametrize("signs", BEGINNERS, ids=str)
+def test_a_run_too_short_to_learn_is_not_ill(signs: dict[str, Sign | None]) -> None:
+    """What is a trouble after 20,000 steps is how most runs look after a few hundred."""
+    for count in range(LOOKS + 1):
+        assert said(with_steps(looks(count, **signs), 700)) == []
+    assert said(with_steps(looks(**signs), 20_000)) != []
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        {"finite": after(0.9, 0.0, 1.0)},
+        {"travel_generator": 0.0, "distance": 0.9},
+        {"high": -0.5, "told_apart": 1.0, "distance": 0.9},
+    ],
+    ids=["finite", "travel", "high"],
+)
+def test_what_is_plain_is_said_of_short_runs_too(signs: dict[str, Sign | None]) -> None:
+    assert said(with_steps(looks(**signs), 700)) != []
+
+
+def test_healthy_is_said_of_what_looks_real_and_of_nothing_else() -> None:
+    def why(made: list[dict[str, Any]]) -> str | None:
+        return doctor.why_not_healthy(made, TOTAL)
+
+    assert why(looks()) is None
+    assert why(with_steps(looks(), 500)) is None
+    assert "6 looks" in (why(looks(5)) or "")
+    assert "after 500 steps" in (why(with_steps(looks(distance=0.25), 500)) or "")
+    assert why(with_steps(looks(distance=0.25), 5000)) is None
+    assert "no sign says why" in (why(looks(distance=0.5)) or "")
 
 
 def test_one_odd_look_is_passed_over() -> None:
@@ -247,7 +311,25 @@ def test_the_command_on_a_healthy_run(run: Path, cli: Callable[..., Answer]) -> 
 
 def test_too_few_looks_are_no_verdict(run: Path, cli: Callable[..., Answer]) -> None:
     write_looks(run, looks(3))
-    assert "cannot tell yet" in cli("doctor", run).out
+    assert "too early to say" in cli("doctor", run).out
+
+
+def test_the_command_names_the_cause_and_what_follows_from_it(run: Path, cli: Callable[..., Answer]) -> None:
+    write_looks(run, looks(travel_generator=0.0, told_apart=1.0, distance=0.9, spread=0.1, kinds=0.07))
+    answer = cli("doctor", run).out
+    assert f"{run}: stands still" in answer
+    assert "Follows: D too strong (D tells" in answer
+    assert answer.count("Do:") == 1
+
+
+def test_the_report_says_it_too(run: Path) -> None:
+    for signs, words in (({}, "healthy"), ({"spread": 0.1, "kinds": 0.07, "distance": 0.9}, "docs/doctor.md#collapse")):
+        write_looks(run, looks(**signs))
+        page = report.page(Run.open(run))
+        assert "What the doctor saw" in page
+        assert words in page
+    write_looks(run, [])
+    assert "What the doctor saw" not in report.page(Run.open(run))
 
 
 def test_an_unwatched_run_is_looked_at_by_its_checkpoints(tmp_path: Path) -> None:

@@ -233,6 +233,50 @@ def test_of_a_sorted_folder_not_the_first_images_alone_are_looked_at() -> None:
     assert len(set(digits.labels[order][Watcher(game).few])) == 10
 
 
+def test_a_discriminator_with_batch_norm_is_asked_as_it_is_trained() -> None:
+    """By running statistics, a mean of reals and fakes, its logits would be others than those that both players pay for."""
+    game = trainer(tiny("stacked-mnist-unrolled"))
+    network = game.networks["discriminator"]
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    for norm in norms:
+        assert norm.running_mean is not None
+        norm.running_mean.fill_(100.0)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    Watcher(game).look()
+    assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+    with watching.evaluating(game.networks), torch.no_grad(), watching.as_trained(network):
+        real = game.kind.to_model(game.stored[:64])
+        judged = network(real)
+    for norm in norms:
+        norm.reset_running_stats()
+    with torch.no_grad():
+        assert torch.equal(judged, network.train()(real))
+
+
+def test_the_kinds_are_those_the_run_goes_on_with() -> None:
+    game = trainer(tiny("tutorial-small", "condition=clusters(num=5)"))
+    watcher = Watcher(game)
+    saved = game.state()
+    other = (saved.tensors["kinds"] + 1) % 5
+    game.restore(dataclasses.replace(saved, tensors=saved.tensors | {"kinds": other}))
+    assert watcher.kinds is not None
+    assert torch.equal(watcher.kinds, other[watcher.at].long())
+
+
+def test_what_can_not_be_looked_at_is_trained_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: Watcher) -> dict[str, float]:
+        raise RuntimeError("no room for 256 samples")
+
+    monkeypatch.setattr(Watcher, "look", fail)
+    with caplog.at_level("WARNING"):
+        assert gansmith.train(watched(), tmp_path / "run", device="cpu").finished
+    assert "no room for 256 samples" in caplog.text
+    assert watching.plan(Watcher(trainer(watched())), 100.0)[0] == 0
+
+
 # ---------------------------------------------------------------------------------------------------- how often, what it costs
 
 

@@ -21,7 +21,7 @@ from gansmith.recovery import Recovery
 from gansmith.run import SCORE, Run, read_log, scores_in
 from gansmith.trainer import Record, Trainer
 from gansmith.validation import Validation
-from gansmith.watching import Watcher
+from gansmith.watching import Watcher, looked_at
 
 PICTURE_SEED = 0
 
@@ -65,7 +65,7 @@ class Journal:
         records = [r for r in read_log(self.run.path / "log.jsonl") if r["images"] <= self.images]
         self.seconds = records[-1]["seconds"] if records else 0.0
         self.scored, self.looks = scores_in(records), doctor.looks_in(records)
-        self.said = {found.trouble for found in self._diagnoses()}
+        self.said = {found.trouble for found in self._diagnoses()[:1]}
         write(self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode())
 
     def _open(self) -> None:
@@ -132,12 +132,7 @@ class Journal:
             value = self.validation.score(self.trainer.sampler)
             is_best = value < min(self.scored.values(), default=math.inf)
             self.scored[self.images] = value
-            entry = {
-                "images": self.images,
-                "epoch": round(self.images / self.trainer.epoch_images, 4),
-                "seconds": round(self.seconds + time.perf_counter() - self.clock, 3),
-                SCORE: value if math.isfinite(value) else None,
-            }
+            entry = self._now() | {SCORE: value if math.isfinite(value) else None}
             with disk_errors(self.run.path / "log.jsonl"):
                 self.log_file.write(json.dumps(entry) + "\n")
                 self.log_file.flush()
@@ -148,17 +143,13 @@ class Journal:
     def _look(self) -> None:
         """Let the doctor look, write down what it saw, and tell of troubles that are new."""
         self.trainer.check()
-        if self.writes and self.watcher is not None:
-            entry = {
-                "images": self.images,
-                "epoch": round(self.images / self.trainer.epoch_images, 4),
-                "seconds": round(self.seconds + time.perf_counter() - self.clock, 3),
-                **{doctor.PREFIX + name: value for name, value in self.watcher.look().items()},
-            }
+        signs = looked_at(self.watcher) if self.writes and self.watcher is not None else None
+        if signs is not None:
+            entry = self._now() | {doctor.PREFIX + name: value for name, value in signs.items()}
             self.looks.append(entry)
             self._write(entry)
             found = self._diagnoses()
-            for new in (f for f in found if f.trouble not in self.said):
+            for new in (f for f in found[:1] if f.trouble not in self.said):
                 logger.warning(f"{new.trouble} at {self.images:,} images: {new.sign} {new.remedy} {new.read_on}")
                 self.said.add(new.trouble)
             is_late = self.images > recovery.LATEST * self.trainer.total_images
@@ -176,7 +167,8 @@ class Journal:
         self.run.note(recoveries=recovery.to_json(self.recoveries))  # first: what is saved below is of the recipe it tells of
         self.trainer = recovery.put_right(self.trainer, self.recipe, self.recoveries, kept.get(chosen.start))
         self.watcher, self.said, self.is_new = Watcher(self.trainer), set(), True
-        entry = {"images": self.images, doctor.PREFIX + "recovery": len(self.recoveries), doctor.PREFIX + "from": chosen.start}
+        told = {"recovery": len(self.recoveries), "from": chosen.start, "steps": self.trainer.steps}
+        entry = self._now() | {doctor.PREFIX + name: value for name, value in told.items()}
         self.looks.append(entry)
         self._write(entry)
         logger.warning(f"recovery {len(self.recoveries)}: {chosen.why} ({', '.join(chosen.changes)})")
@@ -191,6 +183,11 @@ class Journal:
             reason = reason or doctor.ends(self.recipe.watch, self.looks, self.trainer.total_images)
             is_over = processes.agree(int(reason is not None), self.trainer.device)
             self.stopped = reason or ("stopped" if is_over else None)
+
+    def _now(self) -> dict[str, Any]:
+        """When: what every record begins with."""
+        seconds = self.seconds + time.perf_counter() - self.clock
+        return {"images": self.images, "epoch": round(self.images / self.trainer.epoch_images, 4), "seconds": round(seconds, 3)}
 
     def _write(self, entry: dict[str, Any]) -> None:
         """A record into the log and TensorBoard."""
@@ -241,14 +238,8 @@ class Journal:
     def failed(self) -> None:
         """Write down that a loss was not finite, for the doctor; who goes on from the last checkpoint forgets it again."""
         if self.writes:
-            self._write(
-                {
-                    "images": self.trainer.images,
-                    "epoch": round(self.trainer.images / self.trainer.epoch_images, 4),
-                    "seconds": round(self.seconds, 3),
-                    doctor.PREFIX + "finite": 0.0,
-                }
-            )
+            self.images = self.trainer.images
+            self._write(self._now() | {doctor.PREFIX + "finite": 0.0, doctor.PREFIX + "steps": self.trainer.steps})
 
     def close(self) -> None:
         if self.writes:

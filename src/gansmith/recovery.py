@@ -60,7 +60,7 @@ def choose(
     kept: Sequence[int],
     now: int,
 ) -> Recovery | None:
-    """How to put right the gravest trouble that something can be done about; None where there is none, or no attempt is left.
+    """How to put right what is wrong at its cause; None where nothing is or can be done about it, or no attempt is left.
 
     A function of what the log and the recipe say, so that a run that was interrupted does what an uninterrupted one does.
     """
@@ -68,7 +68,7 @@ def choose(
         return None
     recipe = changed(original, earlier)
     done = {text for recovery in earlier for text in recovery.changes}
-    for found in diagnoses:
+    for found in diagnoses[:1]:
         for remedy in REMEDIES.get(found.trouble, ()):
             told = remedy(recipe)
             if told is None or set(told[0]) & done:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gansmith import charts, doctor, files, images
+from gansmith import charts, checkup, doctor, files, images
 from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
@@ -70,6 +70,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         animation=_animation(run),
         timeline=_timeline(run),
         curves=_curves(run),
+        checkup=checkup.in_log(run),
         held_out=run.results if "accuracy" in run.results else None,
         walk=_walk(run),
         evaluation=evaluation,

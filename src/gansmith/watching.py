@@ -1,7 +1,6 @@
-"""Vital signs: a few cheap numbers about a game as it stands, that `doctor.py` reads. Nothing here touches the training.
+"""Vital signs: a few cheap numbers about a game as it stands, that `doctor` reads. Nothing here touches the training.
 
-A look makes 256 samples of the sampler (and of the raw generator where that is another network), always from the same z, and
-holds
+A look makes 256 samples of the sampler (and of the raw generator where that is another network), always from the same z; holds
 them against 256 training images, all as small copies; asks D about both and about images it never learnt from; and lets G's loss
 say how hard it pulls at G's weights. Every number is a function of the weights and the image count alone, so a run that goes on
 writes what an uninterrupted one writes. What makes no sense for a game (no D, no test split, points) is left out.
@@ -10,10 +9,10 @@ writes what an uninterrupted one writes. What makes no sense for a game (no D, n
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -28,61 +27,34 @@ from gansmith.inputs import one_hot
 from gansmith.objectives.logits import pack_of
 from gansmith.rng import Place, Stream
 from gansmith.trainer import Trainer, build
+from gansmith.vitals import (
+    COUNT,
+    SEED,
+    Reals,
+    above,
+    as_trained,
+    dead_share,
+    evaluating,
+    kinds,
+    mean_apart,
+    moved,
+    nearest,
+    picked,
+    shares_in,
+    units_of,
+)
 
-SEED = 2**32 + 1  # of its samples; scores while training use the one before, reported scores use small ones
-COUNT = 256  # samples of each side
-CLUSTERED, CLUSTERS, ROUNDS = 2000, 16, 10  # training images that are sorted, into so many kinds, by so many rounds of k-means
-AXES = 4  # principal axes of the real samples along which the fakes' mean is followed
+CLUSTERED = 2000  # training images that are sorted into kinds
+MOST_NUMBERS = 2**26  # in the samples of a look: of large images fewer are made
 MOST_SEARCHED = 5000  # training images beyond which nobody looks for copies: that is a danger of small sets
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # of a run that is watched, unless it asks for looks
+LEAST_SECONDS = 5.0  # below which a run is over before looks are planned
 ROWS = 64  # of the batch on which G's gradient is taken
 
+Told = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and what D is told of them [N, K]
 
-@dataclass(frozen=True, eq=False)
-class Reals:
-    """Real samples as small copies, and what they are compared by. Rows are float32 [N, features]."""
-
-    rows: Tensor  # [256, F] of the training samples
-    centres: Tensor  # [K, F] by k-means
-    shares: Tensor  # [K] of the training samples
-    mean: Tensor  # [F]
-    axes: Tensor  # [A, F] principal axes, each as long as one over the standard deviation along it
-    own: Tensor  # [N, N] distances between `rows`
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> Reals:
-        """`values` are at most CLUSTERED training samples as a source stores them."""
-        many = torch.from_numpy(small_copies(values))
-        rows, mean = many[:COUNT], many.mean(0)
-        centres = k_means(many, min(CLUSTERS, len(many)))
-        _, sizes, axes = torch.linalg.svd(many - mean, full_matrices=False)
-        scale = (sizes[:AXES] / math.sqrt(len(many))).clamp_min(1e-6)
-        return cls(rows, centres, shares_in(many, centres), mean, axes[:AXES] / scale[:, None], torch.cdist(rows, rows))
-
-
-def picked(length: int, most: int) -> np.ndarray:
-    """Which rows are looked at, at random but always the same: of a folder the first ones may all be of one class."""
-    return rng.permutation(SEED, 0, length)[:most].copy()
-
-
-def k_means(rows: Tensor, count: int) -> Tensor:
-    """Centres [count, F], from the rows that lie farthest from those chosen before (Gonzalez 1985), by Lloyd's rounds."""
-    chosen, nearest = [0], torch.cdist(rows, rows[:1])[:, 0]
-    for _ in range(count - 1):
-        chosen.append(int(nearest.argmax()))
-        nearest = torch.minimum(nearest, torch.cdist(rows, rows[chosen[-1:]])[:, 0])
-    centres = rows[chosen].clone()
-    for _ in range(ROUNDS):
-        kinds = torch.cdist(rows, centres).argmin(1)
-        for kind in set(kinds.tolist()):
-            centres[kind] = rows[kinds == kind].mean(0)
-    return centres
-
-
-def shares_in(rows: Tensor, centres: Tensor) -> Tensor:
-    """The share of the rows that lie nearest to each centre, [K]."""
-    return torch.bincount(torch.cdist(rows, centres).argmin(1), minlength=len(centres)).float() / len(rows)
+logger = logging.getLogger("gansmith")
 
 
 class Watcher:
@@ -90,19 +62,23 @@ class Watcher:
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
-        self.count = min(COUNT, len(trainer.samples))
+        self.count = min(COUNT, max(ROWS, MOST_NUMBERS // math.prod(trainer.shapes.sample)), len(trainer.samples))
         self.picked = picked(len(trainer.samples), CLUSTERED)
         self.few = self.picked[: self.count]  # of the training samples, those that D and G's gradient are asked about
-        at = torch.from_numpy(self.few).to(trainer.device)
-        self.stored = trainer.stored.index_select(0, at)
-        self.kinds = None if trainer.kinds is None else trainer.kinds.index_select(0, at)
+        self.at = torch.from_numpy(self.few).to(trainer.device)
+        self.stored = trainer.stored.index_select(0, self.at)
+
+    @property
+    def kinds(self) -> Tensor | None:
+        """What kinds `stored` are of, as the trainer has it now: a run that goes on brings the kinds it was begun with."""
+        return None if self.trainer.kinds is None else self.trainer.kinds.index_select(0, self.at)
 
     def look(self) -> dict[str, float]:
         """The vital signs as they are now. Those that are no finite numbers are left out, and `finite` is then 0."""
         trainer = self.trainer
         with rng.fork(trainer.device), evaluating(trainer.networks), torch.no_grad():
             made, dead = self._made(trainer.networks["generator"])
-            signs = {"finite": float(bool(made.isfinite().all()))}
+            signs = {"finite": float(bool(made.isfinite().all())), "steps": float(trainer.steps)}
             if signs["finite"]:
                 sampled = made if trainer.average is None else self._made(trainer.average)[0]
                 signs |= self._of_samples(sampled) | (self._reach(made) if made.ndim == 4 else {})
@@ -150,9 +126,9 @@ class Watcher:
         }
         signs |= {f"place_{i}": float(value) for i, value in enumerate(place)}
         if len(self._searched) and made.ndim == 4:
-            reference = float(self._among_training.median())
-            near = torch.cdist(rows, self._searched).min(1).values
-            signs["copied"] = float((near < 0.5 * reference).float().mean())
+            near, apart = torch.cdist(rows, self._searched).min(1).values, self._among_training
+            among_real, among_fake = (float((d < 0.5 * apart.median()).float().mean()) for d in (apart, near))
+            signs["copied"] = max(0.0, (among_fake - among_real) / max(1 - among_real, 1e-9))
         return signs
 
     @cached_property
@@ -201,31 +177,37 @@ class Watcher:
         if "discriminator" not in trainer.networks:
             return {}
         network = trainer.networks["discriminator"]
-
-        def said(samples: Tensor, told: np.ndarray | None) -> Tensor:
-            condition = None if told is None else torch.from_numpy(told).to(trainer.device)
-            logits: Tensor = network(samples.to(trainer.device), condition)
-            return logits.float().mean(1).cpu()
-
-        def real(values: Tensor) -> Tensor:
-            return trainer.kind.to_model(values.to(trainer.device))
-
-        told = None if self.kinds is None else one_hot(self.kinds.cpu().numpy(), trainer.shapes.kinds)
-        with units_of(network) as alive:
-            on_real = said(real(self.stored), told)
-            on_fake = said(made, trainer.inputs.rows(SEED, 0, self.count).told)
-        logits = torch.cat([on_real, on_fake])
-        signs = {
-            "told_apart": above(on_real, on_fake),
-            "gap": float(on_real.mean() - on_fake.mean()),
-            "logits": float(logits.square().mean().sqrt()),
-        }
-        if self._held_out is not None:
-            held_out = said(real(torch.from_numpy(self._held_out[0])), self._held_out[1])
-            signs |= {"told_apart_unseen": above(held_out, on_fake), "knows_its_own": above(on_real, held_out)}
+        kinds = None if self.kinds is None else one_hot(self.kinds.cpu().numpy(), trainer.shapes.kinds)
+        fakes = made, trainer.inputs.rows(SEED, 0, self.count).told
+        with units_of(network) as alive, as_trained(network):
+            on_real, on_fake = self._judged((self.stored, kinds), fakes)
+            signs = {
+                "told_apart": above(on_real, on_fake),
+                "gap": float(on_real.mean() - on_fake.mean()),
+                "logits": float(torch.cat([on_real, on_fake]).square().mean().sqrt()),
+            }
+            if self._held_out is not None:
+                values, told = self._held_out
+                held_out, on_fake = self._judged((torch.from_numpy(values), told), fakes)
+                signs |= {"told_apart_unseen": above(held_out, on_fake), "knows_its_own": above(on_real, held_out)}
         if (dead := dead_share(alive)) is not None:
             signs["dead_discriminator"] = dead
         return signs
+
+    def _judged(self, reals: Told, fakes: Told) -> tuple[Tensor, Tensor]:
+        """D's logits of samples as they are stored and of as many fakes, one each or each pack; in one batch if D learns so."""
+        trainer, network = self.trainer, self.trainer.networks["discriminator"]
+        pack, count = pack_of(network), len(reals[0])
+        count = count // pack * pack or count
+        real = trainer.kind.to_model(reals[0][:count].to(trainer.device)), reals[1]
+        sides = [real, (fakes[0][:count].to(trainer.device), fakes[1])]
+        told = [None if known is None else torch.from_numpy(known[:count]).to(trainer.device) for _, known in sides]
+        if getattr(trainer.recipe.objective, "judge_together", False):
+            known = torch.cat([t for t in told if t is not None]) if told[0] is not None else None
+            logits = network(torch.cat([x for x, _ in sides]), known).float().mean(1).cpu()
+            return logits[: len(logits) // 2], logits[len(logits) // 2 :]
+        on_real, on_fake = (network(x, known).float().mean(1).cpu() for (x, _), known in zip(sides, told, strict=True))
+        return on_real, on_fake
 
     def _pull(self) -> dict[str, float]:
         """How long the gradient of G's loss is, on a batch that is always the same."""
@@ -282,12 +264,18 @@ def asked(watcher: Watcher | None, images: int) -> int | None:
 
 
 def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
-    """(how many looks a run of so many seconds gets, the seconds they take in all), by timing one; 0 where too few would fit."""
+    """(how many looks a run of so many seconds gets, the seconds they take in all), by timing one; 0 where too few would fit.
+
+    A game that can't be looked at is not watched: that must not keep it from being trained.
+    """
     setting = watcher.trainer.recipe.watch
     assert setting is not None
+    if seconds < LEAST_SECONDS and not setting.times:
+        return 0, 0.0
     allowed = setting.share * seconds
     begun = time.perf_counter()
-    watcher.look()  # libraries wake up, and real samples are sorted
+    if looked_at(watcher) is None:  # libraries wake up, and real samples are sorted
+        return 0, time.perf_counter() - begun
     ready = time.perf_counter()
     watcher.look()
     each, setup = time.perf_counter() - ready, ready - begun
@@ -297,73 +285,10 @@ def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
     return times, setup + (times + 1) * each
 
 
-# -------------------------------------------------------------------------------------------------------------- arithmetic
-
-
-def mean_apart(distances: Tensor) -> float:
-    """The mean over pairs of two different rows of a square of distances."""
-    count = len(distances)
-    return float(distances.sum()) / max(count * (count - 1), 1)
-
-
-def nearest(distances: Tensor) -> Tensor:
-    """From each row to the nearest other one, where row i and column i are the same sample."""
-    count = len(distances)
-    others = distances.clone()
-    others[torch.arange(count), torch.arange(count)] = math.inf
-    return others.min(1).values
-
-
-def kinds(shares: Tensor) -> float:
-    """How many equally frequent kinds would be as varied: e to the power of the entropy."""
-    return math.exp(float(torch.special.entr(shares).sum()))
-
-
-def above(one: Tensor, other: Tensor) -> float:
-    """How often one of the first is larger than one of the second, a tie counting half: 1 is told apart, .5 is not at all."""
-    return float((one[:, None] > other).float().mean() + 0.5 * (one[:, None] == other).float().mean())
-
-
-def moved(network: nn.Module, start: nn.Module) -> float:
-    """|w - w0| / |w0| over all weights."""
-    pairs = list(zip(network.parameters(), start.parameters(), strict=True))
-    there = sum(float((w.detach().cpu() - s.detach()).float().square().sum()) for w, s in pairs)
-    return math.sqrt(there / max(sum(float(s.detach().float().square().sum()) for _, s in pairs), 1e-12))
-
-
-# -------------------------------------------------------------------------------------------------------------- networks
-
-
-@contextlib.contextmanager
-def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
-    """All of them in evaluation mode, so that neither dropout nor running statistics move."""
-    before = [(module, module.training) for network in networks.values() for module in network.modules()]
-    for network in networks.values():
-        network.eval()
+def looked_at(watcher: Watcher) -> dict[str, float] | None:
+    """The vital signs, or None and a word about it where the game does not let itself be looked at: no run ends by that."""
     try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
-
-
-@contextlib.contextmanager
-def units_of(network: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
-    """For each ReLU inside, which of its units (channels of maps) were above 0 for any sample, [units]."""
-    alive: dict[nn.Module, Tensor] = {}
-
-    def note(module: nn.Module, _: object, output: Tensor) -> None:
-        seen = (output > 0).transpose(0, 1).flatten(1).any(1)
-        alive[module] = seen | alive[module] if module in alive else seen
-
-    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.ReLU)]
-    try:
-        yield alive
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def dead_share(alive: Mapping[nn.Module, Tensor]) -> float | None:
-    """Of the layer that has most dead units; None where there are no such units."""
-    return max((1 - float(units.float().mean()) for units in alive.values()), default=None)
+        return watcher.look()
+    except Exception as error:  # whatever a network or an objective of the user's own may raise
+        logger.warning(f"the doctor can't look at this game: {type(error).__name__}: {error}")
+        return None

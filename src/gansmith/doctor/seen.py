@@ -10,7 +10,9 @@ import numpy as np
 PREFIX = "doctor/"  # of its numbers in the log
 EARLY = 0.05  # of the run: what is seen before is the random start
 STANDING = 0.92  # a number that is still this share of what it was has hardly fallen
+RISING = 1.15  # and one that has grown by this factor is on its way
 LEAST_LOOKS = 6  # below it nothing is said but what one look shows
+HOLD = 150  # steps that a state must hold, however short the run
 
 Trouble = Literal[
     "collapse",
@@ -38,9 +40,12 @@ class Seen:
         put_right = [i for i, look in enumerate(looks) if f"{PREFIX}recovery" in look]
         first = put_right[-1] if put_right else -1
         self.looks, self.total = list(looks[first + 1 :]), total_images
-        self.begun = looks[first]["images"] if put_right else 0
+        begun = looks[first] if put_right else {"images": 0}
+        self.begun = begun["images"]
         self.images = np.array([look["images"] for look in self.looks], np.float64)
         self.progress = (self.images - self.begun) / total_images
+        # What says no steps is taken for old enough: rules ask how many there were, never how few.
+        self.steps = np.array([look.get(PREFIX + "steps", np.inf) for look in self.looks]) - begun.get(PREFIX + "steps", 0)
 
     def __len__(self) -> int:
         return len(self.looks)
@@ -49,21 +54,38 @@ class Seen:
         """A sign at every look, NaN where it was not taken."""
         return np.array([look.get(PREFIX + name, np.nan) for look in self.looks], np.float64)
 
-    def since(self, holds: np.ndarray, share: float) -> int | None:
-        """Since which image count something has held up to the newest look; None where that is no `share` of the run."""
+    def since(self, holds: np.ndarray, share: float, steps: int = HOLD) -> int | None:
+        """Since which image count something has held up to the newest look; None where that is no `share` of the run, nor so
+        many steps and three looks."""
         holds = holds & (self.progress > EARLY)
         if not len(holds) or not holds[-1]:
             return None
         start = len(holds) - int(np.argmin(holds[::-1])) if not holds.all() else 0
-        before = self.images[start - 1] if start else self.begun
-        return int(self.images[start]) if self.images[-1] - before >= share * self.total and len(holds) - start >= 3 else None
+        before, then = (self.images[start - 1], self.steps[start - 1]) if start else (self.begun, 0.0)
+        long = self.images[-1] - before >= share * self.total and self.is_older(steps, then)
+        return int(self.images[start]) if long and len(holds) - start >= 3 else None
 
-    def at(self, values: np.ndarray, images: int) -> float:
-        """The value at the look of an image count."""
-        return float(values[np.searchsorted(self.images, images)])
+    def is_older(self, steps: int, than: float = 0.0) -> bool:
+        """Whether the newest look came so many steps after a step."""
+        return bool(np.isinf(self.steps[-1]) or self.steps[-1] - than >= steps)
 
-    def stands(self, values: np.ndarray, share: float) -> bool:
-        """Whether a number has hardly fallen over the newest `share` of the run, its second half beside its first."""
-        part = values[self.progress > self.progress[-1] - share]
+    def lately(self, share: float, steps: int) -> np.ndarray:
+        """Which looks are of the newest `share` of the run, or of so many of its newest steps where those reach further back."""
+        now = self.progress[-1], self.steps[-1]
+        near = self.progress > now[0] - share
+        return near if np.isinf(now[1]) else near | (self.steps > now[1] - steps)
+
+    def stands(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
+        """Whether a number has hardly fallen of late, the second half of that time beside its first."""
+        before, now = self._halves(values, share, steps)
+        return bool(now > STANDING * before)
+
+    def rises(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
+        """Whether a number has grown of late."""
+        before, now = self._halves(values, share, steps)
+        return bool(now > RISING * before)
+
+    def _halves(self, values: np.ndarray, share: float, steps: int) -> tuple[float, float]:
+        part = values[self.lately(share, steps)]
         half = max(1, len(part) // 2)
-        return bool(np.nanmedian(part[-half:]) > STANDING * np.nanmedian(part[:half]))
+        return float(np.nanmedian(part[:half])), float(np.nanmedian(part[-half:]))
