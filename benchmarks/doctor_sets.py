@@ -1,8 +1,8 @@
 """Runs that are well and ill in known ways, for `benchmarks/doctor.py`.
 
 The doctor's edges were set by the runs of set A alone. Set C has other data, networks, losses and causes; what each of its runs
-is ill of was written before any was trained. (There was a set B; those of its runs that were looked at before the edges were final
-are in A now, the others in C.)
+is ill of was written before any was trained. (There was a set B; those of its runs that were looked at before the edges were
+final are in A now, the others in C.)
 """
 
 from __future__ import annotations

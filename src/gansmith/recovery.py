@@ -1,4 +1,4 @@
-"""Putting a run right: back to where it was healthy, with one thing changed, and on from there.
+"""Putting a run right: back to where it was healthy, with something changed that it names, and on from there.
 
 A run that recovers at image count N goes on counting from N: its budget stays what it was, its log stays one story, and as
 randomness is a function of the count nothing it draws comes twice. Weights, averages and optimizers are those of the last healthy
@@ -69,12 +69,12 @@ def choose(
     recipe = changed(original, earlier)
     done = {text for recovery in earlier for text in recovery.changes}
     for found in diagnoses[:1]:
+        start = _healthy(looks, kept, found.since)
         for remedy in REMEDIES.get(found.trouble, ()):
-            told = remedy(recipe)
-            if told is None or set(told[0]) & done:
+            told = remedy(recipe, not start)
+            if told is None or set(told[0]) <= done:
                 continue
             changes, words = told
-            start = _healthy(looks, kept, found.since)
             if not start and not any(text.startswith("seed=") for text in changes):
                 changes = (*changes, f"seed={original.seed + 1000 * (len(earlier) + 1)}")
             where = f"back to the checkpoint of {start:,} images" if start else "new weights, as it was never healthy"
@@ -105,63 +105,83 @@ def put_right(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
 
 # ------------------------------------------------------------------------------------------------------------- remedies
 
-Remedy = Callable[[Recipe], tuple[tuple[str, ...], str] | None]
+Changes = tuple[tuple[str, ...], str]  # overrides, and what they are in words
+Remedy = Callable[[Recipe, bool], Changes | None]  # (recipe, whether it begins with new weights) -> None where it is no help
 
 
-def calmer_momentum(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def together(*remedies: Remedy) -> Remedy:
+    """All of them at once, those that are of use."""
+
+    def remedy(recipe: Recipe, is_new: bool) -> Changes | None:
+        told = [found for one in remedies if (found := one(recipe, is_new)) is not None]
+        return (tuple(text for texts, _ in told for text in texts), "; ".join(words for _, words in told)) if told else None
+
+    return remedy
+
+
+def variety(recipe: Recipe, is_new: bool) -> Changes | None:
+    """A layer more, so for new weights alone."""
+    asked = getattr(recipe.networks.get("discriminator"), "minibatch_std", ())
+    if not is_new or asked is not None:  # a D that has it already, or can't
+        return None
+    return ("networks.discriminator.minibatch_std=4",), "a D that sees how much the samples of a batch differ"
+
+
+def calmer_momentum(recipe: Recipe, is_new: bool) -> Changes | None:
     high = {name: o for name, o in recipe.optimizers.items() if isinstance(o, Adam) and o.betas[0] > 0.5}
     changes = tuple(f"optimizers.{name}.betas=[0.5,{adam.betas[1]}]" for name, adam in high.items())
     return (changes, "Adam's first beta at .5, so that no player runs on in a direction the other has left") if changes else None
 
 
-def penalty(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def penalty(recipe: Recipe, is_new: bool) -> Changes | None:
     if not isinstance(recipe.objective, Adversarial) or recipe.objective.penalties or recipe.compile:
         return None
     return ("objective.penalties+=r1(weight=1.0)",), "an R1 penalty, which keeps D smooth about the real images"
 
 
-def slower(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def slower(recipe: Recipe, is_new: bool) -> Changes | None:
     changes = tuple(f"optimizers.{name}.rate={0.3 * o.rate:.3g}" for name, o in recipe.optimizers.items())
     return changes, "all rates at three tenths"
 
 
-def slower_discriminator(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def slower_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
     optimizer = recipe.optimizers.get("discriminator")
     return ((f"optimizers.discriminator.rate={0.5 * optimizer.rate:.3g}",), "D's rate halved") if optimizer else None
 
 
-def stronger_discriminator(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def stronger_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
     optimizer = recipe.optimizers.get("discriminator")
     if optimizer is None or optimizer.rate < STILL:
         return None
     return (f"optimizers.discriminator.rate={3 * optimizer.rate:.3g}",), "D's rate tripled"
 
 
-def moving(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def moving(recipe: Recipe, is_new: bool) -> Changes | None:
     changes = tuple(f"optimizers.{name}.rate={USUAL_RATE}" for name, o in recipe.optimizers.items() if o.rate < STILL)
     return (changes, f"a rate of {USUAL_RATE}, as the one given moved nothing") if changes else None
 
 
-def augmentation(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def augmentation(recipe: Recipe, is_new: bool) -> Changes | None:
     if not isinstance(recipe.objective, Adversarial) or recipe.objective.augmentation is not None:
         return None
     return ("objective.augmentation=augment",), "what D sees changed at random, so that it can't know its images by heart"
 
 
-def new_weights(recipe: Recipe) -> tuple[tuple[str, ...], str] | None:
+def new_weights(recipe: Recipe, is_new: bool) -> Changes | None:
     return (f"seed={recipe.seed + 1}",), "another seed"
 
 
+# Begun anew, a run has less of its budget left: so what most often helps is done at once, and one thing after another next.
 REMEDIES: dict[Trouble, tuple[Remedy, ...]] = {
-    "collapse": (moving, calmer_momentum, penalty, slower, new_weights),
-    "partial collapse": (calmer_momentum, penalty, slower),
-    "D too strong": (moving, calmer_momentum, penalty, slower_discriminator),
-    "G starved": (moving, calmer_momentum, penalty, slower_discriminator),
+    "collapse": (moving, together(calmer_momentum, penalty, variety), slower, new_weights),
+    "partial collapse": (together(calmer_momentum, penalty, variety), slower),
+    "D too strong": (moving, together(calmer_momentum, penalty), slower_discriminator),
+    "G starved": (moving, together(calmer_momentum, penalty), slower_discriminator),
     "D too weak": (moving, stronger_discriminator),
     "stands still": (moving,),
-    "oscillation": (calmer_momentum, slower, penalty),
-    "divergence": (slower, penalty, calmer_momentum),
-    "dead units": (slower, new_weights),
+    "oscillation": (together(calmer_momentum, penalty), slower),
+    "divergence": (together(slower, penalty), calmer_momentum),
+    "dead units": (together(slower, new_weights), new_weights),
     "plateau": (calmer_momentum, slower),
     "D over-fits": (augmentation, penalty),
     "memorisation": (augmentation,),

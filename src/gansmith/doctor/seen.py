@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -73,17 +74,22 @@ class Seen:
         """Which looks are of the newest `share` of the run, or of so many of its newest steps where those reach further back."""
         now = self.progress[-1], self.steps[-1]
         near = self.progress > now[0] - share
-        return near if np.isinf(now[1]) else near | (self.steps > now[1] - steps)
+        recent: np.ndarray = near if np.isinf(now[1]) else near | (self.steps > now[1] - steps)
+        return recent
 
     def stands(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
-        """Whether a number has hardly fallen of late, the second half of that time beside its first."""
+        """Whether a number has hardly fallen of late, the second half of that time beside its first, or only from a height."""
         before, now = self._halves(values, share, steps)
-        return bool(now > STANDING * before)
+        return bool(now > STANDING * before or now > self._usual(values))
 
     def rises(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
-        """Whether a number has grown of late."""
+        """Whether a number has grown of late, and not only from a low."""
         before, now = self._halves(values, share, steps)
-        return bool(now > RISING * before)
+        return bool(now > RISING * before and now >= self._usual(values))
+
+    def _usual(self, values: np.ndarray) -> float:
+        """Its median since the run began: what comes back to that from a swing is no progress."""
+        return float(np.nanmedian(values[self.progress > EARLY])) if self.progress[-1] > EARLY else math.nan
 
     def _halves(self, values: np.ndarray, share: float, steps: int) -> tuple[float, float]:
         part = values[self.lately(share, steps)]
