@@ -54,7 +54,9 @@ class Checkup:
     def text(self, name: str) -> str:
         """All of it in plain words."""
         looks = f"{self.num_looks} look{'s' * (self.num_looks != 1)}, the newest at {self.images:,} images"
-        where = ", from the checkpoints that are kept, as this run was not watched" if self.from_checkpoints else ""
+        where = (
+            ", at the checkpoints it keeps, as it was not watched: watch.times=40 asks for that" if self.from_checkpoints else ""
+        )
         paragraphs = [f"{name}: {self.word} ({looks}{where})."]
         if self.remark:
             paragraphs.append(f"  {self.remark}")

@@ -124,9 +124,10 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None, watcher: W
     if seconds is None and times is not None and looks is not None:  # nothing depends on how long it takes
         return Plan(images, times, looks)
     try:
-        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
+        clocked = 0.3 if scorer and times is None else 0.1  # for the looks alone less will do
+        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked)[0]
     except TrainingError:  # the run itself comes to the same step, and tells what is kept
-        return Plan(images, 0, 0)
+        return Plan(images, times or 0, looks or 0)
     spent = 0.0
     if scorer and (seconds or times is None):
         times, cost = scorer.plan(length, trainer.sampler)

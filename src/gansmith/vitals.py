@@ -69,6 +69,11 @@ def shares_in(rows: Tensor, centres: Tensor) -> Tensor:
 # -------------------------------------------------------------------------------------------------------------- arithmetic
 
 
+def thinned(values: Tensor, most: int = 10_000) -> Tensor:
+    """About so many of the numbers, evenly picked; the step is odd, so that it falls on all columns of an image."""
+    return values.flatten()[:: max(1, values.numel() // most) | 1]
+
+
 def mean_apart(distances: Tensor) -> float:
     """The mean over pairs of two different rows of a square of distances."""
     count = len(distances)

@@ -41,6 +41,7 @@ from gansmith.vitals import (
     nearest,
     picked,
     shares_in,
+    thinned,
     units_of,
 )
 
@@ -49,7 +50,7 @@ MOST_NUMBERS = 2**26  # in the samples of a look: of large images fewer are made
 MOST_SEARCHED = 5000  # training images beyond which nobody looks for copies: that is a danger of small sets
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # of a run that is watched, unless it asks for looks
-LEAST_SECONDS = 5.0  # below which a run is over before looks are planned
+LEAST_SECONDS = 4.0  # below which a run is over before looks are planned
 ROWS = 64  # of the batch on which G's gradient is taken
 
 Told = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and what D is told of them [N, K]
@@ -144,7 +145,7 @@ class Watcher:
     def _reach(self, made: Tensor) -> dict[str, float]:
         """How far the fakes' darkest and lightest hundredth lie from the reals', as shares of the reals' range."""
         edges = torch.tensor([0.01, 0.99])
-        fake = torch.quantile(made.flatten()[:: max(1, made.numel() // 50_000)], edges)
+        fake = torch.quantile(thinned(made), edges)
         low, high = self._real_edges
         wide = max(high - low, 1e-9)
         return {"low": float(fake[0] - low) / wide, "high": float(fake[1] - high) / wide}
@@ -152,7 +153,7 @@ class Watcher:
     @cached_property
     def _real_edges(self) -> tuple[float, float]:
         values = self.trainer.kind.to_model(self.stored).flatten().cpu()
-        low, high = torch.quantile(values[:: max(1, len(values) // 50_000)], torch.tensor([0.01, 0.99])).tolist()
+        low, high = torch.quantile(thinned(values), torch.tensor([0.01, 0.99])).tolist()
         return low, high
 
     # ------------------------------------------------------------------------------------------ the players
