@@ -67,13 +67,12 @@ def choose(
     if original.watch is None or len(earlier) >= original.watch.recoveries:
         return None
     recipe = changed(original, earlier)
-    done = {text for recovery in earlier for text in recovery.changes}
     for found in diagnoses[:1]:
         start = _healthy(looks, kept, found.since)
         for remedy in REMEDIES.get(found.trouble, ()):
             told = remedy(recipe, not start)
-            if told is None or set(told[0]) <= done:
-                continue
+            if told is None or any(told[1] in recovery.why for recovery in earlier):
+                continue  # what did not help once
             changes, words = told
             if not start and not any(text.startswith("seed=") for text in changes):
                 changes = (*changes, f"seed={original.seed + 1000 * (len(earlier) + 1)}")
