@@ -18,8 +18,8 @@ from gansmith.recipe import Recipe
 from gansmith.spec import to_json
 from support import Answer, assert_same_run, environment, finish, newest_checkpoint, quick, untimed_log
 
-# One torchrun for all of it, as starting two processes takes the longest: a whole run, a watched one, one that is left twice and gone on
-# with, one whose budget is in seconds, one with a penalty and one whose augmentation adapts itself.
+# One torchrun for all of it, as starting two processes takes the longest: a whole run, a watched one, one that is left twice and
+# gone on with, one whose budget is in seconds, one with a penalty and one whose augmentation adapts itself.
 SCRIPT = """
 import json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
