@@ -280,7 +280,7 @@ def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
     ready = time.perf_counter()
     watcher.look()
     each, setup = time.perf_counter() - ready, ready - begun
-    times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each))
+    times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each) - 1)
     if not setting.times and times < LEAST_TIMES:
         return 0, setup + each
     return times, setup + (times + 1) * each
