@@ -18,8 +18,8 @@ from gansmith.recipe import Recipe
 from gansmith.spec import to_json
 from support import Answer, assert_same_run, environment, finish, newest_checkpoint, quick, untimed_log
 
-# One torchrun for all of it, as starting two processes takes the longest: a whole run, one that is left twice and gone on
-# with, one whose budget is in seconds, one with a penalty and one whose augmentation adapts itself.
+# One torchrun for all of it, as starting two processes takes the longest: a whole run, a watched one, one that is left twice and
+# gone on with, one whose budget is in seconds, one with a penalty and one whose augmentation adapts itself.
 SCRIPT = """
 import json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -41,6 +41,8 @@ def until(step, recipe, folder):
     return record
 
 for record in gansmith.steps(recipe, "whole", device="cpu"):
+    pass
+for record in gansmith.steps(override(recipe, "watch=watch(times=4)"), "watched", device="cpu"):
     pass
 until(7, recipe, "part")
 until(24, recipe, "part")
@@ -108,6 +110,14 @@ def test_two_processes_come_to_the_weights_of_one(changes: Sequence[str], togeth
         if name.startswith("networks/"):
             # Sums are taken in another order, and Adam makes a part of a step of the rounding of a gradient near zero.
             assert torch.allclose(tensor, two[name], rtol=1e-4, atol=1e-5), f"{name}: {(tensor - two[name]).abs().max()}"
+
+
+def test_the_doctor_looks_in_one_process_and_changes_nothing(together: tuple[Path, Answer]) -> None:
+    folder, _ = together
+    assert newest_checkpoint(folder / "watched").name == newest_checkpoint(folder / "whole").name
+    looks = [r for r in untimed_log(folder / "watched") if "doctor/distance" in r]
+    assert len(looks) == 4
+    assert all("doctor/told_apart" in look and "doctor/pull" in look for look in looks)
 
 
 def test_the_log_is_written_once_and_says_what_one_process_says(together: tuple[Path, Answer], tmp_path: Path) -> None:

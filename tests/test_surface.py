@@ -46,6 +46,7 @@ COMMANDS = {
     "data list": [],
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
+    "doctor": ["--json", "--trust", "run"],
     "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
     "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": [],
@@ -53,7 +54,18 @@ COMMANDS = {
     "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
     "train": [
-        *("--data", "--device", "--dry-run", "--patience", "--run", "--skip-bad", "--threads", "--trust", "--until"),
+        *(
+            "--data",
+            "--device",
+            "--dry-run",
+            "--on-trouble",
+            "--patience",
+            "--run",
+            "--skip-bad",
+            "--threads",
+            "--trust",
+            "--until",
+        ),
         *("overrides", "recipe"),
     ],
 }

@@ -248,7 +248,7 @@ def test_scores_are_paid_out_of_a_budget_in_time(monkeypatch: pytest.MonkeyPatch
     recipe = quick("scores=scores", "budget=100s")
     monkeypatch.setattr(training, "images_for", lambda *_: 100_000)
     monkeypatch.setattr(Validation, "plan", lambda *_: (4, 4.0))
-    assert training.plan(recipe, trainer(recipe), validation_of(recipe)) == (96_000, 4)
+    assert training.plan(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
 
 
 def test_a_short_run_is_not_scored_unless_asked_to(tmp_path: Path) -> None:

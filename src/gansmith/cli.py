@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith import __version__, cli_coverage, cli_data
+from gansmith import __version__, cli_coverage, cli_data, cli_doctor
 from gansmith.cli_data import SkipBad
 from gansmith.errors import GansmithError, RunError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.command()(cli_coverage.coverage)
+app.command()(cli_doctor.doctor)
 
 Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
 Data = Annotated[
@@ -137,11 +138,18 @@ def train(
     patience: Annotated[
         int | None, typer.Option(help="End the run after so many scorings without a better one.", show_default=False)
     ] = None,
+    on_trouble: Annotated[
+        str | None,
+        typer.Option(
+            help="What follows when the doctor sees trouble: warn, stop or recover [default: warn].", show_default=False
+        ),
+    ] = None,
     skip_bad: SkipBad = False,
     trust: Trust = None,
 ) -> None:
     """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
-    ends = [f"scores.{name}={value}" for name, value in (("until", until), ("patience", patience)) if value is not None]
+    wishes = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
+    ends = [f"{name}={value}" for name, value in wishes if value is not None]
     recipe, overrides = recipe_and_overrides(recipe, overrides)
     chosen, folder = _what_to_train(recipe, [*overrides, *ends], data, run, skip_bad, trust)
     if dry_run:
@@ -251,6 +259,10 @@ def _afterwards(run: Run) -> None:
         typer.echo(
             f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; take it with --checkpoint best"
         )
+    if run.facts.get("looks"):
+        from gansmith.checkup import checkup
+
+        typer.echo(f"the doctor says: {checkup(run).word}; more by: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")

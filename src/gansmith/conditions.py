@@ -71,16 +71,16 @@ class Clusters:
 
         means = MiniBatchKMeans(self.num, batch_size=4096, n_init=1, max_iter=20, random_state=0)
         with threadpool_limits(1):  # several wait for each other, on a busy machine for four times as long
-            return np.asarray(means.fit(_small(samples.values)).labels_, np.int64)
+            return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
 
     def of_others(self, others: Samples, samples: Samples, kinds: np.ndarray) -> np.ndarray:
-        rows, found = _small(samples.values), np.unique(kinds)
+        rows, found = small_copies(samples.values), np.unique(kinds)
         centres = np.stack([rows[kinds == kind].mean(0) for kind in found])
         # |x - c|^2 without |x|^2, which is the same for all centres
-        return np.asarray(found[(np.square(centres).sum(1) - 2 * _small(others.values) @ centres.T).argmin(1)])
+        return np.asarray(found[(np.square(centres).sum(1) - 2 * small_copies(others.values) @ centres.T).argmin(1)])
 
 
-def _small(values: np.ndarray) -> np.ndarray:
+def small_copies(values: np.ndarray) -> np.ndarray:
     """Samples as float32 rows: points as they are, images as small copies in [0, 1]."""
     if values.ndim == 2:
         return values

@@ -220,7 +220,12 @@ def loss_plot(log: dict[str, np.ndarray], title: str) -> Image:
     above, below = figure.subplots(2, 1, sharex=True)
     for axes, chosen, label in ((above, "loss", "loss"), (below, ("D(x)", "D(G(z))", "accuracy"), "D says")):
         for name in (n for n in log if n.endswith(chosen)):
-            axes.plot(log["images"], log[name], label=name.replace("discriminator/", "" if axes is below else "discriminator "))
+            seen = np.isfinite(log[name])  # scores and the doctor's looks are records of their own
+            axes.plot(
+                log["images"][seen],
+                log[name][seen],
+                label=name.replace("discriminator/", "" if axes is below else "discriminator "),
+            )
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         if axes.lines:

@@ -6,28 +6,33 @@ import bisect
 import contextlib
 import dataclasses
 import json
+import logging
 import math
 import time
 from typing import Any
 
 import numpy as np
 
-from gansmith import images, judging, processes, report, sampling
+from gansmith import doctor, images, judging, processes, recovery, report, sampling
 from gansmith.errors import TrainingError
 from gansmith.files import atomic, disk_errors, write, write_json
 from gansmith.recipe import images_in
+from gansmith.recovery import Recovery
 from gansmith.run import SCORE, Run, read_log, scores_in
 from gansmith.trainer import Record, Trainer
 from gansmith.validation import Validation
+from gansmith.watching import Watcher, looked_at
 
 PICTURE_SEED = 0
+
+logger = logging.getLogger("gansmith")
 
 
 class Journal:
     """Keeps the run folder up to date. Whether something is due is a function of image counts alone, so a run that was
     interrupted writes what an uninterrupted one writes. With several processes only the first writes."""
 
-    def __init__(self, run: Run, trainer: Trainer, validation: Validation | None = None) -> None:
+    def __init__(self, run: Run, trainer: Trainer, validation: Validation | None = None, watcher: Watcher | None = None) -> None:
         self.run, self.trainer, self.recipe, self.validation = run, trainer, run.recipe, validation
         self.writes = processes.rank() == 0
         total, epoch = trainer.total_images, trainer.epoch_images
@@ -37,6 +42,13 @@ class Journal:
         self.marks = self.recipe.pictures.marks(total, epoch)
         times = run.facts.get("scorings", 0)
         self.score_marks = self.recipe.scores.marks(total, times) if self.recipe.scores and times else []
+        self.watcher = watcher
+        looks = run.facts.get("looks", 0)
+        self.look_marks = self.recipe.watch.marks(total, looks) if self.recipe.watch and looks else []
+        self.looks: list[dict[str, Any]] = []  # what the doctor has seen, of the first process alone
+        self.said: set[str] = set()  # troubles it has told of
+        self.recoveries = Recovery.read(run.facts, trainer.images)
+        self.is_new = False  # whether a trainer has just taken over, whose state is in no checkpoint
         self.scored: dict[int, float] = {}  # the Frechet distance by image count, of the first process alone
         self.stopped: str | None = None  # why the scores have ended the run early
         self.images = self.saved_images = trainer.images
@@ -52,7 +64,8 @@ class Journal:
         """Forget what the log says of images that come after the checkpoint: it is done again."""
         records = [r for r in read_log(self.run.path / "log.jsonl") if r["images"] <= self.images]
         self.seconds = records[-1]["seconds"] if records else 0.0
-        self.scored = scores_in(records)
+        self.scored, self.looks = scores_in(records), doctor.looks_in(records)
+        self.said = {found.trouble for found in self._diagnoses()[:1]}
         write(self.run.path / "log.jsonl", "".join(json.dumps(r) + "\n" for r in records).encode())
 
     def _open(self) -> None:
@@ -75,12 +88,14 @@ class Journal:
         """Do what is due between the last step and this one. Returns the record with the scores so far."""
         before, self.images = self.images, record.images
         is_best = self._passed(self.score_marks, before) and self._score()
+        if self._passed(self.look_marks, before):
+            self._look()
         done = self.done
         if self._due(self.log_images, before) or done:
             self._log(record)
         if self._passed(self.marks, before) or done:
             self._draw()
-        if self._due(self.checkpoint_images, before) or done or is_best:
+        if self._due(self.checkpoint_images, before) or done or is_best or self.is_new:
             self.save()  # after everything else: what is resumed from it has been written down
         return dataclasses.replace(record, scores=self._scores()) if self.scored else record
 
@@ -107,12 +122,7 @@ class Journal:
             "images_per_second": round(speed, 1),
             **values,
         }
-        with disk_errors(self.run.path / "log.jsonl"):
-            self.log_file.write(json.dumps(entry) + "\n")
-            self.log_file.flush()
-            for name, value in entry.items():
-                if name != "images":
-                    self.board.add_scalar(name, value, self.images)
+        self._write(entry)
 
     def _score(self) -> bool:
         """Score and write it down. Returns whether it is better than all before, so that a checkpoint of it must be kept."""
@@ -122,12 +132,7 @@ class Journal:
             value = self.validation.score(self.trainer.sampler)
             is_best = value < min(self.scored.values(), default=math.inf)
             self.scored[self.images] = value
-            entry = {
-                "images": self.images,
-                "epoch": round(self.images / self.trainer.epoch_images, 4),
-                "seconds": round(self.seconds + time.perf_counter() - self.clock, 3),
-                SCORE: value if math.isfinite(value) else None,
-            }
+            entry = self._now() | {SCORE: value if math.isfinite(value) else None}
             with disk_errors(self.run.path / "log.jsonl"):
                 self.log_file.write(json.dumps(entry) + "\n")
                 self.log_file.flush()
@@ -135,12 +140,63 @@ class Journal:
         self._ask_scores()
         return is_best
 
+    def _look(self) -> None:
+        """Let the doctor look, write down what it saw, and tell of troubles that are new."""
+        self.trainer.check()
+        signs = looked_at(self.watcher) if self.writes and self.watcher is not None else None
+        if signs is not None:
+            entry = self._now() | {doctor.PREFIX + name: value for name, value in signs.items()}
+            self.looks.append(entry)
+            self._write(entry)
+            found = self._diagnoses()
+            for new in (f for f in found[:1] if f.trouble not in self.said):
+                logger.warning(f"{new.trouble} at {self.images:,} images: {new.sign} {new.remedy} {new.read_on}")
+                self.said.add(new.trouble)
+            is_late = self.images > recovery.LATEST * self.trainer.total_images
+            if self.recipe.watch and self.recipe.watch.on_trouble == "recover" and not is_late:
+                self._recover(found)
+        self._ask_scores()
+
+    def _recover(self, diagnoses: list[doctor.Diagnosis]) -> None:
+        """Put the run right, where something is wrong that can be: another trainer takes over, and it is saved at once."""
+        kept = {saved.images: saved for saved in self.run.kept} if diagnoses else {}
+        chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, list(kept), self.images)
+        if chosen is None:
+            return
+        self.recoveries.append(chosen)
+        self.run.note(recoveries=recovery.to_json(self.recoveries))  # first: what is saved below is of the recipe it tells of
+        self.trainer = recovery.put_right(self.trainer, self.recipe, self.recoveries, kept.get(chosen.start))
+        self.watcher, self.said, self.is_new = Watcher(self.trainer), set(), True
+        told = {"recovery": len(self.recoveries), "from": chosen.start, "steps": self.trainer.steps}
+        entry = self._now() | {doctor.PREFIX + name: value for name, value in told.items()}
+        self.looks.append(entry)
+        self._write(entry)
+        logger.warning(f"recovery {len(self.recoveries)}: {chosen.why} ({', '.join(chosen.changes)})")
+
+    def _diagnoses(self) -> list[doctor.Diagnosis]:
+        return doctor.diagnose(self.looks, self.trainer.total_images)
+
     def _ask_scores(self) -> None:
-        """Whether the run ends here, which the first process decides for all."""
-        if self.recipe.scores:
-            reason = self.recipe.scores.ends(list(self.scored.values()))
+        """Whether the run ends here, by its scores or by what the doctor says, which the first process decides for all."""
+        if self.recipe.scores or self.recipe.watch:
+            reason = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
+            reason = reason or doctor.ends(self.recipe.watch, self.looks, self.trainer.total_images)
             is_over = processes.agree(int(reason is not None), self.trainer.device)
             self.stopped = reason or ("stopped" if is_over else None)
+
+    def _now(self) -> dict[str, Any]:
+        """When: what every record begins with."""
+        seconds = self.seconds + time.perf_counter() - self.clock
+        return {"images": self.images, "epoch": round(self.images / self.trainer.epoch_images, 4), "seconds": round(seconds, 3)}
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        """A record into the log and TensorBoard."""
+        with disk_errors(self.run.path / "log.jsonl"):
+            self.log_file.write(json.dumps(entry) + "\n")
+            self.log_file.flush()
+            for name, value in entry.items():
+                if name != "images":
+                    self.board.add_scalar(name, value, self.images)
 
     def _scores(self) -> dict[str, float]:
         return {"FD": list(self.scored.values())[-1], "best": min(self.scored.values())}
@@ -177,7 +233,13 @@ class Journal:
                 self.trainer.whole = False
                 raise TrainingError(f"{name} is not finite at step {state.steps}")
         self.run.save(state, self.trainer.sampler.state_dict())
-        self.saved_images = self.trainer.images
+        self.saved_images, self.is_new = self.trainer.images, False
+
+    def failed(self) -> None:
+        """Write down that a loss was not finite, for the doctor; who goes on from the last checkpoint forgets it again."""
+        if self.writes:
+            self.images = self.trainer.images
+            self._write(self._now() | {doctor.PREFIX + "finite": 0.0, doctor.PREFIX + "steps": self.trainer.steps})
 
     def close(self) -> None:
         if self.writes:
@@ -197,6 +259,8 @@ class Journal:
         results: dict[str, Any] = {"images": self.images, "seconds": round(self.seconds, 1)}
         if self.stopped:
             results["stopped"] = self.stopped
+        if self.recoveries:
+            results["recoveries"] = recovery.to_json(self.recoveries)
         if (best := self.run.best) is not None:
             results["best"] = {"images": best, "score": self.run.facts["score"], "value": self.scored[best]}
         write_json(path / "results.json", results | judging.held_out(self.trainer))

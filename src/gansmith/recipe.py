@@ -163,6 +163,23 @@ class Scores:
 
 
 @component
+class Watch:
+    """How often the doctor looks at a run while it trains, and what follows from what it sees; see `watching.py`, `doctor.py`.
+
+    `on_trouble`: warn says it, stop ends the run, recover goes back to where it was healthy and changes a thing (`recovery.py`).
+    """
+
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # of the run's time, at most
+    times: PositiveInt | None = None  # looks; None: as many as that share allows, up to 40
+    on_trouble: Literal["warn", "stop", "recover"] = "warn"
+    recoveries: PositiveInt = 3  # at most
+
+    def marks(self, total_images: int, times: int) -> list[int]:
+        """The image counts at which to look, evenly spread, the end among them."""
+        return sorted({max(1, round(total_images * i / times)) for i in range(1, times + 1)}) if times else []
+
+
+@component
 class Recipe:
     """Everything a run is.
 
@@ -186,6 +203,7 @@ class Recipe:
     compile: bool = False  # run the networks through torch.compile: a wait at the start, perhaps quicker steps
     pictures: Pictures = Pictures()
     scores: Scores | None = Scores()
+    watch: Watch | None = Watch()
     log_every: UntimedLength | None = None  # None: 400 times a run
     log_value: Literal["mean", "last"] = "mean"  # of the steps since the last record, or the last step's own
     checkpoint_every: UntimedLength | None = None  # None: 20 times a run

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gansmith import charts, files, images
+from gansmith import charts, checkup, doctor, files, images
 from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
@@ -70,6 +70,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         animation=_animation(run),
         timeline=_timeline(run),
         curves=_curves(run),
+        checkup=checkup.in_log(run),
         held_out=run.results if "accuracy" in run.results else None,
         walk=_walk(run),
         evaluation=evaluation,
@@ -244,7 +245,7 @@ def _curves(run: Run) -> list[tuple[str, str]]:
         return []
     losses = {name.removesuffix("/loss"): name for name in log if name.endswith("/loss")}
     said = {name.split("/")[-1]: name for name in log if name.endswith(SAID)}
-    rest = [name for name in log if name not in {*losses.values(), *said.values(), *NOT_CURVES}]
+    rest = [n for n in log if n not in {*losses.values(), *said.values(), *NOT_CURVES} and not n.startswith(doctor.PREFIX)]
     titles = {SCORE: f"Frechet distance from the validation slice, {run.facts.get('score')}"}
     groups = [("Losses", losses), ("What the discriminator says", said), *((titles.get(n, n), {n: n}) for n in rest)]
     return [

@@ -33,7 +33,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from gansmith import __version__, processes, sampling
+from gansmith import __version__, doctor, processes, sampling
 from gansmith.data import source
 from gansmith.errors import RecipeError, RunError
 from gansmith.files import disk_errors, write, write_json
@@ -46,6 +46,7 @@ from gansmith.trainer import Saved, build
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 3
+KEPT_TO_GO_BACK = 8  # of a run that may be put right, so that one from before the trouble is among them
 SCORE = "validation/fd"  # in the log; what it was measured with stands in run.json as "score"
 NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
 FOLDERS = ("samples", "checkpoints", "generator")
@@ -186,6 +187,11 @@ class Run:
                 if then[key] != now[key]:
                     logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
 
+    def note(self, **facts: Any) -> None:
+        """Write down more facts about the run, in place of those of the same names."""
+        self.facts |= facts
+        write_json(self.path / "run.json", self.facts)
+
     # ------------------------------------------------------------------------------------------ checkpoints
 
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
@@ -201,13 +207,21 @@ class Run:
         # The checkpoint last: whoever is killed in between goes on from the one before, and writes this generator again.
         write(self.path / "checkpoints" / f"{saved.images:012d}-{digest[:16]}.safetensors", content)
         best = self.best
-        for old in self._checkpoints()[KEPT_CHECKPOINTS:]:
+        may_go_back = self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
+        for old in self._checkpoints()[KEPT_TO_GO_BACK if may_go_back else KEPT_CHECKPOINTS :]:
             if _images_of(old) != best:
                 old.unlink(missing_ok=True)
 
     def latest(self) -> Saved | None:
         """The newest checkpoint that is whole; None before the first. Raises RunError where all of them are damaged."""
         return self._first_whole(self._checkpoints())
+
+    @property
+    def kept(self) -> Iterator[Saved]:
+        """The checkpoints it keeps, the oldest first; damaged ones are left out."""
+        for path in reversed(self._checkpoints()):
+            with contextlib.suppress(RunError, SafetensorError, KeyError, ValueError):
+                yield _load_checkpoint(path)
 
     def _first_whole(self, paths: Sequence[Path]) -> Saved | None:
         for path in paths:
@@ -260,7 +274,7 @@ class Run:
 
         What the distance was measured with is `facts["score"]`.
         """
-        return {images: value for images, value in scores_in(self._records()).items() if images <= self._newest_images}
+        return {images: value for images, value in scores_in(self.records).items() if images <= self._newest_images}
 
     @property
     def best(self) -> int | None:
@@ -270,8 +284,10 @@ class Run:
 
     @property
     def stopped(self) -> str | None:
-        """Why its scores ended it before its budget was spent; None where they did not."""
-        return self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
+        """Why its scores, or the doctor, ended it before its budget was spent; None where they did not."""
+        by_scores = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
+        seen = [look for look in doctor.looks_in(self.records) if look["images"] <= self._newest_images]
+        return by_scores or doctor.ends(self.recipe.watch, seen, self.total_images or 1)
 
     @property
     def has_nothing_left(self) -> bool:
@@ -364,11 +380,13 @@ class Run:
     @property
     def log(self) -> dict[str, np.ndarray]:
         """The log as arrays, one for each name, NaN where a record lacks it."""
-        records = self._records()
+        records = self.records
         names = dict.fromkeys(name for record in records for name in record)
         return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
 
-    def _records(self) -> list[dict[str, Any]]:
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The log, a record a line."""
         return read_log(self.path / "log.jsonl")
 
     @property

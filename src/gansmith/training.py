@@ -6,19 +6,21 @@ import dataclasses
 import logging
 from collections.abc import Generator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 
-from gansmith import processes, validation
+from gansmith import processes, validation, watching
 from gansmith.errors import RecipeError, TrainingError
 from gansmith.journal import Journal
 from gansmith.recipe import Recipe, images_in, seconds_in
+from gansmith.recovery import Recovery, changed
 from gansmith.run import Run
 from gansmith.signals import SignalsWait
 from gansmith.threads import quickest
 from gansmith.trainer import Record, Trainer, choose_device, measure_speed
 from gansmith.validation import Validation
+from gansmith.watching import Watcher
 
 Threads = int | Literal["auto"] | None
 
@@ -45,42 +47,48 @@ def steps(
     """
     chosen = choose_device(device)
     processes.join(chosen)
+    if recipe.watch and recipe.watch.on_trouble == "recover" and processes.world() > 1:
+        raise RecipeError("watch.on_trouble=recover: a run on several processes can't be put right: choose warn or stop")
     with Run.claim(run, recipe, trust=trust) as folder:
-        trainer = Trainer(recipe, chosen)
+        saved = folder.latest()
+        recoveries = Recovery.read(folder.facts, saved.images if saved else 0)
+        trainer = Trainer(changed(recipe, recoveries), chosen)
         if threads is not None:
             begun_with = folder.facts.get("environment", {}).get("threads")
             torch.set_num_threads(quickest(trainer, begun_with) if threads == "auto" else threads)
-        scorer = validation.of(recipe, trainer.samples, trainer.inputs)
-        known = processes.agree(folder.total_images or 0, chosen)
-        images, times = (known, folder.facts.get("scorings", 0)) if known else plan(recipe, trainer, scorer)
-        trainer.total_images, times = processes.agree(images, chosen), processes.agree(times, chosen)
+        scorer, watcher = validation.of(recipe, trainer.samples, trainer.inputs), watching.of(trainer)
+        known, facts = processes.agree(folder.total_images or 0, chosen), folder.facts
+        planned = (
+            Plan(known, facts.get("scorings", 0), facts.get("looks", 0)) if known else plan(recipe, trainer, scorer, watcher)
+        )
+        trainer.total_images, times, looks = (processes.agree(number, chosen) for number in planned)
         name = scorer.name if scorer and times else None
-        folder.begin(trainer.facts() | {"scorings": times, "score": name})
+        folder.begin(trainer.facts() | {"scorings": times, "score": name, "looks": looks})
         if name != folder.facts.get("score"):
             logger.warning(f"the score was {folder.facts.get('score')}, now {name}: the run goes on and is scored no more")
             scorer = None
-        saved = folder.latest()
         if saved is not None:
             trainer.restore(saved)
             scorer = scorer and dataclasses.replace(scorer, inputs=trainer.inputs)  # the kinds it was begun with
-        journal = Journal(folder, trainer, scorer)
+        journal = Journal(folder, trainer, scorer, watcher)
         try:
             with SignalsWait() as signals:
                 while not journal.done:
                     signals.hold()
                     try:
-                        record = journal.after(trainer.step())
+                        record = journal.after(journal.trainer.step())
                     finally:
                         signals.release()
                     yield record
             journal.finish()
         except TrainingError as error:
+            journal.failed()
             raise TrainingError(
                 f"{error}; the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
             ) from None
         finally:
             try:
-                if trainer.whole:
+                if journal.trainer.whole:
                     journal.save()
             finally:
                 journal.close()
@@ -97,29 +105,41 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     )  # the rest is for pictures and saving
 
 
-def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[int, int]:
-    """(the budget in images, how often to score on the way), decided once, by timing where time is what they are given in.
+class Plan(NamedTuple):
+    """What is decided once, before the first step."""
+
+    images: int  # the budget
+    scorings: int
+    looks: int  # of the doctor
+
+
+def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None, watcher: Watcher | None) -> Plan:
+    """The budget in images, how often to score on the way and how often to look, by timing where time is what they are given in.
 
     Raises RecipeError where the run is to stop by scores and is too short to be scored.
     """
     images, seconds = images_for(recipe, trainer), seconds_in(recipe.budget)
-    if scorer is None:
-        return images, 0
-    if seconds is None:
-        if scorer.setting.times:
-            return images, scorer.setting.times
-        try:
-            length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
-        except TrainingError:  # the run itself comes to the same step, and tells what is kept
-            return images, 0
-        times, _ = scorer.plan(length, trainer.sampler)
-    else:
-        length = seconds
-        times, cost = scorer.plan(seconds, trainer.sampler)
-        images = max(recipe.batch_size, round(images * (1 - cost / seconds)))
-    if not processes.agree(times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
-        raise RecipeError(
-            f"a run of about {length:.3g} seconds has no time for scores to stop by: "
-            "say how often to score it, as in scores.times=10"
-        )
-    return images, times
+    times = scorer.setting.times if scorer else 0
+    looks = watching.asked(watcher, images)
+    if seconds is None and times is not None and looks is not None:  # nothing depends on how long it takes
+        return Plan(images, times, looks)
+    try:
+        clocked = 0.3 if scorer and times is None else 0.1  # for the looks alone less will do
+        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked)[0]
+    except TrainingError:  # the run itself comes to the same step, and tells what is kept
+        return Plan(images, times or 0, looks or 0)
+    spent = 0.0
+    if scorer and (seconds or times is None):
+        times, cost = scorer.plan(length, trainer.sampler)
+        spent += cost
+        if not processes.agree(times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
+            raise RecipeError(
+                f"a run of about {length:.3g} seconds has no time for scores to stop by: "
+                "say how often to score it, as in scores.times=10"
+            )
+    if watcher and (seconds or looks is None):
+        looks, cost = watching.plan(watcher, length)
+        spent += cost
+    if seconds:
+        images = max(recipe.batch_size, round(images * (1 - spent / seconds)))
+    return Plan(images, times or 0, looks or 0)

@@ -1,0 +1,90 @@
+"""What it costs to be watched: the doctor's looks beside the steps of the run they are planned for.
+
+    python benchmarks/doctor_cost.py [--recipes NAME:DATA ...] [--rounds N]
+
+Steps and looks take turns in one process on one thread; both are timed in processor seconds, so that other programs on the
+machine do not count. What is planned is what `gansmith train` plans: at most 40 looks and 2 % of the run, the first look (which
+also sorts real samples) included. The table shows the median round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gansmith import watching
+from gansmith.files import write_json
+from gansmith.recipe import images_in, seconds_in
+from gansmith.recipes import make
+from gansmith.run import environment
+from gansmith.trainer import Trainer
+from gansmith.watching import Watcher
+
+OUT = Path(__file__).parent / "results" / "doctor" / "cost.json"
+RECIPES = ["tutorial-small:mnist", "tutorial-batchnorm:fashion-mnist", "starter:fashion-mnist", "default:ring", "default:digits"]
+
+
+def cost(name: str, data: str, rounds: int) -> dict[str, Any]:
+    recipe = make(name, [], data)
+    trainer = Trainer(recipe, torch.device("cpu"))
+    trainer.total_images = 10**9
+    for _ in range(10):
+        trainer.step()
+    watcher, clock = Watcher(trainer), time.process_time
+    begun = clock()
+    watcher.look()
+    first = clock() - begun
+    steps, looks = [], []
+    for _ in range(rounds):
+        begun, images = clock(), trainer.images
+        while clock() - begun < 0.5:
+            trainer.step()
+        steps.append((clock() - begun) / (trainer.images - images))
+        begun = clock()
+        watcher.look()
+        looks.append(clock() - begun)
+    an_image, each = statistics.median(steps), statistics.median(looks)
+    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) * an_image
+    allowed = watcher.trainer.recipe.watch.share * seconds if watcher.trainer.recipe.watch else 0.0
+    times = min(watching.MOST_TIMES, int(max(0.0, allowed - first) / each) - 1)
+    times = times if times >= watching.LEAST_TIMES else 0
+    return {
+        "recipe": name,
+        "data": data,
+        "budget": recipe.budget,
+        "seconds": round(seconds, 1),
+        "looks": times,
+        "seconds_of_first_look": round(first, 4),
+        "seconds_of_a_look": round(each, 4),
+        "spread_of_a_look": [round(min(looks), 4), round(max(looks), 4)],
+        "images_of_a_look": round(each / an_image),
+        "share": round((first + (times + 1) * each) / seconds, 5) if times else 0.0,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--recipes", nargs="+", default=RECIPES)
+    parser.add_argument("--rounds", type=int, default=7)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    rows = []
+    for name, data in (text.split(":") for text in given.recipes):
+        rows.append(row := cost(name, data, given.rounds))
+        print(
+            f"{name} on {data}: {row['looks']} looks of {1000 * row['seconds_of_a_look']:.0f} ms (as long as "
+            f"{row['images_of_a_look']} images), {100 * row['share']:.2f} % of {row['seconds']:.0f} processor seconds",
+            flush=True,
+        )
+        write_json(OUT, {"commit": commit, "machine": environment(), "rounds": given.rounds, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

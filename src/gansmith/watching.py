@@ -1,0 +1,295 @@
+"""Vital signs: a few cheap numbers about a game as it stands, that `doctor` reads. Nothing here touches the training.
+
+A look makes 256 samples of the sampler (and of the raw generator where that is another network), always from the same z; holds
+them against 256 training images, all as small copies; asks D about both and about images it never learnt from; and lets G's loss
+say how hard it pulls at G's weights. Every number is a function of the weights and the image count alone, so a run that goes on
+writes what an uninterrupted one writes. What makes no sense for a game (no D, no test split, points) is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gansmith import rng, sampling
+from gansmith.conditions import small_copies
+from gansmith.errors import DataError
+from gansmith.game import Batch, Turn
+from gansmith.inputs import one_hot
+from gansmith.objectives.logits import pack_of
+from gansmith.rng import Place, Stream
+from gansmith.trainer import Trainer, build
+from gansmith.vitals import (
+    COUNT,
+    SEED,
+    Reals,
+    above,
+    as_trained,
+    dead_share,
+    evaluating,
+    kinds,
+    mean_apart,
+    moved,
+    nearest,
+    picked,
+    shares_in,
+    thinned,
+    units_of,
+)
+
+CLUSTERED = 2000  # training images that are sorted into kinds
+MOST_NUMBERS = 2**26  # in the samples of a look: of large images fewer are made
+MOST_SEARCHED = 5000  # training images beyond which nobody looks for copies: that is a danger of small sets
+MOST_TIMES = 40
+LEAST_TIMES, LEAST_STEPS = 8, 400  # of a run that is watched, unless it asks for looks
+LEAST_SECONDS = 4.0  # below which a run is over before looks are planned
+ROWS = 64  # of the batch on which G's gradient is taken
+
+Told = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and what D is told of them [N, K]
+
+logger = logging.getLogger("gansmith")
+
+
+class Watcher:
+    """Looks at a trainer's game. `look` gives {sign: number}; see `docs/doctor.md` for what each sign means."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.count = min(COUNT, max(ROWS, MOST_NUMBERS // math.prod(trainer.shapes.sample)), len(trainer.samples))
+        self.picked = picked(len(trainer.samples), CLUSTERED)
+        self.few = self.picked[: self.count]  # of the training samples, those that D and G's gradient are asked about
+        self.at = torch.from_numpy(self.few).to(trainer.device)
+        self.stored = trainer.stored.index_select(0, self.at)
+
+    @property
+    def kinds(self) -> Tensor | None:
+        """What kinds `stored` are of, as the trainer has it now: a run that goes on brings the kinds it was begun with."""
+        return None if self.trainer.kinds is None else self.trainer.kinds.index_select(0, self.at)
+
+    def look(self) -> dict[str, float]:
+        """The vital signs as they are now. Those that are no finite numbers are left out, and `finite` is then 0."""
+        trainer = self.trainer
+        with rng.fork(trainer.device), evaluating(trainer.networks), torch.no_grad():
+            made, dead = self._made(trainer.networks["generator"])
+            signs = {"finite": float(bool(made.isfinite().all())), "steps": float(trainer.steps)}
+            if signs["finite"]:
+                sampled = made if trainer.average is None else self._made(trainer.average)[0]
+                signs |= self._of_samples(sampled) | (self._reach(made) if made.ndim == 4 else {})
+                signs |= {"raw_spread": self._spread(self._rows(made))} | self._of_discriminator(made)
+            signs |= self._travel() | ({"dead_generator": dead} if dead is not None else {})
+            signs |= self._pull()
+        bad = [name for name, value in signs.items() if not math.isfinite(value)]
+        return {name: round(value, 6) if abs(value) > 1e-3 else value for name, value in signs.items() if name not in bad} | (
+            {"finite": 0.0} if bad else {}
+        )
+
+    # ------------------------------------------------------------------------------------------ samples beside real ones
+
+    def _made(self, generator: nn.Module) -> tuple[Tensor, float | None]:
+        """(samples in the model's range [N, ...], the share of ReLU units that are 0 for all of them)."""
+        with units_of(generator) as alive:
+            made = torch.cat([part for _, part in sampling.chunks(generator, self.trainer.inputs, SEED, 0, self.count)])
+        return made[: self.count].float().cpu(), dead_share(alive)
+
+    def _rows(self, made: Tensor) -> Tensor:
+        kept = self.trainer.kind.from_model(made)
+        stored = kept.transpose(0, 3, 1, 2) if kept.ndim == 4 else kept
+        return torch.from_numpy(small_copies(np.ascontiguousarray(stored)))
+
+    @cached_property
+    def _reals(self) -> Reals:
+        return Reals.of(self.trainer.samples.values[self.picked])
+
+    def _spread(self, rows: Tensor) -> float:
+        """The mean distance between two fakes, over that between two real samples."""
+        return mean_apart(torch.cdist(rows, rows)) / max(mean_apart(self._reals.own), 1e-9)
+
+    def _of_samples(self, made: Tensor) -> dict[str, float]:
+        real, rows = self._reals, self._rows(made)
+        own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_apart(real.own), 1e-9)
+        shares = shares_in(rows, real.centres)
+        missed = (shares < 0.25 * real.shares).float() @ real.shares
+        place = real.axes @ (rows.mean(0) - real.mean)
+        signs = {
+            "distance": (2 * float(across.mean()) - mean_apart(own) - mean_apart(real.own)) / scale,
+            "spread": mean_apart(own) / scale,
+            "nearest": float(nearest(own).median()) / max(float(nearest(real.own).median()), 1e-9),
+            "missed": float(missed),
+            "kinds": kinds(shares) / kinds(real.shares),
+        }
+        signs |= {f"place_{i}": float(value) for i, value in enumerate(place)}
+        if len(self._searched) and made.ndim == 4:
+            near, apart = torch.cdist(rows, self._searched).min(1).values, self._among_training
+            among_real, among_fake = (float((d < 0.5 * apart.median()).float().mean()) for d in (apart, near))
+            signs["copied"] = max(0.0, (among_fake - among_real) / max(1 - among_real, 1e-9))
+        return signs
+
+    @cached_property
+    def _searched(self) -> Tensor:
+        values = self.trainer.samples.values
+        return torch.from_numpy(small_copies(values)) if len(values) <= MOST_SEARCHED else torch.empty(0)
+
+    @cached_property
+    def _among_training(self) -> Tensor:
+        """From each of some training images to the nearest other one, [N]."""
+        return nearest(torch.cdist(self._searched[:COUNT], self._searched))
+
+    def _reach(self, made: Tensor) -> dict[str, float]:
+        """How far the fakes' darkest and lightest hundredth lie from the reals', as shares of the reals' range."""
+        edges = torch.tensor([0.01, 0.99])
+        fake = torch.quantile(thinned(made), edges)
+        low, high = self._real_edges
+        wide = max(high - low, 1e-9)
+        return {"low": float(fake[0] - low) / wide, "high": float(fake[1] - high) / wide}
+
+    @cached_property
+    def _real_edges(self) -> tuple[float, float]:
+        values = self.trainer.kind.to_model(self.stored).flatten().cpu()
+        low, high = torch.quantile(thinned(values), torch.tensor([0.01, 0.99])).tolist()
+        return low, high
+
+    # ------------------------------------------------------------------------------------------ the players
+
+    @cached_property
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """Real samples that D never learns from, and what it is told of them; None where there are none.
+
+        They tell whether D knows its images by heart, and choose nothing.
+        """
+        try:
+            test = self.trainer.recipe.data.load("test")
+            told = self.trainer.told(test)
+        except DataError:
+            return None
+        rows = picked(len(test), self.count)
+        return test.values[rows], None if told is None else told[rows]
+
+    @torch.no_grad()
+    def _of_discriminator(self, made: Tensor) -> dict[str, float]:
+        trainer = self.trainer
+        if "discriminator" not in trainer.networks:
+            return {}
+        network = trainer.networks["discriminator"]
+        kinds = None if self.kinds is None else one_hot(self.kinds.cpu().numpy(), trainer.shapes.kinds)
+        fakes = made, trainer.inputs.rows(SEED, 0, self.count).told
+        with units_of(network) as alive, as_trained(network):
+            on_real, on_fake = self._judged((self.stored, kinds), fakes)
+            signs = {
+                "told_apart": above(on_real, on_fake),
+                "gap": float(on_real.mean() - on_fake.mean()),
+                "logits": float(torch.cat([on_real, on_fake]).square().mean().sqrt()),
+            }
+            if self._held_out is not None:
+                values, told = self._held_out
+                held_out, on_fake = self._judged((torch.from_numpy(values), told), fakes)
+                signs |= {"told_apart_unseen": above(held_out, on_fake), "knows_its_own": above(on_real, held_out)}
+        if (dead := dead_share(alive)) is not None:
+            signs["dead_discriminator"] = dead
+        return signs
+
+    def _judged(self, reals: Told, fakes: Told) -> tuple[Tensor, Tensor]:
+        """D's logits of samples as they are stored and of as many fakes, one each or each pack; in one batch if D learns so."""
+        trainer, network = self.trainer, self.trainer.networks["discriminator"]
+        pack, count = pack_of(network), len(reals[0])
+        count = count // pack * pack or count
+        real = trainer.kind.to_model(reals[0][:count].to(trainer.device)), reals[1]
+        sides = [real, (fakes[0][:count].to(trainer.device), fakes[1])]
+        told = [None if known is None else torch.from_numpy(known[:count]).to(trainer.device) for _, known in sides]
+        if getattr(trainer.recipe.objective, "judge_together", False):
+            known = torch.cat([t for t in told if t is not None]) if told[0] is not None else None
+            logits = network(torch.cat([x for x, _ in sides]), known).float().mean(1).cpu()
+            return logits[: len(logits) // 2], logits[len(logits) // 2 :]
+        on_real, on_fake = (network(x, known).float().mean(1).cpu() for (x, _), known in zip(sides, told, strict=True))
+        return on_real, on_fake
+
+    def _pull(self) -> dict[str, float]:
+        """How long the gradient of G's loss is, on a batch that is always the same."""
+        trainer = self.trainer
+        player = next((p for p in trainer.players if "generator" in p.moves), None)
+        weights = list(trainer.networks["generator"].parameters())
+        if player is None:
+            return {}
+        rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
+        told = None
+        if self.kinds is not None:
+            told = nn.functional.one_hot(self.kinds[:rows], trainer.shapes.kinds).float()
+
+        def draw(count: int, at: int | None) -> Tensor:
+            return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
+
+        lasts = {name: value.clone() for name, value in trainer.lasting.items()}
+        progress = trainer.images / max(trainer.total_images, 1)
+        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, lasts)
+        rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
+        with torch.enable_grad(), contextlib.suppress(KeyError):  # a game whose G needs what another turn kept
+            batch = Batch(trainer.kind.to_model(self.stored[:rows]), rows, told)
+            costs = player.loss(trainer.networks, batch, turn).costs
+            found = torch.autograd.grad(costs.mean(), weights, allow_unused=True)
+            return {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in found if g is not None))}
+        return {}
+
+    def _travel(self) -> dict[str, float]:
+        """How far each side's weights are from their random start, over the start's length."""
+        now = self.trainer.networks
+        return {f"travel_{name}": moved(now[name], start) for name, start in self._starts.items()}
+
+    @cached_property
+    def _starts(self) -> Mapping[str, nn.Module]:
+        made = build(self.trainer.recipe, self.trainer.shapes)
+        return {name: made[name] for name in ("generator", "discriminator") if name in made}
+
+
+# -------------------------------------------------------------------------------------------------------------- how often
+
+
+def of(trainer: Trainer) -> Watcher | None:
+    """Who watches a run; None where its recipe wants nobody, or G stands still by its own wish, so that nothing can go wrong."""
+    return Watcher(trainer) if trainer.recipe.watch and "generator" not in trainer.recipe.frozen else None
+
+
+def asked(watcher: Watcher | None, images: int) -> int | None:
+    """How many looks a run of so many images gets, where that needs no clock; None where it does."""
+    if watcher is None:
+        return 0
+    recipe = watcher.trainer.recipe
+    too_short = images < LEAST_STEPS * recipe.batch_size
+    return recipe.watch.times or (0 if too_short else None) if recipe.watch else 0
+
+
+def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
+    """(how many looks a run of so many seconds gets, the seconds they take in all), by timing one; 0 where too few would fit.
+
+    A game that can't be looked at is not watched: that must not keep it from being trained.
+    """
+    setting = watcher.trainer.recipe.watch
+    assert setting is not None
+    if seconds < LEAST_SECONDS and not setting.times:
+        return 0, 0.0
+    allowed = setting.share * seconds
+    begun = time.perf_counter()
+    if looked_at(watcher) is None:  # libraries wake up, and real samples are sorted
+        return 0, time.perf_counter() - begun
+    ready = time.perf_counter()
+    watcher.look()
+    each, setup = time.perf_counter() - ready, ready - begun
+    times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each) - 1)
+    if not setting.times and times < LEAST_TIMES:
+        return 0, setup + each
+    return times, setup + (times + 1) * each
+
+
+def looked_at(watcher: Watcher) -> dict[str, float] | None:
+    """The vital signs, or None and a word about it where the game does not let itself be looked at: no run ends by that."""
+    try:
+        return watcher.look()
+    except Exception as error:  # whatever a network or an objective of the user's own may raise
+        logger.warning(f"the doctor can't look at this game: {type(error).__name__}: {error}")
+        return None

@@ -1,0 +1,182 @@
+"""Putting a run right: what is changed and from where, that it is told, and that a run which recovered goes on bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import gansmith
+from gansmith import doctor, recovery
+from gansmith.doctor.advice import ADVICE
+from gansmith.objectives import Adversarial
+from gansmith.overrides import override
+from gansmith.recipe import Recipe
+from gansmith.recovery import REMEDIES, Recovery
+from gansmith.run import Run
+from support import assert_same_run, quick, stop_after
+from test_doctor import LOOKS, TOTAL, looks
+
+ILL: dict[str, Any] = {"spread": 0.1, "kinds": 0.07, "distance": 0.9}
+
+
+def collapsing(*overrides: str) -> Recipe:
+    """A run that is collapsed from its first look to its last, as G's rate is next to nothing."""
+    watch = "watch=watch(times=20,on_trouble=recover)"
+    return quick(watch, "optimizers.generator.rate=1e-12", "checkpoint_every=100images", *overrides)
+
+
+@pytest.fixture(scope="module")
+def recovered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recovered") / "run"
+    gansmith.train(collapsing(), folder, device="cpu")
+    return folder
+
+
+def chosen(recipe: Recipe, made: list[dict[str, Any]], kept: list[int], earlier: tuple[Recovery, ...] = ()) -> Recovery | None:
+    return recovery.choose(recipe, earlier, doctor.diagnose(made, TOTAL), made, kept, made[-1]["images"])
+
+
+RECOVER = ("watch.on_trouble=recover",)
+
+
+# ---------------------------------------------------------------------------------------------------- what is chosen
+
+
+def test_nothing_is_done_to_a_healthy_run() -> None:
+    assert chosen(quick(*RECOVER), looks(), [10_000, 20_000]) is None
+
+
+def test_a_run_that_was_healthy_goes_back_to_where_it_was() -> None:
+    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), kinds=lambda p: 0.07 if p > 0.5 else 0.8)
+    found = chosen(quick(*RECOVER), made[: int(0.7 * LOOKS)], [10_000, 18_000, 24_000, 28_000])
+    assert found is not None
+    assert (found.trouble, found.start) == ("collapse", 18_000)
+    betas = ("optimizers.discriminator.betas=[0.5,0.999]", "optimizers.generator.betas=[0.5,0.999]")
+    assert found.changes == (*betas, "objective.penalties+=r1(weight=1.0)")  # and no layer more, which old weights lack
+    assert "18,000" in found.why
+
+
+def test_a_run_that_never_was_begins_afresh_with_another_seed() -> None:
+    found = chosen(quick(*RECOVER), looks(**ILL)[:12], [2000, 4000, 6000, 8000])
+    assert found is not None
+    assert found.start == 0
+    assert found.changes[-2:] == ("networks.discriminator.minibatch_std=4", "seed=1000")
+    assert "how much the samples of a batch differ" in found.why
+
+
+def test_each_attempt_changes_something_else_and_they_end() -> None:
+    recipe, done = quick(*RECOVER), []
+    for _ in range(10):
+        found = chosen(recipe, looks(**ILL)[:12], [], tuple(done))
+        if found is None:
+            break
+        assert not {text for r in done for text in r.changes} & set(found.changes)
+        done.append(found)
+    assert len(done) == 3
+    now = recovery.changed(recipe, done)
+    assert now.networks["generator"] == recipe.networks["generator"]  # its shape is what a run folder is opened by
+    assert now.networks["discriminator"] != recipe.networks["discriminator"]
+    assert now.seed == 2001
+    assert isinstance(now.objective, Adversarial)
+    assert now.objective.penalties
+    assert now.optimizers["generator"].rate == pytest.approx(0.3 * recipe.optimizers["generator"].rate, rel=0.01)
+
+
+@pytest.mark.parametrize("trouble", sorted(ADVICE))
+def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) -> None:
+    """All but a wrong range and a turned sign, which only the one who wrote them can put right."""
+    assert (trouble in REMEDIES) == (trouble not in ("wrong range", "D the wrong way round"))
+    tried = 0
+    for remedy in REMEDIES.get(trouble, ()):
+        recipe = override(quick(), "optimizers.generator.rate=1e-12") if remedy is recovery.moving else quick()
+        told = remedy(recipe, True)
+        assert told is not None
+        changed = recipe
+        for text in told[0]:
+            changed = override(changed, text)
+        assert changed != recipe
+        tried += 1
+    assert tried == len(REMEDIES.get(trouble, ()))
+
+
+# ---------------------------------------------------------------------------------------------------- what is done
+
+
+def test_a_run_is_put_right_and_tells_of_it(recovered: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = Run.open(recovered)
+    found = Recovery.read(run.facts, run.images)
+    assert 1 <= len(found) <= 3
+    assert found[0].trouble in ("collapse", "stands still")
+    assert "optimizers.generator.rate=0.0002" in found[0].changes
+    assert [dataclasses.asdict(r) | {"changes": list(r.changes)} for r in found] == run.results["recoveries"]
+    marks = [r for r in run.records if f"{doctor.PREFIX}recovery" in r]
+    assert [r["images"] for r in marks] == [r.images for r in found]
+    assert run.images >= 1600
+    assert run.recipe == collapsing()
+
+
+def test_a_run_that_recovered_goes_on_bit_for_bit(recovered: Path, tmp_path: Path) -> None:
+    """Left before, at and after the first recovery."""
+    first = Recovery.read(Run.open(recovered).facts, 10**9)[0].images
+    step = first // 32
+    for at in (step - 2, step, step + 1, step + 9):
+        stop_after(collapsing(), tmp_path / "run", at)
+    gansmith.train(collapsing(), tmp_path / "run", device="cpu")
+    assert_same_run(recovered, tmp_path / "run")
+    assert Run.open(recovered).facts["recoveries"] == Run.open(tmp_path / "run").facts["recoveries"]
+
+
+def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:
+    run = Run.open(recovered)
+    found = Recovery.read(run.facts, run.images)
+    trainer = gansmith.trainer.Trainer(run.recipe, torch.device("cpu"))
+    trainer.total_images, trainer.images, trainer.steps = 1600, found[0].images, 7
+    made = recovery.put_right(trainer, run.recipe, found[:1], None)
+    assert (made.images, made.steps, made.total_images) == (found[0].images, 7, 1600)
+    assert made.recipe.seed == 1000
+    assert not torch.equal(*(next(t.networks["generator"].parameters()) for t in (trainer, made)))
+
+
+def test_weights_of_a_checkpoint_are_taken_and_the_count_goes_on() -> None:
+    trainer = gansmith.trainer.Trainer(quick(), torch.device("cpu"))
+    trainer.total_images = 1600
+    for _ in range(3):
+        trainer.step()
+    saved = trainer.state()
+    saved = dataclasses.replace(saved, tensors={k: v.clone() for k, v in saved.tensors.items()})
+    for _ in range(3):
+        trainer.step()
+    change = Recovery(trainer.images, "collapse", 0, saved.images, ("optimizers.generator.rate=0.0001",), "")
+    made = recovery.put_right(trainer, quick(), [change], saved)
+    assert made.images == trainer.images > saved.images
+    assert all(torch.equal(v, saved.tensors[k]) for k, v in made.state().tensors.items() if not k.startswith("window"))
+    assert made.recipe.optimizers["generator"].rate == 1e-4
+
+
+def test_a_stop_ends_the_run_with_its_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recipe = quick("watch=watch(times=20,on_trouble=stop)", "optimizers.generator.rate=1e-12")
+    with caplog.at_level(logging.WARNING):
+        run = gansmith.train(recipe, tmp_path / "run", device="cpu")
+    assert run.images < 1600
+    assert run.finished
+    assert run.results["stopped"] == run.stopped
+    assert run.stopped is not None
+    assert run.stopped.startswith(("stands still: ", "collapse: "))
+    assert any("docs/doctor.md#" in record.message for record in caplog.records)
+    assert gansmith.train(recipe, tmp_path / "run", device="cpu").images == run.images
+
+
+def test_a_warning_is_given_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    recipe = quick("watch=watch(times=20)", "optimizers.generator.rate=1e-12")
+    with caplog.at_level(logging.WARNING):
+        gansmith.train(recipe, tmp_path / "run", device="cpu")
+    said = [record.message.split(" at ")[0] for record in caplog.records if "docs/doctor.md#" in record.message]
+    assert said
+    assert len(said) == len(set(said))
+    assert "recoveries" not in json.loads((tmp_path / "run" / "run.json").read_text())
