@@ -155,8 +155,11 @@ def test_batch_norms_factors_start_where_it_says() -> None:
 # ---------------------------------------------------------------------------------------------------- the losses' own settings
 
 
+SIDES = {"wgan": 64, "wgan-gp": 32, "lsgan": 112, "hinge": 32, "r3gan": 32}
+
+
 def published(name: str) -> Recipe:
-    side = 64 if name in ("wgan", "lsgan") else 32
+    side = SIDES[name]
     return make(name, ["size=published" if name == "r3gan" else "published=true", f"data.size={side}", "data.channels=3"])
 
 
@@ -171,7 +174,17 @@ TABLE: dict[str, dict[str, Any]] = {
         "z": 128,
         "weights": (129 * 2048 + 3 * (4 * 128 + 2 * (9 * 128 + 1) * 128 + 129 * 128) + 256 + 9 * 128 * 3 + 3, 1_053_825),
     },
-    "lsgan": {"loss": LeastSquares(), "turns": 1, "rate": 2e-4, "z": 100, "weights": (3_576_704, 2_765_568)},
+    # Linear to 7x7x256; 3x3 to 256 four times, to 128, to 64 and to 3. D: 5x5 to 64, 128, 256, 512, linear. Two a normed channel.
+    "lsgan": {
+        "loss": LeastSquares(),
+        "turns": 1,
+        "rate": 1e-3,
+        "z": 1024,
+        "weights": (
+            1024 * 49 * 256 + 9 * (4 * 256**2 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + 2 * (5 * 256 + 128 + 64),
+            25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64 + 2 * (128 + 256 + 512) + 49 * 512 + 1,
+        ),
+    },
     "hinge": {"loss": Hinge(), "turns": 5, "rate": 2e-4, "z": 128, "weights": (4_276_739, 1_053_825)},
     # Eight blocks of width 768: 4 CC + 292 C each; see test_image_networks.
     "r3gan": {
@@ -198,7 +211,7 @@ def test_the_published_size_is_the_papers(name: str) -> None:
     assert objective.discriminator_turns == row["turns"]
     assert {o.rate for o in recipe.optimizers.values()} == {row["rate"]}
     assert recipe.noise == Normal(row["z"])
-    side = 64 if name in ("wgan", "lsgan") else 32
+    side = SIDES[name]
     assert tuple(weights(recipe, (3, side, side)).values()) == row["weights"]
 
 

@@ -216,5 +216,8 @@ class ClippedMover:
     def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
         self.mover.step(gradients, progress, skip)
         for weight in self.weights:
-            bound = self.bound if skip is None else torch.where(skip > 0, torch.inf, self.bound).to(weight.dtype)
-            weight.clamp_(-bound, bound)
+            if skip is None:
+                weight.clamp_(-self.bound, self.bound)
+            else:
+                bound = torch.where(skip > 0, torch.inf, self.bound).to(weight.dtype)
+                weight.clamp_(-bound, bound)

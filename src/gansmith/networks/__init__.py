@@ -2,6 +2,7 @@
 
 from gansmith.networks.dcgan import ConvDiscriminator, ConvEncoder, ConvGenerator
 from gansmith.networks.larsen import LarsenDiscriminator, LarsenGenerator
+from gansmith.networks.lsgan import LsganGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPEncoder, MLPGenerator
 from gansmith.networks.packed import Packed
@@ -16,6 +17,7 @@ __all__ = [
     "ConvGenerator",
     "LarsenDiscriminator",
     "LarsenGenerator",
+    "LsganGenerator",
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -49,11 +50,11 @@ class VaeGan:
         D          what `loss` says of x, of x~ and of x_p
 
     The paper moves all three from gradients at the same weights, and has sigma at 1; here the other two see the D that has just
-    moved.
+    moved. Errors are sums over D's features, of which there are a thousand or so, hence the small gamma.
     """
 
     loss: Loss = NonSaturating()
-    gamma: PositiveFloat = 1.0
+    gamma: PositiveFloat = 0.01
     sigma: PositiveFloat = 1.0
     layer: int = -2
 
@@ -74,7 +75,10 @@ class VaeGan:
 
     def encoder_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         kl, error = self._passes(networks, batch, turn).posterior.divergence(), self._seen(networks, batch, turn).error
-        logs = {"KL": partial(torch.mean, kl.detach()), "feature error": partial(torch.mean, error.detach())}
+        logs: dict[str, Callable[[], Tensor]] = {
+            "KL": partial(torch.mean, kl.detach()),
+            "feature error": partial(torch.mean, error.detach()),
+        }
         return Outcome(kl + error, logs)
 
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -37,7 +37,7 @@ class Variational:
 
     def loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         found = self.measure(networks, batch, turn)
-        logs = {name: partial(torch.mean, found[key].detach()) for key, name in LOGGED.items()}
+        logs: dict[str, Callable[[], Tensor]] = {name: partial(torch.mean, found[key].detach()) for key, name in LOGGED.items()}
         return Outcome(-found["elbo"], logs)
 
     def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
