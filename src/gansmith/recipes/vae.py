@@ -67,7 +67,7 @@ def vae(
 
 
 def vae_gan(data: Source = Mnist(), published: bool = False, latent_size: PositiveInt = 128, budget: Length = "10m") -> Recipe:
-    """A VAE that is told how far its pictures are off by a discriminator's features, and a GAN that can draw what it is shown.
+    """A VAE that compares by a discriminator's features, and a GAN that can draw what it is shown.
 
     `published=true` is the paper's network for 64 x 64, with 5x5 convolutions (table 1), RMSprop at 3e-4 and batches of 64;
     give it `data.size=64`. Its weights are counted for three channels and z of 128 as the table has them: 35,112,768 in the
