@@ -28,6 +28,10 @@ class Likelihood(Protocol):
         """Raises RecipeError for a value range it is not for."""
         ...
 
+    def check_made(self, made: Tensor) -> None:
+        """Raises RecipeError where a generator makes what can be no mean of it. Asked once a run, as it waits for the device."""
+        ...
+
 
 @component
 class Bernoulli:
@@ -44,12 +48,6 @@ class Bernoulli:
         return torch.bernoulli(real) if self.binarised else real
 
     def log(self, target: Tensor, made: Tensor) -> Tensor:
-        low, high = (float(end) for end in made.detach().aminmax())
-        if low < 0.0 or high > 1.0:
-            raise RecipeError(
-                f"likelihood bernoulli: the generator makes numbers from {low:.3g} to {high:.3g}, expected probabilities: "
-                "give it end=sigmoid"
-            )
         # PyTorch holds the logarithm of a probability that rounding made 0 at -100.
         return -F.binary_cross_entropy(made, target, reduction="none").flatten(1).sum(1)
 
@@ -58,6 +56,14 @@ class Bernoulli:
             raise RecipeError(
                 f"likelihood bernoulli takes pixels for probabilities, but value_range is [{low}, {high}]: "
                 "choose value_range=[0.0,1.0]"
+            )
+
+    def check_made(self, made: Tensor) -> None:
+        low, high = (float(end) for end in made.detach().aminmax())
+        if low < 0.0 or high > 1.0:
+            raise RecipeError(
+                f"likelihood bernoulli: the generator makes numbers from {low:.3g} to {high:.3g}, expected probabilities: "
+                "give it end=sigmoid"
             )
 
 
@@ -79,4 +85,7 @@ class Gaussian:
         return -(0.5 * away.square() + math.log(self.sigma) + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
     def check_range(self, low: float, high: float) -> None:
+        pass
+
+    def check_made(self, made: Tensor) -> None:
         pass

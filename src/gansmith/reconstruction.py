@@ -53,7 +53,7 @@ def reconstruct(run: Run, data: Source | None = None, count: int = 32) -> Recons
     shape = tuple(run.facts["sample_shape"])
     if samples.shape != shape:
         told = f"{run.path} knows samples of {list(shape)}, the data's are {list(samples.shape)}"
-        raise RunError(f"{told}: resize them with the data's size and channels, or name other data with --data")
+        raise RunError(f"{told}: make them alike, or name other data with --data")
     networks = networks_of(run)
     real = run.kind.to_model(torch.from_numpy(samples.values[:count].copy()))
     with torch.no_grad():

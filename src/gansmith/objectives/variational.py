@@ -44,6 +44,8 @@ class Variational:
         epsilon, target = turn.noise(batch.size), self.likelihood.target(batch.real)
         posterior = encoded(networks["encoder"], target, batch.condition, epsilon.shape[1])
         made = networks["generator"](posterior.draw(epsilon), batch.condition).to(target.dtype)
+        if turn.step == 0:
+            self.likelihood.check_made(made)
         with torch.autocast(made.device.type, enabled=False):
             log_likelihood, kl = self.likelihood.log(target, made), posterior.divergence()
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
