@@ -2,6 +2,7 @@
 
     pip install resvg-py
     python benchmarks/openmoji_folder.py runs/openmoji-500
+    python benchmarks/openmoji_folder.py runs/openmoji --all       # every picture there is, some 4,500
 
 The pictures of OpenMoji 17.0.0 (CC BY-SA 4.0) whose subgroup is person or person-role, every skin tone a picture of its own: 660,
 of which 500 are drawn with a fixed seed and rendered on white.
@@ -23,10 +24,10 @@ SUBGROUPS = ("person", "person-role")
 SIDE = 64
 
 
-def chosen(listed: list[dict[str, str]], count: int) -> list[str]:
-    """The file names, without their ending, of `count` pictures."""
-    names = sorted(one["hexcode"] for one in listed if one["subgroups"] in SUBGROUPS)
-    return sorted(np.random.default_rng(0).permutation(names)[:count].tolist())
+def chosen(listed: list[dict[str, str]], count: int | None) -> list[str]:
+    """The file names, without their ending, of `count` pictures of people; None: of all pictures of anything."""
+    names = sorted(one["hexcode"] for one in listed if count is None or one["subgroups"] in SUBGROUPS)
+    return names if count is None else sorted(np.random.default_rng(0).permutation(names)[:count].tolist())
 
 
 def main() -> None:
@@ -35,11 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--all", action="store_true", help="every picture, not only people")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as about, tempfile.TemporaryDirectory() as drawings:
         NpmPackage(PACKAGE, "package/data").bring(["openmoji.json"], Path(about))
-        names = chosen(json.loads((Path(about) / "openmoji.json").read_text()), given.count)
+        names = chosen(json.loads((Path(about) / "openmoji.json").read_text()), None if given.all else given.count)
         NpmPackage(PACKAGE, "package/color/svg").bring([f"{name}.svg" for name in names], Path(drawings))
         for name in names:
             picture = resvg_py.svg_to_bytes(

@@ -46,13 +46,15 @@ def key_of(recipe: Recipe, machine: dict[str, Any], full: str) -> str:
     return f"{recipe.name}-{label(recipe.data)}-{full}-s{recipe.seed}-{digest}"
 
 
-def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, threads: int | None) -> dict[str, Any]:
+def measured(
+    recipe: str, data: str, budget: str | None, seed: int, runs: Path, threads: int | None, results: Path = RESULTS
+) -> dict[str, Any]:
     """Train (or go on), evaluate, write the file; what the file says where it is there."""
     overrides = [f"seed={seed}", *([f"budget={budget}"] if budget else [])]
     made = make(recipe, overrides, data)
     machine = environment() | ({"threads": threads} if threads else {})
     key = key_of(made, machine, budget or "full")
-    path = RESULTS / f"{key}.json"
+    path = results / f"{key}.json"
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text())
         return found
@@ -80,7 +82,7 @@ def measured(recipe: str, data: str, budget: str | None, seed: int, runs: Path, 
         "commit": _commit(),
         "command": " ".join(["gansmith", *command]).replace(str(folder), f"runs/{key}"),
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    results.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(facts, indent=1) + "\n")
     return facts
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gansmith.errors import RecipeError
-from gansmith.optimizers import SGD, Adam, Optimizer
+from gansmith.optimizers import SGD, Adam, Clipped, Optimizer, RmsProp
 from gansmith.schedules import Constant, Cosine, Linear
 from support import assert_same_tensors, components, name_of
 
@@ -47,6 +47,8 @@ CASES = [
     (Adam(1e-2, (0.0, 0.9), schedule=FALLING), lambda p: torch.optim.Adam(p, lr=1e-2, betas=(0.0, 0.9))),
     (SGD(0.1, schedule=FALLING), lambda p: torch.optim.SGD(p, lr=0.1)),
     (SGD(0.05, momentum=0.5, schedule=FALLING), lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.5)),
+    (RmsProp(1e-2, schedule=FALLING), lambda p: torch.optim.RMSprop(p, lr=1e-2)),
+    (RmsProp(1e-3, 0.9, eps=1e-6, schedule=FALLING), lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, eps=1e-6)),
 ]
 
 
@@ -91,6 +93,31 @@ def test_sgd_is_polyaks_heavy_ball() -> None:
         w = w - 0.1 * v
         mover.step([torch.from_numpy(g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-12)
+
+
+def test_clipping_is_algorithm_1_of_the_wasserstein_gan() -> None:
+    """Lines 6 and 7: w <- clip(w + rate RMSProp(w, g), -c, c), where g is the gradient to climb."""
+    w, v, rng = np.random.default_rng(0).normal(size=6), np.zeros(6), np.random.default_rng(1)
+    mine = [torch.from_numpy(w.copy())]
+    mover = Clipped(RmsProp(0.05, 0.9, eps=1e-3), bound=0.3).over(mine)
+    at_the_bound = 0
+    for _ in range(30):
+        g = rng.normal(size=6)
+        v = 0.9 * v + 0.1 * g**2
+        w = np.minimum(np.maximum(w + 0.05 * g / (np.sqrt(v) + 1e-3), -0.3), 0.3)
+        mover.step([torch.from_numpy(-g)], 0.0)
+        assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
+        at_the_bound += int((np.abs(w) == 0.3).sum())
+    assert 10 < at_the_bound < 170  # some are held, and some are not
+
+
+def test_a_clipped_optimizer_has_the_rate_and_the_state_of_the_one_inside() -> None:
+    inside = Adam(3e-4, schedule=FALLING)
+    clipped = Clipped(inside, bound=0.5)
+    assert (clipped.rate, clipped.schedule) == (inside.rate, FALLING)
+    assert clipped.over(weights()).state.keys() == inside.over(weights()).state.keys()
+    with pytest.raises(RecipeError, match=r"Clipped\.bound"):
+        Clipped(bound=0.0)
 
 
 @EVERY

@@ -25,10 +25,14 @@ COMMAND: Any = typer.main.get_command(app)
 PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
 
 RECIPES = [
+    "dcgan",
     "default",
     "goodfellow-2014",
+    "hinge",
+    "lsgan",
     "noise-critic",
     "pacgan-mixture",
+    "r3gan",
     "stacked-mnist-unrolled",
     "starter",
     "tutorial-batchnorm",
@@ -36,6 +40,10 @@ RECIPES = [
     "tutorial-keras",
     "tutorial-paper",
     "tutorial-small",
+    "vae",
+    "vae-gan",
+    "wgan",
+    "wgan-gp",
 ]
 
 COMMANDS = {
@@ -50,6 +58,7 @@ COMMANDS = {
     "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
     "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": [],
+    "reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
     "report": ["--data", "--trust", "run"],
     "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],

@@ -20,7 +20,7 @@ import torch
 
 import gansmith
 from gansmith import data as data_room
-from gansmith import reference, scoring, subjects
+from gansmith import held_out, reference, scoring, subjects
 from gansmith.data import Samples, Source
 from gansmith.diagnostics import LIMIT, diagnostics
 from gansmith.errors import DataError, RecipeError
@@ -96,6 +96,7 @@ def evaluate(
         intervals = scoring.intervals_of_draws([one.values for one in found])
     else:
         intervals = scoring.intervals_of_set(first, yard, found[0])
+    own = {} if isinstance(subject, subjects.Fixed) else held_out.scores(subject.run, real.held_out)
     pairs = _pairs(first, found[0], real)
     progress("diagnostics", 0, 1)
     unspoken = Evaluation(
@@ -108,7 +109,7 @@ def evaluate(
         seeds=subject.seeds,
         seconds=0.0,
         gansmith=gansmith.__version__,
-        scores=_scores(found, intervals, floor, first, yard, real.extractor.tag),
+        scores=_scores(found, intervals, floor, first, yard, real.extractor.tag) | own,
         classes=_classes(found, floor, yard, real.extractor),
         memorisation=_memorisation(found, real, pairs),
         samples=subjects.kept(next(subject.chunks(0))[:SHOWN]),

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from gansmith.errors import RecipeError, unknown
+
+if TYPE_CHECKING:
+    from gansmith.recipe import Recipe
 
 T = TypeVar("T")
 Networks = Mapping[str, nn.Module]
@@ -86,7 +89,7 @@ class Player:
     """One side of the game.
 
     `reads` says where its batch comes from: "fresh" reads the next real images (only these count), "shared" takes
-    those the turn before it had.
+    those the turn before it had. `fits` raises RecipeError where the rest of a recipe does not suit what the player pays for.
     """
 
     name: str
@@ -94,6 +97,8 @@ class Player:
     loss: Callable[[Networks, Batch, Turn], Outcome]
     turns: int = 1  # in a row, in one step
     reads: Literal["fresh", "shared"] = "fresh"
+    keeps_graph: bool = False  # a later turn of the step goes back through passes that this turn went back through
+    fits: Callable[[Recipe], None] = lambda recipe: None
 
 
 @runtime_checkable
@@ -101,6 +106,20 @@ class Objective(Protocol):
     """A game: a frozen dataclass whose `players` take their turns in order."""
 
     def players(self) -> tuple[Player, ...]: ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """An objective that also measures samples it did not learn from: an evaluation asks it, and makes a score of each measure."""
+
+    @property
+    def measures(self) -> Mapping[str, tuple[str, Literal["lower", "higher"], str]]:
+        """Title, which way is better, and what it says, by key."""
+        ...
+
+    def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
+        """[N] for each key, one a sample; the networks are in evaluation mode."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -148,3 +148,76 @@ class SGDMover:
             is_first_step=False,  # from a buffer of zeros the first step is what PyTorch's first step is
             found_inf=skip,
         )
+
+
+@component
+class RmsProp:
+    """Tieleman and Hinton 2012, lecture 6.5: v <- decay v + (1 - decay) g^2; w <- w - rate g / (sqrt(v) + eps).
+
+    Epsilon stands outside the root, and `decay` is .99, as PyTorch has it; the lecture's is .9.
+    """
+
+    rate: PositiveFloat = 5e-5
+    decay: Decay = 0.99
+    eps: PositiveFloat = 1e-8
+    schedule: Schedule = Constant()
+
+    def over(self, weights: Sequence[Tensor]) -> Mover:
+        return RmsPropMover(self, weights)
+
+
+class RmsPropMover:
+    def __init__(self, rmsprop: RmsProp, weights: Sequence[Tensor]) -> None:
+        self.rmsprop, self.weights = rmsprop, list(weights)
+        self.state = {"square_avg": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in self.weights]}
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
+        settings, squares = self.rmsprop, self.state["square_avg"]
+        kept: float | Tensor = settings.decay
+        if skip is not None:  # from gradients of 0 and squares that do not fade nothing moves, whatever came
+            gradients = [torch.where(skip > 0, 0.0, g) for g in gradients]
+            kept = torch.where(skip > 0, 1.0, settings.decay)
+        for square, gradient in zip(squares, gradients, strict=True):
+            square.mul_(kept).addcmul_(gradient, gradient, value=1.0 - settings.decay)
+        size = torch._foreach_sqrt(squares)
+        torch._foreach_add_(size, settings.eps)
+        rate = settings.rate * settings.schedule.factor(progress)
+        torch._foreach_addcdiv_(self.weights, list(gradients), size, -rate)
+
+
+@component
+class Clipped:
+    """Another optimizer, after whose steps weights are put back into [-bound, bound] (Arjovsky et al. 2017, algorithm 1, line 7).
+
+    All weights of the player are, batch norm's among them, as in the authors' code.
+    """
+
+    optimizer: Optimizer = RmsProp()
+    bound: PositiveFloat = 0.01
+
+    @property
+    def rate(self) -> float:
+        return self.optimizer.rate
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.optimizer.schedule
+
+    def over(self, weights: Sequence[Tensor]) -> Mover:
+        return ClippedMover(self.optimizer.over(weights), weights, self.bound)
+
+
+class ClippedMover:
+    def __init__(self, mover: Mover, weights: Sequence[Tensor], bound: float) -> None:
+        self.mover, self.weights, self.bound, self.state = mover, list(weights), bound, mover.state
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
+        self.mover.step(gradients, progress, skip)
+        for weight in self.weights:
+            if skip is None:
+                weight.clamp_(-self.bound, self.bound)
+            else:
+                bound = torch.where(skip > 0, torch.inf, self.bound).to(weight.dtype)
+                weight.clamp_(-bound, bound)

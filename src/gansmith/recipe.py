@@ -227,6 +227,8 @@ class Recipe:
         low, high = self.value_range
         if low >= high:
             raise RecipeError(f"value_range: expected low < high, got [{low}, {high}]")
+        for player in players:
+            player.fits(self)
         penalty = next((p for p in parts(self.objective) if isinstance(p, Penalty)), None)
         if self.compile and penalty is not None:
             told = f"penalty {kebab(type(penalty).__name__)} differentiates D twice, and torch.compile makes code for once alone"

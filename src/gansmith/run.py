@@ -243,6 +243,14 @@ class Run:
                     return _load_checkpoint(path)
         raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
 
+    @property
+    def saved(self) -> Saved:
+        """Its checkpoint, the newest unless another was chosen. Raises RunError where there is none that is whole."""
+        saved = self.latest() if self.checkpoint == "last" else self._chosen()
+        if saved is None:
+            raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {self.path}")
+        return saved
+
     def _checkpoints(self) -> list[Path]:
         return sorted((self.path / "checkpoints").glob("*-*.safetensors"), reverse=True)
 

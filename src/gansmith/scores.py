@@ -50,10 +50,10 @@ ABOUT: dict[str, tuple[str, Better, str]] = {
 
 def name_of(key: str, tag: str, num_real: int, num_fake: int) -> str:
     """`fd[lenet-mnist:ab12cd34]@50k/10k`."""
-    return f"{key}[{tag}]@{_brief(num_real)}/{_brief(num_fake)}"
+    return f"{key}[{tag}]@{brief_count(num_real)}/{brief_count(num_fake)}"
 
 
-def _brief(count: int) -> str:
+def brief_count(count: int) -> str:
     return f"{count // 1000}k" if count and count % 1000 == 0 else str(count)
 
 

@@ -180,7 +180,7 @@ class Trainer:
         costs, weights, mover = outcome.costs.float(), self.moved[player.name], self.movers[player.name]
         alone = processes.world() == 1
         weight = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)  # of each cost; spares a mean its backward pass
-        gradients = torch.autograd.grad(costs, weights, weight, materialize_grads=True)
+        gradients = torch.autograd.grad(costs, weights, weight, retain_graph=player.keeps_graph, materialize_grads=True)
         loss = costs.detach().mean() if alone else processes.average(costs, gradients)
         mover.step(gradients, turn.progress, self._watch(loss, who))
         total, turns = self.window_parts[player.name]

@@ -13,7 +13,7 @@ from torch.nn import functional
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import Stack
+from gansmith.networks.mlp import BatchNorm, Stack
 from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
@@ -37,11 +37,14 @@ class ConvGenerator:
 
     Batch norm and ReLU before each but the last; weights start at N(0, .02^2) (Radford et al. 2016, section 3 and 4). The map
     starts at the image's size over 2^len(widths), rounded up, and what is too much at the end is cut off. `blocks` residual 3x3
-    convolutions work on the small map, where shapes are laid out, before it is doubled.
+    convolutions work on the small map, where shapes are laid out, before it is doubled. (512, 256, 128, 64) with no `bias` in the
+    last layer is the network that everyone uses for 64 x 64.
     """
 
     widths: Widths = (64, 32)
     blocks: NonNegativeInt = 0
+    batch_norm: BatchNorm = BatchNorm()
+    bias: bool = True
 
     def build(self, shapes: Shapes) -> nn.Module:
         channels, height, width = image_shape(shapes, "ConvGenerator")
@@ -49,15 +52,18 @@ class ConvGenerator:
         start = (self.widths[0], -(-height // factor), -(-width // factor))
         layers: list[nn.Module] = [nn.Linear(shapes.noise, start[0] * start[1] * start[2], bias=False), ToMap(*start)]
         for i, (inputs, outputs) in enumerate(pairwise([*self.widths, channels])):
-            layers += [nn.BatchNorm2d(inputs), nn.ReLU(inplace=True)]
+            layers += [self.batch_norm.of_maps(inputs), nn.ReLU(inplace=True)]
             layers += [MapBlock(inputs) for _ in range(0 if i else self.blocks)]
-            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=i == len(self.widths) - 1))
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=self.bias and i == len(self.widths) - 1))
         return started_small(Stack(*layers, Crop(height, width), nn.Tanh()))
 
 
 @component
 class ConvDiscriminator:
-    """A sample -> one convolution of stride 2 for each width, leaky ReLU .2 -> linear -> one logit.
+    """A sample -> one convolution of stride 2 for each width, batch norm if any, leaky ReLU .2 -> linear -> one logit.
+
+    (64, 128, 256, 512) with `batch_norm` from the second convolution on and no `bias` is the network that everyone uses for
+    64 x 64 (Radford et al. 2016, section 3, leave it out of the first). A normalised layer has no bias of its own.
 
     `hidden` puts a linear layer of so many units, leaky ReLU .2, before the logit: it sees the whole image at once, where the
     convolutions see strokes.
@@ -71,26 +77,65 @@ class ConvDiscriminator:
     spectral_norm: bool = False
     minibatch_std: Group | None = None
     hidden: PositiveInt | None = None
+    batch_norm: BatchNorm | None = None
+    bias: bool = True
 
     def build(self, shapes: Shapes) -> nn.Module:
-        channels, height, width = image_shape(shapes, "ConvDiscriminator")
-        pad = (self.kernel - 1) // 2
-        layers: list[nn.Module] = []
-        for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
-            told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
-            layers += [*told, nn.Conv2d(inputs + len(told), outputs, self.kernel, 2, pad), nn.LeakyReLU(0.2, inplace=True)]
-            height, width = ((n + 2 * pad - self.kernel) // 2 + 1 for n in (height, width))
-            if min(height, width) < 1:
-                raise RecipeError(
-                    f"ConvDiscriminator: {len(self.widths)} halvings are too many for samples of {list(shapes.sample)}"
-                )
-        layers.append(FromMap())
-        features = self.widths[-1] * height * width
+        layers, features = _halved(
+            "ConvDiscriminator", shapes, self.widths, self.kernel, 0.2, self.batch_norm, self.bias, self.minibatch_std
+        )
         if self.hidden:
             layers += [nn.Linear(features, self.hidden), nn.LeakyReLU(0.2, inplace=True)]
-        layers.append(nn.Linear(self.hidden or features, 1))
+        layers.append(nn.Linear(self.hidden or features, 1, bias=self.bias))
         network = started_small(Stack(*layers))
         return spectrally_normed(network) if self.spectral_norm else network
+
+
+@component
+class ConvEncoder:
+    """A sample -> a convolution of stride 2 for each width, batch norm, leaky ReLU -> `hidden` likewise -> q(z|x), [N, 2 Z].
+
+    That is the means of z, then the logarithms of its variances. (64, 128, 256) with kernels of 5, a slope of 0 and 2048 hidden
+    units is that of Larsen et al. 2016 (table 1) for 64 x 64. Weights start at N(0, .02^2).
+    """
+
+    widths: Widths = (32, 64)
+    kernel: Annotated[int, Field(ge=3, le=7)] = 4
+    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    batch_norm: BatchNorm | None = BatchNorm()
+    hidden: PositiveInt | None = None
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        layers, features = _halved("ConvEncoder", shapes, self.widths, self.kernel, self.slope, self.batch_norm)
+        if self.hidden:
+            norm = [self.batch_norm.of_vectors(self.hidden)] if self.batch_norm else []
+            layers += [nn.Linear(features, self.hidden, bias=not norm), *norm, nn.LeakyReLU(self.slope, inplace=True)]
+        return started_small(Stack(*layers, nn.Linear(self.hidden or features, 2 * shapes.noise)))
+
+
+def _halved(
+    name: str,
+    shapes: Shapes,
+    widths: tuple[int, ...],
+    kernel: int,
+    slope: float,
+    batch_norm: BatchNorm | None,
+    bias: bool = True,
+    group: int | None = None,
+) -> tuple[list[nn.Module], int]:
+    """A convolution of stride 2 for each width, the last map as rows, and how many features a row has."""
+    channels, height, width = image_shape(shapes, name)
+    pad = (kernel - 1) // 2
+    layers: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(pairwise([channels, *widths])):
+        told = deviation(group, here=i == len(widths) - 1)
+        norm = [batch_norm.of_maps(outputs)] if batch_norm and i >= batch_norm.first else []
+        layers += [*told, nn.Conv2d(inputs + len(told), outputs, kernel, 2, pad, bias=bias and not norm), *norm]
+        layers.append(nn.LeakyReLU(slope, inplace=True))
+        height, width = ((n + 2 * pad - kernel) // 2 + 1 for n in (height, width))
+        if min(height, width) < 1:
+            raise RecipeError(f"{name}: {len(widths)} halvings are too many for samples of {list(shapes.sample)}")
+    return [*layers, FromMap()], widths[-1] * height * width
 
 
 class MapBlock(nn.Module):

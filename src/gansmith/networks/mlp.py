@@ -18,24 +18,41 @@ from gansmith.spec import component
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Init = Literal["torch", "glorot", "small"]
 End = Literal["tanh", "sigmoid", "linear"]
+Activation = Literal["relu", "tanh"]
 
 ENDS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
 
 
 @component
 class BatchNorm:
-    """Ioffe and Szegedy 2015, between a layer and its activation, on the hidden layers from number `first` on."""
+    """Ioffe and Szegedy 2015, between a layer and its activation, on the hidden layers from number `first` on.
+
+    Its factors start at N(1, std^2), which in DCGAN's usual code is .02.
+    """
 
     eps: PositiveFloat = 1e-5
     momentum: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
     first: Annotated[int, Field(ge=0)] = 0
+    std: Annotated[float, Field(ge=0.0)] = 0.0
+
+    def of_vectors(self, width: int) -> nn.Module:
+        return self._started(nn.BatchNorm1d(width, self.eps, self.momentum))
+
+    def of_maps(self, channels: int) -> nn.Module:
+        return self._started(nn.BatchNorm2d(channels, self.eps, self.momentum))
+
+    def _started(self, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
+        if self.std:
+            nn.init.normal_(layer.weight, 1.0, self.std)
+        return layer
 
 
 @component
 class MLPGenerator:
     """z -> hidden layers -> `end` -> a sample of the data's shape.
 
-    A hidden layer is linear, then batch norm, activation (leaky ReLU; slope 0 is ReLU) and dropout, each where asked for.
+    A hidden layer is linear, then batch norm, activation (leaky ReLU, of which slope 0 is ReLU; or tanh) and dropout, each where
+    asked for.
     """
 
     widths: tuple[PositiveInt, ...]
@@ -44,14 +61,15 @@ class MLPGenerator:
     dropout: Share = 0.0
     end: End = "tanh"
     init: Init = "torch"
+    activation: Activation = "relu"
 
     def build(self, shapes: Shapes) -> nn.Module:
         layers: list[nn.Module] = []
         for i, (inputs, width) in enumerate(pairwise([shapes.noise, *self.widths])):
             layers.append(nn.Linear(inputs, width))
             if self.batch_norm is not None and i >= self.batch_norm.first:
-                layers.append(nn.BatchNorm1d(width, self.batch_norm.eps, self.batch_norm.momentum))
-            layers += _after(self.slope, self.dropout)
+                layers.append(self.batch_norm.of_vectors(width))
+            layers += _after(self.slope, self.dropout, self.activation)
         layers += [nn.Linear([shapes.noise, *self.widths][-1], math.prod(shapes.sample)), ENDS[self.end]()]
         return initialised(Stack(*layers, nn.Unflatten(1, shapes.sample)), self.init)
 
@@ -81,10 +99,30 @@ class MLPDiscriminator:
         return spectrally_normed(network) if self.spectral_norm else network
 
 
-def _after(slope: float, dropout: float) -> list[nn.Module]:
+@component
+class MLPEncoder:
+    """A sample -> hidden layers -> what q(z|x) is: the means of z, then the logarithms of its variances, [N, 2 Z].
+
+    One hidden layer of 500 with tanh is that of Kingma and Welling 2014 (appendix C.2) for MNIST.
+    """
+
+    widths: tuple[PositiveInt, ...] = (500,)
+    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    init: Init = "torch"
+    activation: Activation = "relu"
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        layers: list[nn.Module] = [nn.Flatten()]
+        sizes = [math.prod(shapes.sample), *self.widths]
+        for inputs, width in pairwise(sizes):
+            layers += [nn.Linear(inputs, width), *_after(self.slope, 0.0, self.activation)]
+        return initialised(Stack(*layers, nn.Linear(sizes[-1], 2 * shapes.noise)), self.init)
+
+
+def _after(slope: float, dropout: float, activation: Activation = "relu") -> list[nn.Module]:
     # In place: the layer before keeps what its own gradient needs, so one array less is written and read.
-    activation: nn.Module = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
-    return [activation, Dropout(dropout)] if dropout else [activation]
+    relu: nn.Module = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+    return [nn.Tanh() if activation == "tanh" else relu, *([Dropout(dropout)] if dropout else [])]
 
 
 class Dropout(nn.Dropout):
@@ -115,6 +153,15 @@ class Stack(nn.Sequential):
         for layer in self:
             x = layer(x)
         return x
+
+    def reading(self, x: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+        """What it answers, and what layer number `layer` makes on the way, as [N, F]. Negative numbers count from the end."""
+        read = x
+        for i, made in enumerate(self):
+            x = made(x)
+            if i == layer % len(self):
+                read = x.flatten(1).clone()  # the next layer may work in place
+        return x, read
 
 
 def initialised(network: Stack, init: Init) -> Stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from pydantic import NonNegativeInt
@@ -42,16 +43,18 @@ class ResidualGenerator:
 
 @component
 class ResidualDiscriminator:
-    """A sample -> a residual block for each width, the first `halvings` of them halve the map -> ReLU -> sum of places -> linear.
+    """A sample -> a residual block for each width, the first `halvings` halve the map -> ReLU -> `pool` of places -> linear.
 
-    (128, 128, 128, 128) is CIFAR's of Miyato et al. 2018 (appendix, table 3), (64, 128, 256, 512, 1024) with 4 halvings is STL's;
-    they have `spectral_norm`. `minibatch_std` tells the last block how much the samples of groups of that many differ.
+    (128, 128, 128, 128) is CIFAR's of Miyato et al. 2018 (appendix, table 3), (64, 128, 256, 512, 1024) with 4 halvings is
+    STL's; they have `spectral_norm`. The first with the mean for a pool is CIFAR's of Gulrajani et al. 2017 (appendix F).
+    `minibatch_std` tells the last block how much the samples of groups of that many differ.
     """
 
     widths: Widths = (64, 64, 64)
     halvings: NonNegativeInt = 2
     spectral_norm: bool = False
     minibatch_std: Group | None = None
+    pool: Literal["sum", "mean"] = "sum"
 
     def build(self, shapes: Shapes) -> nn.Module:
         channels, _, _ = image_shape(shapes, "ResidualDiscriminator")
@@ -59,7 +62,7 @@ class ResidualDiscriminator:
         for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
             told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
             layers += [*told, DownBlock(inputs + len(told), outputs, halve=i < self.halvings, first=i == 0)]
-        layers += [nn.ReLU(), SumPool(), glorot(nn.Linear(self.widths[-1], 1))]
+        layers += [nn.ReLU(), POOLS[self.pool](), glorot(nn.Linear(self.widths[-1], 1))]
         network: Stack = Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return spectrally_normed(network) if self.spectral_norm else network
 
@@ -109,6 +112,16 @@ class SumPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sum((2, 3))
+
+
+class MeanPool(nn.Module):
+    """[N, C, h, w] -> [N, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
+POOLS: dict[str, type[nn.Module]] = {"sum": SumPool, "mean": MeanPool}
 
 
 def glorot(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:

@@ -2,5 +2,7 @@
 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.critic import Critic
+from gansmith.objectives.vae_gan import VaeGan
+from gansmith.objectives.variational import Variational
 
-__all__ = ["Adversarial", "Critic"]
+__all__ = ["Adversarial", "Critic", "VaeGan", "Variational"]

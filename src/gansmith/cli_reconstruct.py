@@ -1,0 +1,28 @@
+"""The reconstruct command: real images above what a run's encoder and generator make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def reconstruct(
+    run: Annotated[Path, typer.Argument(help="A run folder with an encoder, as of vae or vae-gan.")],
+    out: Annotated[Path, typer.Option(help="A picture x.png.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Other images than the run's own held-out ones: a name, folder or file.", show_default=False),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many images.")] = 32,
+    checkpoint: Annotated[str, typer.Option(help="last, best, or the image count of one that is kept.")] = "last",
+    trust: Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)] = None,
+) -> None:
+    """Encode real images and draw them again: each row of real ones stands above the row made of them."""
+    from gansmith import data as data_room
+    from gansmith.reconstruction import save
+    from gansmith.run import load
+
+    source = None if data is None else data_room.find(data)
+    typer.echo(save(load(run, checkpoint=checkpoint, trust=trust), out, source, count))

@@ -1,0 +1,58 @@
+"""The VAE-GAN's own networks of 5x5 convolutions, for any images."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pydantic import PositiveInt
+from torch import nn
+
+from gansmith.game import Shapes
+from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
+from gansmith.networks.mlp import Stack
+from gansmith.spec import component
+
+
+@component
+class LarsenGenerator:
+    """z -> linear -> a map of widths[0] channels -> a 5x5 transposed convolution for each further width -> 5x5 -> tanh.
+
+    The former double the map; batch norm and ReLU before each. (256, 256, 128, 32) starts at 8 x 8 for images of 64 x 64 (Larsen
+    et al. 2016, table 1). Weights start at N(0, .02^2).
+    """
+
+    widths: Widths = (256, 256, 128, 32)
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        channels, height, width = image_shape(shapes, "LarsenGenerator")
+        factor = 2 ** (len(self.widths) - 1)
+        start = (self.widths[0], -(-height // factor), -(-width // factor))
+        features = start[0] * start[1] * start[2]
+        layers: list[nn.Module] = [nn.Linear(shapes.noise, features, bias=False), nn.BatchNorm1d(features)]
+        layers += [nn.ReLU(inplace=True), ToMap(*start)]
+        for inputs, outputs in pairwise(self.widths):
+            layers += [nn.ConvTranspose2d(inputs, outputs, 5, 2, 2, output_padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(self.widths[-1], channels, 5, 1, 2), Crop(height, width), nn.Tanh()]
+        return started_small(Stack(*layers))
+
+
+@component
+class LarsenDiscriminator:
+    """A sample -> a 5x5 convolution for each width, all but the first of stride 2 and with batch norm -> `hidden` -> one logit.
+
+    ReLU after each (Larsen et al. 2016, table 1). Weights start at N(0, .02^2).
+    """
+
+    widths: Widths = (32, 128, 256, 256)
+    hidden: PositiveInt = 512
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        channels, height, width = image_shape(shapes, "LarsenDiscriminator")
+        layers: list[nn.Module] = [nn.Conv2d(channels, self.widths[0], 5, 1, 2), nn.ReLU(inplace=True)]
+        for inputs, outputs in pairwise(self.widths):
+            layers += [nn.Conv2d(inputs, outputs, 5, 2, 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+            height, width = -(-height // 2), -(-width // 2)
+        layers += [FromMap(), nn.Linear(self.widths[-1] * height * width, self.hidden, bias=False)]
+        layers += [nn.BatchNorm1d(self.hidden), nn.ReLU(inplace=True), nn.Linear(self.hidden, 1)]
+        return started_small(Stack(*layers))

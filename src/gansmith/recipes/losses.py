@@ -1,0 +1,213 @@
+"""The losses as named runs: Wasserstein with clipping or a gradient penalty, least squares, hinge, relativistic.
+
+In their small size all five have DCGAN's small generator and a discriminator like it with no batch norm, so that what they
+reach in equal time tells of the losses: `benchmarks/losses_at_equal_time.py`. Each also has its paper's networks:
+`published=true`, or for r3gan `size=published`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from gansmith.data import FashionMnist, Source
+from gansmith.ema import Ema
+from gansmith.game import Network
+from gansmith.losses import Hinge, LeastSquares, Relativistic, Wasserstein
+from gansmith.networks import (
+    BatchNorm,
+    ConvDiscriminator,
+    LsganGenerator,
+    R3GanDiscriminator,
+    R3GanGenerator,
+    ResidualDiscriminator,
+    ResidualGenerator,
+)
+from gansmith.noise import Normal
+from gansmith.objectives import Adversarial
+from gansmith.optimizers import Adam, Clipped, Optimizer, RmsProp
+from gansmith.penalties import R1, R2, GradientPenalty
+from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.recipes.dcgan import PUBLISHED as DCGAN_WIDTH
+from gansmith.recipes.dcgan import SMALL, discriminator, doublings, generator
+from gansmith.schedules import Cosine, Linear
+
+FALLING = Linear(start=0.5)  # a rate that falls to 0 over the second half: what a run of minutes needs to settle
+
+
+def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+    """The Wasserstein GAN: a critic kept near Lipschitz by clipping its weights, five turns of it a step.
+
+    The paper's: clipping at .01, RMSprop at 5e-5 for both, batches of 64, five turns of the critic with a batch each, DCGAN's
+    networks at 64 x 64, batch norm in both. `published=true` is that; give it `data.size=64`. The authors' code gives the
+    critic a hundred turns at times, here it has five throughout.
+
+    The small size has a rate of 5e-4, and no batch norm in the critic. Counted in reals, of which G's turn reads none: five times
+    fewer steps of G for the same images.
+
+    Known to go wrong: clipping makes the critic a simple function, and its gradient small or large with the bound; the paper
+    itself calls it a terrible way. `wgan-gp` came of it.
+
+    Source: M. Arjovsky, S. Chintala, L. Bottou, Wasserstein GAN, ICML 2017, algorithm 1.
+    """
+    objective = Adversarial(loss=Wasserstein(), discriminator_turns=5)
+    if published:
+        networks = _dcgans(data, "wgan")
+        slow = RmsProp(5e-5)
+        return _run("wgan", data, budget, objective, networks, {"discriminator": Clipped(slow, 0.01), "generator": slow})
+    quick = RmsProp(5e-4, schedule=FALLING)
+    return _small("wgan", data, budget, objective, {"discriminator": Clipped(quick, 0.01), "generator": quick})
+
+
+def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+    """The Wasserstein GAN with a gradient penalty in place of clipping, five turns of the critic a step.
+
+    The paper's: lambda 10, Adam at 1e-4 with betas 0 and .9, batches of 64, five turns of the critic, no batch norm in it, as
+    the penalty is of each sample. `published=true` is its residual network for CIFAR-10 (appendix F: 1,204,483 weights in G,
+    1,053,825 in D, z of 128), at 2e-4 falling to 0 as there; give it `data.size=32 data.channels=3`, or images of that size.
+
+    The small size has a rate of 5e-4.
+
+    Known to go wrong: a step costs five turns of a critic that is differentiated twice.
+
+    Source: I. Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017, algorithm 1 and appendix F.
+    """
+    objective = Adversarial(loss=Wasserstein(), penalties=(GradientPenalty(10.0),), discriminator_turns=5)
+    if published:
+        networks: dict[str, Network] = {
+            "generator": ResidualGenerator((128,) * 4),
+            "discriminator": ResidualDiscriminator((128,) * 4, pool="mean"),
+        }
+        adam = Adam(2e-4, (0.0, 0.9), schedule=Linear())
+        return _run("wgan-gp", data, budget, objective, networks, _both(adam), Normal(128))
+    return _small("wgan-gp", data, budget, objective, _both(Adam(5e-4, (0.0, 0.9), schedule=FALLING)))
+
+
+def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+    """The least squares GAN: D's logits are drawn to 1 and to 0, G's to 1, so fakes that D takes for real still learn.
+
+    The paper's: Adam with beta1 .5, batches of 64, rates of 1e-3 for rooms and 2e-4 for characters. `published=true` is its
+    network for rooms of 112 x 112, with z of 1024 (15,577,667 weights in G, 4,332,545 in D) at 1e-3; give it `data.size=112`.
+
+    The small size has a rate of 1e-3, and no batch norm in D.
+
+    Known to go wrong: D's outputs have no bounds, and a D that is far ahead pulls harder the worse a fake is.
+
+    Source: X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9 and section 4.
+    """
+    objective = Adversarial(loss=LeastSquares())
+    if published:
+        networks: dict[str, Network] = {
+            "generator": LsganGenerator(),
+            "discriminator": ConvDiscriminator((64, 128, 256, 512), kernel=5, batch_norm=BatchNorm(first=1)),
+        }
+        return _run("lsgan", data, budget, objective, networks, _both(Adam(1e-3, (0.5, 0.999))), Normal(1024))
+    return _small("lsgan", data, budget, objective, _both(Adam(1e-3, (0.5, 0.999), schedule=FALLING)))
+
+
+def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+    """The hinge loss with spectral norm on all of D: SNGAN.
+
+    The paper's: spectral norm by one power iteration a pass, Adam at 2e-4 with betas 0 and .9 falling to 0, five turns of D,
+    batches of 64. `published=true` is its residual network for CIFAR-10 (4,276,739 weights in G, 1,053,825 in D, z of 128);
+    give it `data.size=32 data.channels=3`, or images of that size.
+
+    The small size has one turn of D a step, a rate of 1e-3 and beta1 .5.
+
+    Known to go wrong: spectral norm bounds D's slope layer by layer, so a small D is slow to tell anything apart.
+
+    Source: T. Miyato et al., Spectral normalization for generative adversarial networks, ICLR 2018, eq. 16 and 17, appendix B;
+    the loss first in J. H. Lim, J. C. Ye, Geometric GAN, 2017.
+    """
+    if published:
+        networks: dict[str, Network] = {
+            "generator": ResidualGenerator((256,) * 4),
+            "discriminator": ResidualDiscriminator((128,) * 4, spectral_norm=True),
+        }
+        objective = Adversarial(loss=Hinge(), discriminator_turns=5)
+        adam = Adam(2e-4, (0.0, 0.9), schedule=Linear())
+        return _run("hinge", data, budget, objective, networks, _both(adam), Normal(128))
+    made = _small("hinge", data, budget, Adversarial(loss=Hinge()), _both(Adam(1e-3, (0.5, 0.999), schedule=FALLING)))
+    normed = {name: n if name == "generator" else dataclasses.replace(n, spectral_norm=True) for name, n in made.networks.items()}  # type: ignore[type-var]
+    return dataclasses.replace(made, networks=normed)
+
+
+def r3gan(
+    data: Source = FashionMnist(), size: Literal["shared", "small", "published"] = "shared", budget: Length = "5m"
+) -> Recipe:
+    """R3GAN: reals and fakes judged in pairs, with zero-centred gradient penalties on both sides, and no tricks.
+
+    The paper's: relativistic pairing, R1 and R2 at every step with one gamma that falls from ten times its end value, rate 2e-4
+    to 5e-5, beta2 .9 to .99, beta1 0, all by half a cosine; z of 64; residual blocks of grouped convolutions without any
+    normalisation; samples from a running mean whose half-life grows. `size=published` is its networks for CIFAR-10 (four stages
+    of two blocks of width 768: 20,732,160 weights in G, 20,683,776 in D, gamma .05 to .005, batches of 512); give it
+    `data.size=32 data.channels=3`.
+
+    `size=shared` has the networks that the other losses share, gamma .5 to .05, batches of 64, rates of 1e-3 to 5e-5;
+    `size=small` has R3GAN's own networks, three stages of one block (64, 64, 32).
+
+    Known to go wrong: grouped convolutions are slow on a processor, and two penalties go through D twice each. In five minutes
+    its own networks see too few images.
+
+    Source: Y. Huang et al., The GAN is dead; long live the GAN! A modern baseline GAN, NeurIPS 2024, eq. 2 and section 3, and the
+    settings of its code.
+    """
+    falling = Cosine(end=0.25 if size == "published" else 0.05)
+    adam = Adam(2e-4 if size == "published" else 1e-3, (0.0, 0.9), schedule=falling, beta2_schedule=Cosine(end=0.1))
+    gamma = 0.005 if size == "published" else 0.05
+    objective = Adversarial(loss=Relativistic(), penalties=(R1(gamma), R2(gamma)), penalty_schedule=Cosine(first=10.0, end=1.0))
+    if size == "shared":
+        return _small("r3gan", data, budget, objective, _both(adam))
+    if size == "small":
+        made = _small("r3gan", data, budget, objective, _both(adam))
+        return dataclasses.replace(
+            made, networks={"generator": R3GanGenerator((64, 64, 32)), "discriminator": R3GanDiscriminator((32, 64, 64))}
+        )
+    networks: dict[str, Network] = {
+        "generator": R3GanGenerator((768,) * 4, blocks=2),
+        "discriminator": R3GanDiscriminator((768,) * 4, blocks=2),
+    }
+    made = _run("r3gan", data, budget, objective, networks, _both(adam), Normal(64))
+    growing = Ema(half_life_images=5_000_000, ramp=None, schedule=Cosine(first=0.0, end=1.0))
+    return dataclasses.replace(made, batch_size=512, ema=growing)
+
+
+def _both(adam: Adam) -> dict[str, Optimizer]:
+    return {"discriminator": adam, "generator": adam}
+
+
+def _dcgans(data: Source, name: str) -> dict[str, Network]:
+    widths = doublings(data, DCGAN_WIDTH, name)
+    return {"generator": generator(widths), "discriminator": discriminator(widths)}
+
+
+def _run(
+    name: str,
+    data: Source,
+    budget: Length,
+    objective: Adversarial,
+    networks: Mapping[str, Network],
+    optimizers: Mapping[str, Optimizer],
+    noise: Normal = Normal(100),
+) -> Recipe:
+    """What the papers have in common: batches of 64, samples from the last weights."""
+    return Recipe(
+        name=name,
+        data=data,
+        noise=noise,
+        networks=networks,
+        objective=objective,
+        optimizers=optimizers,
+        batch_size=64,
+        budget=budget,
+        pictures=Pictures(count=64),
+    )
+
+
+def _small(name: str, data: Source, budget: Length, objective: Adversarial, optimizers: Mapping[str, Optimizer]) -> Recipe:
+    """What the small sizes have in common, so that they differ in the loss, its penalties and its optimizer alone."""
+    widths = doublings(data, SMALL, name)
+    networks: dict[str, Network] = {"generator": generator(widths), "discriminator": ConvDiscriminator(widths[::-1])}
+    made = _run(name, data, budget, objective, networks, optimizers)
+    return dataclasses.replace(made, precision="auto", ema=Ema(half_life_images=4000))
