@@ -50,7 +50,7 @@ COMMANDS = {
     "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": [],
     "report": ["--data", "--trust", "run"],
-    "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
+    "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
     "train": [
         *("--data", "--device", "--dry-run", "--patience", "--run", "--skip-bad", "--threads", "--trust", "--until"),

@@ -1,5 +1,6 @@
 """Network families: one file each, a frozen description with `build()` above the modules it builds."""
 
+from gansmith.networks.conditional import AuxiliaryDiscriminator, JoinedDiscriminator
 from gansmith.networks.dcgan import ConvDiscriminator, ConvGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPGenerator
@@ -9,9 +10,11 @@ from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gansmith.networks.unrolled import UnrolledDiscriminator, UnrolledGenerator
 
 __all__ = [
+    "AuxiliaryDiscriminator",
     "BatchNorm",
     "ConvDiscriminator",
     "ConvGenerator",
+    "JoinedDiscriminator",
     "MLPDiscriminator",
     "MLPGenerator",
     "MaxoutDiscriminator",

@@ -2,5 +2,6 @@
 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.critic import Critic
+from gansmith.objectives.recovery import Recover
 
-__all__ = ["Adversarial", "Critic"]
+__all__ = ["Adversarial", "Critic", "Recover"]
