@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith import __version__, cli_coverage, cli_data
+from gansmith import __version__, cli_coverage, cli_data, cli_slide
 from gansmith.cli_data import SkipBad
 from gansmith.errors import GansmithError, RunError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.command()(cli_coverage.coverage)
+app.command()(cli_slide.slide)
 
 Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
 Data = Annotated[

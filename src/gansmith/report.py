@@ -18,7 +18,7 @@ from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
 from gansmith.run import SCORE
-from gansmith.scores import Score
+from gansmith.scores import Score, class_columns
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -79,6 +79,8 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         pairs=_pairs(run, evaluation) if evaluation else [],
         distances=_distances(evaluation.memorisation) if evaluation and evaluation.memorisation else None,
         classes=_classes(evaluation) if evaluation else None,
+        of_classes=evaluation.of_classes if evaluation else None,
+        columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
         recipe=list(recipe_lines(run.recipe)),
         cost=_cost(run),
         machine=run.facts["environment"],

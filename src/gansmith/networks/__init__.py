@@ -1,8 +1,11 @@
 """Network families: one file each, a frozen description with `build()` above the modules it builds."""
 
-from gansmith.networks.conditional import AuxiliaryDiscriminator, JoinedDiscriminator
+from gansmith.networks.acgan import AcGanDiscriminator, AcGanGenerator
+from gansmith.networks.conditional import AuxiliaryDiscriminator, ClassNormedGenerator, JoinedDiscriminator
 from gansmith.networks.dcgan import ConvDiscriminator, ConvGenerator
+from gansmith.networks.infogan import InfoGanDiscriminator, InfoGanGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
+from gansmith.networks.mirza import MirzaDiscriminator, MirzaGenerator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPGenerator
 from gansmith.networks.packed import Packed
 from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
@@ -10,14 +13,21 @@ from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gansmith.networks.unrolled import UnrolledDiscriminator, UnrolledGenerator
 
 __all__ = [
+    "AcGanDiscriminator",
+    "AcGanGenerator",
     "AuxiliaryDiscriminator",
     "BatchNorm",
+    "ClassNormedGenerator",
     "ConvDiscriminator",
     "ConvGenerator",
+    "InfoGanDiscriminator",
+    "InfoGanGenerator",
     "JoinedDiscriminator",
     "MLPDiscriminator",
     "MLPGenerator",
     "MaxoutDiscriminator",
+    "MirzaDiscriminator",
+    "MirzaGenerator",
     "Packed",
     "R3GanDiscriminator",
     "R3GanGenerator",

@@ -87,6 +87,59 @@ class Projection(nn.Module):
 
 
 @component
+class ClassNormedGenerator:
+    """A generator that is told by its batch norms: each but the last has a scale and a shift for each kind.
+
+    So have those of Miyato and Koyama 2018, section 4 (Dumoulin et al. 2017, eq. 5). `network` is a generator with batch norm.
+    """
+
+    network: Network
+    takes_condition: ClassVar[bool] = True
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        network = self.network.build(untold(shapes))
+        return ToldByNorms(network, shapes.told) if shapes.told else network
+
+
+class ToldByNorms(nn.Module):
+    """[N, Z], [N, K] -> [N, ...]."""
+
+    def __init__(self, network: nn.Module, kinds: int) -> None:
+        super().__init__()
+        places = [(m, name) for m in network.modules() for name, c in m.named_children() if isinstance(c, nn.BatchNorm2d)]
+        if len(places) < 2:
+            raise RecipeError("network 'generator' is told kinds in its batch norms, and has none: choose another network")
+        for parent, name in places[:-1]:
+            setattr(parent, name, ClassNorm(getattr(parent, name), kinds))
+        self.network = network
+
+    def forward(self, z: Tensor, condition: Tensor) -> Tensor:
+        for layer in self.network.modules():
+            if isinstance(layer, ClassNorm):
+                layer.told = condition
+        made: Tensor = self.network(z, None)
+        return made
+
+
+class ClassNorm(nn.Module):
+    """Batch norm, then the scale and the shift of each sample's kind: [N, C, h, w] -> [N, C, h, w]."""
+
+    told: Tensor  # [N, K], of the samples of the pass that is under way
+
+    def __init__(self, norm: nn.BatchNorm2d, kinds: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum, affine=False)
+        self.scale = nn.Parameter(torch.ones(kinds, norm.num_features))
+        self.shift = nn.Parameter(torch.zeros(kinds, norm.num_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        told = self.told.to(x.dtype)
+        scale, shift = ((told @ of_kinds.to(x.dtype))[:, :, None, None] for of_kinds in (self.scale, self.shift))
+        made: Tensor = self.norm(x) * scale + shift
+        return made
+
+
+@component
 class JoinedDiscriminator:
     """Any discriminator, told by its input: the condition is joined to the sample (Mirza and Osindero 2014, section 3.2).
 
