@@ -25,10 +25,14 @@ COMMAND: Any = typer.main.get_command(app)
 PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
 
 RECIPES = [
+    "acgan",
+    "cgan",
     "default",
     "goodfellow-2014",
+    "infogan",
     "noise-critic",
     "pacgan-mixture",
+    "projection",
     "stacked-mnist-unrolled",
     "starter",
     "tutorial-batchnorm",
@@ -52,6 +56,9 @@ COMMANDS = {
     "report": ["--data", "--trust", "run"],
     "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
+    "slide": [
+        *("--checkpoint", "--class", "--out", "--reach", "--rows", "--seed", "--slider", "--steps", "--trust", "run"),
+    ],
     "train": [
         *("--data", "--device", "--dry-run", "--patience", "--run", "--skip-bad", "--threads", "--trust", "--until"),
         *("overrides", "recipe"),
