@@ -21,9 +21,9 @@ from gansmith.data import Digits, Samples
 from gansmith.errors import RecipeError
 from gansmith.game import Network, Outcome, Shapes, Turn
 from gansmith.losses import Loss, Relativistic, Wasserstein
-from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.networks import AuxiliaryDiscriminator, ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.noise import Normal
-from gansmith.objectives import Adversarial, Critic
+from gansmith.objectives import Adversarial, Critic, Recover
 from gansmith.objectives.logits import judge_sides, over_packs, pack_of
 from gansmith.optimizers import Adam
 from gansmith.penalties import R1, R2, GradientPenalty, Penalty
@@ -61,7 +61,7 @@ class Joined(nn.Module):
 
 
 def synthetic() -> Samples:
-    return Samples(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), np.uint8))
+    return Samples(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), np.uint8), np.arange(40) % 4)
 
 
 def game(objective: Any, networks: dict[str, Any] | None = None, **changes: Any) -> Trainer:

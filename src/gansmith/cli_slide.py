@@ -12,9 +12,7 @@ def slide(
     run: Annotated[Path, typer.Argument(help="The folder of a run that is told sliders, such as one of infogan.")],
     out: Annotated[Path, typer.Option(help="A picture x.png: a row for each sample, a column for each value.")],
     slider: Annotated[int, typer.Option(min=0, help="Which slider, from 0.")] = 0,
-    reach: Annotated[
-        float, typer.Option(min=0.01, help="From minus this to this; runs are trained with -1 to 1.")
-    ] = 2.0,
+    reach: Annotated[float, typer.Option(min=0.01, help="From minus this to this; runs are trained with -1 to 1.")] = 2.0,
     steps: Annotated[int, typer.Option(min=2, max=100, help="Values of the slider.")] = 9,
     rows: Annotated[int, typer.Option(min=1, max=100, help="Samples.")] = 10,
     kind: Annotated[
