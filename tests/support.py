@@ -29,7 +29,7 @@ from gansmith import charts, images, spec
 from gansmith.data import Digits, Source, Split
 from gansmith.ema import Ema
 from gansmith.game import Network
-from gansmith.networks import MLPDiscriminator
+from gansmith.networks import MLPDiscriminator, MLPGenerator
 from gansmith.recipe import Pictures, Recipe
 from gansmith.recipes import catalogue, make
 from gansmith.trainer import Trainer
@@ -66,11 +66,13 @@ def tiny(name: str, *overrides: str, budget: str = "1600images") -> Recipe:
 
 def slim(recipe: Recipe) -> Recipe:
     """The same with no layer wider than 48: what stands around the layers is as it was, and a step takes a millisecond."""
-    networks = {
-        name: dataclasses.replace(network, widths=tuple(min(w, 48) for w in network.widths))  # type: ignore[type-var,attr-defined]
-        for name, network in recipe.networks.items()
-    }
-    return dataclasses.replace(recipe, networks=networks)
+    return dataclasses.replace(recipe, networks={name: _slim(network) for name, network in recipe.networks.items()})
+
+
+def _slim(network: Any) -> Any:
+    if hasattr(network, "network"):  # one that wraps another
+        return dataclasses.replace(network, network=_slim(network.network))
+    return dataclasses.replace(network, widths=tuple(min(w, 48) for w in network.widths))
 
 
 def quick(*overrides: str, budget: str = "1600images") -> Recipe:
@@ -163,7 +165,10 @@ def example(cls: type) -> Any:
     required = [
         f for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     ]
-    return cls(**{f.name: _value(hints[f.name]) for f in required})
+    values = {f.name: _value(hints[f.name]) for f in required}
+    if "network" in values and "Generator" in cls.__name__:
+        values["network"] = MLPGenerator((8,))
+    return cls(**values)
 
 
 def _value(kind: Any) -> Any:

@@ -23,7 +23,10 @@ from gansmith.trainer import build, check_shapes
 from support import RECIPES, components, name_of
 
 MNIST = (1, 28, 28)
-FOR_POINTS_TOO = ("MLPGenerator", "MLPDiscriminator", "MaxoutDiscriminator", "Packed")
+FOR_POINTS_TOO = (
+    *("MLPGenerator", "MLPDiscriminator", "MaxoutDiscriminator", "MirzaGenerator", "MirzaDiscriminator", "Packed"),
+    *("JoinedDiscriminator", "AuxiliaryDiscriminator", "ClassNormedGenerator"),  # here around such networks
+)
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 12, 10), (4, 5, 7), (2,)]
 
 # From the table: the widths from end to end, and what follows a hidden layer.

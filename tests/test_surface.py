@@ -25,13 +25,17 @@ COMMAND: Any = typer.main.get_command(app)
 PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
 
 RECIPES = [
+    "acgan",
+    "cgan",
     "dcgan",
     "default",
     "goodfellow-2014",
     "hinge",
+    "infogan",
     "lsgan",
     "noise-critic",
     "pacgan-mixture",
+    "projection",
     "r3gan",
     "stacked-mnist-unrolled",
     "starter",
@@ -60,8 +64,11 @@ COMMANDS = {
     "list": [],
     "reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
     "report": ["--data", "--trust", "run"],
-    "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
+    "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
+    "slide": [
+        *("--checkpoint", "--class", "--out", "--reach", "--rows", "--seed", "--slider", "--steps", "--trust", "run"),
+    ],
     "train": [
         *(
             "--data",

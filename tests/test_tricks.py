@@ -16,14 +16,14 @@ from torch import Tensor, nn
 
 from gansmith import judging
 from gansmith.augmentation import Augment
-from gansmith.conditions import Clusters
+from gansmith.conditions import Clusters, Codes, Condition, Labels
 from gansmith.data import Digits, Samples
 from gansmith.errors import RecipeError
 from gansmith.game import Network, Outcome, Shapes, Turn
 from gansmith.losses import Loss, Relativistic, Wasserstein
-from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.networks import AuxiliaryDiscriminator, ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.noise import Normal
-from gansmith.objectives import Adversarial, Critic
+from gansmith.objectives import Adversarial, Critic, Recover
 from gansmith.objectives.logits import judge_sides, over_packs, pack_of
 from gansmith.optimizers import Adam
 from gansmith.penalties import R1, R2, GradientPenalty, Penalty
@@ -61,7 +61,7 @@ class Joined(nn.Module):
 
 
 def synthetic() -> Samples:
-    return Samples(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), np.uint8))
+    return Samples(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4), np.uint8), np.arange(40) % 4)
 
 
 def game(objective: Any, networks: dict[str, Any] | None = None, **changes: Any) -> Trainer:
@@ -261,6 +261,7 @@ def copied(made: Trainer) -> Any:
 
 AUGMENTATIONS = (None, Augment(), Augment(target=0.3, speed_images=70))
 SPECTRAL = {**PLAIN, "discriminator": ConvDiscriminator((4,), spectral_norm=True)}
+RECOVERING = {**PLAIN, "discriminator": AuxiliaryDiscriminator(MLPDiscriminator((8,)))}
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # (changes of the objective, networks)
     "plain": ({}, PLAIN),
     "lazy": ({"penalty_every": 2, "penalty_schedule": Cosine(first=10.0, end=1.0)}, PLAIN),
@@ -270,8 +271,16 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # (changes of the ob
     "shared-together": ({"share": "fakes", "judge_together": True, "terms": "mean"}, SPECTRAL),
     "two-turns": ({"discriminator_turns": 2, "penalty_every": 3}, PLAIN),
     "kinds": ({"judge_together": True}, SPECTRAL),
+    "kinds-joined": ({}, {**PLAIN, "discriminator": JoinedDiscriminator(InPacks(MLPDiscriminator((8,)), 2))}),
+    "labels-recovered": ({"judge_together": True, "recover": Recover()}, RECOVERING),
+    "codes-recovered": ({"share": "fakes", "recover": Recover()}, RECOVERING),
 }
-TOLD = {"kinds": Clusters(3)}  # what both players are told, in these ways
+TOLD: dict[str, Condition] = {  # what players are told, in these ways
+    "kinds": Clusters(3),
+    "kinds-joined": Clusters(3),
+    "labels-recovered": Labels(),
+    "codes-recovered": Codes(3, sliders=1),
+}
 EACH_PENALTY = [(), *((p,) for p in PENALTIES), (R1(), R2(), GradientPenalty())]
 
 

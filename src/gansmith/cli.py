@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith import __version__, cli_coverage, cli_data, cli_doctor, cli_reconstruct
+from gansmith import __version__, cli_coverage, cli_data, cli_doctor, cli_reconstruct, cli_slide
 from gansmith.cli_data import SkipBad
 from gansmith.errors import GansmithError, RunError
 
@@ -32,6 +32,7 @@ app.add_typer(cli_data.app, name="data")
 app.command()(cli_coverage.coverage)
 app.command()(cli_doctor.doctor)
 app.command()(cli_reconstruct.reconstruct)
+app.command()(cli_slide.slide)
 
 Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
 Data = Annotated[
@@ -93,15 +94,18 @@ def show(
     if folder := _run_folder(recipe):
         run = _as_it_is(folder, trust, changed=bool(overrides or data))
         chosen, shape = run.recipe, tuple(run.facts["sample_shape"])
+        kinds = len(run.asking.shares)
         about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
     else:
+        from gansmith.conditions import num_kinds
         from gansmith.data import shape_of
 
         chosen = make(recipe, overrides, data)
+        kinds = num_kinds(chosen.condition, chosen.data)
         shape, about = shape_of(chosen.data), inspect.getdoc(find(recipe)) or ""
     from gansmith.describe import recipe_facts, recipe_lines
 
-    facts = recipe_facts(chosen, shape)
+    facts = recipe_facts(chosen, shape, kinds)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
@@ -276,16 +280,28 @@ def _afterwards(run: Run) -> None:
 def sample(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path, typer.Option(help="x.npz, a picture x.png, or a folder of pictures.")],
-    count: Annotated[int, typer.Option(min=1)] = 64,
+    count: Annotated[int | None, typer.Option(min=1, help="How many [default: 64].", show_default=False)] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
+    kind: Annotated[
+        str | None, typer.Option("--class", help="Of this class alone, by name or number.", show_default=False)
+    ] = None,
     checkpoint: Checkpoint = "last",
     trust: Trust = None,
 ) -> None:
-    """Make samples. Image i depends on the seed and i alone: counts and batches change nothing."""
+    """Make samples. Image i depends on the seed and i alone: counts and batches change nothing.
+
+    A picture of a run that was told classes has a row for each, unless --count or --class says otherwise.
+    """
     from gansmith.run import load
 
-    path = load(run, checkpoint=checkpoint, trust=trust).sample(seed, count).save(out)
-    typer.echo(f"{count:,} samples of seed {seed} in {path}")
+    opened = load(run, checkpoint=checkpoint, trust=trust)
+    if kind is not None:
+        opened = opened.asked(kind)
+    is_in_rows = out.suffix == ".png" and count is None and kind is None and bool(opened.layout.kinds)
+    gallery = opened.rows(seed) if is_in_rows else opened.sample(seed, count or 64)
+    of_class = "" if kind is None else f" of class {kind}"
+    in_rows = f", a row for each of {len(opened.layout.kinds)} kinds," if is_in_rows else ""
+    typer.echo(f"{len(gallery):,} samples{of_class} of seed {seed}{in_rows} in {gallery.save(out)}")
 
 
 @app.command()

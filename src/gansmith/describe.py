@@ -20,27 +20,27 @@ from gansmith.spec import to_json, to_text
 from gansmith.trainer import Trainer, build, choose_device, measure_speed
 
 
-def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
     """Everything `gansmith show --json` prints, ready for JSON."""
-    shapes = recipe.shapes(sample_shape)
+    shapes = recipe.shapes(sample_shape, num_kinds)
     networks = build(recipe, shapes)
     inputs = {"generator": (shapes.noise,)}
-    step = step_cost(recipe, sample_shape)
+    step = step_cost(recipe, sample_shape, num_kinds)
     return {
         "recipe": to_json(recipe),
         "sample_shape": list(sample_shape),
-        "networks": {name: network_facts(net, inputs.get(name, sample_shape), shapes.kinds) for name, net in networks.items()},
+        "networks": {name: network_facts(net, inputs.get(name, sample_shape), shapes.told) for name, net in networks.items()},
         "step": step,
     }
 
 
-def network_facts(network: nn.Module, input_shape: tuple[int, ...], kinds: int = 0) -> dict[str, Any]:
+def network_facts(network: nn.Module, input_shape: tuple[int, ...], told: int = 0) -> dict[str, Any]:
     """Layers in the order they run, with the shape each makes of one sample and its number of weights."""
-    layers = list(_layers(network, input_shape, kinds))
+    layers = list(_layers(network, input_shape, told))
     return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
 
 
-def _layers(network: nn.Module, input_shape: tuple[int, ...], kinds: int) -> Iterator[dict[str, Any]]:
+def _layers(network: nn.Module, input_shape: tuple[int, ...], told: int) -> Iterator[dict[str, Any]]:
     network = copy.deepcopy(network).to("meta").eval()
     rows: list[dict[str, Any]] = []
     for name, module in network.named_modules():
@@ -52,17 +52,18 @@ def _layers(network: nn.Module, input_shape: tuple[int, ...], kinds: int) -> Ite
 
             module.register_forward_hook(note)
     with torch.no_grad():
-        network(torch.empty(1, *input_shape, device="meta"), torch.empty(1, kinds, device="meta") if kinds else None)
+        network(torch.empty(1, *input_shape, device="meta"), torch.empty(1, told, device="meta") if told else None)
     yield from rows
 
 
-def step_cost(recipe: Recipe, sample_shape: tuple[int, ...]) -> dict[str, Any]:
+def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
     """One step's real images and floating-point operations, counted while it runs on made-up data."""
     from torch.utils.flop_counter import FlopCounterMode
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
     values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
-    made_up = Samples(values, kinds=np.zeros(len(values), np.int64) if recipe.condition else None)
+    is_known = recipe.condition is not None and recipe.condition.known
+    made_up = Samples(values, kinds=np.zeros(len(values), np.int64) if is_known else None, num_kinds=num_kinds)
     trainer = Trainer(recipe, torch.device("cpu"), made_up)
     counter = FlopCounterMode(display=False)
     # Who asks for a gradient at D's own input, as penalties do, meets an error in the hooks that tell modules apart.

@@ -28,11 +28,12 @@ from gansmith.extractors import Extractor, Features
 from gansmith.extractors import find as find_extractor
 from gansmith.reference import Progress, Reference
 from gansmith.run import Run
-from gansmith.scores import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, Score, name_of
+from gansmith.scores import ABOUT, Classes, Evaluation, Finding, Memorisation, OfClasses, Pair, Score, name_of
 from gansmith.scoring import Measured, Sample
 from gansmith.spec import to_json
 from gansmith.subjects import Subject
 from gansmith.verdict import verdict
+from gansmith.within import agreement, told
 
 __all__ = ["Classes", "Evaluation", "Finding", "Memorisation", "Pair", "Score", "evaluate"]
 
@@ -76,19 +77,24 @@ def evaluate(
         return find_extractor(extractor, source, real.shape)
 
     real = reference.load(source, for_these, progress)
-    labels = _labels(subject, real)
+    asks = subject.kind != "run" or subjects.data_of(subject) == source  # a run is asked for classes of its own data alone
     yard = real.yardstick()
     progress("floor", 0, 1)
-    floor = real.floor(subject.count, labels is not None)
+    floor = real.floor(subject.count, asks and _labels(subject, real, 0) is not None)
     num_draws = len(subject.seeds or (0,))
     most_near = scoring.MOST // num_draws
     found: list[Measured] = []
+    matched: tuple[int, ...] = ()
     for draw in range(num_draws):
         title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
+        labels = _labels(subject, real, draw) if asks else None
         sample, images = _look(subject, draw, labels, real.extractor, title, progress)
         progress(f"{title}: scores", 0, 1)
         near = scoring.neighbours_of(sample, yard.train, most_near)
         found.append(scoring.measure(sample, yard, near))
+        kinds, said = subject.kinds(draw), sample.probabilities
+        if labels is None and kinds is not None and said is not None and subject.num_kinds == said.shape[1]:
+            found[-1].values["kind_agreement"], matched = agreement(kinds, said)
         if draw == 0:
             first, side = sample, scoring.side_of(sample, images)
     progress("intervals", 0, 1)
@@ -111,6 +117,8 @@ def evaluate(
         gansmith=gansmith.__version__,
         scores=_scores(found, intervals, floor, first, yard, real.extractor.tag) | own,
         classes=_classes(found, floor, yard, real.extractor),
+        of_classes=_of_classes(found, floor, real),
+        matched=tuple(real.extractor.classes[c] for c in matched) if matched and real.extractor.classes else None,
         memorisation=_memorisation(found, real, pairs),
         samples=subjects.kept(next(subject.chunks(0))[:SHOWN]),
         pair_fakes=subjects.kept(subject.rows(0, np.array([p.fake for p in pairs]))),
@@ -144,11 +152,11 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _labels(subject: Subject, real: Reference) -> np.ndarray | None:
+def _labels(subject: Subject, real: Reference, draw: int) -> np.ndarray | None:
     """The classes samples were asked for, in the numbers of the data; None where either side knows no classes."""
-    if subject.labels is None or real.train.labels is None:
+    labels, names = subject.labels(draw), real.train.classes
+    if labels is None or real.train.labels is None:
         return None
-    labels, names = subject.labels, real.train.classes
     if subject.classes is not None and names is not None:  # folders: by name
         if unlike := sorted({*subject.classes} - {*names}):
             raise DataError(f"{subject.what} has a class {unlike[0]!r} that {real.label} has not: it has {', '.join(names)}")
@@ -207,6 +215,7 @@ def _scores(
     all_of = (yard.real.count, sample.count)
     kept = (len(yard.real.rows), len(sample.rows))
     counts = dict.fromkeys(("kid", "precision", "recall", "density", "coverage", "class_fd", "gan_train", "gan_test"), kept)
+    counts |= dict.fromkeys(("class_coverage", "worst_class_coverage"), kept)
     counts["near_copies"] = (len(yard.train), len(found[0].distances))
     scores = {}
     for key, (title, better, about) in ABOUT.items():
@@ -239,6 +248,15 @@ def _classes(found: list[Measured], floor: Measured, yard: scoring.Yardstick, ex
     rows = (yard.real.shares, torch.stack(shares).mean(0), floor.shares)
     real, fake, held_out = (tuple(row.tolist()) for row in rows)
     return Classes(extractor.classes, real, fake, held_out)
+
+
+def _of_classes(found: list[Measured], floor: Measured, real: Reference) -> OfClasses | None:
+    parts = [one.within for one in found if one.within is not None]
+    if not parts:
+        return None
+    num = len(parts[0].coverage)
+    names = real.train.classes or real.extractor.classes or tuple(map(str, range(num)))
+    return told(parts, floor.within, names[:num])
 
 
 def _pairs(sample: Sample, measured: Measured, real: Reference) -> tuple[Pair, ...]:

@@ -3,14 +3,15 @@
 generator(noise [N, Z], condition)          -> sample [N, ...]
 discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
 
-A discriminator that judges m samples at once says m as its attribute `pack`, and answers with logits [N // m, M].
+A discriminator that judges m samples at once says m as its attribute `pack`, and answers with logits [N // m, M]. One that also
+says what a sample was told to be answers with a `Verdict`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -24,13 +25,27 @@ T = TypeVar("T")
 Networks = Mapping[str, nn.Module]
 
 
+class Verdict(NamedTuple):
+    """The answer of a discriminator that also says what a sample was told to be (Odena et al. 2017; Chen et al. 2016)."""
+
+    logits: Tensor  # [N, M]
+    kinds: Tensor  # [N, K], logits of the kinds
+    sliders: Tensor  # [N, S], the sliders' expected values
+
+
+def logits_of(answer: Tensor | Verdict) -> Tensor:
+    """What a discriminator says of real and fake, [N, M], whatever else it says."""
+    return answer.logits if isinstance(answer, Verdict) else answer
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Real samples and, perhaps, what both sides are told. With several processes each holds its own part."""
 
     real: Tensor  # [N, ...] in the kind's range, [-1, 1] for images unless the recipe says otherwise
     size: int  # N over all processes
-    condition: Tensor | None = None  # [N, K] what kind each is, as 0 and 1
+    condition: Tensor | None = None  # [N, K + S] what kind each is, as 0 and 1, and S sliders
+    known: bool = True  # whether the real ones are what `condition` says; False: it was drawn for the generator alone
 
     def told(self, count: int) -> Tensor | None:
         """What `count` samples are told: what the real ones are, from the first on and over again."""
@@ -126,12 +141,20 @@ class Measuring(Protocol):
 class Shapes:
     """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images).
 
-    Both players are told which of `kinds` kinds a sample is; 0 where they are told nothing.
+    The generator is told which of `kinds` kinds a sample is, and `sliders` numbers; 0 where it is told nothing. So is the
+    discriminator where it is `known` what the real ones are.
     """
 
     noise: int
     sample: tuple[int, ...]
     kinds: int = 0
+    sliders: int = 0
+    known: bool = True
+
+    @property
+    def told(self) -> int:
+        """How many numbers a condition has, K + S."""
+        return self.kinds + self.sliders
 
 
 @runtime_checkable

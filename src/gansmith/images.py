@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gansmith import files
+from gansmith.captions import beside
 from gansmith.errors import RunError
 
 if TYPE_CHECKING:
@@ -242,6 +243,9 @@ class Gallery:
 
     array: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D] for points
     kind: Kind
+    labels: np.ndarray | None = None  # int64 [N], the classes they were asked to be, in the numbers of the data
+    columns: int | None = None  # of its picture; None: as square as it gets
+    names: tuple[str, ...] = ()  # of its picture's rows
 
     def __len__(self) -> int:
         return len(self.array)
@@ -253,10 +257,14 @@ class Gallery:
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def picture(self, columns: int | None = None) -> Image:
-        return self.kind.picture(self.array, columns)
+        columns = columns or self.columns
+        picture = self.kind.picture(self.array, columns)
+        return beside(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:
         """Write everything as `x.npz` (the array under `images` or `points`), one picture `x.png`, or a folder of pictures.
+
+        Labels go into the `x.npz` beside the array, under `labels`.
 
         Whole or not at all; the folder it goes into is made. Raises RunError for an ending or a path it can't write, or a
         folder that is not empty.
@@ -265,7 +273,8 @@ class Gallery:
         if path.suffix == ".npz":
             files.make_parent(path)
             with files.atomic(path) as file:
-                np.savez(file, **{self.kind.key: self.array})  # type: ignore[arg-type]
+                labels = {} if self.labels is None else {"labels": self.labels}
+                np.savez(file, **{self.kind.key: self.array}, **labels)  # type: ignore[arg-type]
         elif path.suffix == ".png":
             if len(self) > MAX_GRID:
                 raise RunError(f"{path}: a picture holds at most {MAX_GRID} samples, got {len(self):,}; use a folder or an .npz")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +18,7 @@ class Given:
     """The input of N samples."""
 
     z: np.ndarray  # float32 [N, Z]
-    told: np.ndarray | None = None  # float32 [N, K]; None: nothing
+    told: np.ndarray | None = None  # float32 [N, K + S], kinds and sliders; None: nothing
 
     def __getitem__(self, rows: slice) -> Given:
         return Given(self.z[rows], None if self.told is None else self.told[rows])
@@ -38,19 +39,43 @@ class Inputs:
     noise: Noise
     shares: tuple[float, ...] = ()  # how often each kind is asked for; empty: nothing is told
     asked: int | None = None  # this kind and no other
+    sliders: int = 0
 
     def rows(self, seed: int, first: int, count: int) -> Given:
         z = self.noise.rows(seed, Stream.SAMPLE, Place(), first, count)
-        return Given(z, one_hot(self.kinds(seed, first, count), len(self.shares)) if self.shares else None)
+        return Given(z, self.told(seed, first, count) if self.shares else None)
 
     def kinds(self, seed: int, first: int, count: int) -> np.ndarray:
         """Which kind each is asked to be, int64 [count]."""
+        return self._kinds(self._draws(seed, Stream.KIND, Place(), first, count))
+
+    def told(self, seed: int, first: int, count: int, stream: Stream = Stream.KIND, place: Place = Place()) -> np.ndarray:
+        """What each is told to be, float32 [count, K + S]."""
+        draws = self._draws(seed, stream, place, first, count)
+        return np.concatenate([one_hot(self._kinds(draws), len(self.shares)), 2 * draws[:, 1:] - 1], axis=1)
+
+    def _draws(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
+        return rng.uniform_rows(seed, stream, place, first, count, 1 + self.sliders)
+
+    def _kinds(self, draws: np.ndarray) -> np.ndarray:
         if self.asked is not None:
-            return np.full(count, self.asked)
-        places = rng.uniform_rows(seed, Stream.KIND, Place(), first, count, 1)[:, 0]
+            return np.full(len(draws), self.asked)
         ends = np.cumsum(self.shares)
-        kinds: np.ndarray = np.searchsorted(ends, places * ends[-1], side="right").clip(max=len(ends) - 1)
+        kinds: np.ndarray = np.searchsorted(ends, draws[:, 0] * ends[-1], side="right").clip(max=len(ends) - 1)
         return kinds
+
+    def in_rows(self, seed: int, kinds: Sequence[int], columns: int) -> Given:
+        """The first `columns` of a seed asked to be each of these kinds in turn: a row a kind, a column one z and its sliders."""
+        rows = [replace(self, asked=kind).rows(seed, 0, columns) for kind in kinds]
+        return Given(np.concatenate([row.z for row in rows]), np.concatenate([row.told for row in rows if row.told is not None]))
+
+    def sliding(self, seed: int, first: int, slider: int, values: Sequence[float]) -> Given:
+        """Sample `first` of a seed with one of its sliders at each of these values."""
+        given = self.rows(seed, first, 1)
+        assert given.told is not None
+        told = np.repeat(given.told, len(values), axis=0)
+        told[:, len(self.shares) + slider] = values
+        return Given(np.repeat(given.z, len(values), axis=0), told)
 
     def between(self, seed: int, other: int, shares: ArrayLike) -> Given:
         """On the way from the first of one seed to the first of another; see `noise.between`. Kinds mix in a straight line."""

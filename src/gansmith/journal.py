@@ -12,6 +12,8 @@ import time
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gansmith import doctor, images, judging, processes, recovery, report, sampling
 from gansmith.errors import TrainingError
@@ -74,10 +76,17 @@ class Journal:
             # None at the end of the run: another event file with nothing in it would only be in the way.
             self.board: Any = None if self.done else _board(self.run, self.images)
         if self.images == 0:
-            count = min(self.recipe.pictures.count, len(self.trainer.samples))
-            stored = self.trainer.kind.to_model(self.trainer.stored[:count])
+            stored = self.trainer.kind.to_model(self.trainer.stored[self._real_rows()])
             self._picture("real.png", self.trainer.kind.from_model(stored))
             self._draw()
+
+    def _real_rows(self) -> Tensor:
+        """The numbers of the real samples to show: the first ones, or the first of each kind, over again where it has few."""
+        layout, kinds = self.run.layout, self.trainer.kinds
+        if not layout.kinds or kinds is None:
+            return torch.arange(min(layout.count, len(self.trainer.samples)))
+        of_kind = ((kinds == kind).nonzero()[:, 0].cpu() for kind in layout.kinds)
+        return torch.cat([rows[torch.arange(layout.columns) % len(rows)] for rows in of_kind])
 
     @property
     def done(self) -> bool:
@@ -213,10 +222,10 @@ class Journal:
 
     def _samples(self) -> np.ndarray:
         trainer = self.trainer
-        return sampling.sample(trainer.sampler, trainer.inputs, trainer.kind, PICTURE_SEED, self.recipe.pictures.count)
+        return sampling.laid_out(trainer.sampler, trainer.inputs, trainer.kind, PICTURE_SEED, self.run.layout)
 
     def _picture(self, name: str, made: np.ndarray) -> None:
-        picture = self.trainer.kind.picture(made, self.recipe.pictures.columns)
+        picture = self.trainer.kind.picture(made, self.run.layout.columns)
         write(self.run.path / "samples" / name, images.png(picture))
         with disk_errors(self.run.path):
             tag = "real" if name == "real.png" else "samples"

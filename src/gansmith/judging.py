@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gansmith import sampling
 from gansmith.errors import DataError
+from gansmith.game import logits_of
 from gansmith.losses import Loss
 from gansmith.spec import parts
 from gansmith.trainer import Trainer
@@ -37,8 +38,7 @@ def held_out(trainer: Trainer) -> dict[str, float]:
 
     def said(samples: Tensor, told: np.ndarray | None, start: int) -> Tensor:
         condition = None if told is None else torch.from_numpy(told[start : start + len(samples)]).to(trainer.device)
-        logits: Tensor = discriminator(samples, condition)
-        return logits.mean(1)
+        return logits_of(discriminator(samples, condition)).mean(1)
 
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
     on_real: list[Tensor] = []  # one number a sample judged

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import rng
-from gansmith.neighbours import Manifold, mean_of, nearest, prdc, prdc_without
+from gansmith.neighbours import Manifold, coverage, mean_of, nearest, prdc, prdc_without
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -33,6 +33,7 @@ __all__ = [
     "class_frechet_distances",
     "class_shares",
     "classifier_score",
+    "coverage",
     "frechet_distance",
     "gan_train_test",
     "kernel_distance",

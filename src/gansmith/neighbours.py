@@ -141,6 +141,20 @@ def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold
     )
 
 
+def coverage(real: Tensor, fake: Tensor, k: int = 5) -> float:
+    """The share of reals [N, F] whose ball, which reaches to the k-th nearest other real, holds some fake [M, F].
+
+    Coverage as `prdc` has it, alone (Naeem et al. 2020, eq. 5). 0 without fakes, NaN where there are not enough reals for a ball.
+    """
+    if len(real) <= k:
+        return float("nan")
+    if not len(fake):
+        return 0.0
+    radii = nearest(real, real, k, same=True)[0].square_()[:, k - 1]
+    (hits,) = _hits(fake, real, radii)
+    return mean_of(hits.of_references > 0)
+
+
 def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k: int = 3, k_density: int = 5) -> list[Manifold]:
     """`prdc` without the samples of each group in turn, for a jackknife, in the time of one.
 

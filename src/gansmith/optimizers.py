@@ -117,11 +117,22 @@ class AdamMover:
 
 @component
 class SGD:
-    """Gradient descent with momentum (Polyak 1964): v <- momentum v + g; w <- w - rate v."""
+    """Gradient descent with momentum (Polyak 1964): v <- momentum v + g; w <- w - rate v.
+
+    `momentum_schedule` multiplies the momentum. Raises RecipeError where that would leave [0, 1).
+    """
 
     rate: PositiveFloat = 0.1
     momentum: Decay = 0.0
     schedule: Schedule = Constant()
+    momentum_schedule: Schedule = Constant()
+
+    def __post_init__(self) -> None:
+        for percent in range(101):
+            momentum = self.momentum * self.momentum_schedule.factor(percent / 100)
+            if not 0.0 <= momentum < 1.0:
+                told = f"momentum_schedule makes momentum {momentum:.3g} after {percent} % of the run; expected 0 <= momentum < 1"
+                raise RecipeError(f"SGD: {told}: choose factors below {1 / self.momentum:.3g}")
 
     def over(self, weights: Sequence[Tensor]) -> Mover:
         return SGDMover(self, weights)
@@ -140,7 +151,7 @@ class SGDMover:
             laid_out(gradients, self.weights),
             self.state["momentum_buffer"],
             weight_decay=0.0,
-            momentum=self.sgd.momentum,
+            momentum=self.sgd.momentum * self.sgd.momentum_schedule.factor(progress),
             lr=self.sgd.rate * self.sgd.schedule.factor(progress),
             dampening=0.0,
             nesterov=False,

@@ -16,6 +16,7 @@ from gansmith.ema import Ema
 from gansmith.errors import RecipeError, unknown
 from gansmith.game import Network, Objective, Shapes, check_ownership
 from gansmith.noise import Noise
+from gansmith.objectives.recovery import Recover
 from gansmith.optimizers import Optimizer
 from gansmith.penalties import Penalty
 from gansmith.spec import component, kebab, parts
@@ -192,7 +193,7 @@ class Recipe:
     networks: Mapping[str, Network]
     objective: Objective
     optimizers: Mapping[str, Optimizer]  # one for each player
-    condition: Condition | None = None  # what kind of sample it is, which both sides are told
+    condition: Condition | None = None  # what kind of sample it is, which G is told, and D where it is known of real samples
     batch_size: PositiveInt = 64
     budget: Length = "25epochs"
     order: Order = Shuffled()
@@ -229,11 +230,16 @@ class Recipe:
             raise RecipeError(f"value_range: expected low < high, got [{low}, {high}]")
         for player in players:
             player.fits(self)
+        if self.condition is None and any(isinstance(p, Recover) for p in parts(self.objective)):
+            told = "objective.recover asks D what a sample was told to be, and condition is none"
+            raise RecipeError(f"{told}: say condition=labels or condition=codes, or leave recover at none")
         penalty = next((p for p in parts(self.objective) if isinstance(p, Penalty)), None)
         if self.compile and penalty is not None:
             told = f"penalty {kebab(type(penalty).__name__)} differentiates D twice, and torch.compile makes code for once alone"
             raise RecipeError(f"compile: {told}: leave compile at false, or objective.penalties empty")
 
-    def shapes(self, sample: Sequence[int]) -> Shapes:
-        """What its networks are built between, for samples of this shape."""
-        return Shapes(self.noise.dim, tuple(sample), self.condition.num if self.condition else 0)
+    def shapes(self, sample: Sequence[int], num_kinds: int = 0) -> Shapes:
+        """What its networks are built between, for samples of this shape and so many kinds."""
+        if self.condition is None:
+            return Shapes(self.noise.dim, tuple(sample))
+        return Shapes(self.noise.dim, tuple(sample), num_kinds, self.condition.sliders, self.condition.known)

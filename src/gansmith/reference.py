@@ -20,7 +20,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from gansmith import extractors, files, metrics, neighbours, scoring
+from gansmith import extractors, files, metrics, neighbours, scoring, within
 from gansmith.data import Samples, Source, label, pixels, slices
 from gansmith.data.fetch import cache_folder
 from gansmith.data.slices import validation_rows
@@ -30,6 +30,7 @@ from gansmith.extractors import Extractor, Features
 from gansmith.extractors.lenet import digest_of
 from gansmith.metrics import Labelled, Moments
 from gansmith.scoring import CHUNK, MOST, Measured, Sample, Seen, Yardstick
+from gansmith.within import Within
 
 KEPT = 2**25  # numbers of features kept of a split: 128 MiB
 LEAST = 24  # training images
@@ -88,11 +89,13 @@ class Reference:
             found = scoring.measure(self._held_out_sample(count, labelled), yard, (self.held_out_distances, torch.empty(0)))
             tensors = {f"value.{key}": torch.tensor(value, dtype=torch.float64) for key, value in found.values.items()}
             tensors["subset_sd"] = torch.tensor(found.subset_sd, dtype=torch.float64)
+            tensors |= found.within.tensors() if found.within else {}
             return tensors if found.shares is None else {**tensors, "shares": found.shares}
 
         tensors = _cached(path, make)
         values = {k.removeprefix("value."): float(v) for k, v in tensors.items() if k.startswith("value.")}
-        return Measured(values, float(tensors["subset_sd"]), tensors.get("shares"), self.held_out_distances, torch.empty(0))
+        shares, near = tensors.get("shares"), (self.held_out_distances, torch.empty(0))
+        return Measured(values, float(tensors["subset_sd"]), shares, *near, Within.read(tensors))
 
     def sides(self) -> tuple[Side, Side]:
         """Held-out and reference images for the diagnostics; none is in both."""
@@ -267,6 +270,6 @@ def _digest_of_samples(*parts: Samples | None) -> str:
 
 def _code() -> str:
     """Eight digits that change with the code which makes what is kept."""
-    modules = (metrics, neighbours, scoring, slices, pixels)
+    modules = (metrics, neighbours, scoring, slices, pixels, within)
     paths = [Path(__file__), *(Path(m.__file__ or "") for m in modules), *sorted(Path(extractors.__path__[0]).glob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]

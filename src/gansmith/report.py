@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import math
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
 from gansmith.run import SCORE
-from gansmith.scores import Score
+from gansmith.scores import Score, class_columns
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,6 +48,7 @@ class Picture:
     height: int
     crisp: bool  # enlarged by a whole factor, so its pixels should stay squares
     plot: bool = False  # dark on white: turned round on a dark page
+    names: tuple[str, ...] = ()  # of its rows, beside it
 
 
 def write(run: Run, evaluation: Evaluation | None = None) -> Path:
@@ -78,6 +80,8 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         pairs=_pairs(run, evaluation) if evaluation else [],
         distances=_distances(evaluation.memorisation) if evaluation and evaluation.memorisation else None,
         classes=_classes(evaluation) if evaluation else None,
+        of_classes=evaluation.of_classes if evaluation else None,
+        columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
         recipe=list(recipe_lines(run.recipe)),
         cost=_cost(run),
         machine=run.facts["environment"],
@@ -89,18 +93,22 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
 
 
 def _made(run: Run) -> Picture:
-    gallery = run.sample(PICTURE_SEED, _count(run))
+    gallery = run.rows(PICTURE_SEED) if run.layout.kinds else run.sample(PICTURE_SEED, _count(run))
     alt = f"{len(gallery)} samples after {run.images:,} images"
-    return _grid(gallery.array, alt) if _draws_images(run) else _plot(gallery.picture(), alt)
+    return _in_rows(run, gallery.array, alt) if _draws_images(run) else _plot(gallery.picture(), alt)
 
 
 def _real(run: Run) -> Picture | None:
     path = run.real_picture
     if not path.exists():
         return None
-    count = min(_count(run), run.facts["num_real"])
+    is_known = run.recipe.condition is not None and run.recipe.condition.known  # else real samples are as they come
+    count = _count(run) if run.layout.kinds and is_known else min(_count(run), run.facts["num_real"])
     alt = f"The first {count} real samples"
-    return _grid(images.cut(path, run.facts["sample_shape"], count), alt) if _draws_images(run) else _plot_file(path, alt)
+    if not _draws_images(run):
+        return _plot_file(path, alt)
+    cells = images.cut(path, run.facts["sample_shape"], count)
+    return _in_rows(run, cells, alt) if is_known else _grid(cells, alt, run.layout.columns if run.layout.kinds else None)
 
 
 def _animation(run: Run) -> Picture | None:
@@ -111,8 +119,11 @@ def _animation(run: Run) -> Picture | None:
     if not _draws_images(run):
         return _embedded(images.gif(chosen.values(), longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
     frames = [_small(images.cut(path, run.facts["sample_shape"], _count(run))) for path in chosen.values()]
+    columns = run.layout.columns if run.layout.kinds else None
     shown = _seeds_that_fit(frames)
-    sheets = [images.clear_grid(frame[:shown], _columns(shown)) for frame in frames]
+    if columns:
+        shown = max(columns, shown // columns * columns)
+    sheets = [images.clear_grid(frame[:shown], columns or _columns(shown)) for frame in frames]
     made = images.animated(sheets, [200] * (len(sheets) - 1) + [2000])
     return _embedded(made, "gif", alt, *sheets[0].size)
 
@@ -123,7 +134,7 @@ def _seeds_that_fit(frames: Sequence[np.ndarray]) -> int:
 
 
 def _timeline(run: Run) -> dict[str, Any] | None:
-    """A row for each seed, a column for each image count; of points a small picture for each image count."""
+    """A row for each seed, or each kind, a column for each image count; of points a small picture for each image count."""
     chosen = _spread(run.pictures, COLUMNS)
     if len(chosen) < 2:
         return None
@@ -131,9 +142,13 @@ def _timeline(run: Run) -> dict[str, Any] | None:
     if not _draws_images(run):
         plots = [_plot_file(path, f"Samples after {count:,} images", 240) for count, path in chosen.items()]
         return {"marks": marks, "plots": plots}
-    cells = np.stack([images.cut(path, run.facts["sample_shape"], COLUMNS) for path in chosen.values()], axis=1)
-    alt = f"{len(cells)} seeds, a row each, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
-    return {"marks": marks, "picture": _grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))}
+    names = run.layout.names
+    count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # of each kind the first
+    cells = np.stack([images.cut(path, run.facts["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
+    what = "kinds" if names else "seeds"
+    alt = f"{len(cells)} {what}, a row each, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
+    picture = _grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
+    return {"marks": marks, "rows": what.removesuffix("s"), "picture": dataclasses.replace(picture, names=names)}
 
 
 def _walk(run: Run) -> Picture:
@@ -172,6 +187,8 @@ def _draws_images(run: Run) -> bool:
 
 
 def _count(run: Run) -> int:
+    if run.layout.kinds:
+        return run.layout.count
     return min(run.recipe.pictures.count, COLUMNS**2) if _draws_images(run) else run.recipe.pictures.count
 
 
@@ -194,6 +211,13 @@ def _small(cells: np.ndarray) -> np.ndarray:
 
 def _grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
     return _embedded_picture(images.clear_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
+
+
+def _in_rows(run: Run, cells: np.ndarray, alt: str) -> Picture:
+    """As the run lays out its pictures, with names beside the rows; as square as it gets where it has no rows."""
+    if not run.layout.kinds:
+        return _grid(cells, alt)
+    return dataclasses.replace(_grid(cells, alt, run.layout.columns), names=run.layout.names)
 
 
 def _columns(count: int) -> int:

@@ -35,6 +35,7 @@ class Stream(IntEnum):
     SAMPLE = 5
     WARM_UP = 6
     KIND = 7  # which kind a sample is asked to be
+    CODE = 8  # the same while it trains, where no real sample says it
 
 
 class Place(NamedTuple):

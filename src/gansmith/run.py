@@ -39,6 +39,7 @@ from gansmith.errors import RecipeError, RunError
 from gansmith.files import disk_errors, write, write_json
 from gansmith.images import Gallery, Kind, kind_of
 from gansmith.inputs import Inputs
+from gansmith.kinds import Asking, Layout, asking_of, layout_of
 from gansmith.recipe import Recipe
 from gansmith.scores import Evaluation
 from gansmith.spec import differences, from_json, load_file, own_files, to_json
@@ -304,9 +305,10 @@ class Run:
 
     @cached_property
     def module(self) -> nn.Module:
-        """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z], and kinds [N, K] where it is told any ->
-        samples [N, ...]."""
-        network = build(self.recipe, self.recipe.shapes(self.facts["sample_shape"]))["generator"]
+        """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z], and a condition [N, K + S] where it is
+        told one -> samples [N, ...]."""
+        shapes = self.recipe.shapes(self.facts["sample_shape"], len(self.asking.shares))
+        network = build(self.recipe, shapes)["generator"]
         network.load_state_dict(self._generator_weights())
         return network.eval().requires_grad_(False)
 
@@ -335,21 +337,26 @@ class Run:
     @property
     def inputs(self) -> Inputs:
         """What its samples are made from."""
-        return Inputs(self.recipe.noise, tuple(self.facts.get("kinds") or ()), self.asked_for)
+        return Inputs(self.recipe.noise, self.asking.shares, self.asked_for, self.asking.sliders)
 
-    def asked(self, kind: int) -> Run:
-        """The same run, whose samples are all asked to be of one of the kinds its recipe's condition knows.
+    @property
+    def asking(self) -> Asking:
+        """What kinds its generator can be asked for."""
+        return asking_of(self.recipe, self.facts)
+
+    def asked(self, kind: int | str) -> Run:
+        """The same run, whose samples are all asked to be of one kind, given by its number or by the name of its class.
 
         Raises RunError where there is no such kind.
         """
-        condition = self.recipe.condition
-        if condition is None:
-            raise RunError(f"run {self.path} was told nothing of kinds, so none can be asked for: train it with condition=labels")
-        if not 0 <= kind < condition.num:
-            raise RunError(f"run {self.path} knows kinds 0 to {condition.num - 1}, asked for {kind}")
         asked = self.at(self.checkpoint)
-        asked.asked_for = kind
+        asked.asked_for = self.asking.number(kind, f"run {self.path}")
         return asked
+
+    @property
+    def layout(self) -> Layout:
+        """How its pictures are laid out: a row for each kind, where it is told of a few."""
+        return layout_of(self.recipe, self.facts["sample_shape"], self.asking)
 
     @property
     def kind(self) -> Kind:
@@ -364,7 +371,25 @@ class Run:
         size = 1 if self.kind.key == "images" else 4  # bytes a value
         if size * count * math.prod(self.facts["sample_shape"]) > source.MAX_BYTES:
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
-        return Gallery(sampling.sample(self.module, self.inputs, self.kind, seed, count, first), self.kind)
+        made = sampling.sample(self.module, self.inputs, self.kind, seed, count, first)
+        return Gallery(made, self.kind, self.classes_asked(seed, count, first))
+
+    def classes_asked(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
+        """The classes that such samples are asked to be, int64 [count]; None where it is told no classes."""
+        condition = self.recipe.condition
+        is_told = condition is not None and condition.are_classes and bool(self.asking.shares)
+        return self.inputs.kinds(seed, first, count) if is_told else None
+
+    def rows(self, seed: int = 0, columns: int | None = None) -> Gallery:
+        """A row for each kind: the first samples of a seed asked to be of it, with the same z in a column.
+
+        Raises RunError where it is told no kinds, or so many that it shows no rows.
+        """
+        kinds, columns = self.layout.kinds, columns or self.layout.columns
+        if not kinds:
+            raise RunError(f"run {self.path} shows no rows: it is told no kinds, or too many")
+        made = sampling.in_rows(self.module, self.inputs, self.kind, seed, kinds, columns)
+        return Gallery(made, self.kind, np.repeat(kinds, columns), columns, self.layout.names)
 
     def walk(self, seeds: Sequence[int], steps: int = 8) -> np.ndarray:
         """From each seed's first sample to the next seed's, [len(seeds) - 1, steps + 1, ...]; see `sampling.walk`."""

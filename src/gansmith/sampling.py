@@ -12,6 +12,7 @@ from torch import nn
 
 from gansmith.images import Kind
 from gansmith.inputs import Given, Inputs
+from gansmith.kinds import Layout
 
 # Every pass has this many rows, starting at a multiple of it. A matrix product of another shape may round otherwise,
 # and then image 7 of 10 would not be image 7 of 10,000 to the last bit.
@@ -57,6 +58,24 @@ def sample(generator: nn.Module, inputs: Inputs, kind: Kind, seed: int = 0, coun
         at = max(start - first, 0)
         kept[at : at + len(part)] = part
     return kept
+
+
+def in_rows(generator: nn.Module, inputs: Inputs, kind: Kind, seed: int, kinds: Sequence[int], columns: int) -> np.ndarray:
+    """The first `columns` samples of a seed asked to be each of these kinds in turn, [len(kinds) * columns, ...]."""
+    return made_of(generator, kind, inputs.in_rows(seed, kinds, columns))
+
+
+def laid_out(generator: nn.Module, inputs: Inputs, kind: Kind, seed: int, layout: Layout) -> np.ndarray:
+    """The samples of a seed that a picture shows, in the order of its places."""
+    if layout.kinds:
+        return in_rows(generator, inputs, kind, seed, layout.kinds, layout.columns)
+    return sample(generator, inputs, kind, seed, layout.count)
+
+
+def made_of(generator: nn.Module, kind: Kind, given: Given) -> np.ndarray:
+    """The samples of any input, [N, ...]."""
+    with _evaluating(generator):
+        return np.concatenate(list(_made(generator, kind, given)))
 
 
 def walk(generator: nn.Module, inputs: Inputs, kind: Kind, seeds: Sequence[int], steps: int) -> np.ndarray:

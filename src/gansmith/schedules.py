@@ -52,5 +52,15 @@ class Cosine:
         return self.end + (self.first - self.end) * 0.5 * (1.0 + math.cos(math.pi * _since(self.start, progress)))
 
 
+@component
+class Exponential:
+    """Times an equal factor for each equal part of the run, from 1 down (or up) to `end`."""
+
+    end: Annotated[float, Field(gt=0.0)] = 1e-3
+
+    def factor(self, progress: float) -> float:
+        return float(self.end**progress)
+
+
 def _since(start: float, progress: float) -> float:
     return min(max(progress - start, 0.0) / (1.0 - start), 1.0)

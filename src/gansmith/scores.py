@@ -40,6 +40,13 @@ ABOUT: dict[str, tuple[str, Better, str]] = {
     "class_kl": ("class histogram, KL", "lower", "how far the samples' classes are from the real shares, in nats"),
     "smallest_class": ("smallest class", "higher", "the share of the class that is seen least"),
     "class_accuracy": ("accuracy of the asked class", "higher", "the share of samples that are of the class asked for"),
+    "kind_agreement": (
+        "agreement of kinds and classes",
+        "higher",
+        "the share of samples of the class that their kind is matched with, one class to a kind",
+    ),
+    "class_coverage": ("coverage within classes", "higher", "the share of a class's real images with a sample of it near them"),
+    "worst_class_coverage": ("coverage of the worst class", "higher", "the same of the class that is covered least"),
     "class_fd": ("Frechet distance within classes", "lower", "the Frechet distance class by class, on average"),
     "gan_train": ("GAN-train", "higher", "the accuracy on real images of a classifier that learned from samples"),
     "gan_test": ("GAN-test", "higher", "the accuracy on samples of a classifier that learned from real images"),
@@ -96,6 +103,17 @@ class Classes:
 
 
 @dataclass(frozen=True)
+class OfClasses:
+    """What was found class by class; None where there is too little of one, or nothing to tell it by."""
+
+    names: tuple[str, ...]
+    coverage: tuple[float | None, ...]  # the share of its real images with a sample of that class near them
+    accuracy: tuple[float | None, ...] | None  # of the samples asked for, the share that the classifier takes for it
+    coverage_floor: tuple[float | None, ...] | None  # what held-out real images get
+    accuracy_floor: tuple[float | None, ...] | None
+
+
+@dataclass(frozen=True)
 class Pair:
     """A sample and the training image nearest to it, in the extractor's features."""
 
@@ -144,6 +162,8 @@ class Evaluation:
     gansmith: str  # version
     scores: dict[str, Score]
     classes: Classes | None = None
+    of_classes: OfClasses | None = None
+    matched: tuple[str, ...] | None = None  # the class that each kind found without labels is matched with
     memorisation: Memorisation | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)  # plain numbers the verdict rests on
     verdict: tuple[Finding, ...] = ()
@@ -169,6 +189,8 @@ class Evaluation:
             read["seeds"] = None if facts["seeds"] is None else tuple(facts["seeds"])
             read["scores"] = {key: Score.from_json(score) for key, score in facts["scores"].items()}
             read["classes"] = _classes(facts["classes"])
+            read["of_classes"] = _of_classes(facts.get("of_classes"))
+            read["matched"] = None if facts.get("matched") is None else tuple(facts["matched"])
             read["memorisation"] = _memorisation(facts["memorisation"])
             read["verdict"] = tuple(Finding(v["good"], v["text"], tuple(v["from"])) for v in facts["verdict"])
             return cls(**read)
@@ -197,11 +219,29 @@ class Evaluation:
             raise RunError(f"{path} holds {error}") from None
 
 
+def class_columns(found: OfClasses) -> list[tuple[str, tuple[float | None, ...]]]:
+    """What there is to show of each class: titles and values."""
+    columns = {
+        "asked class right": found.accuracy,
+        "right of real": found.accuracy_floor if found.accuracy else None,
+        "coverage": found.coverage,
+        "coverage by real": found.coverage_floor,
+    }
+    return [(title, row) for title, row in columns.items() if row]
+
+
 ARRAYS = ("samples", "pair_fakes", "pair_reals")
 
 
 def _classes(facts: Mapping[str, Sequence[Any]] | None) -> Classes | None:
     return None if facts is None else Classes(*(tuple(facts[f.name]) for f in dataclasses.fields(Classes)))
+
+
+def _of_classes(facts: Mapping[str, Sequence[Any] | None] | None) -> OfClasses | None:
+    if facts is None:
+        return None
+    rows = {f.name: facts[f.name] for f in dataclasses.fields(OfClasses)}
+    return OfClasses(**{name: None if row is None else tuple(row) for name, row in rows.items()})  # type: ignore[arg-type]
 
 
 def _memorisation(facts: Mapping[str, Any] | None) -> Memorisation | None:

@@ -15,6 +15,7 @@ from gansmith.diagnostics import LIMIT, Side
 from gansmith.errors import DataError
 from gansmith.extractors import Features
 from gansmith.metrics import Labelled, Moments
+from gansmith.within import Within, within
 
 CHUNK = 1024  # samples made, featurised and dropped at a time: a multiple of sampling.CHUNK and of an extractor's pass
 GROUPS = 10  # of the jackknife
@@ -170,6 +171,7 @@ class Measured:
     shares: Tensor | None  # float64 [K], of each class
     distances: Tensor  # float64 [D], from the first D of the rows with features to the nearest training image
     neighbours: Tensor  # int64 [D], which one: a row of the yardstick's `train`
+    within: Within | None = None  # class by class, where the real ones have labels
 
 
 def measure(fake: Sample, yard: Yardstick, near: tuple[Tensor, Tensor]) -> Measured:
@@ -185,7 +187,19 @@ def measure(fake: Sample, yard: Yardstick, near: tuple[Tensor, Tensor]) -> Measu
         values["class_fd"] = _class_fd(of_real, labelled)
         trained = metrics.gan_train_test(of_real, yard.test, labelled)
         values |= {"gan_train": trained.gan_train, "gan_test": trained.gan_test}
-    return Measured(values, kid.subset_sd, fake.shares if yard.has_classes else None, *near)
+    of_classes = _within(fake, yard)
+    values |= of_classes.values() if of_classes else {}
+    return Measured(values, kid.subset_sd, fake.shares if yard.has_classes else None, *near, of_classes)
+
+
+def _within(fake: Sample, yard: Yardstick) -> Within | None:
+    """By the classes that were asked for, or else by the classifier's; None where there are neither."""
+    said = fake.feature_probabilities if yard.has_classes else None
+    classes = fake.feature_labels if fake.feature_labels is not None else None if said is None else said.argmax(1)
+    if classes is None or (real := _labelled(yard.real)) is None:
+        return None
+    asked = fake.labels if fake.feature_labels is not None else None
+    return within(real, Labelled(fake.features, classes), fake.probabilities, asked)
 
 
 def neighbours_of(fake: Sample, train: Tensor, most: int = MOST) -> tuple[Tensor, Tensor]:

@@ -32,12 +32,26 @@ class Drawn:
     count: int  # in each draw
     seeds: tuple[int, ...]  # of the draws
     kind: WhatKind = "run"
-    labels: np.ndarray | None = None  # int64 [count], what was asked for
-    classes: tuple[str, ...] | None = None
 
     @property
     def what(self) -> str:
         return str(self.run.path)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        return self.run.asking.names
+
+    @property
+    def num_kinds(self) -> int:
+        return len(self.run.asking.shares)
+
+    def labels(self, draw: int) -> np.ndarray | None:
+        """The classes that a draw's samples are asked to be, int64 [count]; None where it is told no classes."""
+        return self.run.classes_asked(self.seeds[draw], self.count)
+
+    def kinds(self, draw: int) -> np.ndarray | None:
+        """The same of any kinds it is told."""
+        return self.run.inputs.kinds(self.seeds[draw], 0, self.count) if self.run.asking.shares else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,9 +82,16 @@ class Fixed:
     what: str
     kind: WhatKind
     values: np.ndarray
-    labels: np.ndarray | None = None
+    classes_asked: np.ndarray | None = None  # int64 [N]
     classes: tuple[str, ...] | None = None
     seeds: None = None
+    num_kinds: int = 0
+
+    def labels(self, draw: int) -> np.ndarray | None:
+        return self.classes_asked
+
+    def kinds(self, draw: int) -> None:
+        return None
 
     @property
     def count(self) -> int:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gansmith.comparison import Comparison, brief, samples_of
-from gansmith.scores import Evaluation
+from gansmith.scores import Evaluation, OfClasses, class_columns
 
 
 def show(evaluation: Evaluation) -> None:
@@ -31,9 +31,26 @@ def show(evaluation: Evaluation) -> None:
         table.add_row(title, brief(score.value), interval, floor, score.better)
     console.print()
     console.print(table)
+    if evaluation.of_classes:
+        _show_classes(console, evaluation.of_classes)
+    if evaluation.matched:
+        pairs = ", ".join(f"{kind} is {name}" for kind, name in enumerate(evaluation.matched))
+        console.print(f"kinds matched with classes, one to one: {pairs}", highlight=False)
     for finding in evaluation.verdict:
         console.print(f"{'+' if finding.good else '-'} {finding.text}", highlight=False)
     console.print(f"\n{evaluation.seconds:.0f} seconds; names with their counts are in --json", highlight=False)
+
+
+def _show_classes(console: Console, found: OfClasses) -> None:
+    """A row a class: the share that is what was asked for, and coverage, each beside what real images get."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = class_columns(found)
+    for i, name in enumerate(("class", *(title for title, _ in columns))):
+        table.add_column(name, justify="right" if i else "left")
+    for name, *values in zip(found.names, *(row for _, row in columns), strict=False):
+        table.add_row(name, *("" if value is None else brief(value) for value in values))
+    console.print()
+    console.print(table)
 
 
 def show_rows(about: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -19,10 +18,10 @@ from torch.nn import functional
 from gansmith import processes, rng
 from gansmith.augmentation import Augmentation
 from gansmith.compiling import compiled
-from gansmith.conditions import shares_of
+from gansmith.conditions import shares_of, sort
 from gansmith.data import Endless, Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError
-from gansmith.game import Batch, Outcome, Player, Shapes, Turn
+from gansmith.game import Batch, Outcome, Player, Shapes, Turn, logits_of
 from gansmith.images import kind_of
 from gansmith.inputs import Inputs, one_hot
 from gansmith.networks.conditional import built
@@ -74,10 +73,9 @@ class Trainer:
             raise DataError(
                 f"the data hold {len(self.samples)} sample; a discriminator needs at least 2 to learn what they share"
             )
-        if recipe.condition and self.samples.kinds is None:
-            self.samples = dataclasses.replace(self.samples, kinds=recipe.condition.of(self.samples))
+        self.samples = sort(self.samples, recipe.condition)
         self.kind = kind_of(self.samples.shape, recipe.value_range)
-        self.shapes = recipe.shapes(self.samples.shape)
+        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_kinds)
         self.players = recipe.objective.players()
         self.networks = {name: net.to(device) for name, net in build(recipe, self.shapes).items()}
         check_shapes(recipe, self.networks, self.shapes)
@@ -137,24 +135,35 @@ class Trainer:
         if self.fresh is not None:
             rows = self.fresh(recipe.seed, images, recipe.batch_size)
             stored = torch.from_numpy(rows[processes.share(len(rows))]).to(self.device)
-            return Batch(self.kind.to_model(stored), len(rows))
+            return Batch(self.kind.to_model(stored), len(rows), self._codes(images, len(rows)), known=False)
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         mine = torch.from_numpy(indices[processes.share(len(indices))].copy()).to(self.device)
-        real, told = self.kind.to_model(self.stored.index_select(0, mine)), None
-        if self.kinds is not None:
-            told = functional.one_hot(self.kinds.index_select(0, mine), self.shapes.kinds).to(real.dtype)
+        real = self.kind.to_model(self.stored.index_select(0, mine))
+        if self.kinds is None:
+            return Batch(real, len(indices), self._codes(images, len(indices)), known=False)
+        told = functional.one_hot(self.kinds.index_select(0, mine), self.shapes.kinds).to(real.dtype)
         return Batch(real, len(indices), told)
+
+    def _codes(self, images: int, count: int) -> Tensor | None:
+        """What G is told where real samples are of no kind, this process's part of it; None where it is told nothing."""
+        if not self.shapes.told:
+            return None
+        mine = processes.share(count)
+        first, last = mine.start, mine.stop
+        told = self.inputs.told(self.recipe.seed, first, last - first, Stream.CODE, Place(images))
+        return torch.from_numpy(told).to(self.device)
 
     def told(self, others: Samples) -> np.ndarray | None:
         """What D is told of samples that are not for training, float32 [N, K]. Raises DataError where that can't be known."""
         condition = self.recipe.condition
         if condition is None or self.kinds is None:
             return None
-        return one_hot(condition.of_others(others, self.samples, self.kinds.cpu().numpy()), condition.num)
+        return one_hot(condition.of_others(others, self.samples, self.kinds.cpu().numpy()), self.shapes.kinds)
 
     def _inputs(self) -> Inputs:
         """What samples are made from: kinds as often as the real ones are of them."""
-        return Inputs(self.recipe.noise, () if self.kinds is None else shares_of(self.kinds.cpu().numpy(), self.shapes.kinds))
+        kinds = None if self.kinds is None else self.kinds.cpu().numpy()
+        return Inputs(self.recipe.noise, shares_of(kinds, self.shapes.kinds), sliders=self.shapes.sliders)
 
     def _drawer(self, place: Place) -> Callable[[int, int | None], Tensor]:
         def draw(count: int, at: int | None) -> Tensor:
@@ -319,22 +328,23 @@ def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes)
     for part in parts(recipe.objective):
         if isinstance(part, Augmentation):
             part.check_sample(sample)
-    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes.kinds)
+    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes.told)
     if made != sample:
         raise RecipeError(
             f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
         )
     if "discriminator" in networks:
-        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes.kinds)
+        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes.told)
         if len(judged) != 1:
             raise RecipeError(f"network 'discriminator' answers with shape {judged} for a sample; expected one axis of logits")
 
 
-def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], kinds: int) -> tuple[int, ...]:
+def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], told: int) -> tuple[int, ...]:
     try:
         with torch.no_grad():
-            told = torch.empty(2, kinds, device="meta") if kinds else None
-            return tuple(copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), told).shape[1:])
+            condition = torch.empty(2, told, device="meta") if told else None
+            answer = copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), condition)
+            return tuple(logits_of(answer).shape[1:])
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise RecipeError(f"network {name!r} does not take {of} of shape {shape}: {reason}") from None

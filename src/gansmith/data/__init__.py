@@ -49,6 +49,7 @@ __all__ = [
     "find",
     "fit_images",
     "label",
+    "num_classes",
     "shape_of",
     "size_of",
 ]
@@ -173,3 +174,16 @@ def size_of(source: Source) -> tuple[int, ...]:
             return (source.num, 3, 28, 28)
     samples = source.load()
     return (len(samples), *samples.shape)
+
+
+def num_classes(source: Source) -> int:
+    """How many classes the labels of the training split name, without fetching a set whose classes are known by name.
+
+    Raises DataError where the data carry no labels.
+    """
+    if isinstance(source, (Mnist, FashionMnist)):
+        return 10
+    samples = source.load()
+    if not samples.num_classes:
+        raise DataError(f"{label(source)} carries no labels; choose condition=clusters, or condition=none")
+    return samples.num_classes

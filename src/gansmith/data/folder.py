@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from gansmith.data.labelled import labels_from, numbered
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
 from gansmith.data.source import Samples, Split, cant_read, existing, must_fit
 from gansmith.errors import DataError
@@ -30,8 +31,9 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 class Folder:
     """Every image in a folder and the folders below it, in sorted order; hidden files and folders are left alone.
 
-    When every image lies in a first-level subfolder, the subfolders are the classes. When there are the subfolders `train`
-    and `test`, they are the splits, with the same classes for both. Of a moving image the first frame is taken.
+    When every image lies in a first-level subfolder, the subfolders are the classes, unless `labels` says them. When there are
+    the subfolders `train` and `test`, they are the splits, with the same classes for both. Of a moving image the first frame is
+    taken.
 
     Fields:
         path: the folder.
@@ -39,6 +41,8 @@ class Folder:
         fit: how an image that is not square becomes square: "crop" (its centre), "stretch", or "pad" (white beside it).
         channels: 1, 3 or 4; None takes the one count that all images have. An image with a palette counts as 3, one with
             transparency as 4, but 3 where no pixel of any image makes use of it. Without alpha, transparency is laid on white.
+        labels: a CSV with the columns `file`, as seen from the folder, and `label`, a line for each image: these are then the
+            classes. A path, or the name of a file in the folder.
         skip_bad: leave out files that can't be read and count them, where they would otherwise be refused.
     """
 
@@ -46,12 +50,17 @@ class Folder:
     size: Size | None = 64
     fit: Fit = "crop"
     channels: Channels | None = None
+    labels: str | None = None
     skip_bad: bool = False
 
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError naming the file or folder: bad images, none at all, mixed channels or sizes, too many for memory."""
+        """Raises DataError naming the file or folder.
+
+        For bad images, none at all, mixed channels or sizes, too many for memory, labels that don't fit them.
+        """
         root, class_roots = self._roots(split)
         files = list_images(root)
+        said = None if self.labels is None else self._said(self.labels, class_roots)
         channels: int | None = self.channels
         good = files  # as far as is known
         if channels is None:
@@ -78,8 +87,11 @@ class Folder:
         values = values[: len(kept)]
         if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
             values = np.ascontiguousarray(values[:, :3])
-        labels, classes = _label(kept, root, class_roots)
+        labels, classes = _label(kept, root, class_roots) if said is None else numbered(kept, said)
         return Samples(values, labels, classes, num_skipped=len(files) - len(kept))
+
+    def _said(self, table: str, class_roots: tuple[Path, ...]) -> dict[Path, str]:
+        return labels_from(table, existing(self.path, "folder"), [file for root in class_roots for file in list_images(root)])
 
     def _roots(self, split: Split) -> tuple[Path, tuple[Path, ...]]:
         """The folder of a split, and the folders whose subfolders are classes: both splits', so that labels agree."""

@@ -25,7 +25,8 @@ class Samples:
     labels: np.ndarray | None = None  # int64 [N], each >= 0
     classes: tuple[str, ...] | None = None  # the name of each label, where the source knows names
     num_skipped: int = 0  # bad files that were counted and left out
-    kinds: np.ndarray | None = None  # int64 [N], what a recipe's condition sorted them into; no source sets it
+    kinds: np.ndarray | None = None  # int64 [N], what a recipe's condition sorted them into; no source sets this and the next
+    num_kinds: int = 0
 
     def __len__(self) -> int:
         return len(self.values)
@@ -34,6 +35,13 @@ class Samples:
     def shape(self) -> tuple[int, ...]:
         """The shape of one sample: (C, H, W), or (D,)."""
         return tuple(int(n) for n in self.values.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are, by their names or by the labels; 0 where there are no labels."""
+        if self.classes is not None:
+            return len(self.classes)
+        return 0 if self.labels is None else int(self.labels.max()) + 1
 
 
 @runtime_checkable

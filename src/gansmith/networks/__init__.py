@@ -1,9 +1,13 @@
 """Network families: one file each, a frozen description with `build()` above the modules it builds."""
 
+from gansmith.networks.acgan import AcGanDiscriminator, AcGanGenerator
+from gansmith.networks.conditional import AuxiliaryDiscriminator, ClassNormedGenerator, JoinedDiscriminator
 from gansmith.networks.dcgan import ConvDiscriminator, ConvEncoder, ConvGenerator
+from gansmith.networks.infogan import InfoGanDiscriminator, InfoGanGenerator
 from gansmith.networks.larsen import LarsenDiscriminator, LarsenGenerator
 from gansmith.networks.lsgan import LsganGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
+from gansmith.networks.mirza import MirzaDiscriminator, MirzaGenerator
 from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPEncoder, MLPGenerator
 from gansmith.networks.packed import Packed
 from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
@@ -11,10 +15,17 @@ from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
 from gansmith.networks.unrolled import UnrolledDiscriminator, UnrolledGenerator
 
 __all__ = [
+    "AcGanDiscriminator",
+    "AcGanGenerator",
+    "AuxiliaryDiscriminator",
     "BatchNorm",
+    "ClassNormedGenerator",
     "ConvDiscriminator",
     "ConvEncoder",
     "ConvGenerator",
+    "InfoGanDiscriminator",
+    "InfoGanGenerator",
+    "JoinedDiscriminator",
     "LarsenDiscriminator",
     "LarsenGenerator",
     "LsganGenerator",
@@ -22,6 +33,8 @@ __all__ = [
     "MLPEncoder",
     "MLPGenerator",
     "MaxoutDiscriminator",
+    "MirzaDiscriminator",
+    "MirzaGenerator",
     "Packed",
     "R3GanDiscriminator",
     "R3GanGenerator",

@@ -2,7 +2,8 @@
 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.critic import Critic
+from gansmith.objectives.recovery import Recover
 from gansmith.objectives.vae_gan import VaeGan
 from gansmith.objectives.variational import Variational
 
-__all__ = ["Adversarial", "Critic", "VaeGan", "Variational"]
+__all__ = ["Adversarial", "Critic", "Recover", "VaeGan", "Variational"]

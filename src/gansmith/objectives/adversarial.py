@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import Literal
@@ -12,9 +13,10 @@ from torch import Tensor
 
 from gansmith.augmentation import Augment, Augmentation
 from gansmith.errors import RecipeError
-from gansmith.game import Batch, Networks, Outcome, Player, Turn
+from gansmith.game import Batch, Networks, Outcome, Player, Turn, logits_of
 from gansmith.losses import Loss, NonSaturating, Wasserstein
-from gansmith.objectives.logits import Judge, judge_sides, over_packs, over_places, pack_of, what_d_says
+from gansmith.objectives.logits import Answer, Judge, judge_sides, over_packs, over_places, pack_of, what_d_says
+from gansmith.objectives.recovery import Recover, right, with_head
 from gansmith.penalties import Judged, Penalty
 from gansmith.schedules import Constant, Schedule
 from gansmith.spec import component, kebab
@@ -31,6 +33,7 @@ class Adversarial:
     penalties: tuple[Penalty, ...] = ()
     penalty_every: PositiveInt = 1  # steps; what is left out is made up for by this factor (Karras et al. 2020, appendix B)
     penalty_schedule: Schedule = Constant()  # multiplies every penalty over the run
+    recover: Recover | None = None  # what a sample was told to be, from a discriminator with a head for it
     augmentation: Augmentation | None = None  # of whatever D judges, in both players' turns
     terms: Literal["sum", "mean"] = "sum"  # D's cost of reals and of fakes: added, or averaged as over one joined batch
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # what D's turn hands to G's
@@ -67,13 +70,16 @@ class Adversarial:
         judge, pack = self._judge(networks, batch, turn), pack_of(networks["discriminator"])
         with torch.autocast(real.device.type, enabled=False) if due else nullcontext():
             fake = fake.to(real.dtype)
-            real_logits, fake_logits = judge_sides(judge, real, fake, self.judge_together, pack)
+            on_real, on_fake = judge_sides(judge, real, fake, self.judge_together, pack)
+            real_logits, fake_logits = logits_of(on_real), logits_of(on_fake)
             of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
             costs = over_places(of_real + of_fake)
             if self.terms == "mean":
                 costs = 0.5 * costs
             logs = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
-            judged = Judged(real, fake, real_logits, fake_logits, judge)
+            if self.recover is not None:
+                costs = costs + self._unrecovered(on_real, on_fake, batch, logs)
+            judged = Judged(real, fake, real_logits, fake_logits, lambda samples: logits_of(judge(samples)))
             for penalty in due:
                 paid = over_packs(penalty(judged, turn), pack)
                 costs = costs + factor * paid
@@ -88,11 +94,31 @@ class Adversarial:
         real_logits = None
         if self.loss.needs_real:
             with torch.no_grad():
-                real_logits = judge(batch.real)
-        return Outcome(over_places(self.loss.generator(real_logits, judge(fake))))
+                real_logits = logits_of(judge(batch.real))
+        on_fake = judge(fake)
+        costs = over_places(self.loss.generator(real_logits, logits_of(on_fake)))
+        if self.recover is not None and (told := batch.told(len(fake))) is not None:
+            costs = costs + self.recover.generator * self.recover.cost(with_head(on_fake), told)
+        return Outcome(costs)
+
+    def _unrecovered(
+        self, on_real: Answer, on_fake: Answer, batch: Batch, logs: dict[str, Callable[[], Tensor]]
+    ) -> Tensor | float:
+        """What D pays for what its head gets wrong, [N]; how often it names the right kind is added to the logs."""
+        real, fake, told = with_head(on_real), with_head(on_fake), batch.condition
+        if told is None or self.recover is None:
+            return 0.0
+        told_fake = batch.told(len(fake.logits))
+        assert told_fake is not None
+        costs = self.recover.cost(fake, told_fake)
+        logs["kind of fakes"] = lambda: right(fake, told_fake)
+        if batch.known:
+            costs = costs + self.recover.cost(real, told)
+            logs["kind of reals"] = lambda: right(real, told)
+        return self.recover.discriminator * costs
 
     def _judge(self, networks: Networks, batch: Batch, turn: Turn) -> Judge:
-        def judge(samples: Tensor) -> Tensor:
+        def judge(samples: Tensor) -> Answer:
             if self.augmentation is not None:
                 samples = self.augmentation(samples, turn)
             return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]

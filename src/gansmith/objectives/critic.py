@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gansmith.game import Batch, Networks, Outcome, Player, Turn
+from gansmith.game import Batch, Networks, Outcome, Player, Turn, logits_of
 from gansmith.losses import Loss, NonSaturating
-from gansmith.objectives.logits import judge_sides, over_places, pack_of, what_d_says
+from gansmith.objectives.logits import Answer, judge_sides, over_places, pack_of, what_d_says
 from gansmith.spec import component
 
 
@@ -27,11 +27,11 @@ class Critic:
         with torch.no_grad():
             fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
 
-        def judge(samples: Tensor) -> Tensor:
+        def judge(samples: Tensor) -> Answer:
             return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]
 
         fake, pack = fake.to(batch.real.dtype), pack_of(networks["discriminator"])
-        real_logits, fake_logits = judge_sides(judge, batch.real, fake, together=True, pack=pack)
+        real_logits, fake_logits = map(logits_of, judge_sides(judge, batch.real, fake, together=True, pack=pack))
         of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
         said = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
         return Outcome(0.5 * over_places(of_real + of_fake), said)

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from gansmith.errors import RecipeError
+from gansmith.game import Verdict, logits_of
 
-Judge = Callable[[Tensor], Tensor]  # samples [N, ...] -> logits [N, M], or [N // pack, M]
+Answer = Tensor | Verdict
+Judge = Callable[[Tensor], Answer]  # samples [N, ...] -> logits [N, M], or [N // pack, M], perhaps with a head's answer
 
 
 def pack_of(discriminator: nn.Module) -> int:
@@ -17,20 +19,28 @@ def pack_of(discriminator: nn.Module) -> int:
     return int(getattr(discriminator, "pack", 1))
 
 
-def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Tensor, Tensor]:
-    """The logits of reals and of fakes, [N // pack, M] each (one where N < pack); asked about in one batch if `together`.
+def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:
+    """What D says of reals and of fakes, [N // pack, M] each (one where N < pack); asked about in one batch if `together`.
 
     No pack holds reals and fakes: what is left over of either side is not judged. Raises RecipeError where D says how many it
     judges at once and answers otherwise.
     """
     count = max(1, len(real) // pack)
     if together and len(real) >= pack:
-        real_logits, fake_logits = judge(torch.cat([real[: count * pack], fake[: count * pack]])).chunk(2)
+        of_real, of_fake = _halves(judge(torch.cat([real[: count * pack], fake[: count * pack]])))
     else:
-        real_logits, fake_logits = judge(real), judge(fake)
-    if len(real_logits) != count:
-        told = f"network 'discriminator' answers {len(real)} samples with {len(real_logits)} rows of logits; expected {count}"
+        of_real, of_fake = judge(real), judge(fake)
+    if (rows := len(logits_of(of_real))) != count:
+        told = f"network 'discriminator' answers {len(real)} samples with {rows} rows of logits; expected {count}"
         raise RecipeError(f"{told}: one that judges several samples at once says how many as its attribute pack")
+    return of_real, of_fake
+
+
+def _halves(answer: Answer) -> tuple[Answer, Answer]:
+    if isinstance(answer, Verdict):
+        real, fake = zip(*(part.chunk(2) for part in answer), strict=True)
+        return Verdict(*real), Verdict(*fake)
+    real_logits, fake_logits = answer.chunk(2)
     return real_logits, fake_logits
 
 

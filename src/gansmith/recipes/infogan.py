@@ -1,0 +1,59 @@
+"""Codes that are found without labels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from gansmith.conditions import Codes
+from gansmith.data import Mnist, Source
+from gansmith.networks import AuxiliaryDiscriminator, InfoGanDiscriminator, InfoGanGenerator
+from gansmith.noise import Uniform
+from gansmith.objectives import Adversarial, Recover
+from gansmith.optimizers import Adam
+from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.recipes.default import default
+
+
+def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -> Recipe:
+    """Digits sorted without any label: G is told codes, and must make images from which D can tell them again.
+
+    One code of ten kinds and two sliders from -1 to 1 are drawn for each image. Q, a head on D's body, says what it takes them
+    for; both players pay for what it gets wrong, which is a lower bound of the mutual information of code and image. After that
+    `gansmith sample RUN --class 3` makes images of one kind, `gansmith slide RUN` moves a slider, and `gansmith evaluate RUN`
+    says how far the kinds agree with the digits.
+
+    As it stands it has the networks and the optimizer of `default`, with a hidden layer of 128 units in Q. `paper=true` is the
+    paper's network for MNIST: z of 62 entries and 12 of codes, G 1024 - 7 x 7 x 128 - 64 - 1, D 64 - 128 - 1024 - 1, Q 128
+    beside D's last layer; Adam with beta1 .5, 2e-4 for D and 1e-3 for G, lambda 1 for all codes. Batches of 128 and 5,000 steps
+    are those of the authors' program; images in [0, 1] and G's sigmoid are, too.
+
+    Known to go wrong: which kind becomes which digit is chance, and two digits that look alike, such as 4 and 9, may share kinds.
+
+    Source: X. Chen et al., InfoGAN, NeurIPS 2016.
+    """
+    if not paper:
+        base = default(data, budget)
+        return dataclasses.replace(
+            base,
+            name="infogan",
+            condition=Codes(10, sliders=2),
+            networks={**base.networks, "discriminator": AuxiliaryDiscriminator(base.networks["discriminator"], hidden=128)},
+            objective=dataclasses.replace(base.objective, recover=Recover()),  # type: ignore[type-var]
+            why=base.why[:-1] if base.condition else base.why,
+        )
+    return Recipe(
+        name="infogan",
+        data=data,
+        condition=Codes(10, sliders=2),
+        value_range=(0.0, 1.0),
+        noise=Uniform(62, -1.0, 1.0),
+        networks={
+            "generator": InfoGanGenerator(),
+            "discriminator": AuxiliaryDiscriminator(InfoGanDiscriminator(), hidden=128),
+        },
+        objective=Adversarial(recover=Recover()),
+        optimizers={"discriminator": Adam(2e-4, (0.5, 0.999)), "generator": Adam(1e-3, (0.5, 0.999))},
+        batch_size=128,
+        budget="640000images",
+        pictures=Pictures(count=80, columns=8),
+    )
