@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith import __version__, cli_coverage, cli_data
+from gansmith import __version__, cli_attributes, cli_coverage, cli_data
 from gansmith.cli_data import SkipBad
 from gansmith.errors import GansmithError, RunError
 
@@ -29,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_data.app, name="data")
+app.command()(cli_attributes.attributes)
+app.command()(cli_attributes.directions)
 app.command()(cli_coverage.coverage)
 
 Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]

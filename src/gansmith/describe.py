@@ -19,7 +19,6 @@ from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
 from gansmith.trainer import Trainer, build, choose_device, measure_speed
 
-
 LARGE = 20_000_000  # weights of all networks
 
 

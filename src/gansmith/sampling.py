@@ -59,6 +59,12 @@ def sample(generator: nn.Module, inputs: Inputs, kind: Kind, seed: int = 0, coun
     return kept
 
 
+def made_of(generator: nn.Module, kind: Kind, given: Given) -> np.ndarray:
+    """The samples of any input, [N, ...]."""
+    with _evaluating(generator):
+        return np.concatenate(list(_made(generator, kind, given)))
+
+
 def walk(generator: nn.Module, inputs: Inputs, kind: Kind, seeds: Sequence[int], steps: int) -> np.ndarray:
     """On the way from each seed's first sample to the next seed's, in `steps` steps; see `noise.between` for the way.
 

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -56,7 +56,7 @@ class Samples:
         """Those of some numbers, in that order, with all that is known of them."""
         labels, kinds = (None if known is None else known[rows] for known in (self.labels, self.kinds))
         attributes = {name: attribute[rows] for name, attribute in self.attributes.items()}
-        return Samples(self.values[rows], labels, self.classes, self.num_skipped, kinds, attributes)
+        return replace(self, values=self.values[rows], labels=labels, kinds=kinds, attributes=attributes)
 
 
 @runtime_checkable
