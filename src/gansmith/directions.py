@@ -1,7 +1,7 @@
 """Which way to go in what a generator is given, so that one attribute changes and the others stay.
 
 What it is given is z beside what it is told, if anything. A linear classifier is fitted from there to each value of each
-attribute, by the answers of the judge (`judges.py`) about what was made of it; its weights point where the value becomes likelier.
+attribute, by what the judge (`judges.py`) says of what was made of it; its weights point where the value becomes likelier.
 What points along with other attributes' values is taken out, so that they stay as likely as they were (Shen et al. 2020,
 InterFaceGAN). How far to go is chosen on some samples, and what it does is counted on others.
 """
