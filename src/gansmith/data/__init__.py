@@ -179,6 +179,9 @@ def label(source: Source) -> str:
 
 def shape_of(source: Source) -> tuple[int, ...]:
     """The shape of one sample, (C, H, W) or (D,), without fetching a set whose shape is known by name; others are loaded."""
+    match source:
+        case Rare(of=of) | Balanced(of=of):
+            return shape_of(of)
     return size_of(source)[1:]
 
 

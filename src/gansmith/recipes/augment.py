@@ -8,7 +8,7 @@ import numpy as np
 
 from gansmith.augmentation import Augment, Flip, Translate
 from gansmith.conditions import Labels
-from gansmith.data import Balanced, FashionMnist, Mnist, Rare, Source
+from gansmith.data import Balanced, FashionMnist, Mnist, Rare, Source, shape_of
 from gansmith.errors import DataError
 from gansmith.objectives import Adversarial
 from gansmith.recipe import Length, Recipe
@@ -29,11 +29,11 @@ def augment(data: Source = Rare(), budget: Length = "10m") -> Recipe:
     """
     num = _num_classes(data)
     recipe = default(Balanced(data), budget)
-    changed = Augment(operations=(Flip(), Translate()))
-    told = (
-        f"{num} classes, of which both are told; images of rare ones are repeated",
-        "D sees them moved and mirrored at random, which keeps it from knowing the few by heart",
-    )
+    told = [f"{num} classes, of which both are told; samples of rare ones are repeated"]
+    changed = None
+    if len(shape_of(data)) == 3:
+        changed = Augment(operations=(Flip(), Translate()))
+        told.append("D sees them moved and mirrored at random, which keeps it from knowing the few by heart")
     return dataclasses.replace(
         recipe,
         name="augment",
