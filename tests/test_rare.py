@@ -78,6 +78,7 @@ def test_the_recipe_tells_both_players_the_class_and_reads_rare_ones_often() -> 
     assert game.step().images == 64
     assert game.shapes.kinds == 10
     assert min(game.inputs.shares) > 0.04
+    assert make("augment", ["data=rare(of=digits, share=0.1)", "least=0.2"]).data == Balanced(Rare(Digits(), share=0.1), 0.2)
 
 
 def test_data_without_labels_are_refused(here: Path) -> None:

@@ -15,6 +15,7 @@ from gansmith.spec import component
 _KEY = 2009  # of NumPy's Philox, for the images that stay
 LEAST = 2  # images of a class: a generator that has seen one can only repeat it
 
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Classes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
@@ -33,7 +34,7 @@ class Rare:
 
     of: Source = FashionMnist()
     classes: Classes = (3, 7)
-    share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.01
+    share: Share = 0.01
     seed: Annotated[int, Field(ge=0)] = 0
 
     def load(self, split: Split = "train") -> Samples:
@@ -68,7 +69,7 @@ class Balanced:
     """
 
     of: Source
-    least: Annotated[float, Field(gt=0.0, le=1.0)] = 0.5
+    least: Share = 0.5
 
     def load(self, split: Split = "train") -> Samples:
         """Raises DataError where there are no labels, or a class has a single image."""

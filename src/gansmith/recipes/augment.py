@@ -9,17 +9,18 @@ import numpy as np
 from gansmith.augmentation import Augment, Flip, Translate
 from gansmith.conditions import Labels
 from gansmith.data import Balanced, FashionMnist, Mnist, Rare, Source, shape_of
+from gansmith.data.rare import Share
 from gansmith.errors import DataError
 from gansmith.objectives import Adversarial
 from gansmith.recipe import Length, Recipe
 from gansmith.recipes.default import default
 
 
-def augment(data: Source = Rare(), budget: Length = "10m") -> Recipe:
+def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -> Recipe:
     """Images of rare classes to add to a training set, from all the classes of labelled data.
 
     `default`'s networks are told the class. What the classes share, such as cloth and outlines, G learns from the frequent ones.
-    The images of a rare class are repeated until it has half as many as the most frequent one, and D sees all images moved
+    The images of a rare class are repeated until it has `least` times as many as the most frequent one, and D sees all moved
     and mirrored at random, so that it doesn't know the few by heart. `benchmarks/rare_class.py` measures what its images
     are worth to a classifier, beside class weights and classic augmentation.
 
@@ -28,7 +29,7 @@ def augment(data: Source = Rare(), budget: Length = "10m") -> Recipe:
     Source: ours, after Mirza and Osindero 2014, Miyato and Koyama 2018 (classes), Zhao et al. 2020 (augmentation for few images).
     """
     num = _num_classes(data)
-    recipe = default(Balanced(data), budget)
+    recipe = default(Balanced(data, least), budget)
     told = [f"{num} classes, of which both are told; samples of rare ones are repeated"]
     changed = None
     if len(shape_of(data)) == 3:
