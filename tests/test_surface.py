@@ -26,9 +26,11 @@ PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "tra
 
 RECIPES = [
     "acgan",
+    "augment",
     "cgan",
     "dcgan",
     "default",
+    "faces",
     "goodfellow-2014",
     "hinge",
     "infogan",
@@ -51,6 +53,7 @@ RECIPES = [
 ]
 
 COMMANDS = {
+    "attributes": ["--checkpoint", "--count", "--json", "--trust", "run"],
     "compare": ["--out", "--trust", "runs"],
     "coverage": ["--full", "--recipe", "--results", "--runs", "--seeds", "--threads", "overrides", "protocol"],
     "data extractor": ["--out", "name"],
@@ -58,6 +61,7 @@ COMMANDS = {
     "data list": [],
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
+    "directions": ["--checkpoint", "--json", "--out", "--trust", "run"],
     "doctor": ["--json", "--trust", "run"],
     "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
     "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
@@ -116,7 +120,7 @@ def test_the_names_of_the_recipes() -> None:
 
 
 def test_the_names_of_the_data_sets() -> None:
-    assert sorted(NAMES) == ["digits", "fashion-mnist", "grid", "mnist", "ring", "stacked-mnist"]
+    assert sorted(NAMES) == ["digits", "faces", "fashion-mnist", "grid", "mnist", "rare", "ring", "stacked-mnist"]
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith import __version__, cli_coverage, cli_data, cli_doctor, cli_reconstruct, cli_slide
+from gansmith import __version__, cli_attributes, cli_coverage, cli_data, cli_doctor, cli_reconstruct, cli_slide
 from gansmith.cli_data import SkipBad
 from gansmith.errors import GansmithError, RunError
 
@@ -29,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_data.app, name="data")
+app.command()(cli_attributes.attributes)
+app.command()(cli_attributes.directions)
 app.command()(cli_coverage.coverage)
 app.command()(cli_doctor.doctor)
 app.command()(cli_reconstruct.reconstruct)

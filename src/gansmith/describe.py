@@ -19,13 +19,16 @@ from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
 from gansmith.trainer import Trainer, build, choose_device, measure_speed
 
+LARGE = 20_000_000  # weights of all networks
+
 
 def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
     """Everything `gansmith show --json` prints, ready for JSON."""
     shapes = recipe.shapes(sample_shape, num_kinds)
     networks = build(recipe, shapes)
     inputs = {"generator": (shapes.noise,)}
-    step = step_cost(recipe, sample_shape, num_kinds)
+    weights = sum(w.numel() for network in networks.values() for w in network.parameters())
+    step = step_cost(recipe, sample_shape, num_kinds) if weights < LARGE else large_step_cost(recipe, sample_shape, num_kinds)
     return {
         "recipe": to_json(recipe),
         "sample_shape": list(sample_shape),
@@ -54,6 +57,12 @@ def _layers(network: nn.Module, input_shape: tuple[int, ...], told: int) -> Iter
     with torch.no_grad():
         network(torch.empty(1, *input_shape, device="meta"), torch.empty(1, told, device="meta") if told else None)
     yield from rows
+
+
+def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+    """The same of networks whose step takes more memory than a laptop has: a step of two images, so many times."""
+    few = step_cost(dataclasses.replace(recipe, batch_size=2), sample_shape, num_kinds)
+    return {"images": recipe.batch_size // 2 * few["images"], "flops": recipe.batch_size // 2 * few["flops"]}
 
 
 def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:

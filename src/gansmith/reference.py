@@ -92,7 +92,7 @@ class Reference:
             tensors |= found.within.tensors() if found.within else {}
             return tensors if found.shares is None else {**tensors, "shares": found.shares}
 
-        tensors = _cached(path, make)
+        tensors = cached(path, make)
         values = {k.removeprefix("value."): float(v) for k, v in tensors.items() if k.startswith("value.")}
         shares, near = tensors.get("shares"), (self.held_out_distances, torch.empty(0))
         return Measured(values, float(tensors["subset_sd"]), shares, *near, Within.read(tensors))
@@ -133,11 +133,11 @@ def load(source: Source, extractor: Callable[[Samples], Extractor], progress: Pr
         raise DataError(f"{label(source)} has {len(train)} training samples: expected at least {LEAST} to hold others against")
     held_out = _held_out(source, train.shape)
     chosen = extractor(train)
-    digest = _digest_of_samples(train, held_out)
+    digest = digest_of_samples(train, held_out)
     name = _plain(f"{label(source)}-{chosen.name}")
     key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {_code()}".encode()).hexdigest()[:16]
     stem = cache_folder() / "features" / f"{name}-{key}"
-    tensors = _cached(
+    tensors = cached(
         stem.with_name(stem.name + ".safetensors"), lambda: _see_all(label(source), train, held_out, chosen, progress)
     )
     seen = _unpacked("train", tensors)
@@ -200,9 +200,9 @@ def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
         found = reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in features_of(values, extractor)))
         return {"count": torch.tensor(found.count), "total": found.total, "outer": found.outer}
 
-    digest = _digest_of_samples(Samples(values))
+    digest = digest_of_samples(Samples(values))
     key = hashlib.sha256(f"{digest} {extractor.digest} {torch.__version__} {_code()}".encode()).hexdigest()[:16]
-    tensors = _cached(cache_folder() / "features" / f"{name}-{_plain(extractor.name)}-{key}.safetensors", make)
+    tensors = cached(cache_folder() / "features" / f"{name}-{_plain(extractor.name)}-{key}.safetensors", make)
     return Moments(int(tensors["count"]), tensors["total"], tensors["outer"])
 
 
@@ -239,7 +239,7 @@ def _unpacked(name: str, tensors: dict[str, Tensor]) -> Seen:
     )
 
 
-def _cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """What is in the file, or else what `make` gives, which is put there."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
         tensors = safetensors.torch.load(path.read_bytes())
@@ -258,7 +258,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
 
 
-def _digest_of_samples(*parts: Samples | None) -> str:
+def digest_of_samples(*parts: Samples | None) -> str:
     digest = hashlib.sha256()
     for part in parts:
         for array in () if part is None else (part.values, part.labels):

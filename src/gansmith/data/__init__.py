@@ -17,11 +17,13 @@ from pathlib import Path
 
 from gansmith.data.arrays import Arrays
 from gansmith.data.digits import Digits
+from gansmith.data.faces import Faces
 from gansmith.data.folder import SUFFIXES, Folder
 from gansmith.data.idx import Idx, mnist_style_files
 from gansmith.data.mnist import FashionMnist, Mnist
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
-from gansmith.data.source import Endless, Samples, Source, Split
+from gansmith.data.rare import Balanced, Rare
+from gansmith.data.source import Attribute, Endless, Samples, Source, Split
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
 from gansmith.errors import DataError, unknown
@@ -30,9 +32,12 @@ from gansmith.spec import kebab
 __all__ = [
     "NAMES",
     "Arrays",
+    "Attribute",
+    "Balanced",
     "Channels",
     "Digits",
     "Endless",
+    "Faces",
     "FashionMnist",
     "Fit",
     "Folder",
@@ -40,6 +45,7 @@ __all__ = [
     "Idx",
     "Mnist",
     "NamedData",
+    "Rare",
     "Ring",
     "Samples",
     "Size",
@@ -109,6 +115,20 @@ NAMES: dict[str, NamedData] = {
         "that of mnist: CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)",
         "https://arxiv.org/abs/1611.02163",
     ),
+    "faces": NamedData(
+        Faces,
+        "cartoon faces, 64 x 64, colour, with known attributes (glasses, beard, hair ...): drawn at first use, an extra",
+        False,
+        "CC BY 4.0 (Personas by Draftbit, remixed by DiceBear)",
+        "https://www.dicebear.com/styles/personas/",
+    ),
+    "rare": NamedData(
+        Rare,
+        "fashion-mnist with two classes cut to 1 %, 60 images each: to make data for rare classes (uses fashion-mnist)",
+        False,
+        "that of fashion-mnist: MIT (Zalando SE)",
+        "https://github.com/zalandoresearch/fashion-mnist",
+    ),
 }
 
 _ARRAY_SUFFIXES = (".npy", ".npz")
@@ -160,6 +180,9 @@ def label(source: Source) -> str:
 
 def shape_of(source: Source) -> tuple[int, ...]:
     """The shape of one sample, (C, H, W) or (D,), without fetching a set whose shape is known by name; others are loaded."""
+    match source:
+        case Rare(of=of) | Balanced(of=of):
+            return shape_of(of)
     return size_of(source)[1:]
 
 
@@ -170,6 +193,8 @@ def size_of(source: Source) -> tuple[int, ...]:
             return (60_000, channels or 1, size or 28, size or 28)
         case Ring() | Grid():
             return (source.num, 2)
+        case Faces(count=count, size=size):
+            return (count, 3, size, size)
         case StackedMnist():
             return (source.num, 3, 28, 28)
     samples = source.load()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -15,6 +15,22 @@ import numpy as np
 from gansmith.errors import DataError
 
 Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribute:
+    """What is true of each sample in one respect, such as whether a face wears glasses."""
+
+    values: np.ndarray  # int64 [N], each in 0..len(names)-1
+    names: tuple[str, ...]  # of the values
+
+    def __getitem__(self, rows: np.ndarray) -> Attribute:
+        return Attribute(self.values[rows], self.names)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """How often each value occurs, float64 [len(names)], summing to 1."""
+        return np.bincount(self.values, minlength=len(self.names)) / len(self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +43,7 @@ class Samples:
     num_skipped: int = 0  # bad files that were counted and left out
     kinds: np.ndarray | None = None  # int64 [N], what a recipe's condition sorted them into; no source sets this and the next
     num_kinds: int = 0
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)  # what else is known of each, by name
 
     def __len__(self) -> int:
         return len(self.values)
@@ -42,6 +59,12 @@ class Samples:
         if self.classes is not None:
             return len(self.classes)
         return 0 if self.labels is None else int(self.labels.max()) + 1
+
+    def __getitem__(self, rows: np.ndarray) -> Samples:
+        """Those of some numbers, in that order, with all that is known of them."""
+        labels, kinds = (None if known is None else known[rows] for known in (self.labels, self.kinds))
+        attributes = {name: attribute[rows] for name, attribute in self.attributes.items()}
+        return replace(self, values=self.values[rows], labels=labels, kinds=kinds, attributes=attributes)
 
 
 @runtime_checkable
@@ -83,10 +106,20 @@ def check(samples: Samples, source: Source) -> None:
     if not is_image and not np.isfinite(values).all():
         bad = int((~np.isfinite(values).all(axis=1)).argmax())
         raise DataError(f"{who}: expected finite points, got NaN or infinity in row {bad}; leave such rows out in load")
+    for name, attribute in samples.attributes.items():
+        _check_attribute(f"{who}: attribute {name!r}", attribute, len(values))
     if labels is None:
         return
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (len(values),):
         raise DataError(f"{who}: expected labels int64 [{len(values)}], one a sample, got {_came(labels)}; convert them in load")
+
+
+def _check_attribute(what: str, attribute: Attribute, count: int) -> None:
+    values, most = attribute.values, len(attribute.names) - 1
+    if not isinstance(values, np.ndarray) or values.dtype != np.int64 or values.shape != (count,):
+        raise DataError(f"{what}: expected int64 [{count}], one a sample, got {_came(values)}; convert it in load")
+    if values.min() < 0 or values.max() > most:
+        raise DataError(f"{what}: expected 0 to {most}, got {values.min()} to {values.max()}; give each value a name")
 
 
 def _came(value: object) -> str:

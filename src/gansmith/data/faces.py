@@ -1,0 +1,199 @@
+"""Faces that are drawn by number, so that what is true of each is known: glasses, beard, hair, mouth, skin and clothes.
+
+The drawings are DiceBear's (https://www.dicebear.com) in the style Personas by Draftbit (https://personas.draftbit.com), which is
+CC BY 4.0, so name both where you show one. DiceBear's code and resvg's binding are MIT. All three are an extra.
+
+A face is a function of its split and number alone, and fewer are the first of more. Drawing one takes some milliseconds, so they
+are kept in the cache, in blocks whose names carry the digest of their content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from gansmith import files
+from gansmith.data.fetch import cache_folder, to_stderr
+from gansmith.data.source import Attribute, Samples, Split, must_fit
+from gansmith.errors import DataError
+from gansmith.spec import component
+
+STYLE = "personas"
+INSTALL = "pip install 'gansmith[faces]'"
+# By the style's own account one face in ten has a beard, and two of its six are a shade or a dot, which 64 pixels don't show.
+OPTIONS: dict[str, Any] = {
+    "facialHairProbability": 30,
+    "facialHairVariant": ["beardMustache", "goatee", "pyramid", "walrus"],
+}
+BLOCK = 250  # faces in a file of the cache
+REPORT = 5000  # faces from one line of progress to the next
+
+
+Artist = Callable[[str], tuple[np.ndarray, list[int]]]
+
+
+class Respect(NamedTuple):
+    """One thing that is known of a face: which of DiceBear's choices decides it, and what its values are called."""
+
+    choice: str
+    values: Mapping[str, tuple[str, ...]]  # by name; a value that names nothing is that of all other choices
+
+
+RESPECTS = {
+    "glasses": Respect("eyesVariant", {"none": (), "glasses": ("glasses",), "sunglasses": ("sunglasses",)}),
+    "beard": Respect("facialHairVariant", {"no": (), "yes": tuple(OPTIONS["facialHairVariant"])}),
+    "hair": Respect(
+        "hairVariant",
+        {
+            "short": (),
+            "none": ("bald", "balding", "buzzcut"),
+            "curly": ("curly", "curlyHighTop"),
+            "long": ("bobBangs", "bobCut", "extraLong", "long", "pigtails", "sideShave"),
+            "bun": ("bunUndercut", "curlyBun", "straightBun"),
+            "hat": ("beanie", "cap"),
+        },
+    ),
+    "mouth": Respect(
+        "mouthVariant", {"plain": (), "open": ("bigSmile", "surprise"), "lips": ("lips",), "pacifier": ("pacifier",)}
+    ),
+    "skin": Respect("skinColor", {"light": (), "dark": ("#b16a5b", "#92594b", "#623d36")}),
+    "clothes": Respect(
+        "clothingColor",
+        {
+            "red": (),
+            "pink": ("#f55d81",),
+            "blue": ("#456dff",),
+            "purple": ("#7555ca",),
+            "green": ("#6dbb58",),
+            "teal": ("#54d7c7",),
+            "yellow": ("#f3b63a",),
+        },
+    ),
+}
+
+
+@component
+class Faces:
+    """Cartoon faces with known attributes, in colour: DiceBear's, style Personas by Draftbit, CC BY 4.0.
+
+    Fields:
+        count: training faces; the test split has a fifth as many, and none is in both.
+        size: side in pixels. The drawings are lines and areas, so they are as sharp at any size.
+    """
+
+    count: Annotated[int, Field(ge=5, le=1_000_000)] = 20_000
+    size: Annotated[int, Field(ge=8, le=1024)] = 64
+
+    def load(self, split: Split = "train") -> Samples:
+        """Draws the faces first that are not in the cache.
+
+        Raises DataError where the extra is not installed or they don't fit in memory, DiskError where the cache can't be written.
+        """
+        count = self.count if split == "train" else self.count // 5
+        must_fit((count, 3, self.size, self.size), np.uint8, "faces")
+        values, picks = np.empty((count, 3, self.size, self.size), np.uint8), np.empty((count, len(RESPECTS)), np.int64)
+        for first, drawn, picked in _blocks(split, count, self.size):
+            rows = slice(first, first + BLOCK)
+            values[rows], picks[rows] = drawn[: count - first], picked[: count - first]
+        named = {name: tuple(respect.values) for name, respect in RESPECTS.items()}
+        return Samples(values, attributes={name: Attribute(picks[:, i].copy(), named[name]) for i, name in enumerate(RESPECTS)})
+
+
+def _blocks(split: Split, count: int, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """(number of the first, faces uint8 [BLOCK, 3, S, S], values int64 [BLOCK, respects]) as often as it takes."""
+    folder = cache_folder() / "faces" / f"{size}-{_key()[:12]}"
+    draw, said = None, list[int]()
+    for first in range(0, count, BLOCK):
+        stem = f"{split}-{first:07d}"
+        known = next(filter(None, map(_read, sorted(folder.glob(f"{stem}-*.npz")))), None)
+        if known is None:
+            draw = draw or _artist(size)
+            if not said or first - said[-1] >= REPORT:
+                said.append(first)
+                to_stderr(f"drawing faces for the cache, once: {first:,} of {count:,} ({split})")
+            known = _drawn(draw, split, first)
+            _keep(folder, stem, *known)
+        yield first, *known
+
+
+def _drawn(draw: Artist, split: Split, first: int) -> tuple[np.ndarray, np.ndarray]:
+    drawn, picks = zip(*(draw(f"{split}-{number}") for number in range(first, first + BLOCK)), strict=True)
+    return np.stack(drawn), np.array(picks, np.int64)
+
+
+def _artist(size: int) -> Artist:
+    """Draws the face of a seed, uint8 [3, S, S], and says its value in each respect. Raises DataError without the extra."""
+    try:
+        import resvg_py
+        from dicebear import Avatar, Style
+        from PIL import Image
+    except ImportError as error:
+        raise DataError(f"faces are drawn by packages that are not installed ({error}): {INSTALL}") from None
+    style = Style(json.loads(_definition()))
+
+    def draw(seed: str) -> tuple[np.ndarray, list[int]]:
+        made = Avatar(style, {"seed": seed, **OPTIONS}).to_json()
+        svg, chosen = made["svg"], made["options"]
+        png = resvg_py.svg_to_bytes(svg_string=svg, background="white", width=size, height=size, skip_system_fonts=True)
+        with Image.open(io.BytesIO(bytes(png))) as picture:
+            face = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
+        return face, [_value(respect, chosen) for respect in RESPECTS.values()]
+
+    return draw
+
+
+def _value(respect: Respect, chosen: Mapping[str, Any]) -> int:
+    """The number of the value that a choice means."""
+    choice = chosen.get(respect.choice)
+    choice = choice[0] if isinstance(choice, list) else choice
+    return next((i for i, meant in enumerate(respect.values.values()) if choice in meant), 0)
+
+
+def _definition() -> bytes:
+    """The style as its package carries it. Raises DataError without the extra."""
+    import importlib.resources
+
+    try:
+        return (importlib.resources.files("dicebear_styles") / f"{STYLE}.json").read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError) as error:
+        raise DataError(f"faces are drawn by packages that are not installed ({error}): {INSTALL}") from None
+
+
+def _key() -> str:
+    """What a face depends on besides split, number and size: another version of the style or of a package draws others."""
+    digest = hashlib.sha256(_definition() + json.dumps(OPTIONS).encode() + repr(RESPECTS).encode())
+    for package in ("dicebear-core", "resvg-py"):
+        try:
+            digest.update(f"{package} {importlib.metadata.version(package)};".encode())
+        except importlib.metadata.PackageNotFoundError as error:
+            raise DataError(f"faces are drawn by packages that are not installed (no {error.name}): {INSTALL}") from None
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    """What a block holds; None where it is damaged, which its name gives away."""
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[-1]:
+            return None
+        with np.load(io.BytesIO(content)) as held:
+            return held["images"], held["picks"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _keep(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
+    memory = io.BytesIO()
+    np.savez_compressed(memory, images=drawn, picks=picks)
+    content = memory.getvalue()
+    path = folder / f"{stem}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
+    files.make_parent(path)
+    files.write(path, content)

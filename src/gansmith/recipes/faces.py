@@ -1,0 +1,70 @@
+"""Faces that don't exist."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Literal
+
+from gansmith.augmentation import Augment
+from gansmith.data import Faces, Source, shape_of
+from gansmith.ema import Ema
+from gansmith.errors import RecipeError
+from gansmith.losses import Relativistic
+from gansmith.networks import R3GanDiscriminator, R3GanGenerator
+from gansmith.noise import Normal
+from gansmith.objectives import Adversarial
+from gansmith.optimizers import Adam
+from gansmith.penalties import R1, R2
+from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.recipes.default import default
+from gansmith.schedules import Cosine
+
+WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the finest one
+
+
+def faces(data: Source = Faces(), budget: Length = "30m", method: Literal["default", "r3gan"] = "default") -> Recipe:
+    """Faces that don't exist, from drawn ones whose attributes are known, or from any folder of photographs.
+
+    Settings and networks are those of `default`, which looks at the data. `method=r3gan` takes R3GAN instead, in the size and
+    with the settings that were published for photographs of faces at 64 pixels: for a GPU. `gansmith attributes RUN` compares
+    how often faces wear glasses, beards and so on with how often real ones do; `gansmith directions RUN --out x.png` finds
+    the direction of each in what G is given.
+
+    Known to go wrong: `method=r3gan` is out of reach for a CPU.
+
+    Source: `default` is ours; Huang et al. 2024, "The GAN is dead; long live the GAN!", FFHQ-64, for R3GAN.
+    """
+    recipe = default(data, budget) if method == "default" else _r3gan(data, budget)
+    return dataclasses.replace(recipe, name="faces")
+
+
+def _r3gan(data: Source, budget: Length) -> Recipe:
+    """Their augmentation has more operations, which reach a chance of .3 as these do."""
+    if len(shape := shape_of(data)) != 3:
+        raise RecipeError(f"method=r3gan is for images, and the data's samples are of shape {list(shape)}: leave it out")
+    stages = max(1, round(math.log2(min(shape[1:]) / 4))) + 1
+    widths = (*[WIDE] * (stages - 1), LAST_WIDE)
+    adam = Adam(2e-4, (0.0, 0.9), schedule=Cosine(end=0.25), beta2_schedule=Cosine(end=0.1))
+    return Recipe(
+        name="faces",
+        data=data,
+        noise=Normal(64),
+        networks={
+            "generator": R3GanGenerator(widths, blocks=2),
+            "discriminator": R3GanDiscriminator(widths[::-1], blocks=2),
+        },
+        objective=Adversarial(
+            loss=Relativistic(),
+            penalties=(R1(0.2), R2(0.2)),
+            penalty_schedule=Cosine(first=10.0, end=1.0),
+            augmentation=Augment(probability=0.3, schedule=Cosine(first=0.0, end=1.0)),
+        ),
+        optimizers={"discriminator": adam, "generator": adam},
+        batch_size=256,
+        budget=budget,
+        precision="auto",
+        ema=Ema(half_life_images=500_000, schedule=Cosine(first=0.0, end=1.0)),
+        pictures=Pictures(count=64),
+        why=("R3GAN in the size and with the settings published for faces of 64 pixels",),
+    )

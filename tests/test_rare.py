@@ -1,0 +1,93 @@
+"""Rare classes: which images stay, how often they are read, what is refused, and the recipe that makes more of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gansmith.conditions import Labels
+from gansmith.data import Arrays, Balanced, Digits, Rare, Ring
+from gansmith.errors import DataError
+from gansmith.recipes import make
+from support import trainer
+
+
+def counts(source: object, split: str = "train") -> list[int]:
+    labels = source.load(split).labels  # type: ignore[attr-defined]
+    return np.bincount(labels).tolist()  # type: ignore[no-any-return]
+
+
+def test_rare_classes_keep_a_share_and_the_others_all() -> None:
+    whole = counts(Digits())
+    some = counts(Rare(Digits(), classes=(3, 7), share=0.1))
+    assert [some[k] for k in (3, 7)] == [round(0.1 * whole[k]) for k in (3, 7)]
+    assert [n for k, n in enumerate(some) if k not in (3, 7)] == [n for k, n in enumerate(whole) if k not in (3, 7)]
+    assert counts(Rare(Digits(), classes=(3, 7), share=0.1), "test") == counts(Digits(), "test")
+
+
+def test_what_stays_is_of_the_data_in_their_order_and_drawn_by_the_seed() -> None:
+    rows = {image.tobytes(): i for i, image in enumerate(Digits().load().values)}
+
+    def kept(seed: int, share: float = 0.1) -> list[int]:
+        samples = Rare(Digits(), classes=(3,), share=share, seed=seed).load()
+        return [rows[image.tobytes()] for image in samples.values]
+
+    assert kept(0) == kept(0) == sorted(kept(0))
+    assert kept(0) != kept(1)
+    assert set(kept(0)) < set(kept(0, share=0.2))  # fewer are among more
+
+
+def test_balanced_classes_are_repeated_evenly_and_never_cut() -> None:
+    rare = Rare(Digits(), classes=(3, 7), share=0.1)
+    before, after = counts(rare), counts(Balanced(rare, least=0.5))
+    assert after == [max(n, round(0.5 * max(before))) for n in before]
+    samples = Balanced(rare, least=0.5).load()
+    assert samples.labels is not None
+    images, times = np.unique(samples.values[samples.labels == 3].reshape(after[3], -1), axis=0, return_counts=True)
+    assert len(images) == before[3]
+    assert times.max() - times.min() <= 1
+    assert counts(Balanced(rare), "test") == counts(Digits(), "test")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (Rare(Digits(), classes=(12,)), "there is no class 12 to make rare: choose data.classes from 0, 1, 2"),
+        (Rare(Digits(), classes=(3,), share=0.001), "of class 3 is 0, and 2 are the least: choose a larger data.share"),
+        (Rare(Arrays("x.npy")), "rare: the data carry no labels"),
+        (Balanced(Arrays("x.npy")), "balanced: the data carry no labels"),
+        (Balanced(Arrays("one.npz")), "balanced: class 1 has a single image"),
+    ],
+)
+def test_what_can_not_be_is_refused_in_one_line(source: object, words: str, here: Path) -> None:
+    np.save("x.npy", np.zeros((5, 8, 8), np.uint8))
+    np.savez("one.npz", images=np.zeros((5, 8, 8), np.uint8), labels=np.array([0, 0, 0, 0, 1]))
+    with pytest.raises(DataError, match=re.escape(words)) as refused:
+        source.load()  # type: ignore[attr-defined]
+    assert "\n" not in str(refused.value)
+
+
+def test_the_recipe_tells_both_players_the_class_and_reads_rare_ones_often() -> None:
+    recipe = make("augment", ["data=rare(of=digits, share=0.1)"])
+    assert recipe.condition == Labels(10)
+    assert recipe.data == Balanced(Rare(Digits(), share=0.1))
+    game = trainer(recipe)
+    assert game.step().images == 64
+    assert game.shapes.kinds == 10
+    assert min(game.inputs.shares) > 0.04
+    assert make("augment", ["data=rare(of=digits, share=0.1)", "least=0.2"]).data == Balanced(Rare(Digits(), share=0.1), 0.2)
+
+
+def test_data_without_labels_are_refused(here: Path) -> None:
+    np.save("x.npy", np.zeros((5, 8, 8), np.uint8))
+    with pytest.raises(DataError, match="augment makes images by class, and the data carry no labels"):
+        make("augment", data="x.npy")
+
+
+def test_points_have_classes_too() -> None:
+    assert make("augment", data="ring").condition == Labels(8)
+    assert trainer(make("augment", ["data=ring(num=200)"])).shapes.kinds == 8
+    assert counts(Ring(num=100))
