@@ -266,7 +266,7 @@ def test_the_remedies_overrides_are_ones() -> None:
 
     for advice in ADVICE.values():
         for text in re.findall(
-            r"\b(?:objective|condition|ema|value_range|seed)[\w.]*\+?=[\w\-.\[\],]+(?:\([^)]*\))?", advice.remedy
+            r"\b(?:objective|condition|ema|value_range|seed|networks|optimizers)[\w.]*\+?=[\w\-.\[\],]+(?:\([^)]*\))?", advice.remedy
         ):
             if "..." not in text:
                 override(quick("objective.share=nothing"), text.rstrip(".,"))
