@@ -31,6 +31,7 @@ from gansmith.recipe import Pictures, Watch
 from gansmith.run import environment, read_log
 
 LOOKS = 40
+FEW = "20000images"  # between two pictures, and two checkpoints
 RESULTS = Path(__file__).parent / "results" / "doctor"
 
 
@@ -42,7 +43,12 @@ def train(case: Case, folder: Path) -> None:
     if (folder / "recipe.json").exists() and gansmith.load(folder).finished:
         return
     recipe = dataclasses.replace(
-        case.recipe(), scores=None, watch=Watch(times=LOOKS), pictures=Pictures(count=32, every="growing"), log_every=None
+        case.recipe(),
+        scores=None,
+        watch=Watch(times=LOOKS),
+        pictures=Pictures(count=32, every=FEW),
+        log_every=None,
+        checkpoint_every=FEW,
     )
     try:
         with closing(gansmith.steps(recipe, folder, device="cpu", threads=1)) as records:

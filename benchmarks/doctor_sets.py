@@ -451,16 +451,22 @@ A = [
     Case("fashion, tutorial-batchnorm", lambda: named("tutorial-batchnorm", "budget=2epochs")),
 ]
 
-SHORT: dict[str, Any] = {"batch": 32, "images": 64_000}  # 2,000 steps
-LONG: dict[str, Any] = {"batch": 32, "images": 160_000}  # 5,000 steps
+SHORT: dict[str, Any] = {"batch": 32, "images": 54_400}  # 1,700 steps
+LONG: dict[str, Any] = {"batch": 32, "images": 96_000}  # 3,000 steps
+LONGER: dict[str, Any] = {"batch": 32, "images": 160_000}  # 5,000 steps
+POINTS: dict[str, Any] = {"batch": 64, "images": 128_000}  # 2,000 steps
 JUMP = Adam(1e-3, (0.5, 0.99), schedule=Jump())
 
 C = [
     Case("circles, least squares", lambda: points_gan(written("circles", circles), objective=Adversarial(loss=LeastSquares()))),
-    Case("s-curve, Wasserstein, penalty", lambda: points_gan(written("curve", curve), objective=PENALTY, images=480_000)),
-    Case("four uneven clouds, R1", lambda: points_gan(written("uneven", uneven), "objective.penalties+=r1(weight=0.1)")),
+    Case(
+        "s-curve, Wasserstein, penalty", lambda: points_gan(written("curve", curve), objective=PENALTY, batch=64, images=300_000)
+    ),
+    Case(
+        "four uneven clouds, R1", lambda: points_gan(written("uneven", uneven), "objective.penalties+=r1(weight=0.1)", **POINTS)
+    ),
     Case("tumours, 30 measurements", lambda: points_gan(written("tumours", tumours), **SHORT)),
-    Case("s-curve, default", lambda: named("default", "budget=120000images", data=data_of("curve", curve))),
+    Case("s-curve, default", lambda: named("default", "budget=150000images", data=data_of("curve", curve))),
     Case("stripes, hinge", lambda: gan(written(*STRIPE), *SMALL, objective=Adversarial(loss=Hinge()), rate=5e-4, **SHORT)),
     Case(
         "stripes, convolutions, average",
@@ -491,10 +497,10 @@ C = [
     Case("mnist, goodfellow-2014", lambda: named("goodfellow-2014", "budget=1epochs")),
     Case("digits, tutorial-small", lambda: named("tutorial-small", "budget=14400images", data="digits")),
     # ill
-    Case("boxes, generator deaf to z", lambda: gan(written(*BOX), Deaf((96, 96)), D_96, **LONG), ill(COLLAPSE, PARTIAL)),
+    Case("boxes, generator deaf to z", lambda: gan(written(*BOX), Deaf((96, 96)), D_96, **LONGER), ill(COLLAPSE, PARTIAL)),
     Case(
         "moons, tenfold rates, momentum .9",
-        lambda: points_gan(written("moons", moons), rate=3e-2, betas=(0.9, 0.99), images=320_000),
+        lambda: points_gan(written("moons", moons), rate=3e-2, betas=(0.9, 0.99), **POINTS),
         ill(COLLAPSE, OSCILLATION, DIVERGENCE, PARTIAL),
     ),
     Case(
@@ -509,7 +515,7 @@ C = [
     ),
     Case(
         "moons, G's rate tiny",
-        lambda: points_gan(written("moons", moons), "optimizers.generator.rate=1e-11"),
+        lambda: points_gan(written("moons", moons), "optimizers.generator.rate=1e-11", **POINTS),
         ill(STILL, STRONG, STARVED),
     ),
     Case("thirty boxes", lambda: gan(written("thirty", thirty), *SMALL, **LONG), ill(COPIES, OVERFIT)),
@@ -542,7 +548,7 @@ C = [
     ),
     Case(
         "fashion, tutorial-small",
-        lambda: named("tutorial-small", "budget=3epochs", data="fashion-mnist"),
+        lambda: named("tutorial-small", "budget=2.5epochs", data="fashion-mnist"),
         ill(COLLAPSE, STRONG, PARTIAL),
     ),
     Case(

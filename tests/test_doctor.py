@@ -265,9 +265,8 @@ def test_the_remedies_overrides_are_ones() -> None:
     from gansmith.overrides import override
 
     for advice in ADVICE.values():
-        for text in re.findall(
-            r"\b(?:objective|condition|ema|value_range|seed)[\w.]*\+?=[\w\-.\[\],]+(?:\([^)]*\))?", advice.remedy
-        ):
+        names = "objective|condition|ema|value_range|seed|networks|optimizers"
+        for text in re.findall(rf"\b(?:{names})[\w.]*\+?=[\w\-.\[\],]+(?:\([^)]*\))?", advice.remedy):
             if "..." not in text:
                 override(quick("objective.share=nothing"), text.rstrip(".,"))
 

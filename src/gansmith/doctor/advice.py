@@ -40,8 +40,9 @@ ADVICE: dict[Trouble, Advice] = {
     "collapse": Advice(
         "G has found one picture that D lets pass, and all gradients point there: nothing in the loss asks for variety "
         "within a batch. Momentum that is too high (Adam's first beta at .9) and rates that are too high drive it there.",
-        "Start again, as a collapsed G seldom comes back: betas=[0.5,0.999] for both, a penalty "
-        "(objective.penalties+=r1(weight=1)), a D that sees variety (minibatch_std=4, packed), or a lower rate.",
+        "Start again, as a collapsed G seldom comes back: with optimizers.generator.betas=[0.5,0.999] and the same for the "
+        "discriminator, a penalty (objective.penalties+=r1(weight=1)), a D that sees variety "
+        "(networks.discriminator.minibatch_std=4, or packed), or a lower rate.",
     ),
     "partial collapse": Advice(
         "G makes some kinds well and has given up on others: D is satisfied by those it sees, and G has no reason to go "
@@ -53,7 +54,7 @@ ADVICE: dict[Trouble, Advice] = {
         "D has won: it is right whatever G does, so what it says no longer tells G which way is better. D learns faster "
         "than G, or finds one giveaway that G does not get rid of.",
         "Slow D down (half its rate, fewer discriminator_turns), make it smooth (objective.penalties+=r1(weight=1)), "
-        "change what it sees (objective.augmentation=augment), or give both betas of [0.5,0.999].",
+        "change what it sees (objective.augmentation=augment), or give both players' Adam betas of [0.5,0.999].",
     ),
     "G starved": Advice(
         "D is so sure that its answer is flat about the samples, and the gradient that G learns by has vanished. The "
@@ -72,8 +73,8 @@ ADVICE: dict[Trouble, Advice] = {
     "oscillation": Advice(
         "The players chase each other in a circle: G moves to where D does not look, D follows, and G moves on. Rates or "
         "momentum are too high for them to meet.",
-        "Lower both rates to a third, betas=[0.5,0.999] or [0,0.99], add objective.penalties+=r1(weight=1), and sample "
-        "from an average of the weights (ema=ema(half_life_images=2000)).",
+        "Lower both rates to a third, give both players' Adam betas of [0.5,0.999] or [0,0.99], add "
+        "objective.penalties+=r1(weight=1), and sample from an average of the weights (ema=ema(half_life_images=2000)).",
     ),
     "dead units": Advice(
         "A ReLU that is 0 for every input gets no gradient and stays so for ever: a step too large or a start too far "
@@ -83,7 +84,7 @@ ADVICE: dict[Trouble, Advice] = {
     "plateau": Advice(
         "Neither player wins and nothing improves: a network may be too small for the task, the rate too high to settle "
         "or too low to move on.",
-        "Try a third of the rate, or a schedule that lets it fall (schedule=linear(start=0.5)), then wider networks.",
+        "Try a third of the rate, or one that falls (optimizers.generator.schedule=linear(start=0.5)), then wider networks.",
     ),
     "D over-fits": Advice(
         "D knows its images by heart, so what it tells G is which images they were and no longer what makes an image "
