@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam
 from gansmith.recipes import make
 from gansmith.recipes.default import default
+from support import Answer
 
 
 @pytest.fixture
@@ -107,6 +109,14 @@ def test_a_missing_extra_is_one_line_with_the_command(module: str, cache: Path, 
     with pytest.raises(DataError, match=re.escape("pip install 'gansmith[faces]'")) as refused:
         Faces(count=5).load()
     assert "\n" not in str(refused.value)
+
+
+def test_data_show_says_how_often_each_value_occurs(cache: Path, here: Path, cli: Callable[..., Answer]) -> None:
+    answer = cli("data", "show", "faces", "data.count=5")
+    assert answer.code == 0, answer.err
+    dark = Faces(count=5).load().attributes["skin"].shares[1]
+    assert f"  skin    light {100 - 100 * dark:.1f} %, dark {100 * dark:.1f} %" in answer.out
+    assert (here / "faces.png").exists()
 
 
 BYTES = np.zeros((4, 3, 8, 8), np.uint8)

@@ -75,6 +75,9 @@ def data_show(
             typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:
             typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
+    for name, attribute in samples.attributes.items():
+        shares = zip(attribute.names, attribute.shares, strict=True)
+        typer.echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
     import torch
 
     from gansmith.images import Gallery, kind_of
