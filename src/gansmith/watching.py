@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from gansmith import rng, sampling
 from gansmith.conditions import small_copies
 from gansmith.errors import DataError
-from gansmith.game import Batch, Turn
+from gansmith.game import Batch, Turn, logits_of
 from gansmith.inputs import one_hot
 from gansmith.objectives.logits import pack_of
 from gansmith.rng import Place, Stream
@@ -179,7 +179,7 @@ class Watcher:
             return {}
         network = trainer.networks["discriminator"]
         kinds = None if self.kinds is None else one_hot(self.kinds.cpu().numpy(), trainer.shapes.kinds)
-        fakes = made, trainer.inputs.rows(SEED, 0, self.count).told
+        fakes = made, None if kinds is None else trainer.inputs.rows(SEED, 0, self.count).told
         with units_of(network) as alive, as_trained(network):
             on_real, on_fake = self._judged((self.stored, kinds), fakes)
             signs = {
@@ -205,9 +205,10 @@ class Watcher:
         told = [None if known is None else torch.from_numpy(known[:count]).to(trainer.device) for _, known in sides]
         if getattr(trainer.recipe.objective, "judge_together", False):
             known = torch.cat([t for t in told if t is not None]) if told[0] is not None else None
-            logits = network(torch.cat([x for x, _ in sides]), known).float().mean(1).cpu()
+            logits = logits_of(network(torch.cat([x for x, _ in sides]), known)).float().mean(1).cpu()
             return logits[: len(logits) // 2], logits[len(logits) // 2 :]
-        on_real, on_fake = (network(x, known).float().mean(1).cpu() for (x, _), known in zip(sides, told, strict=True))
+        asked = zip(sides, told, strict=True)
+        on_real, on_fake = (logits_of(network(x, known)).float().mean(1).cpu() for (x, _), known in asked)
         return on_real, on_fake
 
     def _pull(self) -> dict[str, float]:
@@ -218,9 +219,11 @@ class Watcher:
         if player is None:
             return {}
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
-        told = None
         if self.kinds is not None:
             told = nn.functional.one_hot(self.kinds[:rows], trainer.shapes.kinds).float()
+        else:  # nothing, or what is drawn for G alone
+            drawn = trainer.inputs.rows(SEED, 0, rows).told
+            told = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
 
         def draw(count: int, at: int | None) -> Tensor:
             return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
@@ -230,7 +233,7 @@ class Watcher:
         turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, lasts)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
         with torch.enable_grad(), contextlib.suppress(KeyError):  # a game whose G needs what another turn kept
-            batch = Batch(trainer.kind.to_model(self.stored[:rows]), rows, told)
+            batch = Batch(trainer.kind.to_model(self.stored[:rows]), rows, told, known=self.kinds is not None)
             costs = player.loss(trainer.networks, batch, turn).costs
             found = torch.autograd.grad(costs.mean(), weights, allow_unused=True)
             return {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in found if g is not None))}
