@@ -70,7 +70,9 @@ def test_every_network_is_listed() -> None:
 
 @pytest.mark.parametrize(("name", "small", "large"), LISTED, ids=[name for name, _, _ in LISTED])
 def test_the_page_counts_the_weights(name: str, small: str, large: str) -> None:
-    given = {"packed": "(network=conv-discriminator)"}.get(name, "(widths=[256, 256])" if name.startswith("mlp") else "")
+    around = {"class-normed-generator": "residual-generator"}
+    around |= dict.fromkeys(("packed", "joined-discriminator", "auxiliary-discriminator"), "conv-discriminator")
+    given = f"(network={around[name]})" if name in around else "(widths=[256, 256])" if name.startswith("mlp") else ""
     network = read(name + given, Network)
     for sample, listed in (((1, 28, 28), small), ((3, 32, 32), large)):
         assert weights(network.build(Shapes(64, sample))) == int(listed.replace(",", ""))

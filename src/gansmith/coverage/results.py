@@ -130,7 +130,7 @@ def measure(
 
 
 def _weights(run: Run) -> dict[str, int]:
-    networks = build(run.recipe, run.recipe.shapes(run.facts["sample_shape"]))
+    networks = build(run.recipe, run.recipe.shapes(run.facts["sample_shape"], len(run.asking.shares)))
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
 
 

@@ -33,7 +33,7 @@ def built(description: Network, name: str, shapes: Shapes) -> nn.Module:
     if not shapes.told or isinstance(description, TakesCondition):
         return description.build(shapes)
     if name == "generator":
-        return Joined(description.build(untold(shapes, noise=shapes.noise + shapes.told)))
+        return Joined(description.build(dataclasses.replace(untold(shapes), noise=shapes.noise + shapes.told)))
     network = description.build(untold(shapes))
     if not shapes.known:
         return network
@@ -43,9 +43,9 @@ def built(description: Network, name: str, shapes: Shapes) -> nn.Module:
     return Projection(body, last, shapes.kinds)
 
 
-def untold(shapes: Shapes, **changes: int) -> Shapes:
+def untold(shapes: Shapes) -> Shapes:
     """The shapes of a network that is told nothing."""
-    return dataclasses.replace(shapes, kinds=0, sliders=0, **changes)
+    return dataclasses.replace(shapes, kinds=0, sliders=0)
 
 
 def ends(network: nn.Module, otherwise: RecipeError) -> tuple[Stack, nn.Linear]:
