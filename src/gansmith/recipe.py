@@ -16,7 +16,6 @@ from gansmith.ema import Ema
 from gansmith.errors import RecipeError, unknown
 from gansmith.game import Network, Objective, Shapes, check_ownership
 from gansmith.noise import Noise
-from gansmith.objectives.recovery import Recover
 from gansmith.optimizers import Optimizer
 from gansmith.penalties import Penalty
 from gansmith.spec import component, kebab, parts
@@ -230,9 +229,6 @@ class Recipe:
             raise RecipeError(f"value_range: expected low < high, got [{low}, {high}]")
         for player in players:
             player.fits(self)
-        if self.condition is None and any(isinstance(p, Recover) for p in parts(self.objective)):
-            told = "objective.recover asks D what a sample was told to be, and condition is none"
-            raise RecipeError(f"{told}: say condition=labels or condition=codes, or leave recover at none")
         penalty = next((p for p in parts(self.objective) if isinstance(p, Penalty)), None)
         if self.compile and penalty is not None:
             told = f"penalty {kebab(type(penalty).__name__)} differentiates D twice, and torch.compile makes code for once alone"

@@ -2,7 +2,7 @@
 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.critic import Critic
-from gansmith.objectives.recovery import Recover
+from gansmith.objectives.recover import Recover
 from gansmith.objectives.vae_gan import VaeGan
 from gansmith.objectives.variational import Variational
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import PositiveInt
@@ -16,10 +16,13 @@ from gansmith.errors import RecipeError
 from gansmith.game import Batch, Networks, Outcome, Player, Turn, logits_of
 from gansmith.losses import Loss, NonSaturating, Wasserstein
 from gansmith.objectives.logits import Answer, Judge, judge_sides, over_packs, over_places, pack_of, what_d_says
-from gansmith.objectives.recovery import Recover, right, with_head
+from gansmith.objectives.recover import Recover, right, with_head
 from gansmith.penalties import Judged, Penalty
 from gansmith.schedules import Constant, Schedule
 from gansmith.spec import component, kebab
+
+if TYPE_CHECKING:
+    from gansmith.recipe import Recipe
 
 
 @component
@@ -54,9 +57,14 @@ class Adversarial:
 
     def players(self) -> tuple[Player, ...]:
         return (
-            Player("discriminator", ("discriminator",), self.discriminator_loss, self.discriminator_turns),
+            Player("discriminator", ("discriminator",), self.discriminator_loss, self.discriminator_turns, fits=self._fits),
             Player("generator", ("generator",), self.generator_loss, reads="shared"),
         )
+
+    def _fits(self, recipe: Recipe) -> None:
+        if self.recover is not None and recipe.condition is None:
+            told = "objective.recover asks D what a sample was told to be, and condition is none"
+            raise RecipeError(f"{told}: say condition=labels or condition=codes, or leave recover at none")
 
     def discriminator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         # Shared fakes keep G's graph for G's turn; others never build one.
