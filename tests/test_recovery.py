@@ -14,11 +14,13 @@ import torch
 import gansmith
 from gansmith import doctor, recovery
 from gansmith.doctor.advice import ADVICE
+from gansmith.errors import TrainingError
 from gansmith.objectives import Adversarial
 from gansmith.overrides import override
 from gansmith.recipe import Recipe
 from gansmith.recovery import REMEDIES, Recovery
 from gansmith.run import Run
+from gansmith.trainer import Trainer
 from support import assert_same_run, quick, stop_after
 from test_doctor import LOOKS, TOTAL, looks
 
@@ -130,6 +132,33 @@ def test_a_run_that_recovered_goes_on_bit_for_bit(recovered: Path, tmp_path: Pat
     gansmith.train(collapsing(), tmp_path / "run", device="cpu")
     assert_same_run(recovered, tmp_path / "run")
     assert Run.open(recovered).facts["recoveries"] == Run.open(tmp_path / "run").facts["recoveries"]
+
+
+def test_a_loss_that_is_not_finite_is_recovered_from_and_gone_on_with_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At step 10 with the first weights, and never again; left before and after it, the run is the same."""
+    step = Trainer.step
+
+    def failing(self: Trainer) -> Any:
+        if self.steps == 10 and self.recipe.seed == 0:
+            self.whole = False
+            raise TrainingError("the loss is not finite")
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", failing)
+    recipe = quick("watch=watch(times=4,on_trouble=recover)")
+    whole = gansmith.train(recipe, tmp_path / "whole", device="cpu")
+    assert whole.finished
+    (found,) = Recovery.read(whole.facts, whole.images)
+    assert (found.trouble, found.images, found.start) == ("divergence", 11 * 32, 0)
+    assert "objective.penalties+=r1(weight=1.0)" in found.changes
+    for at in (9, 10, 11, 30):
+        stop_after(recipe, tmp_path / "parts", at)
+    gansmith.train(recipe, tmp_path / "parts", device="cpu")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    with pytest.raises(TrainingError, match="not finite"):
+        gansmith.train(quick("watch=watch(times=4)"), tmp_path / "warned", device="cpu")
 
 
 def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:

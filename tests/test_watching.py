@@ -312,6 +312,13 @@ def test_a_run_of_few_steps_is_not_timed_for_looks(monkeypatch: pytest.MonkeyPat
     assert training.plan(watched(), asked, None, Watcher(asked)) == (1600, 0, 6)
 
 
+def test_a_short_run_that_is_to_stop_or_recover_is_watched() -> None:
+    for wish in ("stop", "recover"):
+        recipe = quick(f"watch.on_trouble={wish}")
+        game = trainer(recipe)
+        assert training.plan(recipe, game, None, Watcher(game)) == (1600, 0, watching.RELIED_ON)
+
+
 def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "measure_speed", lambda *_: (1000.0, 0.3))
     monkeypatch.setattr(watching, "plan", lambda _, seconds: (int(seconds), 5.0))

@@ -161,13 +161,14 @@ class Journal:
             for new in (f for f in found[:1] if f.trouble not in self.said):
                 logger.warning(f"{new.trouble} at {self.images:,} images: {new.sign} {new.remedy} {new.read_on}")
                 self.said.add(new.trouble)
-            is_late = self.images > recovery.LATEST * self.trainer.total_images
-            if self.recipe.watch and self.recipe.watch.on_trouble == "recover" and not is_late:
-                self._recover(found)
+            self._recover(found)
         self._ask_scores()
 
     def _recover(self, diagnoses: list[doctor.Diagnosis]) -> None:
-        """Put the run right, where something is wrong that can be: another trainer takes over, and it is saved at once."""
+        """Put the run right, where that is asked for and something is wrong that can be: another trainer takes over."""
+        is_late = self.images > recovery.LATEST * self.trainer.total_images
+        if self.recipe.watch is None or self.recipe.watch.on_trouble != "recover" or is_late:
+            return
         kept = {saved.images: saved for saved in self.run.kept} if diagnoses else {}
         chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, list(kept), self.images)
         if chosen is None:
@@ -244,11 +245,21 @@ class Journal:
         self.run.save(state, self.trainer.sampler.state_dict())
         self.saved_images, self.is_new = self.trainer.images, False
 
-    def failed(self) -> None:
-        """Write down that a loss was not finite, for the doctor; who goes on from the last checkpoint forgets it again."""
-        if self.writes:
-            self.images = self.trainer.images
-            self._write(self._now() | {doctor.PREFIX + "finite": 0.0, doctor.PREFIX + "steps": self.trainer.steps})
+    def mend(self) -> bool:
+        """Write down that a loss was not finite, and put the run right where that is asked for. Returns whether it goes on.
+
+        It goes on behind the step that failed, so that no two checkpoints are of the same image count.
+        """
+        if not self.writes:
+            return False
+        self.trainer.images += self.recipe.batch_size
+        self.images = self.trainer.images
+        self.looks.append(self._now() | {doctor.PREFIX + "finite": 0.0, doctor.PREFIX + "steps": self.trainer.steps})
+        self._write(self.looks[-1])
+        self._recover(self._diagnoses())
+        if self.is_new:
+            self.save()
+        return self.trainer.whole
 
     def close(self) -> None:
         if self.writes:

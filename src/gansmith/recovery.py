@@ -138,9 +138,15 @@ def penalty(recipe: Recipe, is_new: bool) -> Changes | None:
     return ("objective.penalties+=r1(weight=1.0)",), "an R1 penalty, which keeps D smooth about the real images"
 
 
-def slower(recipe: Recipe, is_new: bool) -> Changes | None:
-    changes = tuple(f"optimizers.{name}.rate={0.3 * o.rate:.3g}" for name, o in recipe.optimizers.items())
-    return changes, "all rates at three tenths"
+def at(factor: float) -> Remedy:
+    def slower(recipe: Recipe, is_new: bool) -> Changes | None:
+        changes = tuple(f"optimizers.{name}.rate={factor * o.rate:.3g}" for name, o in recipe.optimizers.items())
+        return changes, f"all rates at {factor} of what they were"
+
+    return slower
+
+
+slower, far_slower = at(0.3), at(0.03)
 
 
 def slower_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
@@ -179,7 +185,7 @@ REMEDIES: dict[Trouble, tuple[Remedy, ...]] = {
     "D too weak": (moving, stronger_discriminator),
     "stands still": (moving,),
     "oscillation": (together(calmer_momentum, penalty), slower),
-    "divergence": (together(slower, penalty), calmer_momentum),
+    "divergence": (together(slower, penalty), far_slower, calmer_momentum),
     "dead units": (together(slower, new_weights), new_weights),
     "plateau": (calmer_momentum, slower),
     "D over-fits": (augmentation, penalty),

@@ -77,12 +77,15 @@ def steps(
                     signals.hold()
                     try:
                         record = journal.after(journal.trainer.step())
+                    except TrainingError:
+                        if not journal.mend():
+                            raise
+                        continue
                     finally:
                         signals.release()
                     yield record
             journal.finish()
         except TrainingError as error:
-            journal.failed()
             raise TrainingError(
                 f"{error}; the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
             ) from None

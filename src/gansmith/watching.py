@@ -50,6 +50,7 @@ MOST_NUMBERS = 2**26  # in the samples of a look: of large images fewer are made
 MOST_SEARCHED = 5000  # training images beyond which nobody looks for copies: that is a danger of small sets
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # of a run that is watched, unless it asks for looks
+RELIED_ON = 20  # looks at a run that is to stop or recover, at least
 LEAST_SECONDS = 4.0  # below which a run is over before looks are planned
 ROWS = 64  # of the batch on which G's gradient is taken
 
@@ -263,8 +264,10 @@ def asked(watcher: Watcher | None, images: int) -> int | None:
     if watcher is None:
         return 0
     recipe = watcher.trainer.recipe
+    if recipe.watch is None:
+        return 0
     too_short = images < LEAST_STEPS * recipe.batch_size
-    return recipe.watch.times or (0 if too_short else None) if recipe.watch else 0
+    return recipe.watch.times or (None if not too_short else 0 if recipe.watch.on_trouble == "warn" else RELIED_ON)
 
 
 def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
@@ -274,7 +277,8 @@ def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
     """
     setting = watcher.trainer.recipe.watch
     assert setting is not None
-    if seconds < LEAST_SECONDS and not setting.times:
+    is_relied_on = setting.on_trouble != "warn"  # whatever it costs
+    if seconds < LEAST_SECONDS and not setting.times and not is_relied_on:
         return 0, 0.0
     allowed = setting.share * seconds
     begun = time.perf_counter()
@@ -284,6 +288,8 @@ def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
     watcher.look()
     each, setup = time.perf_counter() - ready, ready - begun
     times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each) - 1)
+    if is_relied_on and not setting.times:
+        times = max(times, RELIED_ON)
     if not setting.times and times < LEAST_TIMES:
         return 0, setup + each
     return times, setup + (times + 1) * each
