@@ -24,8 +24,8 @@ def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False)
     says how far the kinds agree with the digits.
 
     As it stands the networks are the paper's at half the width, with a z of 16 entries, batches of 64, rates that fall to 0
-    over the second half, and samples from a running mean of G. Those of `default` don't do: its G adds a code's pattern to
-    whatever z draws, so a kind becomes a stroke that any digit has. `paper=true` is the paper's network for MNIST: z of 62
+    over the second half, and samples from a running mean of G. On the networks of `default` a kind became a stroke that any
+    digit had. `paper=true` is the paper's network for MNIST: z of 62
     entries and 12 of codes, G 1024 - 7 x 7 x 128 - 64 - 1, D 64 - 128 - 1024 - 1, Q 128 beside D's last layer; Adam with beta1
     .5, 2e-4 for D and 1e-3 for G, lambda 1 for all codes. Batches of 128 and 5,000 steps are those of the authors' program;
     images in [0, 1] and G's sigmoid are, too.
