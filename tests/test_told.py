@@ -22,6 +22,7 @@ from gansmith.networks import (
     AuxiliaryDiscriminator,
     ClassNormedGenerator,
     ConvDiscriminator,
+    InfoGanGenerator,
     JoinedDiscriminator,
     MirzaDiscriminator,
     MLPDiscriminator,
@@ -137,7 +138,7 @@ def test_a_momentum_beyond_one_is_refused() -> None:
     assert Exponential(end=0.01).factor(0.5) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("name", ["cgan", "acgan", "projection", "infogan"])
+@pytest.mark.parametrize("name", ["cgan", "acgan", "projection"])
 def test_the_small_variant_is_default_told_otherwise(name: str) -> None:
     default, recipe = make("default", ["budget=15m"], data="fashion-mnist"), make(name, data="fashion-mnist")
     for field in dataclasses.fields(default):
@@ -146,9 +147,19 @@ def test_the_small_variant_is_default_told_otherwise(name: str) -> None:
     assert recipe.networks["generator"] == default.networks["generator"]
     assert recipe.data == FashionMnist()
     assert make(name).data == Mnist()
-    assert recipe.condition == (Codes(10, sliders=2) if name == "infogan" else Labels())
+    assert recipe.condition == Labels()
     assert default.condition == Clusters(50)
     assert recipe.why == default.why[:-1]
+
+
+def test_infogans_small_variant_is_the_paper_at_half_the_width() -> None:
+    paper, recipe = make("infogan", ["paper=true"]), make("infogan")
+    assert paper.condition == recipe.condition == Codes(10, sliders=2)
+    assert paper.objective == recipe.objective
+    half, whole = recipe.networks["generator"], paper.networks["generator"]
+    assert isinstance(half, InfoGanGenerator)
+    assert isinstance(whole, InfoGanGenerator)
+    assert (2 * half.hidden, *(2 * width for width in half.widths)) == (whole.hidden, *whole.widths)
 
 
 # ---------------------------------------------------------------------------------------------------- ways of telling
