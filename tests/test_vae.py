@@ -147,7 +147,9 @@ def test_the_papers_networks_have_the_weights_of_their_tables() -> None:
     made = {name: weights(n.build(Shapes(20, (1, 28, 28)))) for name, n in vae.networks.items()}
     assert made == {"encoder": 785 * 500 + 501 * 40, "generator": 21 * 500 + 501 * 784}
     with torch.device("meta"):
-        networks = make("vae-gan", ["published=true"]).networks
+        published = make("vae-gan", ["published=true"])
+        assert published.noise.dim == 128
+        networks = published.networks
         larsen = {name: weights(n.build(Shapes(128, (3, 64, 64)))) for name, n in networks.items()}
     fives = [25 * a * b for a, b in ((3, 64), (64, 128), (128, 256))]
     hidden = 8 * 8 * 256 * 2048 + 2 * 2048
@@ -213,7 +215,7 @@ def test_a_step_of_the_vae_gan_is_algorithm_1_written_out() -> None:
     )
     game, plain = double(trainer(recipe)), double(trainer(recipe))
     e, g, d = (plain.networks[name] for name in ("encoder", "generator", "discriminator"))
-    x, prior, epsilon = numbers(6, 1, 8, 8), numbers(6, 128), numbers(6, 128)
+    x, prior, epsilon = numbers(6, 1, 8, 8), numbers(6, 32), numbers(6, 32)
 
     def passes() -> tuple[Tensor, Tensor, Tensor, Tensor]:
         mean, log_variance = e(x).chunk(2, 1)

@@ -66,14 +66,16 @@ def vae(
     )
 
 
-def vae_gan(data: Source = Mnist(), published: bool = False, latent_size: PositiveInt = 128, budget: Length = "10m") -> Recipe:
+def vae_gan(
+    data: Source = Mnist(), published: bool = False, latent_size: PositiveInt | None = None, budget: Length = "10m"
+) -> Recipe:
     """A VAE that compares by a discriminator's features, and a GAN that can draw what it is shown.
 
     `published=true` is the paper's network for 64 x 64, with 5x5 convolutions (table 1), RMSprop at 3e-4 and batches of 64;
     give it `data.size=64`. Its weights are counted for three channels and z of 128 as the table has them: 35,112,768 in the
     encoder, 4,693,155 in the generator, 10,953,857 in D.
 
-    Otherwise sized for two processor cores: DCGAN's networks of width 32 with an encoder like D, Adam at 5e-4.
+    Otherwise sized for two processor cores: DCGAN's networks of width 32 with an encoder like D, z of 32, Adam at 5e-4.
 
     Known to go wrong: the two aims pull at G. With a large gamma it draws what it is shown and its samples from random z are
     poor, with a small one it is a GAN that forgets what it was shown.
@@ -97,7 +99,7 @@ def vae_gan(data: Source = Mnist(), published: bool = False, latent_size: Positi
     return Recipe(
         name="vae-gan",
         data=data,
-        noise=Normal(latent_size),
+        noise=Normal(latent_size or (128 if published else 32)),
         networks=networks,
         objective=VaeGan(),
         optimizers=dict.fromkeys(("discriminator", "encoder", "generator"), optimizer),
