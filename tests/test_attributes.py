@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gansmith import attributes, directions, judges, sampling
-from gansmith.data import Attribute, Digits, Samples, Split
+from gansmith.data import Arrays, Attribute, Digits, Samples, Split
 from gansmith.errors import DataError
 from gansmith.images import Gallery, Images
 from gansmith.inputs import Given, Inputs
@@ -133,6 +133,15 @@ def test_a_judge_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> 
     again = judges.of(Marks())
     for one, other in zip(first.network.state_dict().values(), again.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_without_a_test_split_the_slice_takes_its_place(here: Path) -> None:
+    digits = Digits().load()
+    np.savez("own.npz", images=digits.values[:, 0], labels=digits.labels)
+    judge = judges.of(Arrays("own.npz"))
+    assert len(judge.held_out["class"].values) == len(digits) // 6
+    assert len(judge.train["class"].values) == len(digits)
+    assert judge.accuracy("class") > 0.8
 
 
 # ---------------------------------------------------------------------------------------------------- directions

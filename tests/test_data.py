@@ -159,7 +159,7 @@ def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "zzzzzzzz"])
 def test_nonsense_gets_all_the_names(text: str) -> None:
-    with pytest.raises(DataError, match=refused("known: digits, fashion-mnist, grid, mnist, ring")):
+    with pytest.raises(DataError, match=refused("known: digits, faces, fashion-mnist, grid, mnist, rare, ring")):
         find(text)
 
 

@@ -2,7 +2,8 @@
 
     3x3 convolution of stride 2, batch norm, ReLU, until the map is at most 8 pixels wide; linear to 128, ReLU; linear
 
-It learns from the training split, and the test split says how often it is right about images it never saw.
+It learns from the training split, and the test split says how often it is right about images it never saw. Where there is none it
+learns without the validation slice, which takes its place.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch.nn import functional
 from gansmith import reference, rng
 from gansmith.data import Attribute, Samples, Source, label
 from gansmith.data.fetch import cache_folder
+from gansmith.data.slices import reference_rows, validation_rows
 from gansmith.errors import DataError
 from gansmith.networks.mlp import Stack
 
@@ -54,15 +56,15 @@ class Judge:
 
     network: nn.Module  # float32 [N, C, H, W] in [0, 1] -> logits [N, K] for all values of all attributes, one beside the other
     train: Mapping[str, Attribute]  # the truth of the training split
-    held_out: Mapping[str, Attribute]  # and of the test split
-    said: Mapping[str, np.ndarray]  # what it says of the test split, int64 [N] each
+    held_out: Mapping[str, Attribute]  # and of images it never saw
+    said: Mapping[str, np.ndarray]  # what it says of those, int64 [N] each
 
     def __call__(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """The likeliest value of each attribute, int64 [N], of uint8 [N, C, H, W]."""
         return _values(self.network, values, self.train)
 
     def accuracy(self, name: str) -> float:
-        """How often it is right about test images."""
+        """How often it is right about images it never saw."""
         return float((self.said[name] == self.held_out[name].values).mean())
 
 
@@ -71,20 +73,29 @@ def of(source: Source, progress: Progress = lambda *_: None) -> Judge:
 
     Raises DataError where the data are no images, carry nothing to judge or are too few.
     """
-    train, test = source.load("train"), source.load("test")
-    known, held_out = attributes_of(train, label(source)), attributes_of(test, label(source))
+    whole = source.load("train")
+    train, test = _sides(source, whole)
+    truth, known, held_out = (attributes_of(samples, label(source)) for samples in (whole, train, test))
     if len(train.shape) != 3:
         raise DataError(f"{label(source)} has samples of shape {list(train.shape)}, and attributes are judged of images alone")
     if min(len(train), len(test)) < LEAST:
         told = f"{len(train):,} training and {len(test):,} test images"
         raise DataError(f"{label(source)} has {told}: a judge of attributes needs {LEAST} of each")
     network = _built(train.shape, known)
-    truth = b"".join(attribute.values.tobytes() for attribute in known.values())
-    key = hashlib.sha256(f"{reference.digest_of_samples(train)} {VERSION} {torch.__version__}".encode() + truth).hexdigest()[:16]
+    values = b"".join(attribute.values.tobytes() for attribute in known.values())
+    key = hashlib.sha256(f"{reference.digest_of_samples(train)} {VERSION} {torch.__version__}".encode() + values).hexdigest()[:16]
     path = cache_folder() / "judges" / f"{label(source)}-{key}.safetensors"
     network.load_state_dict(reference.cached(path, lambda: _learnt(train, known, progress)))
     network.eval().requires_grad_(False)
-    return Judge(network, known, held_out, _values(network, test.values, held_out))
+    return Judge(network, truth, held_out, _values(network, test.values, known))
+
+
+def _sides(source: Source, whole: Samples) -> tuple[Samples, Samples]:
+    """What it learns from and what says how good it is: the splits, or where there is no test split, the validation slice."""
+    try:
+        return whole, source.load("test")
+    except DataError:
+        return whole[reference_rows(len(whole))], whole[validation_rows(len(whole))]
 
 
 def _built(shape: tuple[int, ...], known: Mapping[str, Attribute]) -> nn.Module:
