@@ -57,6 +57,7 @@ def test_few_images_are_changed_before_d_sees_them() -> None:
 @pytest.mark.parametrize(("budget", "batch"), [("2m", 32), ("90s", 32), ("121s", 64), ("1h", 64), ("1epochs", 64)])
 def test_a_short_budget_takes_smaller_steps(budget: str, batch: int) -> None:
     assert default(Mnist(), budget).batch_size == batch
+    assert default(Digits(), budget).batch_size == 16
 
 
 def test_more_pixels_get_more_layers() -> None:

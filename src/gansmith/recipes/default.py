@@ -28,7 +28,7 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
 
     Images get convolutions whose smallest map is at most 8 x 8, with a layer in D that sees the whole image at once. Where
     there are samples enough, k-means sorts them into kinds of which both players are told: no labels are looked at. Few images
-    are changed at random before D sees them. Two minutes or less go in smaller batches. Points, and images too narrow for
+    are changed at random before D sees them. Few images, and two minutes or less, go in smaller batches. Points, and images too narrow for
     convolutions, get fully connected networks. `why` says what was chosen.
 
     Known to go wrong: a few of its pictures are of no kind in particular, and of 500 colour images half an hour makes no clean
@@ -56,7 +56,8 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
     is_few, is_short = count < FEW, (seconds_in(budget) or math.inf) <= SHORT
     if is_few:
         why.append("so few that D sees them moved, cut and recoloured at random, which keeps it from knowing them by heart")
-    if is_short:
+        why.append("batches of 16, for more steps")
+    elif is_short:
         why.append(f"{budget} is short: batches of 32, for more steps")
     adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
     return Recipe(
@@ -69,7 +70,7 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
         },
         objective=Adversarial(judge_together=True, augmentation=Augment() if is_few else None),
         optimizers={"discriminator": adam, "generator": adam},
-        batch_size=32 if is_short else 64,
+        batch_size=16 if is_few else 32 if is_short else 64,
         budget=budget,
         precision="auto",
         ema=Ema(half_life_images=4000),
