@@ -27,9 +27,9 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
     """A GAN that fits itself to any data, and says what it chose.
 
     Images get convolutions whose smallest map is at most 8 x 8, with a layer in D that sees the whole image at once. Where
-    there are samples enough, k-means sorts them into kinds of which both players are told: no labels are looked at. Few images
-    are changed at random before D sees them. Few images, and two minutes or less, go in smaller batches. Points, and images too narrow for
-    convolutions, get fully connected networks. `why` says what was chosen.
+    there are samples enough, k-means sorts them into kinds of which both players are told: no labels are looked at. Few
+    images are changed at random before D sees them. Few images, and two minutes or less, go in smaller batches. Points, and
+    images too narrow for convolutions, get fully connected networks. `why` says what was chosen.
 
     Known to go wrong: a few of its pictures are of no kind in particular, and of 500 colour images half an hour makes no clean
     ones yet. It has been measured on MNIST, Fashion-MNIST and those alone.
