@@ -220,11 +220,10 @@ class Watcher:
         if player is None:
             return {}
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
-        if self.kinds is not None:
+        drawn = trainer.inputs.rows(SEED, 0, rows).told
+        told = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
+        if self.kinds is not None:  # what the real ones are, and not what was drawn
             told = nn.functional.one_hot(self.kinds[:rows], trainer.shapes.kinds).float()
-        else:  # nothing, or what is drawn for G alone
-            drawn = trainer.inputs.rows(SEED, 0, rows).told
-            told = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
 
         def draw(count: int, at: int | None) -> Tensor:
             return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
