@@ -20,6 +20,7 @@ import gansmith
 from gansmith import charts, images, report
 from gansmith.data import Arrays, Ring
 from gansmith.errors import RunError
+from gansmith.kinds import Layout
 from gansmith.overrides import override
 from gansmith.recipe import Pictures
 from gansmith.report import number
@@ -255,7 +256,8 @@ def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: P
         images.image_grid(np.roll(noise, i, axis=2), 8).save(tmp_path / f"{i}.png", compress_level=1)
     run: Any = SimpleNamespace(
         facts={"sample_shape": [3, side, side], "num_real": 64},
-        recipe=SimpleNamespace(pictures=Pictures(count=64)),
+        recipe=SimpleNamespace(pictures=Pictures(count=64), condition=None),
+        layout=Layout(64, 8),
         pictures={1000 * i: tmp_path / f"{i}.png" for i in range(25)},
         real_picture=tmp_path / "0.png",
     )

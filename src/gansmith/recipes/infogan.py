@@ -6,13 +6,12 @@ import dataclasses
 
 from gansmith.conditions import Codes
 from gansmith.data import Mnist, Source
-from gansmith.ema import Ema
 from gansmith.networks import AuxiliaryDiscriminator, InfoGanDiscriminator, InfoGanGenerator
-from gansmith.noise import Normal, Uniform
+from gansmith.noise import Uniform
 from gansmith.objectives import Adversarial, Recover
 from gansmith.optimizers import Adam
 from gansmith.recipe import Length, Pictures, Recipe
-from gansmith.schedules import Linear
+from gansmith.recipes.default import default
 
 
 def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -> Recipe:
@@ -23,18 +22,28 @@ def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False)
     `gansmith sample RUN --class 3` makes images of one kind, `gansmith slide RUN` moves a slider, and `gansmith evaluate RUN`
     says how far the kinds agree with the digits.
 
-    As it stands the networks are the paper's at half the width, with a z of 16 entries, batches of 64, rates that fall to 0
-    over the second half, and samples from a running mean of G. On the networks of `default` a kind became a stroke that any
-    digit had. `paper=true` is the paper's network for MNIST: z of 62
-    entries and 12 of codes, G 1024 - 7 x 7 x 128 - 64 - 1, D 64 - 128 - 1024 - 1, Q 128 beside D's last layer; Adam with beta1
-    .5, 2e-4 for D and 1e-3 for G, lambda 1 for all codes. Batches of 128 and 5,000 steps are those of the authors' program;
-    images in [0, 1] and G's sigmoid are, too.
+    As it stands D, the optimizer and z are those of `default`, with a linear Q, and G is the paper's at half the width: on
+    `default`'s own G a kind became a stroke that any digit had. `paper=true` is the paper's network for MNIST: z of 62 entries
+    and 12 of codes, G 1024 - 7 x 7 x 128 - 64 - 1, D 64 - 128 - 1024 - 1, Q 128 beside D's last layer; Adam with beta1 .5, 2e-4
+    for D and 1e-3 for G, lambda 1 for all codes. Batches of 128 and 5,000 steps are those of the authors' program; images in
+    [0, 1] and G's sigmoid are, too.
 
     Known to go wrong: which kind becomes which digit is chance, and two digits that look alike, such as 4 and 9, may share kinds.
 
     Source: X. Chen et al., InfoGAN, NeurIPS 2016.
     """
-    published = Recipe(
+    if not paper:
+        base = default(data, budget)
+        generator = InfoGanGenerator(hidden=512, widths=(64, 32), end="tanh")
+        return dataclasses.replace(
+            base,
+            name="infogan",
+            condition=Codes(10, sliders=2),
+            networks={"generator": generator, "discriminator": AuxiliaryDiscriminator(base.networks["discriminator"])},
+            objective=dataclasses.replace(base.objective, recover=Recover()),  # type: ignore[type-var]
+            why=(),
+        )
+    return Recipe(
         name="infogan",
         data=data,
         condition=Codes(10, sliders=2),
@@ -49,23 +58,4 @@ def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False)
         batch_size=128,
         budget="640000images",
         pictures=Pictures(count=80, columns=8),
-    )
-    if paper:
-        return published
-    falling = Linear(start=0.5)
-    return dataclasses.replace(
-        published,
-        noise=Normal(16),
-        networks={
-            "generator": InfoGanGenerator(hidden=512, widths=(64, 32)),
-            "discriminator": AuxiliaryDiscriminator(InfoGanDiscriminator(widths=(32, 64), hidden=512), hidden=128),
-        },
-        optimizers={
-            "discriminator": Adam(2e-4, (0.5, 0.99), schedule=falling),
-            "generator": Adam(1e-3, (0.5, 0.99), schedule=falling),
-        },
-        batch_size=64,
-        budget=budget,
-        precision="auto",
-        ema=Ema(half_life_images=4000),
     )
