@@ -27,6 +27,7 @@ COUNT = 10_000  # samples to fit by
 TRIED = 512  # samples to choose the length on, and as many to report
 SEED = 2**32 + 1  # of those to fit by; the next two are for the length and for the report
 RARE = 0.02  # of samples have a value, or it has no direction
+USUAL = 0.55  # of samples have a value: then nobody asks for a way to it
 LENGTHS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # in the standard deviations of what it is given, along the direction
 ENOUGH = 0.8  # flips for which one goes no further
 SHOWN = 9  # columns of a picture, from as far back to as far forth
@@ -46,7 +47,7 @@ class Direction:
 
 
 def find(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...]:
-    """For each attribute the value that flips most and keeps the others best. Raises DataError where there is none."""
+    """For each attribute the unusual value that flips most and keeps the others best. Raises DataError where there is none."""
     judge = judges.of(run.recipe.data, progress)
     walker = _Walker(run, judge)
     given = run.inputs.rows(SEED, 0, COUNT)
@@ -55,12 +56,13 @@ def find(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...
     scale = rows.std(0) + 1e-8
     normals = _normals(rows / scale, said)
     found: list[Direction] = []
-    for i, (name, value) in enumerate(normals):
+    unusual = [(name, value) for name, value in normals if (said[name] == value).mean() <= USUAL]
+    for i, (name, value) in enumerate(unusual):
         others = [normal for (other, _), normal in normals.items() if other != name]
         way = without(normals[name, value], others)
         if (length := float(np.linalg.norm(way))) > 1e-6:
             found.append(walker.tried(name, value, scale * way / length))
-        progress("directions are tried", i + 1, len(normals))
+        progress("directions are tried", i + 1, len(unusual))
     if not found:
         raise DataError(f"no attribute of what {run.path} makes has two values that occur: train it longer")
     names = dict.fromkeys(direction.attribute for direction in found)
@@ -170,7 +172,7 @@ def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
     page = Image.new("RGB", (width, height), "white")
     draw, top = ImageDraw.Draw(page), 0
     for name, block in blocks:
-        draw.text((8, top + 2), f"{name} \u2192", fill="black", font=font)
+        draw.text((8, top + 2), f"{name} to the right", fill="black", font=font)
         page.paste(block, (0, top + head))
         top += head + block.height
     return page
