@@ -252,7 +252,8 @@ class Journal:
         """
         if not self.writes:
             return False
-        self.trainer.images += self.recipe.batch_size
+        if self.recipe.watch and self.recipe.watch.on_trouble == "recover":
+            self.trainer.images += self.recipe.batch_size
         self.images = self.trainer.images
         self.looks.append(self._now() | {doctor.PREFIX + "finite": 0.0, doctor.PREFIX + "steps": self.trainer.steps})
         self._write(self.looks[-1])
