@@ -86,7 +86,8 @@ class Player:
     """One side of the game.
 
     `reads` says where its batch comes from: "fresh" reads the next real images (only these count), "shared" takes
-    those the turn before it had.
+    those the turn before it had. Players that wait move when all have paid, the last to pay first: turns at once, from the same
+    weights.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Player:
     loss: Callable[[Networks, Batch, Turn], Outcome]
     turns: int = 1  # in a row, in one step
     reads: Literal["fresh", "shared"] = "fresh"
+    waits: bool = False
 
 
 @runtime_checkable

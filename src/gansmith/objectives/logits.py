@@ -18,20 +18,36 @@ def pack_of(discriminator: nn.Module) -> int:
 
 
 def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Tensor, Tensor]:
-    """The logits of reals and of fakes, [N // pack, M] each (one where N < pack); asked about in one batch if `together`.
+    """The logits of R reals and F fakes, [R // pack, M] and [F // pack, M] (one where less than a pack); asked about in one batch
+    if `together`.
 
     No pack holds reals and fakes: what is left over of either side is not judged. Raises RecipeError where D says how many it
     judges at once and answers otherwise.
     """
-    count = max(1, len(real) // pack)
-    if together and len(real) >= pack:
-        real_logits, fake_logits = judge(torch.cat([real[: count * pack], fake[: count * pack]])).chunk(2)
-    else:
-        real_logits, fake_logits = judge(real), judge(fake)
-    if len(real_logits) != count:
-        told = f"network 'discriminator' answers {len(real)} samples with {len(real_logits)} rows of logits; expected {count}"
+    reals, fakes = (max(1, len(side) // pack) for side in (real, fake))
+    if together and min(len(real), len(fake)) >= pack:
+        asked = torch.cat([real[: reals * pack], fake[: fakes * pack]])
+        real_logits, fake_logits = torch.split(_answered(judge, asked, reals + fakes), [reals, fakes])
+        return real_logits, fake_logits
+    return _answered(judge, real, reals), _answered(judge, fake, fakes)
+
+
+def _answered(judge: Judge, samples: Tensor, rows: int) -> Tensor:
+    logits = judge(samples)
+    if len(logits) != rows:
+        told = f"network 'discriminator' answers {len(samples)} samples with {len(logits)} rows of logits; expected {rows}"
         raise RecipeError(f"{told}: one that judges several samples at once says how many as its attribute pack")
-    return real_logits, fake_logits
+    return logits
+
+
+def added(of_real: Tensor, of_fake: Tensor) -> Tensor:
+    """The costs of judging R reals and F fakes, [R, M] and [F, M], as one a pair, [R], or [R + F] where they come in other
+    numbers: their mean is that of the reals plus that of the fakes."""
+    reals, fakes = len(of_real), len(of_fake)
+    if reals == fakes:
+        return over_places(of_real + of_fake)
+    both = reals + fakes
+    return torch.cat([over_places(of_real) * (both / reals), over_places(of_fake) * (both / fakes)])
 
 
 def over_places(costs: Tensor) -> Tensor:
