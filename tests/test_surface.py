@@ -32,6 +32,7 @@ RECIPES = [
     "stacked-mnist-unrolled",
     "starter",
     "tutorial-batchnorm",
+    "tutorial-batchnorm-tensorflow",
     "tutorial-dropout",
     "tutorial-keras",
     "tutorial-paper",
@@ -47,13 +48,25 @@ COMMANDS = {
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
     "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
+    "export": ["--checkpoint", "--format", "--out", "--trust", "run"],
     "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": [],
     "report": ["--data", "--trust", "run"],
     "sample": ["--checkpoint", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
     "train": [
-        *("--data", "--device", "--dry-run", "--patience", "--run", "--skip-bad", "--threads", "--trust", "--until"),
+        *(
+            "--data",
+            "--device",
+            "--dry-run",
+            "--framework",
+            "--patience",
+            "--run",
+            "--skip-bad",
+            "--threads",
+            "--trust",
+            "--until",
+        ),
         *("overrides", "recipe"),
     ],
 }
@@ -62,8 +75,8 @@ SIGNATURES = {
     "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
-    "steps": ["recipe", "run", "device", "threads", "trust"],
-    "train": ["recipe", "run", "device", "threads", "trust"],
+    "steps": ["recipe", "run", "device", "threads", "framework", "trust"],
+    "train": ["recipe", "run", "device", "threads", "framework", "trust"],
 }
 
 

@@ -17,7 +17,7 @@ from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.run import Run
 from gansmith.signals import SignalsWait
 from gansmith.threads import quickest
-from gansmith.trainer import Record, Trainer, choose_device, measure_speed
+from gansmith.trainer import Record, Trainer, choose_device, measure_speed, trainer_of
 from gansmith.validation import Validation
 
 Threads = int | Literal["auto"] | None
@@ -26,30 +26,47 @@ logger = logging.getLogger("gansmith")
 
 
 def train(
-    recipe: Recipe, run: str | Path, *, device: str = "auto", threads: Threads = None, trust: str | Path | None = None
+    recipe: Recipe,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    threads: Threads = None,
+    framework: str | None = None,
+    trust: str | Path | None = None,
 ) -> Run:
     """Train to the end of the budget, or to an earlier one that scores decide, going on where the run folder stands."""
-    for _ in steps(recipe, run, device=device, threads=threads, trust=trust):
+    for _ in steps(recipe, run, device=device, threads=threads, framework=framework, trust=trust):
         pass
     return Run.open(run, trust=trust)
 
 
 def steps(
-    recipe: Recipe, run: str | Path, *, device: str = "auto", threads: Threads = None, trust: str | Path | None = None
+    recipe: Recipe,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    threads: Threads = None,
+    framework: str | None = None,
+    trust: str | Path | None = None,
 ) -> Generator[Record]:
     """Train, yielding a record after every step. Leaving the loop saves; calling again with the same folder goes on.
 
     `threads` is how many PyTorch may use; "auto" takes the quickest number, or the one the run was begun with; None leaves it be.
+    `framework` is "torch" or "tensorflow"; None takes the one the run was trained in so far, torch for a new one.
     Raises RecipeError before anything is written where the recipe does not fit its data, RunError where the folder holds
     another run, TrainingError at a loss that is not finite (nothing is saved after it), DiskError where the disk refuses.
     """
     chosen = choose_device(device)
     processes.join(chosen)
     with Run.claim(run, recipe, trust=trust) as folder:
-        trainer = Trainer(recipe, chosen)
-        if threads is not None:
-            begun_with = folder.facts.get("environment", {}).get("threads")
-            torch.set_num_threads(quickest(trainer, begun_with) if threads == "auto" else threads)
+        begun_with = folder.facts.get("environment", {}).get("threads")
+        if threads == "auto" and begun_with is not None:
+            threads = min(begun_with, torch.get_num_threads())
+        if isinstance(threads, int):
+            torch.set_num_threads(threads)
+        trainer = trainer_of(framework or folder.facts.get("framework", "torch"))(recipe, chosen)
+        if threads == "auto":
+            torch.set_num_threads(quickest(trainer))
         scorer = validation.of(recipe, trainer.samples, trainer.inputs)
         known = processes.agree(folder.total_images or 0, chosen)
         images, times = (known, folder.facts.get("scorings", 0)) if known else plan(recipe, trainer, scorer)
@@ -91,7 +108,7 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     seconds = seconds_in(recipe.budget)
     if seconds is None:
         return images_in(recipe.budget, trainer.epoch_images)
-    speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds))
+    speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds), type(trainer))
     return max(
         recipe.batch_size, round(speed * 0.97 * max(seconds - spent, 0.5 * seconds))
     )  # the rest is for pictures and saving
@@ -109,7 +126,7 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None) -> tuple[i
         if scorer.setting.times:
             return images, scorer.setting.times
         try:
-            length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3)[0]
+            length = images / measure_speed(recipe, trainer.device, trainer.samples, 0.3, type(trainer))[0]
         except TrainingError:  # the run itself comes to the same step, and tells what is kept
             return images, 0
         times, _ = scorer.plan(length, trainer.sampler)
