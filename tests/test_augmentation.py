@@ -187,6 +187,14 @@ def test_saturation_stretches_the_colours_about_grey_and_knows_none_in_one_chann
     assert torch.equal(done(Saturation(0.8), one), one)
 
 
+@pytest.mark.parametrize("operation", [Brightness(), Saturation(), Contrast()], ids=name_of)
+def test_colours_change_as_if_there_were_no_transparency(operation: Operation) -> None:
+    x = samples(6, 4, 3, 3)
+    made = done(operation, x)
+    assert torch.equal(made[:, 3:], x[:, 3:])
+    assert torch.equal(made[:, :3], done(operation, x[:, :3]))
+
+
 def test_instance_noise_has_its_deviation_and_falls_over_the_run() -> None:
     x = samples(200, 1, 10, 10)
     for progress, sigma in ((0.0, 0.2), (0.25, 0.15), (1.0, 0.0)):

@@ -135,7 +135,20 @@ def test_every_mode_has_its_channel_count(tmp_path: Path, mode: str, channels: i
     picture = Image.new("I;16", (5, 4), 40_000) if mode == "I;16" else Image.fromarray(noise(4, 5, 3)).convert(mode)
     file = write(tmp_path / ("a.tif" if mode == "CMYK" else "a.png"), picture)
     assert read_image(file).shape == (channels, 4, 5)
-    assert Folder(str(tmp_path), size=None).load().shape == (channels, 4, 5)
+    assert Folder(str(tmp_path), size=None).load().shape == (min(channels, 3), 4, 5)  # nothing shines through
+
+
+def test_transparency_that_no_pixel_uses_is_no_channel(tmp_path: Path) -> None:
+    pixels = noise(2, 4, 5, 4)
+    pixels[..., 3] = 255
+    for name, picture in zip("ab", pixels, strict=True):
+        write(tmp_path / f"{name}.png", Image.fromarray(picture))
+    source = Folder(str(tmp_path), size=None)
+    np.testing.assert_array_equal(source.load().values, pixels[..., :3].transpose(0, 3, 1, 2))
+    assert Folder(str(tmp_path), size=None, channels=4).load().shape == (4, 4, 5)
+    pixels[1, 2, 3, 3] = 254
+    write(tmp_path / "b.png", Image.fromarray(pixels[1]))
+    np.testing.assert_array_equal(source.load().values, pixels.transpose(0, 3, 1, 2))
 
 
 def test_a_palette_with_transparency_has_four_channels_and_lies_on_white(tmp_path: Path) -> None:

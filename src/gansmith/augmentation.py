@@ -107,13 +107,13 @@ class Cutout:
 
 @component
 class Brightness:
-    """A number in [-amount, amount] is added to the whole sample (Zhao et al. 2020)."""
+    """A number in [-amount, amount] is added to all colours of a sample (Zhao et al. 2020)."""
 
     amount: Amount = 0.5
     for_points: ClassVar[bool] = False
 
     def __call__(self, samples: Tensor, progress: float) -> Tensor:
-        return samples + self.amount * (2 * _for_each(samples) - 1)
+        return _recoloured(samples, lambda colours: colours + self.amount * (2 * _for_each(colours) - 1))
 
 
 @component
@@ -129,7 +129,7 @@ class Saturation:
     def __call__(self, samples: Tensor, progress: float) -> Tensor:
         if samples.shape[1] == 1:
             return samples
-        return _from(samples.mean(1, keepdim=True), samples, self.amount)
+        return _recoloured(samples, lambda colours: _from(colours.mean(1, keepdim=True), colours, self.amount))
 
 
 @component
@@ -140,7 +140,7 @@ class Contrast:
     for_points: ClassVar[bool] = False
 
     def __call__(self, samples: Tensor, progress: float) -> Tensor:
-        return _from(samples.mean((1, 2, 3), keepdim=True), samples, self.amount)
+        return _recoloured(samples, lambda colours: _from(colours.mean((1, 2, 3), keepdim=True), colours, self.amount))
 
 
 @component
@@ -158,6 +158,13 @@ class InstanceNoise:
 def _for_each(samples: Tensor) -> Tensor:
     """A uniform number in [0, 1) for each sample, [N, 1, ...]."""
     return torch.rand(len(samples), *[1] * (samples.ndim - 1), device=samples.device)
+
+
+def _recoloured(samples: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change` of the colours alone: a fourth channel is transparency, and stays as it is."""
+    if samples.shape[1] != 4:
+        return change(samples)
+    return torch.cat([change(samples[:, :3]), samples[:, 3:]], 1)
 
 
 def _from(middle: Tensor, samples: Tensor, amount: float) -> Tensor:

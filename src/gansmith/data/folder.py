@@ -38,7 +38,7 @@ class Folder:
         size: side in pixels; None keeps the images' own size, which must then be one for all.
         fit: how an image that is not square becomes square: "crop" (its centre), "stretch", or "pad" (white beside it).
         channels: 1, 3 or 4; None takes the one count that all images have. An image with a palette counts as 3, one with
-            transparency as 4. Without alpha, transparency is laid on white.
+            transparency as 4, but 3 where no pixel of any image makes use of it. Without alpha, transparency is laid on white.
         skip_bad: leave out files that can't be read and count them, where they would otherwise be refused.
     """
 
@@ -75,8 +75,11 @@ class Folder:
             raise DataError(
                 f"{root} has no image that can be read: all {len(files):,} files are bad; mend them, or give another folder"
             )
+        values = values[: len(kept)]
+        if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
+            values = np.ascontiguousarray(values[:, :3])
         labels, classes = _label(kept, root, class_roots)
-        return Samples(values[: len(kept)], labels, classes, num_skipped=len(files) - len(kept))
+        return Samples(values, labels, classes, num_skipped=len(files) - len(kept))
 
     def _roots(self, split: Split) -> tuple[Path, tuple[Path, ...]]:
         """The folder of a split, and the folders whose subfolders are classes: both splits', so that labels agree."""
