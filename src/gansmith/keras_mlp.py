@@ -5,9 +5,10 @@ Keras and TensorFlow are imported when the first of these is made, and by nothin
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +27,30 @@ if TYPE_CHECKING:
 
 def libraries() -> tuple[Any, Any]:
     """Keras and TensorFlow. Raises RecipeError with the one command where they are missing."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else a dozen lines on the processor before the first line of ours
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        import keras
-        import tensorflow as tf
+        with _silence():
+            import keras
+            import tensorflow as tf
     except ImportError as error:
         raise RecipeError(f"TensorFlow and Keras are needed here ({error}): pip install 'gansmith[tensorflow]'") from None
     if (backend := keras.backend.backend()) != "tensorflow":
         raise RecipeError(f"Keras computes with {backend} here: set KERAS_BACKEND=tensorflow before it is imported")
     return keras, tf
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing on stderr, where TensorFlow has lines on the processor to say before it reads how much it is to log."""
+    said = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(said, 2)
+        os.close(said)
 
 
 class KerasNetwork:
@@ -79,6 +94,8 @@ class KerasNetwork:
                 x = self._normalised(layer, x)
             elif isinstance(layer, layers.Dropout):
                 x = tf.nn.experimental.stateless_dropout(x, layer.rate, seed=draw(), rng_alg="philox")
+            elif isinstance(layer, layers.LeakyReLU) and self.dtype == "float64":
+                x = tf.where(x > 0, x, layer.negative_slope * x)  # TensorFlow's own rounds the slope to float32, whatever x is
             else:
                 x = layer(x)
         if self.projection:
