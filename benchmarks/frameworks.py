@@ -90,12 +90,12 @@ def side(which: str, name: str, data: str | None, threads: int, connection: Conn
 
 def keras_style(recipe: Any, threads: int) -> Callable[[], int]:
     """A step as Keras tutorials write it. Images are kept scaled, and labels made, before the first step."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    import keras
     import numpy as np
-    import tensorflow as tf
-    from keras import layers
 
+    from gansmith.keras_mlp import libraries
+
+    keras, tf = libraries()
+    layers = keras.layers
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     values = recipe.data.load().values

@@ -182,7 +182,8 @@ class Run:
                     raise RunError(f"{self.path}: the data have changed, {key} was {self.facts[key]}, now {facts[key]}")
             then = {"framework": "torch"} | self.facts["environment"] | self.facts
             now = here | facts
-            for key in ("framework", "torch", "tensorflow", "keras", "threads", "processor", "device", "num_processes"):
+            frameworks = ("framework", "torch", "tensorflow", "keras")
+            for key in (*frameworks, "precision", "threads", "processor", "device", "num_processes"):
                 if key in then and key in now and then[key] != now[key]:
                     logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
             if then["framework"] != now["framework"]:
