@@ -1,11 +1,12 @@
 # make demo    environment, Fashion-MNIST, a GAN trained in about three minutes, its pictures, and what to do next
 # make test    environment (if missing), lint, format, types and the whole test suite
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
+# make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
 
 PYTHON ?= python3
 RUN ?= runs/demo
 
-.PHONY: demo test setup
+.PHONY: demo test setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -22,8 +23,17 @@ test: .venv/ready
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -n 2
 
+test-tensorflow: .venv-tensorflow/ready
+	.venv-tensorflow/bin/python -m pytest -n 2 tests/test_tensorflow.py
+
 setup: .venv/ready
+
+setup-tensorflow: .venv-tensorflow/ready
 
 .venv/ready: pyproject.toml constraints.txt scripts/setup.sh
 	@sh scripts/setup.sh $(PYTHON)
+	@touch $@
+
+.venv-tensorflow/ready: pyproject.toml constraints.txt scripts/setup.sh
+	@sh scripts/setup.sh $(PYTHON) .venv-tensorflow tensorflow,dev
 	@touch $@

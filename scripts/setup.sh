@@ -1,8 +1,10 @@
 #!/bin/sh
-# Make .venv with gansmith and its tools. Debian's python3 comes without pip; then pip is taken from Debian's own package,
+# Make .venv, or another folder, with gansmith and some of its extras: setup.sh [PYTHON [FOLDER [EXTRAS]]]. Debian's python3 comes without pip; then pip is taken from Debian's own package,
 # unpacked into a temporary folder, so that nothing is installed on the system and nobody needs to be root.
 set -eu
 python=${1:-python3}
+target=${2:-.venv}
+extras=${3:-dev}
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "gansmith needs Python 3.11 or newer; this is $("$python" --version). Try: make PYTHON=python3.11 ..." >&2
@@ -10,13 +12,13 @@ python=${1:-python3}
 }
 
 if "$python" -c 'import ensurepip' 2>/dev/null; then
-    "$python" -m venv .venv
+    "$python" -m venv "$target"
 else
     command -v apt-get >/dev/null && command -v dpkg >/dev/null || {
         echo "$("$python" --version) comes without pip (its module ensurepip is missing): install it, or try make PYTHON=..." >&2
         exit 2
     }
-    "$python" -m venv --without-pip .venv
+    "$python" -m venv --without-pip "$target"
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
@@ -32,8 +34,9 @@ else
         dpkg -x python3-pip-whl_*.deb .
     )
     wheel=$(ls "$folder"/usr/share/python-wheels/pip-*.whl)
-    .venv/bin/python "$wheel/pip" install --quiet --no-index --find-links "$(dirname "$wheel")" pip
+    "$target/bin/python" "$wheel/pip" install --quiet --no-index --find-links "$(dirname "$wheel")" pip
 fi
 
-echo "Installing gansmith into .venv ..." >&2
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0" --editable '.[dev]'
+echo "Installing gansmith into $target ..." >&2
+"$target/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0" \
+    --editable ".[$extras]"

@@ -86,9 +86,22 @@ def trainer(recipe: Recipe) -> Trainer:
     return made
 
 
-def stop_after(recipe: Recipe, folder: Path, step: int) -> None:
+def in_double(game: Trainer, monkeypatch: Any) -> Trainer:
+    """The same game in float64, from the same start: what is left between two ways to compute a step is then their own doing."""
+    for network in game.networks.values():
+        network.double()
+        network.register_forward_pre_hook(lambda module, given: tuple(x.double() if x is not None else x for x in given))
+    game.movers = {p.name: game.recipe.optimizers[p.name].over(game.moved[p.name]) for p in game.players}
+    if game.recipe.ema is not None:
+        game.average = game.recipe.ema.start(game.networks["generator"])
+    low, high = game.recipe.value_range
+    monkeypatch.setattr(images.Images, "to_model", lambda self, stored: stored.double() / 255 * (high - low) + low)
+    return game
+
+
+def stop_after(recipe: Recipe, folder: Path, step: int, framework: str | None = None) -> None:
     """Train until the run has taken `step` steps, then leave the generator, which saves."""
-    with closing(steps(recipe, folder, device="cpu")) as records:
+    with closing(steps(recipe, folder, device="cpu", framework=framework)) as records:
         for record in records:
             if record.step >= step:
                 break

@@ -52,6 +52,12 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "noise-critic", "--data", "digits", "objective.penalties+=r1"), ("unknown field of Critic 'penalties'",)),
     (("train", "tutorial-keras", "--data", "digits", "objective.loss=relativistic"), ("generator_fakes",)),
     (("train", "tutorial-small", "--data", "digits", "objective.discriminator_turns=2"), ("share", "discriminator_turns")),
+    ((*SMALL, "objective.discriminator_fakes=8", "objective.penalties+=r1"), ("r1", "discriminator_fakes")),
+    ((*SMALL, "objective.discriminator_fakes=8", "objective.loss=relativistic"), ("relativistic", "discriminator_fakes")),
+    (
+        ("train", "goodfellow-2014", "--data", "digits", "k=2", "objective.turns=simultaneous"),
+        ("simultaneous", "discriminator_turns at 1"),
+    ),
     # the command line itself
     (("tran", "tutorial-small"), ("tran",)),
     (("train", "tutorial-small", "--datas", "digits"), ("--datas",)),

@@ -290,6 +290,18 @@ def test_glorots_uniform_start_with_zero_biases() -> None:
             assert not layer.bias.any()
 
 
+def test_hes_uniform_start_with_zero_biases() -> None:
+    for network in networks("tutorial-batchnorm-tensorflow").values():
+        for layer in layers(network, nn.Linear):
+            bound = math.sqrt(6 / layer.in_features)
+            w = layer.weight.detach()
+            assert w.abs().max() <= bound * (1 + 1e-6)
+            if w.numel() > 10_000:
+                assert w.abs().max() > 0.99 * bound
+                assert abs(w.std().item() / (bound / math.sqrt(3)) - 1) < 0.02
+            assert not layer.bias.any()
+
+
 def test_maxouts_start_is_uniform_with_zero_biases() -> None:
     for layer in layers(networks("goodfellow-2014")["discriminator"], nn.Linear):
         w = layer.weight.detach()

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from gansmith import rng, spec
 from gansmith.data import FashionMnist, Mnist
 from gansmith.errors import RecipeError
-from gansmith.images import Images
 from gansmith.losses import NonSaturating, Saturating
 from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial, Critic
@@ -27,7 +26,7 @@ from gansmith.recipe import Recipe, Shuffled, WithReplacement, images_in
 from gansmith.recipes import catalogue, find, make
 from gansmith.rng import Place, Stream
 from gansmith.trainer import Trainer
-from support import RECIPES, trainer
+from support import RECIPES, in_double, trainer
 
 EVERY = pytest.mark.parametrize("name", RECIPES)
 
@@ -106,6 +105,20 @@ TABLE: dict[str, dict[str, Any]] = {
         "grid": 16,
         "log_every": "1epochs",
     },
+    "tutorial-batchnorm-tensorflow": {
+        "data": FashionMnist(),
+        "noise": Normal(100),
+        "batch_size": 128,
+        "budget": "200epochs",
+        "adam": Adam(2e-4, (0.5, 0.999), 1e-7),
+        "terms": "sum",
+        "share": "fakes",  # one noise batch, one pass of G
+        "turns": "simultaneous",
+        "discriminator_fakes": 128,  # against the last 96 reals of an epoch too
+        "value_range": MINUS_ONE_TO_ONE,
+        "grid": 16,
+        "log_every": "1epochs",
+    },
     "tutorial-dropout": {
         "data": Mnist(),
         "noise": Uniform(100, -1.0, 1.0),
@@ -166,6 +179,8 @@ def test_a_tutorials_settings_are_its_sources_to_the_letter(name: str) -> None:
     assert objective.loss == row.get("loss", NonSaturating())
     assert (objective.terms, objective.share) == (row["terms"], row["share"])
     assert objective.generator_fakes == row.get("generator_fakes")
+    assert objective.discriminator_fakes == row.get("discriminator_fakes")
+    assert objective.turns == row.get("turns", "alternating")
     assert objective.discriminator_turns == 1
     assert objective.penalties == ()
     assert [p.name for p in objective.players()] == ["discriminator", "generator"]
@@ -179,6 +194,21 @@ def test_what_each_tutorial_shows() -> None:
     assert make("tutorial-dropout").pictures.arrays  # an array of samples from fixed z kept each epoch
     assert make("tutorial-keras").pictures.columns == 10  # a row of ten
     assert make("tutorial-keras").log_value == "last"  # the last batch's losses
+
+
+def test_the_tensorflow_version_differs_in_what_its_source_says_and_in_nothing_else() -> None:
+    one, other = make("tutorial-batchnorm"), make("tutorial-batchnorm-tensorflow")
+    assert other.pictures.marks(200 * 60_000, 60_000) == [0, 100 * 60_000, 200 * 60_000]  # three stages
+    for network in other.networks.values():
+        assert network.init == "he"  # type: ignore[attr-defined]
+    kept = other.networks["generator"].batch_norm  # type: ignore[attr-defined]
+    assert kept == dataclasses.replace(one.networks["generator"].batch_norm, momentum=0.9)  # type: ignore[attr-defined]
+    same = {"networks": {n: dataclasses.replace(d, init="torch") for n, d in other.networks.items()}}  # type: ignore[type-var]
+    same["networks"]["generator"] = one.networks["generator"]
+    changed = ("name", "objective", "optimizers", "pictures")
+    assert dataclasses.replace(other, **same, **{name: getattr(one, name) for name in changed}) == one
+    assert make("tutorial-batchnorm-tensorflow", ["batch_size=64"]).objective.discriminator_fakes == 64
+    assert make("tutorial-batchnorm-tensorflow", ["epochs=3"]).pictures.every == "1.5epochs"
 
 
 def test_goodfellow_2014_is_the_paper_where_the_paper_speaks() -> None:
@@ -278,16 +308,6 @@ NO_DROPOUT = {
 bce = nn.BCEWithLogitsLoss()
 
 
-def in_double(game: Trainer, monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    for network in game.networks.values():
-        network.double()
-        network.register_forward_pre_hook(lambda module, given: tuple(x.double() if x is not None else x for x in given))
-    game.movers = {p.name: game.recipe.optimizers[p.name].over(game.moved[p.name]) for p in game.players}
-    low, high = game.recipe.value_range
-    monkeypatch.setattr(Images, "to_model", lambda self, stored: stored.double() / 255 * (high - low) + low)
-    return game
-
-
 class Plain:
     """The other side: its own networks with the trainer's first weights, its own data, and the trainer's numbers."""
 
@@ -361,6 +381,25 @@ def batchnorm(p: Plain) -> Iterator[None]:
         loss = bce(p.d(p.g(z)), ones(real))  # G runs again on the same z
         loss.backward()
         of_g.step()
+        p.images += len(real)
+        yield
+
+
+def batchnorm_tensorflow(p: Plain) -> Iterator[None]:
+    of_d, of_g = (torch.optim.Adam(n.parameters(), lr=0.0002, betas=(0.5, 0.999), eps=1e-7) for n in (p.d, p.g))
+    while True:
+        real = p.x()
+        fake = p.g(p.z(128))
+        on_real, on_fake = p.d(real), p.d(fake)
+        of_g.zero_grad()
+        bce(on_fake, torch.ones_like(on_fake)).backward(retain_graph=True)
+        of_d.zero_grad()
+        loss = bce(on_real, ones(real)) + bce(on_fake, torch.zeros_like(on_fake))
+        gradients = torch.autograd.grad(loss, list(p.d.parameters()))
+        for weight, gradient in zip(p.d.parameters(), gradients, strict=True):
+            weight.grad = gradient
+        of_g.step()
+        of_d.step()
         p.images += len(real)
         yield
 
@@ -471,6 +510,8 @@ def critic(p: Plain) -> Iterator[None]:
 LOOPS: list[tuple[str, tuple[str, ...], Callable[[Plain], Iterator[None]]]] = [
     ("tutorial-small", (), small),
     ("tutorial-batchnorm", (), batchnorm),
+    ("tutorial-batchnorm-tensorflow", (), batchnorm_tensorflow),
+    ("tutorial-batchnorm-tensorflow", ("batch_size=96", "objective.discriminator_fakes=128"), batchnorm_tensorflow),
     ("tutorial-dropout", (), dropout),
     ("tutorial-keras", (), keras),
     ("tutorial-paper", (), paper),

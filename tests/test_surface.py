@@ -42,6 +42,7 @@ RECIPES = [
     "stacked-mnist-unrolled",
     "starter",
     "tutorial-batchnorm",
+    "tutorial-batchnorm-tensorflow",
     "tutorial-dropout",
     "tutorial-keras",
     "tutorial-paper",
@@ -64,6 +65,7 @@ COMMANDS = {
     "directions": ["--checkpoint", "--json", "--out", "--trust", "run"],
     "doctor": ["--json", "--trust", "run"],
     "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
+    "export": ["--checkpoint", "--format", "--out", "--trust", "run"],
     "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": [],
     "reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
@@ -78,6 +80,7 @@ COMMANDS = {
             "--data",
             "--device",
             "--dry-run",
+            "--framework",
             "--on-trouble",
             "--patience",
             "--run",
@@ -94,8 +97,8 @@ SIGNATURES = {
     "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
-    "steps": ["recipe", "run", "device", "threads", "trust"],
-    "train": ["recipe", "run", "device", "threads", "trust"],
+    "steps": ["recipe", "run", "device", "threads", "framework", "trust"],
+    "train": ["recipe", "run", "device", "threads", "framework", "trust"],
 }
 
 

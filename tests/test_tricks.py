@@ -25,7 +25,7 @@ from gansmith.networks import AuxiliaryDiscriminator, ConvDiscriminator, JoinedD
 from gansmith.noise import Normal
 from gansmith.objectives import Adversarial, Critic, Recover
 from gansmith.objectives.logits import judge_sides, over_packs, pack_of
-from gansmith.optimizers import Adam
+from gansmith.optimizers import SGD, Adam
 from gansmith.penalties import R1, R2, GradientPenalty, Penalty
 from gansmith.recipe import Recipe
 from gansmith.schedules import Cosine, Linear
@@ -375,3 +375,90 @@ def test_a_compiled_game_takes_the_steps_of_a_plain_one_and_goes_on(monkeypatch:
 def test_a_d_says_how_many_it_judges_through_its_compiled_self() -> None:
     assert pack_of(torch.compile(Joined(nn.Identity(), 3), backend="eager")) == 3  # type: ignore[arg-type]
     assert pack_of(nn.Identity()) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- turns at once
+
+
+@component
+class OnePoint:
+    """G of the Dirac-GAN (Mescheder et al. 2018, definition 2.1): every z becomes the point that it learns, at first 1."""
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        return Learned(lambda x, w: w.expand(len(x), 1), 1.0)
+
+
+@component
+class OneSlope:
+    """Its D: a line through 0 whose slope it learns, at first 0."""
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        return Learned(lambda x, w: x * w, 0.0)
+
+
+class Learned(nn.Module):
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], start: float) -> None:
+        super().__init__()
+        self.function, self.weight = function, nn.Parameter(torch.tensor([start]))
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.function(x, self.weight)
+
+
+@pytest.mark.parametrize("turns", ["simultaneous", "alternating"])
+@pytest.mark.parametrize("share", ["nothing", "noise", "fakes"])
+def test_turns_at_once_spiral_out_and_turns_in_a_row_stay_on_their_curve(turns: Any, share: Any) -> None:
+    """The truth is the point 0; D pays w t, G pays -w t, so that a step turns (w, t). At once its square grows by 1 + rate^2 at
+    each step; in a row w^2 + t^2 - rate w t stays (Gidel et al. 2019 on alternating and simultaneous updates)."""
+    rate, steps, zeros = 0.125, 40, Samples(np.zeros((64, 1), np.float32))
+    networks = {"generator": OnePoint(), "discriminator": OneSlope()}
+    objective = Adversarial(loss=Wasserstein(), turns=turns, share=share)
+    optimizers = {"discriminator": SGD(rate), "generator": SGD(rate)}
+    made = Trainer(Recipe("dirac", Digits(), Normal(1), networks, objective, optimizers, batch_size=16), CPU, zeros)
+    made.total_images = 16 * steps
+    for _ in range(steps):
+        made.step()
+    w, t = (made.networks[name].weight.item() for name in ("discriminator", "generator"))  # type: ignore[union-attr,operator]
+    if turns == "simultaneous":
+        assert np.isclose(w**2 + t**2, (1 + rate**2) ** steps, rtol=1e-4)
+    else:
+        assert np.isclose(w**2 + t**2 - rate * w * t, 1.0, rtol=1e-4)
+
+
+def test_both_pay_before_either_moves_and_g_moves_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    made = game(Adversarial(turns="simultaneous", share="fakes", discriminator_fakes=5))
+    for name, mover in made.movers.items():
+        step = mover.step
+        monkeypatch.setattr(mover, "step", lambda *given, name=name, step=step: (told.append(name), step(*given)))
+    for name, network in made.networks.items():
+        network.register_forward_hook(lambda _, given, made, name=name: told.append(f"{name} of {len(given[0])}"))
+    made.step()
+    assert told == [
+        "generator of 5",
+        "discriminator of 7",
+        "discriminator of 5",
+        "discriminator of 5",
+        "generator",
+        "discriminator",
+    ]
+
+
+def test_of_unequal_numbers_each_side_counts_as_a_whole() -> None:
+    """D pays the mean over its reals plus the mean over its fakes, however many there are of either."""
+    made = game(Adversarial(discriminator_fakes=20, judge_together=True))
+    record = made.step()
+    alone = game(Adversarial(discriminator_fakes=20))
+    assert np.isclose(record["discriminator/loss"], alone.step()["discriminator/loss"], rtol=1e-6)
+    d, batch = game(Adversarial()).networks["discriminator"], game(Adversarial()).read(0)
+    assert len(batch.real) == 7
+    loss, of_real = Adversarial().loss, torch.nn.functional.softplus(-d(batch.real)).mean().item()
+    found = []
+    for count in (20, 2000):
+        taken: list[Tensor] = []
+        made = game(Adversarial(discriminator_fakes=count, loss=loss))
+        hook = made.networks["discriminator"].register_forward_hook(lambda m, g, out, taken=taken: taken.append(out.detach()))
+        found.append(made.step()["discriminator/loss"])
+        hook.remove()
+        assert np.isclose(found[-1], of_real + torch.nn.functional.softplus(taken[1]).mean().item(), rtol=1e-5)
+    assert found[0] != found[1]

@@ -139,6 +139,10 @@ def train(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads PyTorch may use [default: the quickest number].", show_default=False)
     ] = None,
+    framework: Annotated[
+        str | None,
+        typer.Option(help="torch or tensorflow [default: the run's own, torch for a new one].", show_default=False),
+    ] = None,
     until: Annotated[
         str | None, typer.Option(help="End the run at a score on the validation slice, as in fd=5.", show_default=False)
     ] = None,
@@ -165,7 +169,7 @@ def train(
         torch.set_num_threads(threads or torch.get_num_threads())
         from gansmith.describe import dry_run_lines
 
-        typer.echo("\n".join(dry_run_lines(chosen, device)))
+        typer.echo("\n".join(dry_run_lines(chosen, device, framework or "torch")))
         return
     from gansmith import processes, progress
     from gansmith.run import Run
@@ -174,7 +178,8 @@ def train(
     if _is_finished(folder, chosen, trust):
         return
 
-    with contextlib.closing(steps(chosen, folder, device=device, threads=threads or "auto", trust=trust)) as records:
+    records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
+    with contextlib.closing(records):
         title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
         progress.follow(records, "\n".join([*chosen.why, title]))
     if processes.rank() == 0:
@@ -304,6 +309,25 @@ def sample(
     of_class = "" if kind is None else f" of class {kind}"
     in_rows = f", a row for each of {len(opened.layout.kinds)} kinds," if is_in_rows else ""
     typer.echo(f"{len(gallery):,} samples{of_class} of seed {seed}{in_rows} in {gallery.save(out)}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[Path, typer.Option(help="The file, x.keras.")],
+    format: Annotated[str, typer.Option(help="keras: what Keras loads without gansmith.")] = "keras",
+    checkpoint: Checkpoint = "last",
+    trust: Trust = None,
+) -> None:
+    """The generator as a file for another program: from z to images in the run's value range, channels last, or to points."""
+    from gansmith.errors import RecipeError, unknown
+
+    if format != "keras":
+        raise RecipeError(unknown("format", format, ["keras"]))
+    from gansmith import keras_mlp
+    from gansmith.run import load
+
+    typer.echo(f"the generator of {run} in {keras_mlp.export(load(run, checkpoint=checkpoint, trust=trust), out)}")
 
 
 @app.command()

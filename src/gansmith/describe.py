@@ -17,7 +17,7 @@ from torch import nn
 from gansmith.data import Samples
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
-from gansmith.trainer import Trainer, build, choose_device, measure_speed
+from gansmith.trainer import Trainer, build, choose_device, measure_speed, trainer_of
 
 LARGE = 20_000_000  # weights of all networks
 
@@ -111,17 +111,17 @@ def budget_text(recipe: Recipe, epoch_images: int) -> str:
     return f"{recipe.budget}, {images_in(recipe.budget, epoch_images):,} images"
 
 
-def dry_run_lines(recipe: Recipe, device: str) -> Iterator[str]:
+def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iterator[str]:
     """What one step says of shapes and memory, then what a few seconds of steps say of their speed. Nothing is written."""
     import resource
 
-    trainer = Trainer(recipe, choose_device(device))
+    trainer = trainer_of(framework)(recipe, choose_device(device))
     record = trainer.step()
     trainer.check()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0)
+    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer))
     samples = trainer.samples
-    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}"
+    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():

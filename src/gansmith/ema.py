@@ -29,13 +29,17 @@ class Ema:
     def start(self, network: nn.Module) -> nn.Module:
         return copy.deepcopy(network).requires_grad_(False)
 
-    @torch.no_grad()
-    def update(self, average: nn.Module, network: nn.Module, images: int, step_images: int, progress: float = 0.0) -> None:
-        """Take one step of `step_images` images; `images` is the count after it, `progress` that of its turns."""
+    def keep(self, images: int, step_images: int, progress: float = 0.0) -> float:
+        """The share of the average that stays after such a step."""
         half_life = self.half_life_images * self.schedule.factor(progress)
         if self.ramp is not None:
             half_life = min(half_life, self.ramp * images)
-        keep = 0.5 ** (step_images / max(half_life, 1e-8))
+        return 0.5 ** (step_images / max(half_life, 1e-8))  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def update(self, average: nn.Module, network: nn.Module, images: int, step_images: int, progress: float = 0.0) -> None:
+        """Take one step of `step_images` images; `images` is the count after it, `progress` that of its turns."""
+        keep = self.keep(images, step_images, progress)
         means: list[Tensor] = list(average.parameters())
         weights: list[Tensor] = list(network.parameters())
         torch._foreach_lerp_(means, weights, 1.0 - keep)

@@ -105,6 +105,7 @@ class Player:
 
     `reads` says where its batch comes from: "fresh" reads the next real images (only these count), "shared" takes
     those the turn before it had. `fits` raises RecipeError where the rest of a recipe does not suit what the player pays for.
+    Players that wait move when all have paid, the last to pay first: turns at once, from the same weights.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Player:
     reads: Literal["fresh", "shared"] = "fresh"
     keeps_graph: bool = False  # a later turn of the step goes back through passes that this turn went back through
     fits: Callable[[Recipe], None] = lambda recipe: None
+    waits: bool = False
 
 
 @runtime_checkable

@@ -8,7 +8,9 @@ import dataclasses
 import json
 import logging
 import math
+import sys
 import time
+import types
 from typing import Any
 
 import numpy as np
@@ -289,6 +291,9 @@ class Journal:
 
 
 def _board(run: Run, images_so_far: int) -> Any:
+    # TensorBoard imports TensorFlow wherever it is installed, which takes 7 seconds, unless this module of its exists.
+    if "tensorflow" not in sys.modules:
+        sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("notf"))
     from torch.utils.tensorboard import SummaryWriter
 
     purge = images_so_far + 1 if images_so_far else None

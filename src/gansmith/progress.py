@@ -33,6 +33,11 @@ class Speed:
         return (after - before) / max(last - then, 1e-9)
 
 
+def pace(rate: float, record: Record) -> str:
+    """`12,300 images/s, 4.88 s an epoch`; empty where the rate is not known yet."""
+    return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
+
+
 def figures(record: Record) -> str:
     """`D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50  FD 12.3 (best 11.9)`."""
     values = record.floats()
@@ -71,7 +76,7 @@ def _bar(records: Iterable[Record]) -> None:
             now = time.perf_counter()
             if now - last > 0.25 or record.images >= record.total_images:
                 last = now
-                told = f"{speed(record.images):,.0f} images/s"
+                told = pace(speed(record.images), record)
                 bar.update(task, completed=record.images, total=record.total_images, speed=told, figures=figures(record))
 
 
@@ -90,7 +95,7 @@ def _lines(records: Iterable[Record]) -> None:
             continue
         last, wait = now, min(30.0, wait * 1.5)
         rate = speed(record.images)
-        told = f"{rate:,.0f} images/s  " if rate else ""
+        told = f"{pace(rate, record)}  " if rate else ""
         if rate and not done:
             told += f"{clock((record.total_images - record.images) / rate)} left  "
         share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"

@@ -332,6 +332,7 @@ def _cost(run: Run) -> list[tuple[str, str]]:
         ("speed", f"{run.images / spent:,.0f} images/s" if spent else "unknown"),
         ("generator", f"{sum(p.numel() for p in run.module.parameters()):,} weights"),
         ("real samples", f"{run.facts['num_real']:,}"),
+        ("framework", str(run.facts.get("framework", "torch"))),
         ("device", str(run.facts["device"])),
         ("processes", str(run.facts["num_processes"])),
     ]

@@ -182,11 +182,21 @@ class Run:
             for key in ("sample_shape", "num_real"):
                 if facts[key] != self.facts[key]:
                     raise RunError(f"{self.path}: the data have changed, {key} was {self.facts[key]}, now {facts[key]}")
-            then = self.facts["environment"] | {k: self.facts[k] for k in ("device", "num_processes")}
-            now = here | {k: facts[k] for k in ("device", "num_processes")}
-            for key in ("torch", "threads", "processor", "device", "num_processes"):
-                if then[key] != now[key]:
+            then = {"framework": "torch"} | self.facts["environment"] | self.facts
+            now = here | facts
+            frameworks = ("framework", "torch", "tensorflow", "keras")
+            for key in (*frameworks, "precision", "threads", "processor", "device", "num_processes"):
+                if key in then and key in now and then[key] != now[key]:
                     logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
+            if then["framework"] != now["framework"]:
+                self._changed_to(facts, then["framework"])
+
+    def _changed_to(self, facts: dict[str, Any], before: str) -> None:
+        """Write down that another framework goes on from here: "framework" trains now, "frameworks" says since when."""
+        since = [*self.facts.get("frameworks", [[before, 0]]), [facts["framework"], self.images]]
+        versions = {key: facts[key] for key in ("tensorflow", "keras") if key in facts}
+        self.facts = self.facts | versions | {"framework": facts["framework"], "frameworks": since}
+        write_json(self.path / "run.json", self.facts)
 
     def note(self, **facts: Any) -> None:
         """Write down more facts about the run, in place of those of the same names."""

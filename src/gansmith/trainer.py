@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from gansmith.augmentation import Augmentation
 from gansmith.compiling import compiled
 from gansmith.conditions import shares_of, sort
 from gansmith.data import Endless, Samples, source
-from gansmith.errors import DataError, RecipeError, TrainingError
+from gansmith.errors import DataError, RecipeError, TrainingError, unknown
 from gansmith.game import Batch, Outcome, Player, Shapes, Turn, logits_of
 from gansmith.images import kind_of
 from gansmith.inputs import Inputs, one_hot
@@ -62,6 +63,8 @@ class Trainer:
 
     Raises RecipeError naming a network whose shapes don't fit the data, DataError for data that are not what a source promises.
     """
+
+    framework = "torch"  # what computes the steps
 
     def __init__(self, recipe: Recipe, device: torch.device, samples: Samples | None = None) -> None:
         torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, slow on many CPUs
@@ -110,6 +113,7 @@ class Trainer:
         kept: dict[str, Any] = {}
         values: dict[str, Callable[[], Tensor]] = {}
         batch = None
+        waiting: list[Callable[[], None]] = []
         with rng.fork(self.device):
             for who, player in enumerate(self.players):
                 for number in range(player.turns):
@@ -120,8 +124,14 @@ class Trainer:
                     turn = Turn(images, self.epoch_images, progress, self._drawer(place), self.steps, kept, self.lasting)
                     seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place, processes.rank())
                     rng.seed_torch(seed, self.device)
-                    outcome = self.update(player, who, batch, turn)
+                    outcome, move = self.update(player, who, batch, turn)
+                    if player.waits:
+                        waiting.append(move)
+                    else:
+                        move()
                     values |= {f"{player.name}/{name}": value for name, value in outcome.logs.items()}
+            for move in reversed(waiting):
+                move()
         self.images += read
         self.steps += 1
         if self.average is not None and self.recipe.ema is not None:
@@ -174,8 +184,8 @@ class Trainer:
 
         return draw
 
-    def update(self, player: Player, who: int, batch: Batch, turn: Turn) -> Outcome:
-        """The only place that touches optimizers, precision and other processes.
+    def update(self, player: Player, who: int, batch: Batch, turn: Turn) -> tuple[Outcome, Callable[[], None]]:
+        """What a player pays, and its move. The only place that touches optimizers, precision and other processes.
 
         Gradients are asked for by name, so D's turn costs none of G's and G's turn none of D's weights'.
         """
@@ -186,17 +196,18 @@ class Trainer:
             raise RecipeError(
                 f"player {player.name!r}: expected one cost a sample, shape [N], got {shape}; take the mean over places"
             )
-        costs, weights, mover = outcome.costs.float(), self.moved[player.name], self.movers[player.name]
+        costs = outcome.costs.to(torch.promote_types(outcome.costs.dtype, torch.float32))
+        weights, mover = self.moved[player.name], self.movers[player.name]
         alone = processes.world() == 1
         weight = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)  # of each cost; spares a mean its backward pass
         gradients = torch.autograd.grad(costs, weights, weight, retain_graph=player.keeps_graph, materialize_grads=True)
         loss = costs.detach().mean() if alone else processes.average(costs, gradients)
-        mover.step(gradients, turn.progress, self._watch(loss, who))
+        move = partial(mover.step, gradients, turn.progress, self._watch(loss, who))
         total, turns = self.window_parts[player.name]
         total += loss
         turns += 1.0
         outcome.logs["loss"] = lambda: loss
-        return outcome
+        return outcome, move
 
     def _watch(self, loss: Tensor, who: int) -> Tensor | None:
         """See a loss that is not finite before the update it would spoil: raise, or say on the device to skip the update."""
@@ -228,6 +239,9 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------ its state
 
+    def settle(self) -> None:
+        """Bring `networks` up to date, where another framework computes the steps."""
+
     @property
     def sampler(self) -> nn.Module:
         """The network samples come from: the average where the recipe keeps one."""
@@ -243,6 +257,7 @@ class Trainer:
             "sample_shape": list(self.shapes.sample),
             "kinds": list(self.inputs.shares) or None,
             "classes": list(self.samples.classes) if self.samples.classes else None,
+            "framework": self.framework,
             "device": self.device.type,
             "precision": self.precision,
             "num_processes": processes.world(),
@@ -295,6 +310,17 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
     return device
+
+
+def trainer_of(framework: str) -> type[Trainer]:
+    """What trains in a framework. Raises RecipeError for one that nobody knows."""
+    if framework == Trainer.framework:
+        return Trainer
+    from gansmith.keras_trainer import KerasTrainer  # which imports TensorFlow once it is made
+
+    if framework == KerasTrainer.framework:
+        return KerasTrainer
+    raise RecipeError(unknown("framework", framework, (Trainer.framework, KerasTrainer.framework)))
 
 
 def choose_precision(name: str, device: torch.device) -> str:
@@ -350,10 +376,12 @@ def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], to
         raise RecipeError(f"network {name!r} does not take {of} of shape {shape}: {reason}") from None
 
 
-def measure_speed(recipe: Recipe, device: torch.device, samples: Samples, seconds: float) -> tuple[float, float]:
+def measure_speed(
+    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, kind: type[Trainer] = Trainer
+) -> tuple[float, float]:
     """(real images a second, seconds spent) of a game of its own that is thrown away."""
     start = time.perf_counter()
-    game = Trainer(recipe, device, samples)
+    game = kind(recipe, device, samples)
     for _ in range(3):  # threads, kernels and memory settle
         game.step()
     game.check()

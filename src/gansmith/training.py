@@ -18,7 +18,7 @@ from gansmith.recovery import Recovery, changed
 from gansmith.run import Run
 from gansmith.signals import SignalsWait
 from gansmith.threads import quickest
-from gansmith.trainer import Record, Trainer, choose_device, measure_speed
+from gansmith.trainer import Record, Trainer, choose_device, measure_speed, trainer_of
 from gansmith.validation import Validation
 from gansmith.watching import Watcher
 
@@ -28,20 +28,33 @@ logger = logging.getLogger("gansmith")
 
 
 def train(
-    recipe: Recipe, run: str | Path, *, device: str = "auto", threads: Threads = None, trust: str | Path | None = None
+    recipe: Recipe,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    threads: Threads = None,
+    framework: str | None = None,
+    trust: str | Path | None = None,
 ) -> Run:
     """Train to the end of the budget, or to an earlier one that scores decide, going on where the run folder stands."""
-    for _ in steps(recipe, run, device=device, threads=threads, trust=trust):
+    for _ in steps(recipe, run, device=device, threads=threads, framework=framework, trust=trust):
         pass
     return Run.open(run, trust=trust)
 
 
 def steps(
-    recipe: Recipe, run: str | Path, *, device: str = "auto", threads: Threads = None, trust: str | Path | None = None
+    recipe: Recipe,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    threads: Threads = None,
+    framework: str | None = None,
+    trust: str | Path | None = None,
 ) -> Generator[Record]:
     """Train, yielding a record after every step. Leaving the loop saves; calling again with the same folder goes on.
 
     `threads` is how many PyTorch may use; "auto" takes the quickest number, or the one the run was begun with; None leaves it be.
+    `framework` is "torch" or "tensorflow"; None takes the one the run was trained in so far, torch for a new one.
     Raises RecipeError before anything is written where the recipe does not fit its data, RunError where the folder holds
     another run, TrainingError at a loss that is not finite (nothing is saved after it), DiskError where the disk refuses.
     """
@@ -50,14 +63,18 @@ def steps(
     if recipe.watch and recipe.watch.on_trouble == "recover" and processes.world() > 1:
         raise RecipeError("watch.on_trouble=recover: a run on several processes can't be put right: choose warn or stop")
     with Run.claim(run, recipe, trust=trust) as folder:
-        saved = folder.latest()
-        recoveries = Recovery.read(folder.facts, saved.images if saved else 0)
-        trainer = Trainer(changed(recipe, recoveries), chosen)
-        if threads is not None:
-            begun_with = folder.facts.get("environment", {}).get("threads")
-            torch.set_num_threads(quickest(trainer, begun_with) if threads == "auto" else threads)
+        saved, facts = folder.latest(), folder.facts
+        recoveries = Recovery.read(facts, saved.images if saved else 0)
+        begun_with = facts.get("environment", {}).get("threads")
+        if threads == "auto" and begun_with is not None:
+            threads = min(begun_with, torch.get_num_threads())
+        if isinstance(threads, int):
+            torch.set_num_threads(threads)
+        trainer = trainer_of(framework or facts.get("framework", "torch"))(changed(recipe, recoveries), chosen)
+        if threads == "auto":
+            torch.set_num_threads(quickest(trainer))
         scorer, watcher = validation.of(recipe, trainer.samples, trainer.inputs), watching.of(trainer)
-        known, facts = processes.agree(folder.total_images or 0, chosen), folder.facts
+        known = processes.agree(folder.total_images or 0, chosen)
         planned = (
             Plan(known, facts.get("scorings", 0), facts.get("looks", 0)) if known else plan(recipe, trainer, scorer, watcher)
         )
@@ -102,7 +119,7 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     seconds = seconds_in(recipe.budget)
     if seconds is None:
         return images_in(recipe.budget, trainer.epoch_images)
-    speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds))
+    speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds), type(trainer))
     return max(
         recipe.batch_size, round(speed * 0.97 * max(seconds - spent, 0.5 * seconds))
     )  # the rest is for pictures and saving
@@ -128,7 +145,7 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None, watcher: W
         return Plan(images, times, looks)
     try:
         clocked = 0.3 if scorer and times is None else 0.1  # for the looks alone less will do
-        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked)[0]
+        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked, type(trainer))[0]
     except TrainingError:  # the run itself comes to the same step, and tells what is kept
         return Plan(images, times or 0, looks or 0)
     spent = 0.0

@@ -16,7 +16,7 @@ from gansmith.networks.spectral import spectrally_normed
 from gansmith.spec import component
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Init = Literal["torch", "glorot", "small"]
+Init = Literal["torch", "glorot", "he", "small"]
 End = Literal["tanh", "sigmoid", "linear"]
 Activation = Literal["relu", "tanh"]
 
@@ -165,14 +165,15 @@ class Stack(nn.Sequential):
 
 
 def initialised(network: Stack, init: Init) -> Stack:
-    """PyTorch's own start; Glorot and Bengio's uniform one (2010, eq. 16), which is Keras's; or small, N(0, .02^2), DCGAN's.
-
-    The latter two start with zero biases.
+    """PyTorch's own start; Glorot and Bengio's uniform one (2010, eq. 16), which is Keras's; He et al.'s (2015, eq. 10), uniform
+    in +-sqrt(6 / inputs); or small, N(0, .02^2), DCGAN's. All but the first start with zero biases.
     """
     for layer in network.modules():
         if init != "torch" and isinstance(layer, nn.Linear):
             if init == "glorot":
                 nn.init.xavier_uniform_(layer.weight)
+            elif init == "he":
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
             else:
                 nn.init.normal_(layer.weight, 0.0, 0.02)
             nn.init.zeros_(layer.bias)

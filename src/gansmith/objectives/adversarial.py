@@ -15,7 +15,7 @@ from gansmith.augmentation import Augment, Augmentation
 from gansmith.errors import RecipeError
 from gansmith.game import Batch, Networks, Outcome, Player, Turn, logits_of
 from gansmith.losses import Loss, NonSaturating, Wasserstein
-from gansmith.objectives.logits import Answer, Judge, judge_sides, over_packs, over_places, pack_of, what_d_says
+from gansmith.objectives.logits import Answer, Judge, added, judge_sides, over_packs, over_places, pack_of, what_d_says
 from gansmith.objectives.recover import Recover, right, with_head
 from gansmith.penalties import Judged, Penalty
 from gansmith.schedules import Constant, Schedule
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class Adversarial:
     """D takes `discriminator_turns` turns, then G takes one; both pay what `loss` says of D's logits.
 
+    With simultaneous turns both pay from the same weights, and only then G moves, and D (Mescheder et al. 2017, algorithm 1).
+
     Raises RecipeError where the fields contradict each other.
     """
 
@@ -41,7 +43,9 @@ class Adversarial:
     terms: Literal["sum", "mean"] = "sum"  # D's cost of reals and of fakes: added, or averaged as over one joined batch
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # what D's turn hands to G's
     judge_together: bool = False  # D sees reals and fakes as one batch; the same numbers unless D has batch norm
+    turns: Literal["alternating", "simultaneous"] = "alternating"
     discriminator_turns: PositiveInt = 1
+    discriminator_fakes: PositiveInt | None = None  # fakes in each of D's turns; None: as many as there are reals
     generator_fakes: PositiveInt | None = None  # samples in G's turn; None: as many as there were reals
 
     def __post_init__(self) -> None:
@@ -51,14 +55,28 @@ class Adversarial:
         if self.loss.needs_real and self.generator_fakes is not None:
             told = f"{kebab(type(self.loss).__name__)} compares each fake with a real one"
             raise RecipeError(f"Adversarial: {told}: leave generator_fakes at none")
+        pairs = (*([self.loss] if self.loss.needs_real else []), *self.penalties, *([self.recover] if self.recover else []))
+        if self.discriminator_fakes is not None and pairs:
+            told = f"{kebab(type(pairs[0]).__name__)} belongs to as many fakes as reals"
+            raise RecipeError(f"Adversarial: {told}: leave discriminator_fakes at none")
+        if self.turns == "simultaneous" and self.discriminator_turns > 1:
+            raise RecipeError("Adversarial: in simultaneous turns either player moves once: leave discriminator_turns at 1")
         if isinstance(self.loss, Wasserstein) and isinstance(self.augmentation, Augment) and self.augmentation.target is not None:
             told = "augment's target asks how often D(x) is above 0, and for wasserstein only differences of D count"
             raise RecipeError(f"Adversarial: {told}: leave augmentation.target at none, or choose another loss")
 
     def players(self) -> tuple[Player, ...]:
+        waits = self.turns == "simultaneous"
         return (
-            Player("discriminator", ("discriminator",), self.discriminator_loss, self.discriminator_turns, fits=self._fits),
-            Player("generator", ("generator",), self.generator_loss, reads="shared"),
+            Player(
+                "discriminator",
+                ("discriminator",),
+                self.discriminator_loss,
+                self.discriminator_turns,
+                fits=self._fits,
+                waits=waits,
+            ),
+            Player("generator", ("generator",), self.generator_loss, reads="shared", waits=waits),
         )
 
     def _fits(self, recipe: Recipe) -> None:
@@ -69,7 +87,7 @@ class Adversarial:
     def discriminator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         # Shared fakes keep G's graph for G's turn; others never build one.
         with nullcontext() if self.share == "fakes" else torch.no_grad():
-            fake = self._fakes(networks, batch, turn, batch.size)
+            fake = self._fakes(networks, batch, turn, self.discriminator_fakes or batch.size)
         factor = self._penalty_factor(turn)
         due = self.penalties if factor else ()
         asked = {side for penalty in due for side in penalty.needs_gradient}
@@ -81,7 +99,7 @@ class Adversarial:
             on_real, on_fake = judge_sides(judge, real, fake, self.judge_together, pack)
             real_logits, fake_logits = logits_of(on_real), logits_of(on_fake)
             of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
-            costs = over_places(of_real + of_fake)
+            costs = added(of_real, of_fake)
             if self.terms == "mean":
                 costs = 0.5 * costs
             logs = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)

@@ -20,28 +20,43 @@ def pack_of(discriminator: nn.Module) -> int:
 
 
 def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:
-    """What D says of reals and of fakes, [N // pack, M] each (one where N < pack); asked about in one batch if `together`.
+    """What D says of R reals and F fakes, [R // pack, M] and [F // pack, M] (one where less than a pack); asked about in one batch
+    if `together`.
 
     No pack holds reals and fakes: what is left over of either side is not judged. Raises RecipeError where D says how many it
     judges at once and answers otherwise.
     """
-    count = max(1, len(real) // pack)
-    if together and len(real) >= pack:
-        of_real, of_fake = _halves(judge(torch.cat([real[: count * pack], fake[: count * pack]])))
-    else:
-        of_real, of_fake = judge(real), judge(fake)
-    if (rows := len(logits_of(of_real))) != count:
-        told = f"network 'discriminator' answers {len(real)} samples with {rows} rows of logits; expected {count}"
+    reals, fakes = (max(1, len(side) // pack) for side in (real, fake))
+    if together and min(len(real), len(fake)) >= pack:
+        asked = torch.cat([real[: reals * pack], fake[: fakes * pack]])
+        return _parted(_answered(judge, asked, reals + fakes), [reals, fakes])
+    return _answered(judge, real, reals), _answered(judge, fake, fakes)
+
+
+def _answered(judge: Judge, samples: Tensor, rows: int) -> Answer:
+    answer = judge(samples)
+    if (came := len(logits_of(answer))) != rows:
+        told = f"network 'discriminator' answers {len(samples)} samples with {came} rows of logits; expected {rows}"
         raise RecipeError(f"{told}: one that judges several samples at once says how many as its attribute pack")
+    return answer
+
+
+def _parted(answer: Answer, rows: list[int]) -> tuple[Answer, Answer]:
+    if isinstance(answer, Verdict):
+        real, fake = zip(*(torch.split(part, rows) for part in answer), strict=True)
+        return Verdict(*real), Verdict(*fake)
+    of_real, of_fake = torch.split(answer, rows)
     return of_real, of_fake
 
 
-def _halves(answer: Answer) -> tuple[Answer, Answer]:
-    if isinstance(answer, Verdict):
-        real, fake = zip(*(part.chunk(2) for part in answer), strict=True)
-        return Verdict(*real), Verdict(*fake)
-    real_logits, fake_logits = answer.chunk(2)
-    return real_logits, fake_logits
+def added(of_real: Tensor, of_fake: Tensor) -> Tensor:
+    """The costs of judging R reals and F fakes, [R, M] and [F, M], as one a pair, [R], or [R + F] where they come in other
+    numbers: their mean is that of the reals plus that of the fakes."""
+    reals, fakes = len(of_real), len(of_fake)
+    if reals == fakes:
+        return over_places(of_real + of_fake)
+    both = reals + fakes
+    return torch.cat([over_places(of_real) * (both / reals), over_places(of_fake) * (both / fakes)])
 
 
 def over_places(costs: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Five tutorials' GANs, with their settings to the letter.
+"""Five tutorials' GANs, one of them in two versions, with their settings to the letter.
 
-All five: images in [-1, 1], z ~ N(0, I) drawn afresh for each turn, 60,000 training images reshuffled each epoch with the
+All: images in [-1, 1], z ~ N(0, I) drawn afresh for each turn, 60,000 training images reshuffled each epoch with the
 last short batch kept, D's turn before G's, labels 1 for real and 0 for fake, binary cross-entropy on logits (the same as
 sigmoid and cross-entropy), G's loss non-saturating, PyTorch's start, dropout on in both players' turns, samples from the
 raw weights in evaluation mode. Where one differs, its docstring says so. The networks' ends adapt to the data, so each
@@ -9,6 +9,7 @@ also runs on other images: `--data digits`.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -97,6 +98,44 @@ def tutorial_batchnorm(
         budget=f"{epochs}epochs",
         pictures=Pictures(count=16, columns=4),
         log_every="1epochs",
+    )
+
+
+def tutorial_batchnorm_tensorflow(
+    epochs: PositiveInt = 200,
+    batch_size: PositiveInt = 128,
+    rate: PositiveFloat = 2e-4,
+    beta1: Beta = 0.5,
+    beta2: Beta = 0.999,
+    latent_size: PositiveInt = 100,
+    image_size: PositiveInt = 28,
+    channels: Channels = 1,
+) -> Recipe:
+    """The same tutorial's TensorFlow version: both players move at once, and batch norm hardly remembers.
+
+    As tutorial-batchnorm but for this: every layer starts from He's uniform weights and zero biases, batch norm's running
+    statistics keep a tenth of what they were at each step (momentum .1 as Keras counts it, .9 as PyTorch does), Adam's epsilon is
+    1e-7, and the turns are simultaneous: 128 fakes from one pass of G, even against the last 96 reals of an epoch, both losses
+    from the same weights, then G's update, then D's. Pictures at the start, half-way and at the end.
+
+    Runs in either framework: `gansmith train tutorial-batchnorm-tensorflow --framework tensorflow`, or without the option.
+
+    Known to go wrong: with so little memory batch norm's running statistics, which samples are made with, are those of the last
+    one or two batches.
+
+    Source: the TensorFlow part of "Introduction to Generative Adversarial Networks (GANs)", as tutorial-batchnorm's.
+    """
+    recipe = tutorial_batchnorm(epochs, batch_size, rate, beta1, beta2, latent_size, image_size, channels)
+    return dataclasses.replace(
+        recipe,
+        name="tutorial-batchnorm-tensorflow",
+        networks={
+            "generator": MLPGenerator((128, 256, 512, 1024), batch_norm=BatchNorm(eps=0.8, momentum=0.9, first=1), init="he"),
+            "discriminator": MLPDiscriminator((512, 256), init="he"),
+        },
+        objective=Adversarial(turns="simultaneous", share="fakes", discriminator_fakes=batch_size, judge_together=True),
+        optimizers=_both(Adam(rate, (beta1, beta2), eps=1e-7)),
+        pictures=Pictures(count=16, columns=4, every=f"{epochs / 2:g}epochs"),
     )
 
 

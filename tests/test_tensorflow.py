@@ -1,0 +1,459 @@
+"""The same GANs in TensorFlow: against PyTorch step by step in float64, and the run folder they share.
+
+With SGD at rate 1 a step takes the gradient away from the weights, so that equal weights after it are equal gradients.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gansmith
+from gansmith.errors import TrainingError
+from gansmith.keras_mlp import KerasNetwork
+from gansmith.keras_trainer import KerasTrainer
+from gansmith.networks import MaxoutDiscriminator
+from gansmith.networks.mlp import Dropout, Stack
+from gansmith.recipe import Recipe
+from gansmith.recipes import make
+from gansmith.run import Run
+from gansmith.trainer import Trainer
+from support import (
+    CPU,
+    Answer,
+    assert_refused,
+    assert_same_run,
+    in_double,
+    newest_checkpoint,
+    python,
+    quick,
+    slim,
+    stop_after,
+    tiny,
+    trainer,
+    untimed_log,
+    with_ema,
+)
+
+INSTALLED = importlib.util.find_spec("tensorflow") is not None and importlib.util.find_spec("keras") is not None
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own, of NumPy 2
+with_tensorflow = pytest.mark.skipif(not INSTALLED, reason="TensorFlow is not installed here: make test-tensorflow")
+
+RECIPES = [
+    "goodfellow-2014",
+    "tutorial-batchnorm",
+    "tutorial-batchnorm-tensorflow",
+    "tutorial-dropout",
+    "tutorial-keras",
+    "tutorial-paper",
+    "tutorial-small",
+]
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "two-turns-of-d": ("goodfellow-2014", "k=2"),
+    "saturating": ("goodfellow-2014", "objective.loss=saturating"),
+    "least-squares": ("tutorial-paper", "objective.loss=least-squares"),
+    "hinge": ("tutorial-paper", "objective.loss=hinge"),
+    "shared-noise": ("tutorial-batchnorm", "objective.share=noise"),
+    "judged-apart": ("tutorial-dropout", "objective.judge_together=false"),
+    "at-once-with-noise-of-their-own": ("tutorial-paper", "objective.turns=simultaneous", "objective.discriminator_fakes=40"),
+    "told-labels": ("tutorial-small", "condition=labels(num=10)"),
+}
+NAMES = [*RECIPES, *VARIANTS, "points"]
+NO_DROPOUT = ("dropout", "input_dropout")
+
+
+def recipe_called(name: str, *overrides: str) -> Recipe:
+    """Some twenty steps on the 8x8 digits or, for the default's fully connected variant, on points."""
+    if name == "points":
+        often = ("budget=1600images", "checkpoint_every=350images", "log_every=300images", "scores=none")
+        recipe = make("default", ["data.num=2000", *often, *overrides], data="ring")
+        return dataclasses.replace(recipe, pictures=dataclasses.replace(recipe.pictures, every="700images"))
+    return tiny(*VARIANTS.get(name, (name,)), *overrides)
+
+
+def undropped(recipe: Recipe) -> Recipe:
+    """Without dropout, whose masks are each framework's own."""
+
+    def without(network: Any) -> Any:
+        changes: dict[str, Any] = {f.name: 0.0 for f in dataclasses.fields(network) if f.name in NO_DROPOUT}
+        if isinstance(network, MaxoutDiscriminator):
+            changes["start"] = 0.1  # from its own start, twenty times as small, no gradient is large enough to compare
+        return dataclasses.replace(network, **changes)
+
+    return dataclasses.replace(recipe, networks={name: without(network) for name, network in recipe.networks.items()})
+
+
+def both(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> tuple[Trainer, KerasTrainer]:
+    """The same game twice in float64, in PyTorch and in TensorFlow."""
+    theirs = KerasTrainer(recipe, CPU)
+    theirs.total_images = 100_000
+    in_double(theirs, monkeypatch).adopt()  # type: ignore[attr-defined]
+    return in_double(trainer(recipe), monkeypatch), theirs
+
+
+def with_optimizer(recipe: Recipe, text: str) -> Recipe:
+    from gansmith.overrides import override
+
+    for player in recipe.optimizers:
+        recipe = override(recipe, f"optimizers.{player}={text}")
+    return recipe
+
+
+def weights_of(game: Trainer) -> dict[str, Tensor]:
+    return {k: v for k, v in game.state().tensors.items() if k.startswith(("networks/", "average/"))}
+
+
+def assert_close(one: Trainer, other: Trainer, tolerance: float) -> None:
+    expected, found = weights_of(one), weights_of(other)
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert tensor.dtype == found[name].dtype
+        worst = (tensor.double() - found[name].double()).abs().max().item()
+        assert worst <= tolerance, f"{name}: {worst}"
+
+
+# ---------------------------------------------------------------------------------------------------- parity
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", NAMES)
+def test_losses_and_all_gradients_of_both_players_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = both(with_optimizer(slim(undropped(recipe_called(name))), "sgd(rate=1.0)"), monkeypatch)
+    before = {k: v.clone() for k, v in weights_of(ours).items()}
+    assert_close(ours, theirs, 0.0)
+    a, b = ours.step(), theirs.step()
+    assert a.images == b.images
+    assert a.floats().keys() == b.floats().keys()
+    for key, value in a.floats().items():
+        assert abs(value - b[key]) <= (1e-9 if "loss" in key else 1e-6), key
+    assert_close(ours, theirs, 1e-9)
+    after = weights_of(ours)
+    for network in ("generator", "discriminator"):
+        assert any((before[k] - after[k]).abs().max() > 1e-5 for k in before if k.startswith(f"networks/{network}/"))
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", NAMES)
+def test_200_steps_of_gradient_descent_end_at_the_same_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = with_optimizer(slim(undropped(recipe_called(name))), "sgd(rate=0.02, momentum=0.5)")
+    ours, theirs = both(recipe, monkeypatch)
+    for _ in range(200):
+        ours.step()
+        theirs.step()
+    assert ours.images == theirs.images
+    assert_close(ours, theirs, 1e-6)
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", NAMES)
+def test_20_steps_of_adam_have_the_same_losses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = with_optimizer(slim(undropped(recipe_called(name))), "adam(rate=1e-3, betas=[0.5,0.999], eps=1e-7)")
+    ours, theirs = both(recipe, monkeypatch)
+    for _ in range(20):
+        a, b = ours.step(), theirs.step()
+        for player in ("generator", "discriminator"):
+            assert abs(a[f"{player}/loss"] - b[f"{player}/loss"]) <= 1e-5
+
+
+@with_tensorflow
+def test_adams_epsilon_stands_where_the_recipe_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an epsilon as large as the gradients, one that is added elsewhere leads elsewhere."""
+    recipe = with_optimizer(
+        slim(undropped(quick())), "adam(rate=1e-2, betas=[0.0,0.99], eps=0.1, beta2_schedule=cosine(end=0.5))"
+    )
+    ours, theirs = both(recipe, monkeypatch)
+    ours.total_images = theirs.total_images = 3200
+    for _ in range(50):
+        ours.step()
+        theirs.step()
+    assert_close(ours, theirs, 1e-9)
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", ["tutorial-batchnorm", "tutorial-batchnorm-tensorflow"])
+def test_batch_norms_running_statistics_agree_after_50_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the ends of several epochs, whose last batches are shorter: there the unbiased variance is another multiple."""
+    recipe = with_ema(with_optimizer(slim(recipe_called(name)), "sgd(rate=1e-3)"))
+    ours, theirs = both(recipe, monkeypatch)
+    for _ in range(50):
+        ours.step()
+        theirs.step()
+    assert ours.images / ours.epoch_images > 3
+    assert_close(ours, theirs, 1e-9)
+    counted = [v for k, v in weights_of(theirs).items() if "num_batches_tracked" in k]
+    assert [int(v) for v in counted] == [50] * 6  # of the network and of its average
+    assert any("running_var" in k for k in weights_of(ours))
+
+
+def mask_of(shape: tuple[int, ...], p: float) -> np.ndarray:
+    """The same share of ones in the same places, in every framework."""
+    return np.random.default_rng([*shape, int(100 * p)]).random(shape) >= p
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", ["tutorial-dropout", "tutorial-keras", "goodfellow-2014", "judged-apart"])
+def test_with_equal_masks_dropout_is_equal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    def ours_dropped(self: Dropout, x: Tensor) -> Tensor:
+        if x.device.type == "meta":
+            return x
+        return x * torch.from_numpy(mask_of(tuple(x.shape), self.p)) / (1 - self.p) if self.training and self.p else x
+
+    def theirs_dropped(x: Any, rate: float, **_: Any) -> Any:
+        return x * mask_of(tuple(x.shape), rate).astype(x.dtype.as_numpy_dtype) / (1 - rate)
+
+    monkeypatch.setattr(Dropout, "forward", ours_dropped)
+    monkeypatch.setattr(tf.nn.experimental, "stateless_dropout", theirs_dropped)
+    recipe = with_optimizer(slim(recipe_called(name)), "sgd(rate=1.0)")
+    ours, theirs = both(recipe, monkeypatch)
+    plain = trainer(undropped(recipe))
+    for _ in range(2):
+        a, b, c = ours.step(), theirs.step(), plain.step()
+        assert abs(a["discriminator/loss"] - b["discriminator/loss"]) <= 1e-9
+    assert_close(ours, theirs, 1e-9)
+    assert abs(a["discriminator/loss"] - c["discriminator/loss"]) > 1e-6  # something was dropped
+
+
+@with_tensorflow
+def test_dropout_drops_its_share_and_what_is_left_makes_up_for_it() -> None:
+    import tensorflow as tf
+
+    identity = nn.Linear(500, 500)
+    nn.init.eye_(identity.weight)
+    nn.init.zeros_(identity.bias)
+    network = KerasNetwork(Stack(identity, Dropout(0.3)))
+
+    def dropped(seed: int) -> np.ndarray:
+        return network.train(tf.ones([400, 500]), None, lambda: np.array([seed, 0], np.int64)).numpy()
+
+    kept = dropped(7)
+    assert np.unique(kept).tolist() == pytest.approx([0.0, 1 / 0.7])
+    assert abs((kept == 0).mean() - 0.3) < 5 * np.sqrt(0.21 / kept.size)
+    assert np.array_equal(kept, dropped(7))
+    assert not np.array_equal(kept, dropped(8))
+
+
+@with_tensorflow
+def test_a_step_is_a_function_of_place_not_of_history() -> None:
+    walked, placed = (KerasTrainer(slim(recipe_called("tutorial-dropout")), CPU) for _ in range(2))
+    for game in (walked, placed):
+        game.total_images = 100_000
+    for _ in range(8):
+        walked.step()
+    state = walked.state()
+    placed.restore(dataclasses.replace(state, tensors={k: v.clone() for k, v in state.tensors.items()}))
+    assert walked.step().floats() == placed.step().floats()
+
+
+# ---------------------------------------------------------------------------------------------------- the run folder
+
+
+def trained(recipe: Recipe, folder: Path, framework: str = "tensorflow") -> Run:
+    return gansmith.train(recipe, folder, device="cpu", framework=framework)
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", ["tutorial-dropout", "tutorial-batchnorm", "goodfellow-2014", "two-turns-of-d", "points"])
+def test_stopped_and_gone_on_equals_uninterrupted(name: str, tmp_path: Path) -> None:
+    recipe = slim(recipe_called(name))
+    recipe = with_ema(recipe) if name == "tutorial-batchnorm" else recipe
+    trained(recipe, tmp_path / "whole")
+    for step in (3, 7, 12):
+        stop_after(recipe, tmp_path / "parts", step, "tensorflow")
+    again = gansmith.train(recipe, tmp_path / "parts", device="cpu")  # it knows by itself in which framework it goes on
+    assert again.facts["framework"] == "tensorflow"
+    if name == "points":
+        assert newest_checkpoint(tmp_path / "whole").name == newest_checkpoint(tmp_path / "parts").name
+    else:
+        assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+@with_tensorflow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_begins_with_pytorchs_weights_noise_and_order_and_writes_the_same_folder(name: str, tmp_path: Path) -> None:
+    recipe = slim(recipe_called(name, "budget=400images"))
+    ours, theirs = (trained(recipe, tmp_path / framework, framework) for framework in ("torch", "tensorflow"))
+    assert theirs.finished
+    a, b = ours.latest(), theirs.latest()
+    assert a is not None
+    assert b is not None
+    assert {k: (v.shape, v.dtype) for k, v in a.tensors.items()} == {k: (v.shape, v.dtype) for k, v in b.tensors.items()}
+    assert (a.images, a.steps) == (b.images, b.steps)
+    kinds = (".png", ".npz", ".gif", ".json", ".html")
+    names = [sorted(str(p.relative_to(r.path)) for p in r.path.rglob("*") if p.suffix in kinds) for r in (ours, theirs)]
+    assert names[0] == names[1]
+    first = [(run.path / "samples" / f"{0:012d}.png").read_bytes() for run in (ours, theirs)]
+    assert first[0] == first[1]
+    assert [r.keys() for r in untimed_log(ours.path)] == [r.keys() for r in untimed_log(theirs.path)]
+    assert ours.results.keys() == theirs.results.keys()
+    assert (ours.facts["framework"], theirs.facts["framework"]) == ("torch", "tensorflow")
+    assert theirs.facts["tensorflow"].startswith("2.")
+
+
+@with_tensorflow
+@pytest.mark.parametrize(("one", "other"), [("torch", "tensorflow"), ("tensorflow", "torch")])
+def test_the_other_framework_goes_on_with_weights_and_moments_and_says_so(
+    one: str, other: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = slim(undropped(with_ema(recipe_called("tutorial-batchnorm"))))
+    stop_after(recipe, tmp_path / "run", 6, one)
+    run = trained(recipe, tmp_path / "run", other)
+    assert f"framework was {one}, now {other}: the run goes on, but no longer bit for bit" in caplog.text
+    assert run.facts["framework"] == other
+    assert run.facts["frameworks"] == [[one, 0], [other, 6 * 128]]
+    assert Run.open(tmp_path / "run").facts == run.facts
+    alone = trained(recipe, tmp_path / "alone", one)
+    a, b = run.latest(), alone.latest()
+    assert a is not None
+    assert b is not None
+    assert a.steps == b.steps == 13
+    # Had Adam's moments or its count of steps been lost, the very first step would have led a rate away from here.
+    for name, tensor in b.tensors.items():
+        if name.endswith(("/exp_avg_sq", "running_mean")):
+            assert torch.allclose(a.tensors[name], tensor, rtol=0.05, atol=1e-3), name
+    assert [r["images"] for r in untimed_log(run.path)] == [r["images"] for r in untimed_log(alone.path)]
+
+
+@with_tensorflow
+@pytest.mark.parametrize(("one", "other"), [("torch", "tensorflow"), ("tensorflow", "torch")])
+def test_a_step_after_crossing_over_is_the_step_it_would_have_been(one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In float64: everything the next step depends on crosses over."""
+    recipe = with_ema(slim(undropped(recipe_called("tutorial-batchnorm"))))
+    games = dict(zip(("torch", "tensorflow"), both(recipe, monkeypatch), strict=True))
+    for _ in range(5):
+        games[one].step()
+    games[other].restore(games[one].state())
+    for _ in range(5):
+        a, b = games[one].step(), games[other].step()
+        assert abs(a["generator/loss"] - b["generator/loss"]) < 1e-9
+    assert_close(games[one], games[other], 1e-6)
+
+
+# ---------------------------------------------------------------------------------------------------- a file for Keras
+
+LOADS = """
+import os, sys
+os.environ["KERAS_BACKEND"], os.environ["TF_CPP_MIN_LOG_LEVEL"] = "tensorflow", "2"
+import keras, numpy as np
+model = keras.saving.load_model(sys.argv[1])
+given = np.load(sys.argv[2])
+made = model([given["z"], given["kind"]] if "kind" in given else given["z"])
+np.save(sys.argv[3], made.numpy())
+print("gansmith" in sys.modules)
+"""
+
+
+@with_tensorflow
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+@pytest.mark.parametrize("name", ["tutorial-batchnorm", "tutorial-dropout", "tutorial-keras", "goodfellow-2014", "points"])
+def test_plain_keras_makes_the_same_images_of_a_run_of_either_framework(
+    name: str, framework: str, cli: Callable[..., Answer], tmp_path: Path
+) -> None:
+    recipe = slim(recipe_called(name, "budget=400images"))
+    run = trained(recipe, tmp_path / "run", framework)
+    answer = cli("export", tmp_path / "run", "--format", "keras", "--out", tmp_path / "made" / "x.keras")
+    assert answer.code == 0, answer.err
+    assert str(tmp_path / "made" / "x.keras") in answer.out
+    given = run.inputs.rows(3, 0, 32)
+    np.savez(tmp_path / "given.npz", z=given.z, **({} if given.told is None else {"kind": given.told}))
+    answer = python(LOADS, tmp_path / "made" / "x.keras", tmp_path / "given.npz", tmp_path / "out.npy", cwd=tmp_path)
+    assert answer.out.splitlines() == ["False"], answer.err
+    expected = run.module(torch.from_numpy(given.z), None if given.told is None else torch.from_numpy(given.told)).numpy()
+    expected = expected.transpose(0, 2, 3, 1) if expected.ndim == 4 else expected
+    found = np.load(tmp_path / "out.npy")
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1e-5
+    if expected.ndim == 4:
+        assert np.array_equal(run.kind.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).images)
+
+
+# ---------------------------------------------------------------------------------------------------- the command line
+
+
+@with_tensorflow
+def test_the_whole_way_on_the_command_line(cli: Callable[..., Answer], here: Path) -> None:
+    small = ("--data", "digits", "budget=500images", "scores=none", "--run", "run")
+    answer = cli("train", "tutorial-batchnorm-tensorflow", *small, "--framework", "tensorflow")
+    assert answer.code == 0, answer.err
+    assert "a second" in answer.err or "s an epoch" in answer.err
+    assert json.loads(Path("run/run.json").read_text())["framework"] == "tensorflow"
+    assert cli("train", "run").out.startswith("run is finished")
+    assert cli("sample", "run", "--count", "8", "--out", "samples.npz").code == 0
+    assert len(np.load("samples.npz")["images"]) == 8
+    assert cli("evaluate", "run", "--count", "200", "--draws", "2", "--extractor", "pixels").code == 0
+    assert cli("train", "tutorial-small", "--data", "digits", "--dry-run", "--framework", "tensorflow").code == 0
+
+
+REFUSED = [
+    (("starter",), ("conv-generator", "mlp-generator")),
+    (("noise-critic",), ("objective", "critic")),
+    (("tutorial-small", "objective.loss=relativistic"), ("loss relativistic", "non-saturating")),
+    (("tutorial-small", "objective.loss=wasserstein"), ("loss wasserstein",)),
+    (("tutorial-small", "objective.penalties+=r1"), ("r1", "penalties")),
+    (("tutorial-small", "objective.augmentation=augment"), ("augment",)),
+    (("tutorial-small", "networks.discriminator.spectral_norm=true"), ("spectral_norm",)),
+    (("tutorial-small", "networks.discriminator.minibatch_std=4"), ("minibatch_std",)),
+    (("tutorial-small", "precision=bf16"), ("precision",)),
+    (("tutorial-small", "compile=true"), ("compile",)),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), REFUSED, ids=lambda words: words[-1])
+def test_what_is_not_the_same_there_is_refused_with_its_reason(
+    words: tuple[str, ...], told: tuple[str, ...], cli: Callable[..., Answer], here: Path
+) -> None:
+    answer = cli("train", *words, "--data", "digits", "--framework", "tensorflow", "--run", "run")
+    assert_refused(answer, "framework tensorflow", "--framework torch", *told)
+    assert not Path("run").exists()
+
+
+def test_a_run_of_pytorch_that_tensorflow_can_not_go_on_with_says_why(cli: Callable[..., Answer], here: Path) -> None:
+    stop_after(quick("objective.penalties+=r1"), Path("run"), 2)
+    before = Path("run/run.json").read_bytes()
+    assert_refused(cli("train", "run", "--framework", "tensorflow"), "r1", "--framework torch")
+    assert Path("run/run.json").read_bytes() == before
+
+
+def test_without_the_extra_the_one_command_is_told(
+    cli: Callable[..., Answer], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_after(quick(), Path("run"), 2)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    for words in (("train", "run", "--framework", "tensorflow"), ("export", "run", "--out", "x.keras")):
+        assert_refused(cli(*words), "pip install 'gansmith[tensorflow]'")
+    assert_refused(cli("train", "run", "--framework", "jax"), "unknown framework 'jax'", "tensorflow", "torch")
+    assert_refused(cli("export", "run", "--out", "x.onnx"), "x.onnx", ".keras")
+    assert_refused(cli("export", "run", "--format", "onnx", "--out", "x.onnx"), "unknown format 'onnx'", "keras")
+
+
+@with_tensorflow
+def test_a_loss_that_is_not_finite_is_named_and_nothing_is_saved(tmp_path: Path) -> None:
+    recipe = slim(recipe_called("tutorial-small", "optimizers.generator.rate=1e38", "optimizers.discriminator.rate=1e38"))
+    with pytest.raises(TrainingError, match=r"the loss of player '\w+' is not finite at step \d+; the last good checkpoint"):
+        trained(recipe, tmp_path / "run")
+
+
+def test_pytorchs_way_imports_neither_keras_nor_tensorflow(tmp_path: Path) -> None:
+    """Not even where they are installed, though TensorBoard would import them; nor do the modules that hold the Keras side."""
+    code = """
+import sys
+import gansmith, gansmith.keras_trainer, gansmith.spec
+from gansmith.recipes import make
+gansmith.spec.load_all()
+run = gansmith.train(make("tutorial-small", ["budget=200images", "scores=none"], "digits"), sys.argv[1], device="cpu")
+run.sample(0, 4)
+print(sorted({name.split(".")[0] for name in sys.modules} & {"keras", "tensorflow"}))
+"""
+    answer = python(code, tmp_path / "run", cwd=tmp_path)
+    assert answer.out.splitlines()[-1:] == ["[]"], answer.err
