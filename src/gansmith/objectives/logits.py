@@ -20,8 +20,8 @@ def pack_of(discriminator: nn.Module) -> int:
 
 
 def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:
-    """What D says of R reals and F fakes, [R // pack, M] and [F // pack, M] (one where less than a pack); asked about in one batch
-    if `together`.
+    """What D says of R reals and F fakes, [R // pack, M] and [F // pack, M] (one where less than a pack); in one batch if
+    `together`.
 
     No pack holds reals and fakes: what is left over of either side is not judged. Raises RecipeError where D says how many it
     judges at once and answers otherwise.
