@@ -59,6 +59,15 @@ def train(case: Case, folder: Path) -> None:
         print(f"  {error}", flush=True)
 
 
+def is_over(folder: Path) -> bool:
+    """Whether a run is there that came to its end, or to a loss that is not finite."""
+    looks = doctor.looks_in(read_log(folder / "log.jsonl"))
+    if not looks:
+        return False
+    total = json.loads((folder / "run.json").read_text())["total_images"]
+    return bool(looks[-1]["images"] >= total or looks[-1][f"{doctor.PREFIX}finite"] == 0)
+
+
 def judged(case: Case, folder: Path) -> dict[str, Any]:
     """What the doctor said after each look: when it first named each trouble, and what it says at the end."""
     records, total = read_log(folder / "log.jsonl"), json.loads((folder / "run.json").read_text())["total_images"]
@@ -153,7 +162,7 @@ def main() -> None:
                 continue
             if not given.again:
                 train(case, folder)
-            elif not (folder / "recipe.json").exists():
+            elif not is_over(folder):
                 continue
             row = judged(case, folder)
             rows.append(row)

@@ -467,7 +467,12 @@ C = [
     ),
     Case("tumours, 30 measurements", lambda: points_gan(written("tumours", tumours), **SHORT)),
     Case("s-curve, default", lambda: named("default", "budget=150000images", data=data_of("curve", curve))),
-    Case("stripes, hinge", lambda: gan(written(*STRIPE), *SMALL, objective=Adversarial(loss=Hinge()), rate=5e-4, **SHORT)),
+    # Meant to go well. Its pictures are one and the same black shape: it is called what it is, not what it was meant to be.
+    Case(
+        "stripes, hinge",
+        lambda: gan(written(*STRIPE), *SMALL, objective=Adversarial(loss=Hinge()), rate=5e-4, **SHORT),
+        ill(COLLAPSE, STRONG),
+    ),
     Case(
         "stripes, convolutions, average",
         lambda: gan(
