@@ -217,7 +217,7 @@ def test_with_equal_masks_dropout_is_equal(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(tf.nn.experimental, "stateless_dropout", theirs_dropped)
     recipe = with_optimizer(slim(recipe_called(name)), "sgd(rate=1.0)")
     ours, theirs = both(recipe, monkeypatch)
-    plain = trainer(undropped(recipe))
+    plain = in_double(trainer(undropped(recipe)), monkeypatch)
     for _ in range(2):
         a, b, c = ours.step(), theirs.step(), plain.step()
         assert abs(a["discriminator/loss"] - b["discriminator/loss"]) <= 1e-9
@@ -375,7 +375,7 @@ def test_plain_keras_makes_the_same_images_of_a_run_of_either_framework(
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-5
     if expected.ndim == 4:
-        assert np.array_equal(run.kind.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).images)
+        assert np.array_equal(run.kind.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).array)
 
 
 # ---------------------------------------------------------------------------------------------------- the command line
