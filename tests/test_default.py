@@ -98,7 +98,7 @@ def test_a_run_goes_on_whatever_is_said_of_the_choice(tmp_path: Path) -> None:
     recipe = make("default", ["budget=128images", "scores=none"], "digits")
     train(recipe, tmp_path / "run", device="cpu")
     Run.open(tmp_path / "run").check_same(dataclasses.replace(recipe, why=("put in other words",)))
-    with pytest.raises(RunError, match="batch_size was 64"):
+    with pytest.raises(RunError, match="batch_size was 16"):
         Run.open(tmp_path / "run").check_same(dataclasses.replace(recipe, batch_size=8))
 
 

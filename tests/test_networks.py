@@ -24,7 +24,7 @@ from support import RECIPES, components, name_of
 
 MNIST = (1, 28, 28)
 FOR_POINTS_TOO = (
-    *("MLPGenerator", "MLPDiscriminator", "MaxoutDiscriminator", "MirzaGenerator", "MirzaDiscriminator", "Packed"),
+    *("MLPGenerator", "MLPDiscriminator", "MLPEncoder", "MaxoutDiscriminator", "MirzaGenerator", "MirzaDiscriminator", "Packed"),
     *("JoinedDiscriminator", "AuxiliaryDiscriminator", "ClassNormedGenerator"),  # here around such networks
 )
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 12, 10), (4, 5, 7), (2,)]
@@ -158,7 +158,7 @@ def test_batch_norm_is_in_one_generator_alone(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("sample", SHAPES[:4], ids=str)
 def test_the_ends_of_every_recipes_networks_adapt_to_the_data(name: str, sample: tuple[int, ...], tmp_path: Path) -> None:
-    np.savez(tmp_path / "data.npz", images=np.zeros((4, *sample[1:], sample[0]), np.uint8))
+    np.savez(tmp_path / "data.npz", images=np.zeros((4, *sample[1:], sample[0]), np.uint8), labels=[0, 0, 1, 1])
     recipe = make(name, data=str(tmp_path / "data.npz"))  # some choose their networks by what the data look like
     shapes = Shapes(recipe.noise.dim, sample)
     made = build(recipe, shapes)

@@ -72,10 +72,10 @@ def test_what_can_not_be_is_refused_in_one_line(source: object, words: str, here
 
 def test_the_recipe_tells_both_players_the_class_and_reads_rare_ones_often() -> None:
     recipe = make("augment", ["data=rare(of=digits, share=0.1)"])
-    assert recipe.condition == Labels(10)
+    assert recipe.condition == Labels()
     assert recipe.data == Balanced(Rare(Digits(), share=0.1))
     game = trainer(recipe)
-    assert game.step().images == 64
+    assert game.step().images == 16  # few images go in small batches
     assert game.shapes.kinds == 10
     assert min(game.inputs.shares) > 0.04
     assert make("augment", ["data=rare(of=digits, share=0.1)", "least=0.2"]).data == Balanced(Rare(Digits(), share=0.1), 0.2)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from gansmith.augmentation import Augment, Flip, Translate
 from gansmith.conditions import Labels
-from gansmith.data import Balanced, FashionMnist, Mnist, Rare, Source, shape_of
+from gansmith.data import Balanced, Rare, Source, shape_of
 from gansmith.data.rare import Share
-from gansmith.errors import DataError
 from gansmith.objectives import Adversarial
 from gansmith.recipe import Length, Recipe
 from gansmith.recipes.default import default
@@ -28,9 +25,8 @@ def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -
 
     Source: ours, after Mirza and Osindero 2014, Miyato and Koyama 2018 (classes), Zhao et al. 2020 (augmentation for few images).
     """
-    num = _num_classes(data)
     recipe = default(Balanced(data, least), budget)
-    told = [f"{num} classes, of which both are told; samples of rare ones are repeated"]
+    told = ["both are told the class; samples of rare ones are repeated"]
     changed = None
     if len(shape_of(data)) == 3:
         changed = Augment(operations=(Flip(), Translate()))
@@ -38,20 +34,7 @@ def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -
     return dataclasses.replace(
         recipe,
         name="augment",
-        condition=Labels(num),
+        condition=Labels(),
         objective=Adversarial(judge_together=True, augmentation=changed),
         why=(recipe.why[0], *told),
     )
-
-
-def _num_classes(data: Source) -> int:
-    """How many classes data have, by their highest label; sets that are known by name are not loaded."""
-    match data:
-        case Mnist() | FashionMnist():
-            return 10
-        case Rare(of=of):
-            return _num_classes(of)
-    labels = data.load().labels
-    if labels is None:
-        raise DataError("augment makes images by class, and the data carry no labels: choose labelled data, such as rare")
-    return int(np.max(labels)) + 1
