@@ -46,7 +46,7 @@ class MirzaGenerator:
 
 @component
 class MirzaDiscriminator:
-    """A sample x -> maxout and its label y -> maxout, joined -> maxout -> one logit, with dropout behind each hidden layer (section 4.1).
+    """A sample x -> maxout and label y -> maxout, joined -> maxout -> one logit, dropout behind each hidden layer (section 4.1).
 
     Widths and pieces, in this order, of x, of y and of both.
     """
