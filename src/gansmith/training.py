@@ -63,6 +63,8 @@ def steps(
     if recipe.watch and recipe.watch.on_trouble == "recover" and processes.world() > 1:
         raise RecipeError("watch.on_trouble=recover: a run on several processes can't be put right: choose warn or stop")
     with Run.claim(run, recipe, trust=trust) as folder:
+        # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
+        known = processes.agree(folder.total_images or 0, chosen)
         saved, facts = folder.latest(), folder.facts
         recoveries = Recovery.read(facts, saved.images if saved else 0)
         begun_with = facts.get("environment", {}).get("threads")
@@ -74,7 +76,6 @@ def steps(
         if threads == "auto":
             torch.set_num_threads(quickest(trainer))
         scorer, watcher = validation.of(recipe, trainer.samples, trainer.inputs), watching.of(trainer)
-        known = processes.agree(folder.total_images or 0, chosen)
         planned = (
             Plan(known, facts.get("scorings", 0), facts.get("looks", 0)) if known else plan(recipe, trainer, scorer, watcher)
         )
