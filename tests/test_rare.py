@@ -83,11 +83,11 @@ def test_the_recipe_tells_both_players_the_class_and_reads_rare_ones_often() -> 
 
 def test_data_without_labels_are_refused(here: Path) -> None:
     np.save("x.npy", np.zeros((5, 8, 8), np.uint8))
-    with pytest.raises(DataError, match="augment makes images by class, and the data carry no labels"):
+    with pytest.raises(DataError, match="balanced: the data carry no labels"):
         make("augment", data="x.npy")
 
 
 def test_points_have_classes_too() -> None:
-    assert make("augment", data="ring").condition == Labels(8)
+    assert make("augment", data="ring").condition == Labels()
     assert trainer(make("augment", ["data=ring(num=200)"])).shapes.kinds == 8
     assert counts(Ring(num=100))
