@@ -1,6 +1,6 @@
 """Does the doctor name what is wrong, and leave healthy runs alone? Short runs that are well and ill in known ways.
 
-    python benchmarks/doctor.py C --runs /tmp/doctor
+    python benchmarks/doctor.py C --runs runs/doctor
 
 The runs are in `doctor_sets.py`; the doctor's edges were set by those of set A, and set C was run once they were committed. A
 run's folder is kept, so that this goes on where it was left, and `--again` judges it anew without training. What is said after

@@ -45,7 +45,7 @@ def test_list_names_every_recipe_and_data_set_in_a_line_each(cli: Cli) -> None:
     for name, known in NAMES.items():
         (line,) = [text for text in data_sets.splitlines() if text.split()[:1] == [name]]
         assert known.purpose in line
-    assert max(map(len, answer.out.splitlines())) < 150
+    assert max(map(len, answer.out.splitlines())) < 140
 
 
 @pytest.mark.parametrize("name", RECIPES)

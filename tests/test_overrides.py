@@ -135,7 +135,7 @@ def test_an_override_that_does_not_hold_is_refused_in_one_line(text: str, words:
         make("tutorial-small", [text])
     message = str(error.value)
     assert "\n" not in message
-    assert len(message) < 800
+    assert len(message) < 650  # all the networks there are
     assert text.split("=")[0].rstrip("+") in message
     for word in words:
         assert word in message, message

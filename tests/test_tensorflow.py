@@ -457,3 +457,19 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"keras", "tensorflo
 """
     answer = python(code, tmp_path / "run", cwd=tmp_path)
     assert answer.out.splitlines()[-1:] == ["[]"], answer.err
+
+
+@with_tensorflow
+def test_the_doctor_sees_the_weights_as_they_are() -> None:
+    """Between two checkpoints they are in Keras's variables, and a look asks PyTorch's networks."""
+    from gansmith.watching import Watcher
+
+    recipe = recipe_called("tutorial-small")
+    game, plain = KerasTrainer(recipe, CPU), trainer(recipe)
+    game.total_images = plain.total_images
+    for _ in range(3):
+        game.step()
+    seen = Watcher(game).look()
+    plain.restore(game.state())
+    assert seen == Watcher(plain).look()
+    assert seen["travel_generator"] > 0

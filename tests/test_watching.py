@@ -190,6 +190,9 @@ def test_the_pull_is_the_gradient_of_gs_loss() -> None:
         ("goodfellow-2014", "ring", {"copied"}),
         ("starter", "digits", {"dead_discriminator"}),
         ("pacgan-mixture", "ring", {"copied"}),
+        ("acgan", "digits", set()),  # D says more than a logit
+        ("infogan", "digits", set()),  # and is not told what G is
+        ("cgan", "digits", set()),
     ],
 )
 def test_signs_that_make_no_sense_are_left_out(name: str, data: str, missing: set[str] | None) -> None:

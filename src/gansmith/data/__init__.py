@@ -117,14 +117,14 @@ NAMES: dict[str, NamedData] = {
     ),
     "faces": NamedData(
         Faces,
-        "cartoon faces, 64 x 64, colour, with known attributes (glasses, beard, hair ...): drawn at first use, an extra",
+        "cartoon faces, 64 x 64, colour, with known attributes (glasses, beard ...): drawn at first use, an extra",
         False,
         "CC BY 4.0 (Personas by Draftbit, remixed by DiceBear)",
         "https://www.dicebear.com/styles/personas/",
     ),
     "rare": NamedData(
         Rare,
-        "fashion-mnist with two classes cut to 1 %, 60 images each: to make data for rare classes (uses fashion-mnist)",
+        "fashion-mnist with two classes cut to 1 %, 60 images each: to make data for rare classes",
         False,
         "that of fashion-mnist: MIT (Zalando SE)",
         "https://github.com/zalandoresearch/fashion-mnist",

@@ -85,7 +85,7 @@ def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Leng
 
 
 def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
-    """The least squares GAN: D's logits are drawn to 1 and to 0, G's to 1, so fakes that D takes for real still learn.
+    """The least squares GAN: D's logits are drawn to 1 and 0, G's to 1, so fakes that D believes still learn.
 
     The paper's: Adam with beta1 .5, batches of 64, rates of 1e-3 for rooms and 2e-4 for characters. `published=true` is its
     network for rooms of 112 x 112, with z of 1024 (15,577,667 weights in G, 4,332,545 in D) at 1e-3; give it `data.size=112`.

@@ -35,7 +35,7 @@ def vae(
     hidden: PositiveInt = 500,
     budget: Length = "5m",
 ) -> Recipe:
-    """A variational autoencoder: an encoder says where in z an image lies, the decoder draws it again, and new ones.
+    """A variational autoencoder: an encoder says where in z an image lies, a decoder draws it, and new ones.
 
     The paper's network: one hidden layer of 500 units with tanh in encoder and decoder, batches of 100, one z a sample. On
     MNIST with z of 20 that is 412,540 and 403,284 weights. `likelihood=bernoulli` draws black or white from each grey pixel,
