@@ -402,6 +402,8 @@ REFUSED = [
     (("tutorial-small", "objective.loss=wasserstein"), ("loss wasserstein",)),
     (("tutorial-small", "objective.penalties+=r1"), ("r1", "penalties")),
     (("tutorial-small", "objective.augmentation=augment"), ("augment",)),
+    (("tutorial-small", "condition=codes(num=10)"), ("codes", "generator alone")),
+    (("tutorial-small", "condition=clusters(num=4)", "objective.recover=recover"), ("recover", "codes")),
     (("tutorial-small", "networks.discriminator.spectral_norm=true"), ("spectral_norm",)),
     (("tutorial-small", "networks.discriminator.minibatch_std=4"), ("minibatch_std",)),
     (("tutorial-small", "precision=bf16"), ("precision",)),
