@@ -17,7 +17,7 @@ from gansmith import charts, checkup, doctor, files, images
 from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
-from gansmith.run import SCORE
+from gansmith.log import SCORE
 from gansmith.scores import Score, class_columns
 
 if TYPE_CHECKING:
