@@ -1,4 +1,4 @@
-"""The run folder, the only thing training hands on, and the only place that knows its file names.
+"""The run folder, the only thing training hands on. Its files:
 
 recipe.json     everything the run is
 run.json        format, budget in images, the data's shape, machine, the user's own files with their SHA-256
