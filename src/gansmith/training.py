@@ -111,7 +111,7 @@ def steps(
         finally:
             try:
                 if journal.trainer.whole:
-                    journal.save()
+                    journal.leave()
             finally:
                 journal.close()
 
