@@ -184,7 +184,7 @@ def with_samples(values: np.ndarray, *overrides: str) -> Watcher:
 
 def test_points_far_from_the_origin_are_measured_as_near_ones() -> None:
     """In float32 the squares of such numbers leave nothing of the distance between two."""
-    points = (np.random.default_rng(0).normal(size=(600, 30)) + 1000).astype(np.float32)
+    points = (np.random.default_rng(0).normal(size=(600, 30)) + 10_000).astype(np.float32)
     watcher = with_samples(points)
     signs = watcher._of_samples(torch.from_numpy(points[300:556]))
     assert abs(signs["distance"]) < 0.02
