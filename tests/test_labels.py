@@ -15,6 +15,7 @@ from gansmith import images
 from gansmith.captions import beside
 from gansmith.conditions import Clusters, Codes, Labels, num_kinds, shares_of, sort
 from gansmith.data import Digits, Folder, Mnist, Samples
+from gansmith.data.labelled import _in_order
 from gansmith.errors import DataError, RunError
 from gansmith.inputs import Inputs
 from gansmith.kinds import Asking, layout_of
@@ -59,6 +60,13 @@ def test_a_table_goes_before_subfolders_and_serves_both_splits(tmp_path: Path) -
     assert source.load().classes == source.load("test").classes == ("9", "10")  # numbers by their size
     assert source.load().labels.tolist() == [1, 0]  # type: ignore[union-attr]
     assert source.load("test").labels.tolist() == [0]  # type: ignore[union-attr]
+
+
+def test_classes_keep_their_numbers_whatever_order_their_names_come_in() -> None:
+    """1 and 01 were alike, so that the order of a set, which changes from process to process, said which class is which."""
+    names = ["b", "10", "1", "01", "9", "a", "001"]
+    orders = [sorted(order, key=_in_order) for order in (names, names[::-1], sorted(names))]
+    assert orders[0] == orders[1] == orders[2] == ["001", "01", "1", "9", "10", "a", "b"]
 
 
 BAD_TABLES = [
