@@ -188,6 +188,19 @@ def test_a_recipe_that_does_not_suit_the_bound_is_refused(overrides: list[str], 
     assert "\n" not in str(error.value)
 
 
+def test_points_are_drawn_from_a_normal_distribution_around_any_number() -> None:
+    with pytest.raises(RecipeError, match=r"takes pixels for probabilities, but the samples of ring are \[2\]: say"):
+        make("vae", data="ring")
+    recipe = make("vae", ["likelihood=gaussian", "hidden=8"], data="ring")
+    game = trainer(recipe)
+    assert math.isfinite(game.step()["autoencoder/ELBO"])
+    with torch.no_grad():
+        made = game.networks["generator"](100 * torch.randn(50, recipe.noise.dim))
+    assert made.min() < 0.0  # where the ring is, too
+    with pytest.raises(RecipeError, match=r"the data hold numbers from -.*expected probabilities: choose likelihood=gaussian"):
+        trainer(dataclasses.replace(recipe, objective=Variational(Bernoulli()))).step()
+
+
 @pytest.mark.parametrize(
     ("recipe", "override", "words"),
     [

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from gansmith.data import Mnist, Source
+from gansmith.data import Mnist, Source, label, shape_of
 from gansmith.ema import Ema
+from gansmith.errors import RecipeError
 from gansmith.game import Network
 from gansmith.likelihoods import Bernoulli, Gaussian
 from gansmith.networks import (
@@ -40,7 +41,7 @@ def vae(
     The paper's network: one hidden layer of 500 units with tanh in encoder and decoder, batches of 100, one z a sample. On
     MNIST with z of 20 that is 412,540 and 403,284 weights. `likelihood=bernoulli` draws black or white from each grey pixel,
     afresh each time it is read, so the ELBO is that of binary images; `likelihood=gaussian` takes pixels as they are, with a
-    sigma of .1.
+    sigma of .1; it is the one for points, of which the decoder has no sigmoid.
 
     Adam at 1e-3, falling to 0 over the second half, in place of Adagrad.
 
@@ -49,6 +50,10 @@ def vae(
 
     Source: D. P. Kingma, M. Welling, Auto-encoding variational Bayes, ICLR 2014, eq. 10, section 5 and appendix C.
     """
+    shape = shape_of(data)
+    if len(shape) != 3 and likelihood == "bernoulli":
+        told = f"likelihood=bernoulli takes pixels for probabilities, but the samples of {label(data)} are {list(shape)}"
+        raise RecipeError(f"recipe vae: {told}: say likelihood=gaussian")
     return Recipe(
         name="vae",
         data=data,
@@ -56,7 +61,7 @@ def vae(
         noise=Normal(latent_size),
         networks={
             "encoder": MLPEncoder((hidden,), activation="tanh"),
-            "generator": MLPGenerator((hidden,), activation="tanh", end="sigmoid"),
+            "generator": MLPGenerator((hidden,), activation="tanh", end="sigmoid" if len(shape) == 3 else "linear"),
         },
         objective=Variational(Bernoulli() if likelihood == "bernoulli" else Gaussian()),
         optimizers={"autoencoder": Adam(1e-3, schedule=Linear(start=0.5))},
