@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gansmith import attributes, directions, judges, sampling
-from gansmith.data import Arrays, Attribute, Digits, Samples, Split
+from gansmith.data import Arrays, Attribute, Digits, Samples, Split, slices
 from gansmith.errors import DataError
 from gansmith.images import Gallery, Images
 from gansmith.inputs import Given, Inputs
@@ -133,6 +133,19 @@ def test_a_judge_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> 
     again = judges.of(Marks())
     for one, other in zip(first.network.state_dict().values(), again.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_label_that_is_in_the_slice_alone_is_one_of_the_classes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network knew a class fewer than it was asked about."""
+    labels = np.arange(900) % 2
+    labels[slices.validation_rows(900)[:2]] = 2
+    np.savez("some.npz", images=np.random.default_rng(0).integers(0, 255, (900, 8, 8), np.uint8), labels=labels)
+    monkeypatch.setattr(judges, "IMAGES", 128)
+    judge = judges.of(Arrays("some.npz"))
+    assert judge.train["class"].names == judge.held_out["class"].names == ("0", "1", "2")
+    assert judge.train["class"].shares[2] == pytest.approx(2 / 900)
+    (found,) = attributes.compared(judge, judge(np.zeros((5, 1, 8, 8), np.uint8)))
+    assert len(found.made) == 3
 
 
 def test_without_a_test_split_the_slice_takes_its_place(here: Path) -> None:
