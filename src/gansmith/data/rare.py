@@ -84,6 +84,11 @@ class Balanced:
         rows = [self._repeated(np.flatnonzero(samples.labels == number), int(counts.max())) for number in numbers]
         return samples[np.concatenate(rows)]
 
+    @property
+    def once(self) -> Source:
+        """The same images, each a single time."""
+        return self.of
+
     def _repeated(self, rows: np.ndarray, most: int) -> np.ndarray:
         return np.resize(rows, max(len(rows), round(self.least * most)))
 
