@@ -87,6 +87,14 @@ def test_a_table_that_does_not_fit_gets_one_line(lines: tuple[str, ...], told: s
     assert_refused(cli("data", "show", tmp_path, "labels=labels.csv"), told)
 
 
+def test_labels_without_names_need_not_be_in_a_row(tmp_path: Path, cli: Cli) -> None:
+    """With 1 and 3 alone, 1 was shown as 3, and 3 ended in an error of Python's."""
+    np.savez(tmp_path / "x.npz", images=np.zeros((5, 8, 8), np.uint8), labels=np.array([1, 3, 3, 1, 3]))
+    answer = cli("data", "show", tmp_path / "x.npz", "--out", tmp_path / "x.png")
+    assert answer.code == 0, answer.err
+    assert "classes 1 2, 3 3" in answer.out
+
+
 def test_a_table_without_images_and_one_that_is_not_there(tmp_path: Path, cli: Cli) -> None:
     labels = table(tmp_path, "file,label", "a.png,pear")
     assert_refused(cli("data", "show", tmp_path, f"labels={labels}"), "has no images")

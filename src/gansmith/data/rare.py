@@ -35,7 +35,7 @@ class Rare:
     of: Source = FashionMnist()
     classes: Classes = (3, 7)
     share: Share = 0.01
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
     def load(self, split: Split = "train") -> Samples:
         """Raises DataError where there are no labels, no such class, or fewer than 2 images of one would stay."""
