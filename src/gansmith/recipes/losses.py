@@ -56,7 +56,7 @@ def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length 
     if published:
         networks = _dcgans(data, "wgan")
         slow = RmsProp(5e-5)
-        optimizers = {"discriminator": Clipped(slow, 0.01), "generator": slow}
+        optimizers: dict[str, Optimizer] = {"discriminator": Clipped(slow, 0.01), "generator": slow}
         return _run("wgan", data, budget or "25epochs", objective, networks, optimizers)
     quick = RmsProp(5e-4, schedule=FALLING)
     return _small("wgan", data, budget, objective, {"discriminator": Clipped(quick, 0.01), "generator": quick})
