@@ -183,6 +183,17 @@ def test_the_ways_of_a_generator_by_hand_are_found(shares: tuple[float, ...]) ->
     assert sign * found["upper"].step[0] > 0
 
 
+def test_nothing_is_chosen_by_the_samples_that_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On those where the length is chosen it is best to go to `yes`, on those that are reported to `no`."""
+
+    def outcome(walker: Any, given: Given, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
+        return (0.9 if (given is walker.choice) == (value == 1) else 0.85), 1.0, 100
+
+    monkeypatch.setattr(directions._Walker, "_outcome", outcome)
+    found = {direction.attribute: direction for direction in directions.find(by_hand())}
+    assert (found["upper"].value, found["upper"].flips) == ("yes", 0.85)
+
+
 def test_a_picture_has_the_sample_itself_in_its_middle() -> None:
     run = by_hand((0.5, 0.5))
     direction = directions.Direction("upper", "yes", np.array([5.0, 0, 0, 0, 0]), 1.0, 1.0, 1.0, 1)
