@@ -27,8 +27,9 @@ from doctor_sets import SETS, Case
 from gansmith import doctor, images
 from gansmith.errors import TrainingError
 from gansmith.files import write_json
+from gansmith.log import read_log
+from gansmith.machine import environment
 from gansmith.recipe import Pictures, Watch
-from gansmith.run import environment, read_log
 
 LOOKS = 40
 FEW = "20000images"  # between two pictures, and two checkpoints

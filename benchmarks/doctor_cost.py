@@ -20,9 +20,9 @@ import torch
 
 from gansmith import watching
 from gansmith.files import write_json
+from gansmith.machine import environment
 from gansmith.recipe import images_in, seconds_in
 from gansmith.recipes import make
-from gansmith.run import environment
 from gansmith.trainer import Trainer
 from gansmith.watching import Watcher
 

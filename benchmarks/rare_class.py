@@ -37,8 +37,9 @@ import gansmith
 from gansmith import files, rng
 from gansmith.data import FashionMnist, Rare
 from gansmith.data.slices import validation_rows
+from gansmith.machine import environment
 from gansmith.recipes import make
-from gansmith.run import Run, environment
+from gansmith.run import Run
 from gansmith.subjects import stored
 
 METHODS = ("real", "weights", "classic", "repeated", "gan")

@@ -24,13 +24,14 @@ from gansmith import sampling
 from gansmith.augmentation import Augment, InstanceNoise
 from gansmith.data import Ring
 from gansmith.losses import Hinge, LeastSquares, Relativistic, Saturating, Wasserstein
+from gansmith.machine import environment
 from gansmith.networks import MLPDiscriminator, MLPGenerator
 from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam
 from gansmith.penalties import R1, R2, Dragan, GradientPenalty
 from gansmith.recipe import Pictures, Recipe
-from gansmith.run import Run, environment
+from gansmith.run import Run
 from gansmith.trainer import Trainer
 
 RING = Ring(std=0.05)

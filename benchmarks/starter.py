@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from gansmith import load
 from gansmith.data import FashionMnist
+from gansmith.machine import environment
 from gansmith.recipes import catalogue
-from gansmith.run import environment
 
 COUNT = 1000
 SEED = 10  # of the samples that are judged; a run's own pictures use seed 0

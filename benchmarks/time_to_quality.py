@@ -27,9 +27,11 @@ import numpy as np
 
 from gansmith.data import find, label
 from gansmith.evaluation import evaluate
+from gansmith.log import SCORE
+from gansmith.machine import environment
 from gansmith.recipe import Recipe, images_in
 from gansmith.recipes import make
-from gansmith.run import SCORE, Run, environment
+from gansmith.run import Run
 from gansmith.spec import to_json
 
 HERE = Path(__file__).resolve().parent

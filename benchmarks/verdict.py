@@ -27,7 +27,7 @@ from sklearn.decomposition import PCA
 
 import gansmith
 from gansmith.data import Samples, find
-from gansmith.run import environment
+from gansmith.machine import environment
 
 COUNT, SEED, UNTOUCHED = 1000, 0, 3
 

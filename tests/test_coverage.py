@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gansmith.building import build
 from gansmith.coverage import counting, protocols, results, table
 from gansmith.coverage.counting import Counted
 from gansmith.coverage.protocols import PROTOCOLS
@@ -21,7 +22,6 @@ from gansmith.game import Shapes
 from gansmith.recipe import Pictures
 from gansmith.recipes import make
 from gansmith.run import Run
-from gansmith.trainer import build
 from gansmith.training import train
 from support import Answer, assert_refused, assert_same_run, stop_after, trainer
 

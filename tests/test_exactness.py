@@ -19,10 +19,10 @@ import safetensors.torch
 import torch
 
 import gansmith
+from gansmith.machine import choose_precision
 from gansmith.recipe import Recipe
 from gansmith.run import Run
 from gansmith.spec import to_json
-from gansmith.trainer import choose_precision
 from gansmith.training import steps
 from support import (
     RECIPES,

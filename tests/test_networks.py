@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gansmith.building import build, check_shapes
 from gansmith.ema import Ema
 from gansmith.errors import RecipeError
 from gansmith.game import Network, Shapes
@@ -19,7 +20,6 @@ from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, 
 from gansmith.networks.maxout import Maxout
 from gansmith.networks.mlp import Dropout
 from gansmith.recipes import make
-from gansmith.trainer import build, check_shapes
 from support import RECIPES, components, name_of
 
 MNIST = (1, 28, 28)

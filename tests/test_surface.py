@@ -13,7 +13,8 @@ import pytest
 import typer
 
 import gansmith
-from gansmith.cli import app, recipe_and_overrides
+from gansmith.cli import app
+from gansmith.cli_recipes import recipe_and_overrides
 from gansmith.data import NAMES, find
 from gansmith.recipes import catalogue, make
 from gansmith.spec import kebab

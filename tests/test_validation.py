@@ -17,10 +17,11 @@ from gansmith import metrics, progress, reference, rng, sampling, validation
 from gansmith.data import Digits, Ring, Samples, find
 from gansmith.data.slices import reference_rows, validation_rows
 from gansmith.errors import RecipeError, RunError
+from gansmith.log import SCORE
 from gansmith.overrides import override
 from gansmith.recipe import Recipe, Scores
 from gansmith.recipes import make
-from gansmith.run import SCORE, Run
+from gansmith.run import Run
 from gansmith.spec import to_json
 from gansmith.subjects import FIRST_SEED
 from gansmith.validation import Validation

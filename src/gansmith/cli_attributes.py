@@ -8,14 +8,8 @@ from typing import Annotated
 import typer
 
 from gansmith import files
+from gansmith.cli_options import Checkpoint, JsonOut, RunFolder, Trust
 from gansmith.errors import RunError
-
-RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
-Checkpoint = Annotated[
-    str, typer.Option(help="last, best (by its scores while it trained), or the image count of one that is kept.")
-]
-JsonOut = Annotated[Path | None, typer.Option("--json", help="Write everything that was found there.", show_default=False)]
-Trust = Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)]
 
 
 def attributes(

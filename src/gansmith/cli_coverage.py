@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith import files
+from gansmith.cli_options import Threads
 from gansmith.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def coverage(
     results: Annotated[
         Path | None, typer.Option(help="Where what is found goes, a file a run [default: beside the runs].", show_default=False)
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads PyTorch may use [default: the quickest number].", show_default=False)
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Modes, share of high quality, reverse KL and spread over seeds, beside what was published and the best possible.
 

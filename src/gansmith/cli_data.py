@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
+from gansmith.cli_options import SkipBad
 from gansmith.errors import DataError, unknown
 
 app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
 
 MANY = 100  # classes above which they are not named one by one
-
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out images that can't be read, and say how many.")]
 
 
 @app.command("list")

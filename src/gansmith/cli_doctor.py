@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from gansmith.cli_options import Trust
+
 
 def doctor(
     run: Annotated[Path, typer.Argument(help="A run folder, of a run that goes on or has ended.")],
     json_out: Annotated[Path | None, typer.Option("--json", help="Write what was found there.", show_default=False)] = None,
-    trust: Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)] = None,
+    trust: Trust = None,
 ) -> None:
     """What is going wrong in a run: the sign, the cause, what to do, where to read on."""
     from gansmith import files

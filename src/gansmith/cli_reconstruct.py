@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gansmith.cli_options import Trust
+
 
 def reconstruct(
     run: Annotated[Path, typer.Argument(help="A run folder with an encoder, as of vae or vae-gan.")],
@@ -17,7 +19,7 @@ def reconstruct(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many images.")] = 32,
     checkpoint: Annotated[str, typer.Option(help="last, best, or the image count of one that is kept.")] = "last",
-    trust: Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)] = None,
+    trust: Trust = None,
 ) -> None:
     """Encode real images and draw them again: each row of real ones stands above the row made of them."""
     from gansmith import data as data_room

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gansmith.cli_options import Checkpoint, Seed, Trust
+
 
 def slide(
     run: Annotated[Path, typer.Argument(help="The folder of a run that is told sliders, such as one of infogan.")],
@@ -18,11 +20,9 @@ def slide(
     kind: Annotated[
         str | None, typer.Option("--class", help="All of this kind [default: each of the next kind].", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
-    checkpoint: Annotated[
-        str, typer.Option(help="last, best (by its scores while it trained), or the image count of one that is kept.")
-    ] = "last",
-    trust: Annotated[Path | None, typer.Option(help="Your own Python file, where the run uses one.", show_default=False)] = None,
+    seed: Seed = 0,
+    checkpoint: Checkpoint = "last",
+    trust: Trust = None,
 ) -> None:
     """Move one slider and leave everything else as it is."""
     from gansmith.run import load

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from gansmith.building import build
 from gansmith.data import Samples
+from gansmith.machine import choose_device
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.spec import to_json, to_text
-from gansmith.trainer import Trainer, build, choose_device, measure_speed, trainer_of
+from gansmith.trainer import Trainer, measure_speed, trainer_of
 
 LARGE = 20_000_000  # weights of all networks
 

@@ -1,4 +1,4 @@
-"""Writing that is whole or not there: a temporary name, synced, then renamed."""
+"""Files: writing that is whole or not there, by a temporary name, synced, then renamed; and reading JSON."""
 
 from __future__ import annotations
 
@@ -65,6 +65,18 @@ def write(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object of a run, with these keys at least. Raises RunError naming the file."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"can't read {path}: {error}") from None
+    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]
+    if missing:
+        raise RunError(f"{path} is damaged: it has no {', '.join(missing)}; restore it, or train in another folder")
+    return dict(value)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import rng
+from gansmith.building import build
 from gansmith.data import Samples
 from gansmith.game import Batch, Measuring, Turn
 from gansmith.images import kind_of
@@ -16,7 +17,6 @@ from gansmith.rng import Place, Stream
 from gansmith.run import Run
 from gansmith.scores import Score, brief_count
 from gansmith.spec import to_text
-from gansmith.trainer import build
 
 SEED = 1000  # of the noise; the first of those that reported samples are drawn with
 CHUNK = 500
@@ -24,11 +24,10 @@ CHUNK = 500
 
 def networks_of(run: Run) -> dict[str, nn.Module]:
     """All networks of a run at its checkpoint, in evaluation mode on the CPU; the generator is the one that samples come from."""
-    tensors = run.saved.tensors
+    saved = run.saved
     networks = build(run.recipe, run.recipe.shapes(run.facts["sample_shape"]))
     for name, network in networks.items():
-        prefix = f"networks/{name}/"
-        network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        network.load_state_dict(saved.under(f"networks/{name}/"))
     networks["generator"] = run.module
     return {name: network.eval().requires_grad_(False) for name, network in networks.items()}
 

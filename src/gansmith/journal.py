@@ -20,9 +20,10 @@ from torch import Tensor
 from gansmith import doctor, images, judging, processes, recovery, report, sampling
 from gansmith.errors import TrainingError
 from gansmith.files import atomic, disk_errors, write, write_json
+from gansmith.log import SCORE, read_log, scores_in
 from gansmith.recipe import images_in
 from gansmith.recovery import Recovery
-from gansmith.run import SCORE, Run, read_log, scores_in
+from gansmith.run import Run
 from gansmith.trainer import Record, Trainer
 from gansmith.validation import Validation
 from gansmith.watching import Watcher, looked_at

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import losses, processes, rng
+from gansmith.checkpoints import Saved
 from gansmith.data import Samples
 from gansmith.errors import RecipeError
 from gansmith.game import Batch
@@ -28,7 +29,7 @@ from gansmith.optimizers import SGD, Adam, AdamMover
 from gansmith.recipe import Recipe
 from gansmith.rng import Place, Stream
 from gansmith.spec import kebab
-from gansmith.trainer import Record, Saved, Trainer
+from gansmith.trainer import Record, Trainer
 from gansmith.wording import listed
 
 NETWORKS = (MLPGenerator, MLPDiscriminator, MaxoutDiscriminator)

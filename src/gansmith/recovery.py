@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansmith import doctor
+from gansmith.checkpoints import Saved
 from gansmith.doctor import Diagnosis, Trouble
 from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam
 from gansmith.overrides import override
 from gansmith.recipe import Recipe
-from gansmith.trainer import Saved, Trainer
+from gansmith.trainer import Trainer
 
 STILL = 1e-7  # a rate below which weights in float32 do not move
 USUAL_RATE = 2e-4

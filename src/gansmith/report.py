@@ -2,53 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import io
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gansmith import charts, checkup, doctor, files, images
+from gansmith import charts, checkup, doctor, files, images, pictures
 from gansmith.data import label
 from gansmith.describe import recipe_lines
 from gansmith.errors import DataError
-from gansmith.run import SCORE
+from gansmith.log import SCORE
+from gansmith.pictures import Picture
 from gansmith.scores import Score, class_columns
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from gansmith.run import Run
     from gansmith.scores import Evaluation, Finding, Memorisation
 
 PICTURE_SEED = 0  # what the run draws of itself, too
 COLUMNS = 8  # of the timeline
 WALK_SEEDS, WALK_STEPS = 5, 10
-COLUMN_WIDTH, PAGE_WIDTH = 500, 1064  # CSS pixels of one of the page's two columns, and of both
-LONGEST = 64  # pixels a side: larger images are shown smaller
-GIF_PIXELS = 1_300_000  # of all frames together, about a byte each: fewer seeds are shown where there would be more
-LOSSLESS_BYTES = 200_000  # a picture that would be larger is stored with small losses
 MAX_CLASSES = 20
 SAID = ("D(x)", "D(G(z))", "accuracy")
 NOT_CURVES = ("images", "epoch", "seconds", "images_per_second")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture inside the page."""
-
-    uri: str
-    alt: str
-    width: int  # CSS pixels
-    height: int
-    crisp: bool  # enlarged by a whole factor, so its pixels should stay squares
-    plot: bool = False  # dark on white: turned round on a dark page
-    names: tuple[str, ...] = ()  # of its rows, beside it
 
 
 def write(run: Run, evaluation: Evaluation | None = None) -> Path:
@@ -95,7 +72,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
 def _made(run: Run) -> Picture:
     gallery = run.rows(PICTURE_SEED) if run.layout.kinds else run.sample(PICTURE_SEED, _count(run))
     alt = f"{len(gallery)} samples after {run.images:,} images"
-    return _in_rows(run, gallery.array, alt) if _draws_images(run) else _plot(gallery.picture(), alt)
+    return _in_rows(run, gallery.array, alt) if _draws_images(run) else pictures.plot(gallery.picture(), alt)
 
 
 def _real(run: Run) -> Picture | None:
@@ -106,9 +83,9 @@ def _real(run: Run) -> Picture | None:
     count = _count(run) if run.layout.kinds and is_known else min(_count(run), run.facts["num_real"])
     alt = f"The first {count} real samples"
     if not _draws_images(run):
-        return _plot_file(path, alt)
+        return pictures.plot_file(path, alt)
     cells = images.cut(path, run.facts["sample_shape"], count)
-    return _in_rows(run, cells, alt) if is_known else _grid(cells, alt, run.layout.columns if run.layout.kinds else None)
+    return _in_rows(run, cells, alt) if is_known else pictures.grid(cells, alt, run.layout.columns if run.layout.kinds else None)
 
 
 def _animation(run: Run) -> Picture | None:
@@ -117,20 +94,9 @@ def _animation(run: Run) -> Picture | None:
         return None
     alt = f"Animation of the same samples from {min(chosen):,} to {max(chosen):,} images"
     if not _draws_images(run):
-        return _embedded(images.gif(chosen.values(), longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
-    frames = [_small(images.cut(path, run.facts["sample_shape"], _count(run))) for path in chosen.values()]
-    columns = run.layout.columns if run.layout.kinds else None
-    shown = _seeds_that_fit(frames)
-    if columns:
-        shown = max(columns, shown // columns * columns)
-    sheets = [images.clear_grid(frame[:shown], columns or _columns(shown)) for frame in frames]
-    made = images.animated(sheets, [200] * (len(sheets) - 1) + [2000])
-    return _embedded(made, "gif", alt, *sheets[0].size)
-
-
-def _seeds_that_fit(frames: Sequence[np.ndarray]) -> int:
-    count, height, width, _ = frames[0].shape
-    return int(max(1, min(count, GIF_PIXELS // (height * width * len(frames)))))
+        return pictures.plots(chosen.values(), alt)
+    frames = (images.cut(path, run.facts["sample_shape"], _count(run)) for path in chosen.values())
+    return pictures.animation(frames, alt, run.layout.columns if run.layout.kinds else None)
 
 
 def _timeline(run: Run) -> dict[str, Any] | None:
@@ -140,14 +106,14 @@ def _timeline(run: Run) -> dict[str, Any] | None:
         return None
     marks = [_short(count) for count in chosen]
     if not _draws_images(run):
-        plots = [_plot_file(path, f"Samples after {count:,} images", 240) for count, path in chosen.items()]
+        plots = [pictures.plot_file(path, f"Samples after {count:,} images", 240) for count, path in chosen.items()]
         return {"marks": marks, "plots": plots}
     names = run.layout.names
     count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # of each kind the first
     cells = np.stack([images.cut(path, run.facts["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
     what = "kinds" if names else "seeds"
     alt = f"{len(cells)} {what}, a row each, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
-    picture = _grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
+    picture = pictures.grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
     return {"marks": marks, "rows": what.removesuffix("s"), "picture": dataclasses.replace(picture, names=names)}
 
 
@@ -156,8 +122,8 @@ def _walk(run: Run) -> Picture:
     flat = cells.reshape(-1, *cells.shape[2:])
     if _draws_images(run):
         alt = f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's"
-        return _grid(flat, alt, WALK_STEPS + 1, PAGE_WIDTH)
-    return _plot(run.kind.picture(flat), "Points on the way from one seed's sample to the next seed's")
+        return pictures.grid(flat, alt, WALK_STEPS + 1, pictures.PAGE_WIDTH)
+    return pictures.plot(run.kind.picture(flat), "Points on the way from one seed's sample to the next seed's")
 
 
 def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, float]]:
@@ -177,7 +143,7 @@ def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, flo
     if fakes is None:
         return []
     return [
-        (_one(fake, f"Sample {pair.fake}"), _one(real, f"Training image {pair.train}"), pair.distance)
+        (pictures.one(fake, f"Sample {pair.fake}"), pictures.one(real, f"Training image {pair.train}"), pair.distance)
         for pair, fake, real in zip(found, fakes, reals, strict=False)
     ]
 
@@ -192,71 +158,18 @@ def _count(run: Run) -> int:
     return min(run.recipe.pictures.count, COLUMNS**2) if _draws_images(run) else run.recipe.pictures.count
 
 
-def _spread(pictures: dict[int, Path], count: int) -> dict[int, Path]:
+def _spread(drawn: dict[int, Path], count: int) -> dict[int, Path]:
     """At most `count` of them, the first and the last among them, at even places in between."""
-    places = np.unique(np.linspace(0, len(pictures) - 1, min(count, len(pictures))).round().astype(int))
-    items = list(pictures.items())
+    places = np.unique(np.linspace(0, len(drawn) - 1, min(count, len(drawn))).round().astype(int))
+    items = list(drawn.items())
     return dict(items[i] for i in places)
-
-
-def _small(cells: np.ndarray) -> np.ndarray:
-    """uint8 [N, H, W, C] with no side longer than LONGEST."""
-    if max(cells.shape[1:3]) <= LONGEST:
-        return cells
-    shown = [images.one(cell) for cell in cells]
-    for picture in shown:
-        picture.thumbnail((LONGEST, LONGEST))
-    return np.stack([np.asarray(picture).reshape(picture.height, picture.width, -1) for picture in shown])
-
-
-def _grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
-    return _embedded_picture(images.clear_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
 
 
 def _in_rows(run: Run, cells: np.ndarray, alt: str) -> Picture:
     """As the run lays out its pictures, with names beside the rows; as square as it gets where it has no rows."""
     if not run.layout.kinds:
-        return _grid(cells, alt)
-    return dataclasses.replace(_grid(cells, alt, run.layout.columns), names=run.layout.names)
-
-
-def _columns(count: int) -> int:
-    """As square as it gets with every row full, where that takes no more than 8 columns."""
-    square = math.ceil(math.sqrt(count))
-    return next((columns for columns in range(square, 9) if count % columns == 0), square)
-
-
-def _one(image: np.ndarray, alt: str) -> Picture:
-    return _embedded_picture(images.one(_small(image[None])[0]), alt, LONGEST)
-
-
-def _plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        picture.thumbnail((longest, longest))
-        return _plot(picture, alt)
-
-
-def _plot(picture: Image, alt: str) -> Picture:
-    return _embedded(images.png(picture), "png", alt, *picture.size, plot=True)
-
-
-def _embedded_picture(picture: Image, alt: str, wide: int) -> Picture:
-    content, kind = images.png(picture), "png"
-    if len(content) > LOSSLESS_BYTES:
-        memory = io.BytesIO()
-        picture.convert("RGBA").save(memory, "WEBP", quality=85)
-        content, kind = memory.getvalue(), "webp"
-    return _embedded(content, kind, alt, *picture.size, wide=wide)
-
-
-def _embedded(
-    content: bytes, kind: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False
-) -> Picture:
-    factor = 1 if plot else max(1, wide // width)
-    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-    return Picture(uri, alt, width * factor, height * factor, crisp=factor > 1, plot=plot)
+        return pictures.grid(cells, alt)
+    return dataclasses.replace(pictures.grid(cells, alt, run.layout.columns), names=run.layout.names)
 
 
 # ---------------------------------------------------------------------------------------------------- curves

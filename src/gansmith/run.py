@@ -1,4 +1,4 @@
-"""The run folder, the only thing training hands on, and the only place that knows its file names.
+"""The run folder, the only thing training hands on. Its files:
 
 recipe.json     everything the run is
 run.json        format, budget in images, the data's shape, machine, the user's own files with their SHA-256
@@ -16,43 +16,35 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
-import logging
 import math
-import platform
-import shutil
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
-import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from gansmith import __version__, doctor, processes, sampling
+from gansmith import doctor, processes, sampling
+from gansmith.building import build
+from gansmith.checkpoints import Checkpoints, Saved
+from gansmith.claim import FOLDERS, claimed
 from gansmith.data import source
-from gansmith.errors import RecipeError, RunError
-from gansmith.files import disk_errors, write, write_json
+from gansmith.errors import RunError
+from gansmith.facts import changed_facts, new_facts, read_facts
+from gansmith.files import disk_errors, read_json, write_json
 from gansmith.images import Gallery, Kind, kind_of
 from gansmith.inputs import Inputs
 from gansmith.kinds import Asking, Layout, asking_of, layout_of
+from gansmith.log import arrays_in, read_log, scores_in
 from gansmith.recipe import Recipe
 from gansmith.scores import Evaluation
-from gansmith.spec import differences, from_json, load_file, own_files, to_json
-from gansmith.trainer import Saved, build
+from gansmith.spec import differences, own_files, to_json
+from gansmith.trust import named, trusted_recipe
 
-FORMAT = 1
 KEPT_CHECKPOINTS = 3
 KEPT_TO_GO_BACK = 8  # of a run that may be put right, so that one from before the trouble is among them
-SCORE = "validation/fd"  # in the log; what it was measured with stands in run.json as "score"
-NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
-FOLDERS = ("samples", "checkpoints", "generator")
-
-logger = logging.getLogger("gansmith")
 
 
 class Run:
@@ -60,6 +52,7 @@ class Run:
 
     def __init__(self, path: Path, recipe: Recipe, facts: dict[str, Any], checkpoint: str | int = "last") -> None:
         self.path, self.recipe, self.facts, self.checkpoint = path, recipe, facts, checkpoint
+        self.checkpoints = Checkpoints(path)
         self.asked_for: int | None = None  # the kind that all its samples are to be of
 
     def __repr__(self) -> str:
@@ -77,31 +70,8 @@ class Run:
         if not (path / "recipe.json").is_file():
             what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
             raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
-        facts = read_json(path / "run.json", "format")
-        if facts.get("format") != FORMAT:
-            found = facts.get("format")
-            todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
-            raise RunError(f"run folder {path} has format {found!r}, this gansmith reads {FORMAT}: {todo}")
-        facts = read_json(path / "run.json", *NEEDED)
-        files: dict[str, str] = facts["files"]
-        if trust is not None:
-            digest = _digest_of_file(Path(trust))
-            if files and digest not in files.values():
-                raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {path} was made with {_named(files)}")
-            load_file(trust)
-        try:
-            recipe = from_json(read_json(path / "recipe.json"))
-        except RecipeError as error:
-            if files and trust is None:
-                raise RunError(
-                    f"{path} uses code of your own, {_named(files)}: name that file or a copy with --trust FILE"
-                ) from None
-            raise RunError(f"{path / 'recipe.json'}: {error}") from None
-        if not isinstance(recipe, Recipe):
-            raise RunError(f"{path / 'recipe.json'} holds no recipe")
-        if changed := set(own_files(recipe).values()) - set(files.values()):
-            raise RunError(f"{path} was made with {_named(files)}; the file has changed since ({min(changed)[:12]}...)")
-        return cls(path, recipe, facts)
+        facts = read_facts(path / "run.json")
+        return cls(path, trusted_recipe(path / "recipe.json", facts["files"], trust), facts)
 
     @classmethod
     @contextlib.contextmanager
@@ -114,27 +84,13 @@ class Run:
         if processes.rank() != 0:
             yield cls(path, recipe, {})
             return
-        missing = [p for p in (path, *path.parents) if not p.exists()]
-        if path.exists() and not path.is_dir():
-            raise RunError(f"run folder {path} is a file; choose another path with --run")
-        if not missing and not (path / "recipe.json").is_file() and not _empty(path):
-            raise RunError(f"{path} holds files but no run; choose an empty or new folder with --run")
-        with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-        with _lock(path):
-            try:
-                if (path / "recipe.json").is_file():
-                    run = cls.open(path, trust=trust)
-                    run.check_same(recipe)
-                    yield run
-                else:
-                    yield cls(path, recipe, {})
-            finally:
-                if not (path / "recipe.json").exists():  # refused before it began: leave nothing behind
-                    for begun in filter(_begun, path.iterdir()):
-                        shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
-                    for folder in missing:
-                        folder.rmdir()
+        with claimed(path):
+            if (path / "recipe.json").is_file():
+                run = cls.open(path, trust=trust)
+                run.check_same(recipe)
+                yield run
+            else:
+                yield cls(path, recipe, {})
 
     def check_same(self, recipe: Recipe) -> None:
         """Raises RunError where this is a run of another recipe, field by field, or of an own file that has changed since."""
@@ -146,7 +102,7 @@ class Run:
         files = set(own_files(recipe).values())
         if files != set(self.facts.get("files", {}).values()):
             raise RunError(
-                f"run folder {self.path} was made with {_named(self.facts['files'])}, which has changed; use another --run"
+                f"run folder {self.path} was made with {named(self.facts['files'])}, which has changed; use another --run"
             )
 
     def at(self, checkpoint: str | int) -> Run:
@@ -156,7 +112,7 @@ class Run:
         """
         if checkpoint == "last":
             return Run(self.path, self.recipe, self.facts)
-        kept = sorted({_images_of(p) for p in self._checkpoints()})
+        kept = sorted(set(self.checkpoints.images))
         known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
         if checkpoint == "best":
             if self.best is None:
@@ -168,35 +124,17 @@ class Run:
 
     def begin(self, facts: dict[str, Any]) -> None:
         """Write what the run is, once; on later calls compare the machine and say what changed."""
-        here = environment()
         if processes.rank() != 0:
             self.facts = facts
-        elif not (self.path / "recipe.json").exists():
-            self.facts = {"format": FORMAT, **facts, "files": own_files(self.recipe), "environment": here}
+        elif (self.path / "recipe.json").exists():
+            if changed := changed_facts(self.path, self.facts, facts, self.images):
+                self.note(**changed)
+        else:
             with disk_errors(self.path):
                 for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
-            write_json(self.path / "run.json", self.facts)
+            self.note(**new_facts(facts, own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
-        else:
-            for key in ("sample_shape", "num_real"):
-                if facts[key] != self.facts[key]:
-                    raise RunError(f"{self.path}: the data have changed, {key} was {self.facts[key]}, now {facts[key]}")
-            then = {"framework": "torch"} | self.facts["environment"] | self.facts
-            now = here | facts
-            frameworks = ("framework", "torch", "tensorflow", "keras")
-            for key in (*frameworks, "precision", "threads", "processor", "device", "num_processes"):
-                if key in then and key in now and then[key] != now[key]:
-                    logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
-            if then["framework"] != now["framework"]:
-                self._changed_to(facts, then["framework"])
-
-    def _changed_to(self, facts: dict[str, Any], before: str) -> None:
-        """Write down that another framework goes on from here: "framework" trains now, "frameworks" says since when."""
-        since = [*self.facts.get("frameworks", [[before, 0]]), [facts["framework"], self.images]]
-        versions = {key: facts[key] for key in ("tensorflow", "keras") if key in facts}
-        self.facts = self.facts | versions | {"framework": facts["framework"], "frameworks": since}
-        write_json(self.path / "run.json", self.facts)
 
     def note(self, **facts: Any) -> None:
         """Write down more facts about the run, in place of those of the same names."""
@@ -207,52 +145,24 @@ class Run:
 
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint and the generator, each whole or not at all, and drop the oldest checkpoints."""
-        # One entry, as safetensors writes several in random order: equal checkpoints are equal bytes, under equal names.
-        meta = {"gansmith": json.dumps({"format": FORMAT, "images": saved.images, "steps": saved.steps})}
-        content = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in saved.tensors.items()}, meta)
-        digest = hashlib.sha256(content).hexdigest()
-        weights = safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in sampler.items()})
-        write(self.path / "generator" / "generator.safetensors", weights)
-        about = {"format": FORMAT, "images": saved.images, "sha256": hashlib.sha256(weights).hexdigest()}
-        write_json(self.path / "generator" / "generator.json", about)
-        # The checkpoint last: whoever is killed in between goes on from the one before, and writes this generator again.
-        write(self.path / "checkpoints" / f"{saved.images:012d}-{digest[:16]}.safetensors", content)
-        best = self.best
+        self.checkpoints.write(saved, sampler)
         may_go_back = self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
-        for old in self._checkpoints()[KEPT_TO_GO_BACK if may_go_back else KEPT_CHECKPOINTS :]:
-            if _images_of(old) != best:
-                old.unlink(missing_ok=True)
+        self.checkpoints.prune(KEPT_TO_GO_BACK if may_go_back else KEPT_CHECKPOINTS, self.best)
 
     def latest(self) -> Saved | None:
         """The newest checkpoint that is whole; None before the first. Raises RunError where all of them are damaged."""
-        return self._first_whole(self._checkpoints())
+        return self.checkpoints.latest()
 
     @property
     def kept(self) -> Iterator[Saved]:
         """The checkpoints it keeps, the oldest first; damaged ones are left out."""
-        for path in reversed(self._checkpoints()):
-            with contextlib.suppress(RunError, SafetensorError, KeyError, ValueError):
-                yield _load_checkpoint(path)
-
-    def _first_whole(self, paths: Sequence[Path]) -> Saved | None:
-        for path in paths:
-            try:
-                saved = _load_checkpoint(path)
-            except (RunError, SafetensorError, KeyError, ValueError):
-                logger.warning(f"checkpoint {path.name} is damaged; falling back to the one before")
-                continue
-            return saved
-        if paths:
-            raise RunError(f"all {len(paths)} checkpoints in {self.path} are damaged: delete the folder to start again")
-        return None
+        return self.checkpoints.whole()
 
     def _chosen(self) -> Saved:
         """The checkpoint of an `at` that is not the last. Raises RunError where it is gone or damaged."""
-        for path in self._checkpoints():
-            if _images_of(path) == self.images:
-                with contextlib.suppress(RunError, SafetensorError, KeyError, ValueError):
-                    return _load_checkpoint(path)
-        raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
+        if (saved := self.checkpoints.of(self.images)) is None:
+            raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
+        return saved
 
     @property
     def saved(self) -> Saved:
@@ -261,9 +171,6 @@ class Run:
         if saved is None:
             raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {self.path}")
         return saved
-
-    def _checkpoints(self) -> list[Path]:
-        return sorted((self.path / "checkpoints").glob("*-*.safetensors"), reverse=True)
 
     # ------------------------------------------------------------------------------------------ what it made
 
@@ -280,7 +187,7 @@ class Run:
 
     @property
     def _newest_images(self) -> int:
-        return max(map(_images_of, self._checkpoints()), default=0)
+        return max(self.checkpoints.images, default=0)
 
     @property
     def finished(self) -> bool:
@@ -298,7 +205,7 @@ class Run:
     @property
     def best(self) -> int | None:
         """The image count of the checkpoint with the lowest such distance, the first of equals; None where there is none."""
-        scored, kept = self.scored, set(map(_images_of, self._checkpoints()))
+        scored, kept = self.scored, set(self.checkpoints.images)
         return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
 
     @property
@@ -324,25 +231,13 @@ class Run:
 
     def _generator_weights(self) -> dict[str, Tensor]:
         if self.checkpoint != "last":
-            return self._sampler_in(self._chosen())
-        folder = self.path / "generator"
-        if not (folder / "generator.json").is_file():
-            raise RunError(f"run folder {self.path} has no generator yet: train it with gansmith train {self.path}")
-        try:
-            content = (folder / "generator.safetensors").read_bytes()
-            if hashlib.sha256(content).hexdigest() == read_json(folder / "generator.json", "sha256")["sha256"]:
-                return safetensors.torch.load(content)
-        except (OSError, RunError):
-            pass
-        logger.warning(f"{folder / 'generator.safetensors'} is damaged; taking the generator from the newest good checkpoint")
-        saved = self.latest()
-        if saved is None:
-            raise RunError(f"{folder / 'generator.safetensors'} is damaged and {self.path} has no checkpoint: train it again")
-        return self._sampler_in(saved)
+            return self._chosen().under(self._sampler)
+        return self.checkpoints.generator(self._sampler)
 
-    def _sampler_in(self, saved: Saved) -> dict[str, Tensor]:
-        prefix = "average/" if self.recipe.ema else "networks/generator/"
-        return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
+    @property
+    def _sampler(self) -> str:
+        """What the names of the generator's tensors begin with in a checkpoint."""
+        return "average/" if self.recipe.ema else "networks/generator/"
 
     @property
     def inputs(self) -> Inputs:
@@ -423,9 +318,7 @@ class Run:
     @property
     def log(self) -> dict[str, np.ndarray]:
         """The log as arrays, one for each name, NaN where a record lacks it."""
-        records = self.records
-        names = dict.fromkeys(name for record in records for name in record)
-        return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+        return arrays_in(self.records)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -463,109 +356,6 @@ def load(run: str | Path, *, checkpoint: str | int = "last", trust: str | Path |
 def sample(run: str | Path | Run, seed: int = 0, count: int = 16) -> Gallery:
     """`count` samples of a run; image i is made from (seed, i) alone."""
     return (run if isinstance(run, Run) else load(run)).sample(seed, count)
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The records of a log; a last line that a kill cut short is left out."""
-    if not path.exists():
-        return []
-    records = []
-    for line in path.read_text().splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            records.append(json.loads(line))
-    return records
-
-
-def scores_in(records: Sequence[dict[str, Any]]) -> dict[int, float]:
-    """The scores among the records of a log, by image count; infinity where the samples were no numbers."""
-    return {r["images"]: math.inf if r[SCORE] is None else float(r[SCORE]) for r in records if SCORE in r}
-
-
-def environment() -> dict[str, Any]:
-    """What a run's last bit depends on."""
-    return {
-        "gansmith": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "processor": _processor(),
-        "system": platform.platform(),
-    }
-
-
-def _processor() -> str:
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{line.split(':', 1)[1].strip()} {torch.backends.cpu.get_cpu_capability()}"
-    return f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the folder; the system lets go of it when the process ends, however it ends."""
-    import fcntl
-
-    with disk_errors(path / ".lock"), open(path / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"run folder {path} is being trained by another process; wait for it, or choose another --run"
-            ) from None
-        yield
-
-
-def _empty(path: Path) -> bool:
-    """Whether a folder holds nothing, or nothing but a run that was never begun, which a lock tells from a namesake's files."""
-    inside = list(path.iterdir())
-    return not inside or ((path / ".lock").exists() and all(map(_begun, inside)))
-
-
-def _begun(path: Path) -> bool:
-    """Whether this is what a run leaves that ended before it had a recipe: a lock, empty folders, temporary files."""
-    if path.is_dir():
-        return path.name in FOLDERS and not any(path.iterdir())
-    return path.name in (".lock", "run.json") or (path.name.startswith(".") and path.name.endswith(".tmp"))
-
-
-def _images_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.split("-")[0])
-
-
-def _load_checkpoint(path: Path) -> Saved:
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[1]:
-        raise RunError(f"{path} is damaged")
-    size = int.from_bytes(content[:8], "little")
-    meta = json.loads(content[8 : 8 + size])["__metadata__"]
-    meta = json.loads(meta["gansmith"]) if "gansmith" in meta else meta  # at first each fact was an entry of its own
-    return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
-
-
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """A JSON object of a run, with these keys at least. Raises RunError naming the file."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"can't read {path}: {error}") from None
-    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]
-    if missing:
-        raise RunError(f"{path} is damaged: it has no {', '.join(missing)}; restore it, or train in another folder")
-    return dict(value)
-
-
-def _digest_of_file(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RunError(f"can't read {path}: {error.strerror}") from None
-
-
-def _named(files: dict[str, str]) -> str:
-    return ", ".join(f"{path} (SHA-256 {digest[:12]}...)" for path, digest in files.items()) or "no file"
 
 
 def _said(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -17,18 +16,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gansmith import processes, rng
-from gansmith.augmentation import Augmentation
+from gansmith.building import build, check_shapes
+from gansmith.checkpoints import Saved
 from gansmith.compiling import compiled
 from gansmith.conditions import shares_of, sort
 from gansmith.data import Endless, Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError, unknown
-from gansmith.game import Batch, Outcome, Player, Shapes, Turn, logits_of
+from gansmith.game import Batch, Outcome, Player, Turn
 from gansmith.images import kind_of
 from gansmith.inputs import Inputs, one_hot
-from gansmith.networks.conditional import built
+from gansmith.machine import choose_precision
 from gansmith.recipe import Recipe
 from gansmith.rng import Place, Stream
-from gansmith.spec import parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +46,6 @@ class Record:
 
     def floats(self) -> dict[str, float]:
         return {name: self[name] for name in self.values}
-
-
-@dataclass(frozen=True, eq=False)
-class Saved:
-    """A checkpoint: how far the run was and every tensor the next step depends on."""
-
-    images: int
-    steps: int
-    tensors: dict[str, Tensor]
 
 
 class Trainer:
@@ -277,39 +267,21 @@ class Trainer:
         return Saved(self.images, self.steps, tensors)
 
     def restore(self, saved: Saved) -> None:
-        def under(prefix: str) -> dict[str, Tensor]:
-            return {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
-
         for name, network in self.networks.items():
-            network.load_state_dict(under(f"networks/{name}/"))
+            network.load_state_dict(saved.under(f"networks/{name}/"))
         if self.average is not None:
-            self.average.load_state_dict(under("average/"))
+            self.average.load_state_dict(saved.under("average/"))
         for name, mover in self.movers.items():
             for key, values in mover.state.items():
                 for i, value in enumerate(values):
                     value.copy_(saved.tensors[f"optimizers/{name}/{i}/{key}"])
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
-        self.lasting = {name: v.to(self.device, copy=True) for name, v in under("lasting/").items()}
+        self.lasting = {name: v.to(self.device, copy=True) for name, v in saved.under("lasting/").items()}
         if self.kinds is not None:
             self.kinds = saved.tensors["kinds"].to(self.kinds)
             self.inputs = self._inputs()
         self.images, self.steps = saved.images, saved.steps
-
-
-# ---------------------------------------------------------------------------------------------- before the first step
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA, else MPS, else the CPU. Raises RecipeError for a device that is not there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise RecipeError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
-    return device
 
 
 def trainer_of(framework: str) -> type[Trainer]:
@@ -321,59 +293,6 @@ def trainer_of(framework: str) -> type[Trainer]:
     if framework == KerasTrainer.framework:
         return KerasTrainer
     raise RecipeError(unknown("framework", framework, (Trainer.framework, KerasTrainer.framework)))
-
-
-def choose_precision(name: str, device: torch.device) -> str:
-    """`auto` is bf16 on a device whose units multiply it, else float32: where they don't, bf16 is emulated and slower."""
-    if name != "auto":
-        return name
-    if device.type == "cuda":
-        quick = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-        quick = bool(known.get("amx_bf16") or known.get("avx512_bf16"))
-    return "bf16" if quick else "float32"
-
-
-def build(recipe: Recipe, shapes: Shapes) -> dict[str, nn.Module]:
-    """The networks at their random start, which depends on the seed and each network's place in the recipe alone."""
-    networks = {}
-    with rng.fork():
-        for i, (name, description) in enumerate(recipe.networks.items()):
-            rng.seed_torch(rng.torch_seed(recipe.seed, Stream.WEIGHTS, Place(player=i)))
-            networks[name] = built(description, name, shapes)
-    return networks
-
-
-def check_shapes(recipe: Recipe, networks: dict[str, nn.Module], shapes: Shapes) -> None:
-    """Pass two samples through generator and discriminator, as empty shapes that cost nothing.
-
-    Raises RecipeError naming the network and both shapes, or an augmentation that is not for such samples.
-    """
-    sample = tuple(shapes.sample)
-    for part in parts(recipe.objective):
-        if isinstance(part, Augmentation):
-            part.check_sample(sample)
-    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes.told)
-    if made != sample:
-        raise RecipeError(
-            f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
-        )
-    if "discriminator" in networks:
-        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes.told)
-        if len(judged) != 1:
-            raise RecipeError(f"network 'discriminator' answers with shape {judged} for a sample; expected one axis of logits")
-
-
-def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], told: int) -> tuple[int, ...]:
-    try:
-        with torch.no_grad():
-            condition = torch.empty(2, told, device="meta") if told else None
-            answer = copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), condition)
-            return tuple(logits_of(answer).shape[1:])
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise RecipeError(f"network {name!r} does not take {of} of shape {shape}: {reason}") from None
 
 
 def measure_speed(

@@ -13,12 +13,13 @@ import torch
 from gansmith import processes, validation, watching
 from gansmith.errors import RecipeError, TrainingError
 from gansmith.journal import Journal
+from gansmith.machine import choose_device
 from gansmith.recipe import Recipe, images_in, seconds_in
 from gansmith.recovery import Recovery, changed
 from gansmith.run import Run
 from gansmith.signals import SignalsWait
 from gansmith.threads import quickest
-from gansmith.trainer import Record, Trainer, choose_device, measure_speed, trainer_of
+from gansmith.trainer import Record, Trainer, measure_speed, trainer_of
 from gansmith.validation import Validation
 from gansmith.watching import Watcher
 

@@ -20,13 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from gansmith import rng, sampling
+from gansmith.building import build
 from gansmith.conditions import small_copies
 from gansmith.errors import DataError
 from gansmith.game import Batch, Turn, logits_of
 from gansmith.inputs import one_hot
 from gansmith.objectives.logits import pack_of
 from gansmith.rng import Place, Stream
-from gansmith.trainer import Trainer, build
+from gansmith.trainer import Trainer
 from gansmith.vitals import (
     COUNT,
     SEED,

@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from gansmith import files, spec
+from gansmith.building import build
 from gansmith.coverage import counting
 from gansmith.coverage.counting import Counted
 from gansmith.coverage.protocols import Protocol
 from gansmith.data import Grid, Ring
 from gansmith.errors import RecipeError, RunError
+from gansmith.machine import environment
 from gansmith.networks import Packed
 from gansmith.recipe import Recipe
 from gansmith.recipes import make
 from gansmith.reference import Progress
-from gansmith.run import Run, environment, read_json
-from gansmith.trainer import build
+from gansmith.run import Run
 
 FORMAT = 1
 SAMPLE_SEED = 1000  # the first of those that reported scores use
@@ -137,7 +138,7 @@ def _weights(run: Run) -> dict[str, int]:
 def load(path: Path) -> Result:
     """What a file says. Raises RunError where it is damaged."""
     names = [field.name for field in dataclasses.fields(Result)]
-    said = read_json(path, "format", *names)
+    said = files.read_json(path, "format", *names)
     try:
         if said["format"] != FORMAT:
             raise ValueError(f"format {said['format']!r}")
