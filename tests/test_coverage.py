@@ -265,6 +265,8 @@ def test_the_table_has_median_and_range_beside_published_rows_and_floors() -> No
     assert (
         "10 % of the protocol's 400,000 steps of 100, seeds 0, 1, 2, 1 minutes each" in table.about(PROTOCOLS["ring"], found)[1]
     )
+    shares = [dataclasses.replace(result, share=share) for result, share in zip(found, (0.1, 0.095, 0.0999), strict=True)]
+    assert "9.5 % to 10 % of" in table.about(PROTOCOLS["ring"], shares)[1]
     stacks = table.rows(PROTOCOLS["stacked-mnist"], [dataclasses.replace(found[0], counted=(Counted(25_600, 9, 1.0),) * 2)], {})
     assert stacks[0] == ["", *(f"{what} at {n}" for n in ("25,600", "26,000") for what in ("modes of 1,000", "reverse KL"))]
     assert stacks[2] == ["DCGAN (Unrolled setting, D 1/4)", "78.5", "5.21", "", ""]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gansmith.augmentation import Augment
 from gansmith.conditions import Clusters
 from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
 from gansmith.errors import DataError, RecipeError, RunError
 from gansmith.objectives import Adversarial
+from gansmith.penalties import R1
 from gansmith.recipes import make
 from gansmith.recipes.default import default
 from gansmith.run import Run
@@ -45,12 +45,12 @@ def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
     assert "50 kinds" in default(Mnist()).why[1]
 
 
-def test_few_images_are_changed_before_d_sees_them() -> None:
+def test_for_few_images_d_pays_a_penalty() -> None:
     few, many = default(Digits()), default(Mnist())  # 1,797 and 60,000
     assert isinstance(few.objective, Adversarial)
     assert isinstance(many.objective, Adversarial)
-    assert few.objective.augmentation == Augment()
-    assert many.objective.augmentation is None
+    assert (few.objective.penalties, few.objective.penalty_every) == ((R1(),), 4)
+    assert many.objective.penalties == ()
     assert "by heart" in few.why[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 import gansmith
 from gansmith import doctor, report
 from gansmith.checkup import checkup
-from gansmith.doctor.advice import ADVICE
+from gansmith.doctor.advice import ADVICE, ALONE
 from gansmith.doctor.rules import LAST, RULES
 from gansmith.recipe import Watch
 from gansmith.run import Run
-from support import Answer, assert_refused, python, quick
+from gansmith.watching import Watcher
+from support import Answer, assert_refused, python, quick, tiny
 
 TOTAL, LOOKS = 40_000, 40
 PAGE = Path(__file__).parents[1] / "docs" / "doctor.md"
@@ -43,6 +45,8 @@ HEALTHY: dict[str, Sign] = {
     "gap": 1.5,
     "logits": 1.2,
     "pull": 3.0,
+    "aim": 1.0,
+    "real_apart": 2.0,
     "travel_generator": lambda p: p,
     "travel_discriminator": lambda p: p,
     "dead_generator": 0.05,
@@ -51,12 +55,14 @@ HEALTHY: dict[str, Sign] = {
 
 def looks(count: int = LOOKS, **changed: Sign | None) -> list[dict[str, Any]]:
     """The looks at a run of 40, healthy but for what is changed; a sign may be a function of progress, and None leaves it out."""
+    if "spread" in changed:  # without an average the two are one
+        changed = {"raw_spread": changed["spread"]} | changed
     signs = {name: sign for name, sign in (HEALTHY | changed).items() if sign is not None}
     made = []
     for i in range(1, count + 1):
         p = i / LOOKS
         values = {doctor.PREFIX + name: float(sign(p) if callable(sign) else sign) for name, sign in signs.items()}
-        made.append({"images": i * TOTAL // LOOKS} | values)
+        made.append({"images": i * TOTAL // LOOKS} | {name: value for name, value in values.items() if not math.isnan(value)})
     return made
 
 
@@ -87,8 +93,11 @@ GONE_WRONG: list[tuple[str, dict[str, Sign | None]]] = [
     ("G starved", {"told_apart": 1.0, "distance": 0.6, "pull": lambda p: 3.0 if p < 0.3 else 1e-5}),
     ("D too weak", {"told_apart": 0.52, "distance": 0.6}),
     ("D the wrong way round", {"told_apart": 0.03, "distance": 0.6}),
+    ("G the wrong way round", {"aim": lambda p: -1.0 if p < 0.6 else math.nan, "told_apart": 0.97, "distance": 0.6}),
+    ("data all alike", {"real_apart": 0.0, "distance": 0.6}),
     ("stands still", {"travel_generator": 0.0, "distance": 0.9}),
     ("stands still", {"travel_discriminator": after(0.5, 0.5, lambda p: p), "distance": 0.4}),
+    ("stands still", {"spread": 0.15, "kinds": 0.1, "distance": 0.9, "raw_spread": 0.9}),
     ("oscillation", {"place_0": lambda p: 1.0 if round(p * LOOKS) % 2 else -1.0, "distance": 0.5}),
     ("dead units", {"dead_generator": 0.95, "distance": 0.5}),
     ("D over-fits", {"knows_its_own": lambda p: 0.5 + 0.5 * p, "distance": lambda p: 0.1 + abs(p - 0.3)}),
@@ -152,6 +161,50 @@ def test_the_cause_comes_first_and_at_most_two_follow_from_it() -> None:
     found = doctor.diagnose(looks(**everything), TOTAL)
     assert [(f.trouble, f.follows) for f in found] == [("stands still", False), ("D too strong", True), ("collapse", True)]
     assert said(looks(spread=0.1, kinds=0.07, missed=0.9, distance=0.9)) == ["collapse"]
+
+
+def test_of_two_signs_of_a_trouble_the_first_says_where_it_stands() -> None:
+    """Samples that were varied and are no more are alike, too, as if they had never been varied; D too strong follows from it."""
+    signs: dict[str, Sign | None] = {"spread": after(0.3, 0.1, HEALTHY["spread"]), "kinds": after(0.3, 0.07, 0.8)}
+    found = doctor.diagnose(looks(**signs, told_apart=1.0, distance=after(0.3, 0.6, HEALTHY["distance"])), TOTAL)
+    assert [f.trouble for f in found][:2] == ["collapse", "D too strong"]
+
+
+def test_what_stands_still_as_no_gradient_comes_through_dead_units_follows_from_them() -> None:
+    dead: dict[str, Sign | None] = {"dead_discriminator": 1.0, "travel_generator": after(0.1, 0.1, lambda p: p), "distance": 0.6}
+    assert said(looks(**dead))[:2] == ["dead units", "stands still"]
+    assert said(looks(**dead, high=-0.5, told_apart=1.0))[:2] == ["dead units", "stands still"]
+    moving: dict[str, Sign | None] = {"dead_discriminator": 1.0, "high": -0.5, "told_apart": 1.0, "distance": 0.6}
+    assert said(looks(**moving))[0] == "wrong range"
+
+
+def test_a_distance_that_wavers_by_chance_is_no_harm() -> None:
+    """Beside a best of nearly nothing any other look is many times as bad."""
+    for best, now in ((0.001, 0.03), (-0.002, 0.01), (0.01, 0.02)):
+        assert said(looks(knows_its_own=0.95, distance=after(0.5, now, best))) == []
+    assert said(looks(knows_its_own=0.95, distance=after(0.5, 0.05, 0.01)))[0] == "D over-fits"
+
+
+def test_both_players_turned_are_none() -> None:
+    """Where low logits are real for G, too, the two play the same game under other names."""
+    both = looks(told_apart=0.03, aim=-1.0, distance=lambda p: 1.0 - 0.8 * p)
+    assert not {"D the wrong way round", "G the wrong way round"} & set(said(both))
+
+
+def test_a_discriminator_that_is_overtaken_is_weak_and_not_the_wrong_way_round() -> None:
+    """G finds samples that a slow D holds for more real than real ones: with a loss as it should be that is no turned sign."""
+    signs: dict[str, Sign | None] = {"told_apart": 0.1, "distance": 0.6}
+    assert said(looks(**signs))[0] == said(looks(**signs, d_aim=-1.0))[0] == "D the wrong way round"
+    assert said(looks(**signs, d_aim=1.0)) == ["D too weak"]
+
+
+def test_advice_without_a_discriminator_names_none() -> None:
+    left_out = dict.fromkeys(("told_apart", "told_apart_unseen", "knows_its_own", "gap", "logits", "aim", "travel_discriminator"))
+    (found, *_) = doctor.diagnose(looks(**left_out, spread=0.1, kinds=0.07, distance=0.9), TOTAL)  # type: ignore[arg-type]
+    assert found.trouble == "collapse"
+    assert not re.search(r"\bD\b|discriminator", found.cause + found.remedy)
+    for advice in ALONE.values():
+        assert not re.search(r"\bD\b|discriminator", advice.cause + advice.remedy)
 
 
 def with_steps(made: list[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
@@ -337,6 +390,33 @@ def test_an_unwatched_run_is_looked_at_by_its_checkpoints(tmp_path: Path) -> Non
     assert found.from_checkpoints
     assert found.num_looks == 3
     assert not any(doctor.PREFIX in line for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines())
+
+
+def test_a_generator_that_is_frozen_is_not_called_still(cli: Callable[..., Answer], here: Path) -> None:
+    gansmith.train(tiny("noise-critic", budget="320images"), "run", device="cpu")
+    assert_refused(cli("doctor", "run"), "generator", "frozen")
+
+
+def test_what_can_not_be_looked_at_is_said_in_a_line(
+    tmp_path: Path, cli: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Watcher) -> dict[str, float]:
+        raise RuntimeError("no room\nfor 256 samples")
+
+    gansmith.train(quick("watch=none", budget="320images"), tmp_path / "run", device="cpu")
+    monkeypatch.setattr(Watcher, "look", fail)
+    assert_refused(cli("doctor", tmp_path / "run"), "does not let itself be looked at", "RuntimeError: no room for 256 samples")
+    words = ("tutorial-small", "--data", "digits", "budget=320images", "scores=none", "watch.times=2")
+    assert cli("train", *words, "--run", tmp_path / "watched").code == 0
+
+
+def test_checkpoints_of_a_run_that_was_put_right_are_not_looked_at(run: Path) -> None:
+    """They may be of other networks than its recipe's."""
+    write_looks(run, looks(1))
+    assert checkup(Run.open(run)).from_checkpoints
+    found = Run.open(run)
+    found.facts["recoveries"] = []
+    assert not checkup(found).from_checkpoints
 
 
 def test_the_command_refuses_what_is_no_run(cli: Callable[..., Answer], here: Path) -> None:

@@ -14,13 +14,17 @@ import torch
 import gansmith
 from gansmith import doctor, recovery
 from gansmith.doctor.advice import ADVICE
-from gansmith.errors import TrainingError
+from gansmith.errors import RecipeError, TrainingError
+from gansmith.journal import Journal
 from gansmith.objectives import Adversarial
 from gansmith.overrides import override
-from gansmith.recipe import Recipe
+from gansmith.recipe import Recipe, Scores
+from gansmith.recipes import make
 from gansmith.recovery import REMEDIES, Recovery
-from gansmith.run import Run
+from gansmith.rng import MAX_SEED
+from gansmith.run import KEPT_TO_GO_BACK, Run
 from gansmith.trainer import Trainer
+from gansmith.validation import Validation
 from support import assert_same_run, quick, stop_after
 from test_doctor import LOOKS, TOTAL, looks
 
@@ -90,21 +94,49 @@ def test_each_attempt_changes_something_else_and_they_end() -> None:
     assert now.optimizers["generator"].rate == pytest.approx(0.3 * recipe.optimizers["generator"].rate, rel=0.01)
 
 
+def test_behind_the_last_healthy_look_no_checkpoint_is_healthy() -> None:
+    """When between two looks the trouble began nobody knows."""
+    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), kinds=lambda p: 0.07 if p > 0.5 else 0.8)
+    found = chosen(quick(*RECOVER), made[: int(0.7 * LOOKS)], [10_000, 20_000, 20_500])  # looks at 20,000 and 21,000
+    assert found is not None
+    assert found.start == 20_000
+
+
+def test_what_does_not_fit_is_left_out() -> None:
+    """As much of what is done at once as can be, then the next; at a seed's end another seed."""
+
+    def refuses(*words: str) -> Any:
+        def fits(recipe: Recipe) -> None:
+            if any(word in str(recipe) for word in words):
+                raise RecipeError("not here")
+
+        return fits
+
+    made, recipe = looks(**ILL)[:12], quick(*RECOVER, f"seed={MAX_SEED}")
+    diagnoses = doctor.diagnose(made, TOTAL)
+    for words, left in ((("R1",), "minibatch_std=4"), (("R1", "minibatch_std=4"), "betas")):
+        found = recovery.choose(recipe, [], diagnoses, made, [], made[-1]["images"], refuses(*words))
+        assert found is not None
+        assert left in found.changes[-2]
+        assert found.changes[-1] == "seed=999"
+        assert "R1" not in found.why
+    found = recovery.choose(recipe, [], diagnoses, made, [], made[-1]["images"], refuses("R1", "minibatch_std=4", "0.5, 0.999"))
+    assert found is not None
+    assert "all rates at 0.3" in found.why
+    assert recovery.choose(recipe, [], diagnoses, made, [], made[-1]["images"], refuses("")) is None
+
+
 @pytest.mark.parametrize("trouble", sorted(ADVICE))
 def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) -> None:
     """All but a wrong range and a turned sign, which only the one who wrote them can put right."""
     assert (trouble in REMEDIES) == (trouble not in ("wrong range", "D the wrong way round"))
-    tried = 0
-    for remedy in REMEDIES.get(trouble, ()):
+    remedies = [remedy for at_once in REMEDIES.get(trouble, ()) for remedy in at_once]
+    assert bool(remedies) == (trouble in REMEDIES)
+    for remedy in remedies:
         recipe = override(quick(), "optimizers.generator.rate=1e-12") if remedy is recovery.moving else quick()
         told = remedy(recipe, True)
         assert told is not None
-        changed = recipe
-        for text in told[0]:
-            changed = override(changed, text)
-        assert changed != recipe
-        tried += 1
-    assert tried == len(REMEDIES.get(trouble, ()))
+        assert recovery.overridden(recipe, told[0]) != recipe
 
 
 # ---------------------------------------------------------------------------------------------------- what is done
@@ -159,6 +191,77 @@ def test_a_loss_that_is_not_finite_is_recovered_from_and_gone_on_with_bit_for_bi
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     with pytest.raises(TrainingError, match="not finite"):
         gansmith.train(quick("watch=watch(times=4)"), tmp_path / "warned", device="cpu")
+
+
+def falls_ill(monkeypatch: pytest.MonkeyPatch, trouble: doctor.Trouble) -> None:
+    """At the eighth look of a run, whatever was seen, and once."""
+
+    def diagnoses(self: Journal) -> list[doctor.Diagnosis]:
+        if len(self.looks) < 8 or any(f"{doctor.PREFIX}recovery" in look for look in self.looks):
+            return []
+        return [doctor.Diagnosis(trouble, self.looks[7]["images"], "sure", "Ill.", "Because.", "Do.", "there")]
+
+    monkeypatch.setattr(Journal, "_diagnoses", diagnoses)
+
+
+OFTEN = (
+    "watch=watch(times=20,on_trouble=recover)",
+    "checkpoint_every=100images",
+    "log_every=32images",
+    "pictures.every=800images",
+)
+
+
+def test_where_a_run_goes_back_to_does_not_depend_on_where_it_was_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leaves a run saves it: that checkpoint is nearer to the last healthy look than any that the run has by itself."""
+    falls_ill(monkeypatch, "collapse")
+    whole = gansmith.train(quick(*OFTEN), tmp_path / "whole", device="cpu")
+    (found,) = Recovery.read(whole.facts, whole.images)
+    assert (found.images, found.start) == (640, 512)
+    for at in (14, 17, 23):  # 448, 544 and 736 images
+        stop_after(quick(*OFTEN), tmp_path / "parts", at)
+    assert Run.open(tmp_path / "parts").facts["left_at"] == [448, 544, 736]
+    parts = gansmith.train(quick(*OFTEN), tmp_path / "parts", device="cpu")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    names = [sorted(path.name for path in (run.path / "checkpoints").iterdir()) for run in (whole, parts)]
+    assert names[0] == names[1]
+    assert len(names[0]) == KEPT_TO_GO_BACK
+
+
+def test_a_recovery_writes_no_loss_of_steps_that_nobody_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falls_ill(monkeypatch, "collapse")
+    run = gansmith.train(quick(*OFTEN), tmp_path / "run", device="cpu")
+    assert all(record["generator/loss"] > 0.01 for record in run.records if "generator/loss" in record)
+
+
+def test_a_damaged_checkpoint_is_not_gone_back_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    falls_ill(monkeypatch, "collapse")
+    stop_after(quick(*OFTEN), tmp_path / "run", 18)
+    (newest,) = (tmp_path / "run" / "checkpoints").glob("*512-*")
+    newest.write_bytes(newest.read_bytes()[:-1])
+    run = gansmith.train(quick(*OFTEN), tmp_path / "run", device="cpu")
+    assert Recovery.read(run.facts, run.images)[0].start == 416
+
+
+def test_a_remedy_that_the_data_do_not_allow_does_not_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points can't be augmented as images are."""
+    falls_ill(monkeypatch, "D over-fits")
+    recipe = make("goodfellow-2014", ["data.num=400", "budget=1600images", "batch_size=32", "scores=none", *OFTEN], "ring")
+    run = gansmith.train(recipe, tmp_path / "run", device="cpu")
+    assert run.finished
+    assert [r.changes for r in Recovery.read(run.facts, run.images)] == [("objective.penalties+=r1(weight=1.0)",)]
+
+
+def test_weights_that_took_over_are_not_the_best_by_the_score_of_those_they_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falls_ill(monkeypatch, "collapse")
+    recipe = dataclasses.replace(quick(*OFTEN), scores=Scores(count=100, times=1, extractor="pixels"))
+    monkeypatch.setattr(Scores, "marks", lambda *_: [640, 1200, 1600])
+    monkeypatch.setattr(Validation, "score", lambda self, _, found=iter((1.0, 2.0, 3.0)): next(found))
+    run = gansmith.train(recipe, tmp_path / "run", device="cpu")
+    assert run.scored[640] == 1.0
+    assert run.best == 1216
 
 
 def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:

@@ -156,6 +156,93 @@ def test_units_that_never_fire_are_dead() -> None:
     assert watching.dead_share({}) is None
 
 
+def test_a_relu_that_several_layers_share_is_one_for_each() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.wide, self.narrow, self.relu = nn.Linear(4, 8), nn.Linear(8, 3), nn.ReLU()
+            self.narrow.bias.data.copy_(torch.tensor([-100.0, 100.0, 100.0]))
+            self.wide.bias.data.fill_(10.0)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.relu(self.narrow(self.relu(self.wide(x))))  # type: ignore[no-any-return]
+
+    network = Shared()
+    with watching.units_of(network) as alive:
+        for _ in range(2):
+            network(torch.rand(16, 4))
+    assert sorted(map(len, alive.values())) == [3, 8]
+    assert watching.dead_share(alive) == pytest.approx(1 / 3)
+
+
+def with_samples(values: np.ndarray, *overrides: str) -> Watcher:
+    """On samples that no file holds."""
+    name = "tutorial-small" if values.ndim == 4 else "goodfellow-2014"
+    recipe = make(name, ["scores=none", *overrides], "digits" if values.ndim == 4 else "ring")
+    return Watcher(gansmith.trainer.Trainer(recipe, torch.device("cpu"), Samples(values)))
+
+
+def test_points_far_from_the_origin_are_measured_as_near_ones() -> None:
+    """In float32 the squares of such numbers leave nothing of the distance between two."""
+    points = (np.random.default_rng(0).normal(size=(600, 30)) + 10_000).astype(np.float32)
+    watcher = with_samples(points)
+    signs = watcher._of_samples(torch.from_numpy(points[300:556]))
+    assert abs(signs["distance"]) < 0.02
+    assert signs["nearest"] == pytest.approx(1, abs=0.1)
+    one = watcher._of_samples(torch.from_numpy(points[:1]).expand(256, -1))
+    assert max(one["spread"], one["nearest"]) < 1e-3
+
+
+def test_along_an_axis_without_width_nothing_is_measured() -> None:
+    """Of points on a line none lies beside it: a sample that does would be millions of standard deviations away."""
+    line = np.stack([np.linspace(-1, 1, 500), np.zeros(500)], 1).astype(np.float32)
+    signs = with_samples(line)._of_samples(torch.from_numpy(line[:256] + np.float32([0, 0.01])))
+    assert "place_0" in signs
+    assert "place_1" not in signs
+
+
+def test_data_that_are_all_alike_are_named_and_measure_nothing() -> None:
+    watcher = with_samples(np.full((300, 1, 8, 8), 7, np.uint8))
+    signs = watcher.look()
+    assert signs["real_apart"] == 0
+    assert signs["finite"] == 1
+    assert not {"distance", "spread", "nearest", "low", "place_0"} & signs.keys()
+    looks = [{"images": images} | {doctor.PREFIX + name: value for name, value in signs.items()} for images in (100, 200)]
+    assert [found.trouble for found in doctor.diagnose(looks, 1000)] == ["data all alike"]
+    assert Watcher(trainer(watched())).look()["real_apart"] > 1
+
+
+def test_a_few_bright_dots_on_black_are_no_narrow_range() -> None:
+    dots = np.zeros((300, 1, 16, 16), np.uint8)
+    dots[np.arange(300), 0, np.arange(300) % 16, np.arange(300) % 13] = 255
+    reach = with_samples(dots)._reach(torch.full((256, 1, 16, 16), -0.98))
+    assert reach == pytest.approx({"low": 0.1, "high": 0.1}, abs=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
+def test_g_aims_up_and_down_where_its_loss_is_turned(loss: str) -> None:
+    game = trainer(quick("objective.share=nothing", f"objective.loss={loss}"))
+    (player,) = (p for p in game.players if p.name == "generator")
+    assert Watcher(game)._pull()["aim"] == pytest.approx(1, abs=1e-5)
+
+    def turned(*args: Any) -> Any:
+        paid = player.loss(*args)
+        return dataclasses.replace(paid, costs=-paid.costs)
+
+    game.players = (dataclasses.replace(player, loss=turned),)
+    assert Watcher(game)._pull()["aim"] == pytest.approx(-1, abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
+def test_ds_loss_moves_reals_and_samples_apart_unless_it_is_turned(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    game = trainer(quick("objective.share=nothing", f"objective.loss={loss}"))
+    assert Watcher(game)._of_discriminator(real(256))["d_aim"] == 1
+    kind = type(game.recipe.objective.loss)  # type: ignore[attr-defined]
+    right = kind.discriminator
+    monkeypatch.setattr(kind, "discriminator", lambda self, on_real, on_fake: right(self, on_fake, on_real))
+    assert Watcher(game)._of_discriminator(real(256))["d_aim"] == -1
+
+
 def test_how_often_one_is_above_the_other() -> None:
     assert watching.above(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
 
@@ -315,11 +402,31 @@ def test_a_run_of_few_steps_is_not_timed_for_looks(monkeypatch: pytest.MonkeyPat
     assert training.plan(watched(), asked, None, Watcher(asked)) == (1600, 0, 6)
 
 
+def test_steps_are_counted_and_not_batches() -> None:
+    """Five turns of D read five batches a step."""
+    for turns, looks in ((1, None), (5, 0)):
+        recipe = quick("objective.share=nothing", f"objective.discriminator_turns={turns}")
+        assert watching.asked(Watcher(trainer(recipe)), 500 * recipe.batch_size) == looks
+
+
 def test_a_short_run_that_is_to_stop_or_recover_is_watched() -> None:
     for wish in ("stop", "recover"):
         recipe = quick(f"watch.on_trouble={wish}")
         game = trainer(recipe)
         assert training.plan(recipe, game, None, Watcher(game)) == (1600, 0, watching.RELIED_ON)
+
+
+def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its loss is no number from the first steps on."""
+
+    def fail(*_: object) -> None:
+        raise TrainingError("the loss is not finite")
+
+    monkeypatch.setattr(training, "measure_speed", fail)
+    for wish, looks in (("recover", watching.RELIED_ON), ("warn", 0)):
+        recipe = quick(f"watch.on_trouble={wish}", budget="64000images")
+        game = trainer(recipe)
+        assert training.plan(recipe, game, None, Watcher(game)) == (64_000, 0, looks)
 
 
 def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,12 @@ class Checkpoints:
         content = _bytes_of(saved.tensors, meta)
         write(self.run / "checkpoints" / f"{saved.images:012d}-{_digest(content)[:16]}.safetensors", content)
 
-    def prune(self, count: int, best: int | None) -> None:
-        """Drop all but the newest `count` and the one of the image count `best`."""
-        for old in self.paths[count:]:
-            if _images_of(old) != best:
+    def prune(self, count: int, best: int | None, passing: Collection[int] = ()) -> None:
+        """Drop all but the newest, the newest `count` that are not of the image counts `passing`, and the one of `best`."""
+        paths = self.paths
+        kept = {*paths[:1], *[path for path in paths if _images_of(path) not in passing][:count]}
+        for old in paths:
+            if old not in kept and _images_of(old) != best:
                 old.unlink(missing_ok=True)
 
     def latest(self) -> Saved | None:

@@ -83,7 +83,8 @@ def checkup(run: Run) -> Checkup:
     """What is going wrong in a run. Raises RunError where there is nothing to look at."""
     found = in_log(run)
     if found is None:
-        found = _of(run, _looks_at_checkpoints(run) + doctor.looks_in(run.records), from_checkpoints=True)
+        looks = sorted(_looks_at_checkpoints(run) + doctor.looks_in(run.records), key=lambda look: look["images"])
+        found = _of(run, looks, from_checkpoints=True)
     if not found.num_looks:
         raise RunError(f"run {run.path} has no checkpoint to look at yet: train it for longer")
     return found
@@ -92,7 +93,8 @@ def checkup(run: Run) -> Checkup:
 def in_log(run: Run) -> Checkup | None:
     """What the looks in its log say; None where it was not watched."""
     looks = doctor.looks_in(run.records)
-    return _of(run, looks, from_checkpoints=False) if len(_taken(looks)) > 1 else None
+    was_watched = len(_taken(looks)) > 1 or "recoveries" in run.facts  # whose checkpoints may be of other networks
+    return _of(run, looks, from_checkpoints=False) if was_watched else None
 
 
 def _of(run: Run, looks: list[dict[str, Any]], from_checkpoints: bool) -> Checkup:
@@ -108,7 +110,11 @@ def _taken(looks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
-    """A look at each checkpoint that is kept, in their order."""
+    """A look at each checkpoint that is kept, in their order. Raises RunError where there is nothing to be seen."""
+    if "generator" in run.recipe.frozen:
+        raise RunError(
+            f"run {run.path} leaves its generator as it started (frozen), so there is nothing that could go wrong with it"
+        )
     import torch
 
     from gansmith.trainer import Trainer
@@ -122,5 +128,10 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
     watcher = Watcher(trainer)
     for saved in run.kept:
         trainer.restore(saved)
-        looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in watcher.look().items()})
+        try:
+            signs = watcher.look()
+        except Exception as error:  # whatever a network or an objective of the user's own may raise
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise RunError(f"run {run.path} does not let itself be looked at: {told}") from None
+        looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
     return looks

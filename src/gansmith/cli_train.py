@@ -127,9 +127,10 @@ def _afterwards(run: Run) -> None:
             f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; take it with --checkpoint best"
         )
     if run.facts.get("looks"):
-        from gansmith.checkup import checkup
+        from gansmith.checkup import in_log
 
-        typer.echo(f"the doctor says: {checkup(run).word}; more by: gansmith doctor {run.path}")
+        if (found := in_log(run)) is not None:
+            typer.echo(f"the doctor says: {found.word}; more by: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
     typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")

@@ -21,7 +21,7 @@ from gansmith import doctor, images, judging, processes, recovery, report, sampl
 from gansmith.errors import TrainingError
 from gansmith.files import atomic, disk_errors, write, write_json
 from gansmith.log import SCORE, read_log, scores_in
-from gansmith.recipe import images_in
+from gansmith.recipe import Recipe, images_in
 from gansmith.recovery import Recovery
 from gansmith.run import Run
 from gansmith.trainer import Record, Trainer
@@ -119,7 +119,7 @@ class Journal:
 
     def _log(self, record: Record) -> None:
         self.trainer.check()
-        means = self.trainer.means()
+        means = {} if self.is_new else self.trainer.means()  # one that has just taken over has taken no step
         if not self.writes:
             return
         now = time.perf_counter()
@@ -170,15 +170,24 @@ class Journal:
     def _recover(self, diagnoses: list[doctor.Diagnosis]) -> None:
         """Put the run right, where that is asked for and something is wrong that can be: another trainer takes over."""
         is_late = self.images > recovery.LATEST * self.trainer.total_images
-        if self.recipe.watch is None or self.recipe.watch.on_trouble != "recover" or is_late:
+        if not self.run.may_go_back or not diagnoses or is_late:
             return
-        kept = {saved.images: saved for saved in self.run.kept} if diagnoses else {}
-        chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, list(kept), self.images)
-        if chosen is None:
-            return
+        ways_back, old = self.run.ways_back, self.trainer
+
+        def fits(recipe: Recipe) -> None:
+            type(old)(recipe, old.device, old.samples)
+
+        while True:
+            chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, ways_back, self.images, fits)
+            if chosen is None:
+                return
+            saved = self.run.checkpoints.of(chosen.start) if chosen.start else None
+            if saved is not None or not chosen.start:
+                break
+            ways_back.remove(chosen.start)  # it is damaged
         self.recoveries.append(chosen)
         self.run.note(recoveries=recovery.to_json(self.recoveries))  # first: what is saved below is of the recipe it tells of
-        self.trainer = recovery.put_right(self.trainer, self.recipe, self.recoveries, kept.get(chosen.start))
+        self.trainer = recovery.put_right(old, self.recipe, self.recoveries, saved)
         self.watcher, self.said, self.is_new = Watcher(self.trainer), set(), True
         told = {"recovery": len(self.recoveries), "from": chosen.start, "steps": self.trainer.steps}
         entry = self._now() | {doctor.PREFIX + name: value for name, value in told.items()}
@@ -248,6 +257,13 @@ class Journal:
         self.run.save(state, self.trainer.sampler.state_dict())
         self.saved_images, self.is_new = self.trainer.images, False
 
+    def leave(self) -> None:
+        """Save where somebody leaves the run. A run that may go back writes down that it would not be saved there otherwise:
+        where it goes back to must not depend on that."""
+        if self.writes and self.run.may_go_back and self.trainer.images != self.saved_images:
+            self.run.note(left_at=[*self.run.left_at, self.trainer.images])
+        self.save()
+
     def mend(self) -> bool:
         """Write down that a loss was not finite, and put the run right where that is asked for. Returns whether it goes on.
 
@@ -255,7 +271,7 @@ class Journal:
         """
         if not self.writes:
             return False
-        if self.recipe.watch and self.recipe.watch.on_trouble == "recover":
+        if self.run.may_go_back:
             self.trainer.images += self.recipe.batch_size
         self.images = self.trainer.images
         self.looks.append(self._now() | {doctor.PREFIX + "finite": 0.0, doctor.PREFIX + "steps": self.trainer.steps})

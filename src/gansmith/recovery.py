@@ -9,17 +9,19 @@ a checkpoint applies the changes up to it again; so resume stays exact.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gansmith import doctor
 from gansmith.checkpoints import Saved
 from gansmith.doctor import Diagnosis, Trouble
+from gansmith.errors import RecipeError
 from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam
 from gansmith.overrides import override
 from gansmith.recipe import Recipe
+from gansmith.rng import MAX_SEED
 from gansmith.trainer import Trainer
 
 STILL = 1e-7  # a rate below which weights in float32 do not move
@@ -47,9 +49,12 @@ class Recovery:
 
 def changed(recipe: Recipe, recoveries: Sequence[Recovery]) -> Recipe:
     """The recipe as it is after these."""
-    for recovery in recoveries:
-        for text in recovery.changes:
-            recipe = override(recipe, text)
+    return overridden(recipe, [text for recovery in recoveries for text in recovery.changes])
+
+
+def overridden(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    for text in changes:
+        recipe = override(recipe, text)
     return recipe
 
 
@@ -60,34 +65,58 @@ def choose(
     looks: Sequence[Mapping[str, Any]],
     kept: Sequence[int],
     now: int,
+    fits: Callable[[Recipe], object] = lambda recipe: None,
 ) -> Recovery | None:
     """How to put right what is wrong at its cause; None where nothing is or can be done about it, or no attempt is left.
 
     A function of what the log and the recipe say, so that a run that was interrupted does what an uninterrupted one does.
+    `kept` are the image counts of checkpoints; `fits` raises RecipeError for a recipe that can't be trained on these data, or in
+    this framework: what would lead there is left out.
     """
     if original.watch is None or len(earlier) >= original.watch.recoveries:
         return None
     recipe = changed(original, earlier)
     for found in diagnoses[:1]:
         start = _healthy(looks, kept, found.since)
-        for remedy in REMEDIES.get(found.trouble, ()):
-            told = remedy(recipe, not start)
-            if told is None or any(told[1] in recovery.why for recovery in earlier):
+        for remedies in REMEDIES.get(found.trouble, ()):
+            changes, words = _at_once(remedies, recipe, not start, fits)
+            if not changes or any(words in recovery.why for recovery in earlier):
                 continue  # what did not help once
-            changes, words = told
             if not start and not any(text.startswith("seed=") for text in changes):
-                changes = (*changes, f"seed={original.seed + 1000 * (len(earlier) + 1)}")
+                changes = (*changes, f"seed={(original.seed + 1000 * (len(earlier) + 1)) % (MAX_SEED + 1)}")
             where = f"back to the checkpoint of {start:,} images" if start else "new weights, as it was never healthy"
             return Recovery(now, found.trouble, found.since, start, changes, f"{found.trouble}: {where}, and {words}")
     return None
 
 
+def _at_once(
+    remedies: Sequence[Remedy], recipe: Recipe, is_new: bool, fits: Callable[[Recipe], object]
+) -> tuple[tuple[str, ...], str]:
+    """The changes of those that are of use and fit, one upon the other, and what they are in words; none where none is."""
+    changes: tuple[str, ...] = ()
+    words: list[str] = []
+    for remedy in remedies:
+        if (told := remedy(recipe, is_new)) is None:
+            continue
+        try:
+            made = overridden(recipe, told[0])
+            fits(made)
+        except RecipeError:
+            continue
+        recipe, changes = made, (*changes, *told[0])
+        words.append(told[1])
+    return changes, "; ".join(words)
+
+
 def _healthy(looks: Sequence[Mapping[str, Any]], kept: Sequence[int], since: int) -> int:
-    """The newest checkpoint from before the trouble, after four looks at least; 0 where there is none."""
+    """The newest checkpoint up to the last look before the trouble, after four looks at least; 0 where there is none.
+
+    Behind that look nobody knows when the trouble began.
+    """
     begun = max((look["images"] for look in looks if f"{doctor.PREFIX}recovery" in look), default=0)
+    well = [look["images"] for look in looks if begun < look["images"] < since and f"{doctor.PREFIX}finite" in look]
     for images in sorted(kept, reverse=True):
-        before = [look for look in looks if begun < look["images"] <= images and f"{doctor.PREFIX}finite" in look]
-        if images < since and len(before) >= 4:
+        if len([at for at in well if at <= images]) >= 4 and images <= well[-1]:
             return images
     return 0
 
@@ -107,16 +136,6 @@ def put_right(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
 
 Changes = tuple[tuple[str, ...], str]  # overrides, and what they are in words
 Remedy = Callable[[Recipe, bool], Changes | None]  # (recipe, whether it begins with new weights) -> None where it is no help
-
-
-def together(*remedies: Remedy) -> Remedy:
-    """All of them at once, those that are of use."""
-
-    def remedy(recipe: Recipe, is_new: bool) -> Changes | None:
-        told = [found for one in remedies if (found := one(recipe, is_new)) is not None]
-        return (tuple(text for texts, _ in told for text in texts), "; ".join(words for _, words in told)) if told else None
-
-    return remedy
 
 
 def variety(recipe: Recipe, is_new: bool) -> Changes | None:
@@ -178,19 +197,19 @@ def new_weights(recipe: Recipe, is_new: bool) -> Changes | None:
 
 
 # Begun anew, a run has less of its budget left: so what most often helps is done at once, and one thing after another next.
-REMEDIES: dict[Trouble, tuple[Remedy, ...]] = {
-    "collapse": (moving, together(calmer_momentum, penalty, variety), slower, new_weights),
-    "partial collapse": (together(calmer_momentum, penalty, variety), slower),
-    "D too strong": (moving, together(calmer_momentum, penalty), slower_discriminator),
-    "G starved": (moving, together(calmer_momentum, penalty), slower_discriminator),
-    "D too weak": (moving, stronger_discriminator),
-    "stands still": (moving,),
-    "oscillation": (together(calmer_momentum, penalty), slower),
-    "divergence": (together(slower, penalty), far_slower, calmer_momentum),
-    "dead units": (together(slower, new_weights), new_weights),
-    "plateau": (calmer_momentum, slower),
-    "D over-fits": (augmentation, penalty),
-    "memorisation": (augmentation,),
+REMEDIES: dict[Trouble, tuple[tuple[Remedy, ...], ...]] = {
+    "collapse": ((moving,), (calmer_momentum, penalty, variety), (slower,), (new_weights,)),
+    "partial collapse": ((calmer_momentum, penalty, variety), (slower,)),
+    "D too strong": ((moving,), (calmer_momentum, penalty), (slower_discriminator,)),
+    "G starved": ((moving,), (calmer_momentum, penalty), (slower_discriminator,)),
+    "D too weak": ((moving,), (stronger_discriminator,)),
+    "stands still": ((moving,),),
+    "oscillation": ((calmer_momentum, penalty), (slower,)),
+    "divergence": ((slower, penalty), (far_slower,), (calmer_momentum,)),
+    "dead units": ((slower, new_weights), (new_weights,)),
+    "plateau": ((calmer_momentum,), (slower,)),
+    "D over-fits": ((augmentation,), (penalty,)),
+    "memorisation": ((augmentation,),),
 }
 
 

@@ -146,8 +146,22 @@ class Run:
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint and the generator, each whole or not at all, and drop the oldest checkpoints."""
         self.checkpoints.write(saved, sampler)
-        may_go_back = self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
-        self.checkpoints.prune(KEPT_TO_GO_BACK if may_go_back else KEPT_CHECKPOINTS, self.best)
+        self.checkpoints.prune(KEPT_TO_GO_BACK if self.may_go_back else KEPT_CHECKPOINTS, self.best, self.left_at)
+
+    @property
+    def may_go_back(self) -> bool:
+        """Whether the doctor may put it right."""
+        return self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
+
+    @property
+    def left_at(self) -> list[int]:
+        """The image counts of checkpoints that were written because somebody left the run, where it may go back."""
+        return list(self.facts.get("left_at", ()))
+
+    @property
+    def ways_back(self) -> list[int]:
+        """The image counts of checkpoints that it may go back to: those that it would have had it never been left."""
+        return [images for images in self.checkpoints.images if images not in self.left_at]
 
     def latest(self) -> Saved | None:
         """The newest checkpoint that is whole; None before the first. Raises RunError where all of them are damaged."""
@@ -205,7 +219,8 @@ class Run:
     @property
     def best(self) -> int | None:
         """The image count of the checkpoint with the lowest such distance, the first of equals; None where there is none."""
-        scored, kept = self.scored, set(self.checkpoints.images)
+        put_right = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}  # with other weights
+        scored, kept = self.scored, set(self.checkpoints.images) - put_right
         return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
 
     @property

@@ -111,7 +111,7 @@ def steps(
         finally:
             try:
                 if journal.trainer.whole:
-                    journal.save()
+                    journal.leave()
             finally:
                 journal.close()
 
@@ -149,7 +149,8 @@ def plan(recipe: Recipe, trainer: Trainer, scorer: Validation | None, watcher: W
         clocked = 0.3 if scorer and times is None else 0.1  # for the looks alone less will do
         length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked, type(trainer))[0]
     except TrainingError:  # the run itself comes to the same step, and tells what is kept
-        return Plan(images, times or 0, looks or 0)
+        relied_on = watching.RELIED_ON if recipe.watch and recipe.watch.on_trouble != "warn" else 0
+        return Plan(images, times or 0, relied_on if looks is None else looks)
     spent = 0.0
     if scorer and (seconds or times is None):
         times, cost = scorer.plan(length, trainer.sampler)

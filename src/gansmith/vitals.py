@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -13,33 +14,41 @@ from torch import Tensor, nn
 
 from gansmith import rng
 from gansmith.conditions import small_copies
+from gansmith.game import logits_of
 
 SEED = 2**32 + 1  # of the doctor's samples; scores while training use the one before, reported scores use small ones
 COUNT = 256  # samples of each side
 CLUSTERS, ROUNDS = 16, 10  # kinds that training samples are sorted into, by so many rounds of k-means
+FLAT = 1e-3  # of the widest axis' deviation: along an axis that is narrower there is nothing to measure by
 AXES = 4  # principal axes of the real samples along which the fakes' mean is followed
 
 
 @dataclass(frozen=True, eq=False)
 class Reals:
-    """Real samples as small copies, and what they are compared by. Rows are float32 [N, features]."""
+    """Real samples as small copies, and what they are compared by. Rows are float32 [N, features], less `mean`: far from the
+    origin a float's last digits are lost in the distance of two."""
 
     rows: Tensor  # [256, F] of the training samples
     centres: Tensor  # [K, F] by k-means
     shares: Tensor  # [K] of the training samples
     mean: Tensor  # [F]
-    axes: Tensor  # [A, F] principal axes, each as long as one over the standard deviation along it
+    axes: (
+        Tensor  # [A, F] principal axes, each as long as one over the standard deviation along it; those along which there is any
+    )
     own: Tensor  # [N, N] distances between `rows`
 
     @classmethod
     def of(cls, values: np.ndarray) -> Reals:
         """`values` are at most CLUSTERED training samples as a source stores them."""
-        many = torch.from_numpy(small_copies(values))
-        rows, mean = many[:COUNT], many.mean(0)
-        centres = k_means(many, min(CLUSTERS, len(many)))
-        _, sizes, axes = torch.linalg.svd(many - mean, full_matrices=False)
-        scale = (sizes[:AXES] / math.sqrt(len(many))).clamp_min(1e-6)
-        return cls(rows, centres, shares_in(many, centres), mean, axes[:AXES] / scale[:, None], torch.cdist(rows, rows))
+        copies = torch.from_numpy(small_copies(values))
+        mean = copies.mean(0)
+        many = copies - mean
+        rows, centres = many[:COUNT], k_means(many, min(CLUSTERS, len(many)))
+        _, sizes, axes = torch.linalg.svd(many, full_matrices=False)
+        sizes, axes = sizes[:AXES], axes[:AXES]
+        wide = sizes > FLAT * sizes[:1]
+        scale = sizes[wide] / math.sqrt(len(many))
+        return cls(rows, centres, shares_in(many, centres), mean, axes[wide] / scale[:, None], torch.cdist(rows, rows))
 
 
 def picked(length: int, most: int) -> np.ndarray:
@@ -136,15 +145,25 @@ def as_trained(network: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def units_of(network: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
-    """For each ReLU inside, which of its units (channels of maps) were above 0 for any sample, [units]."""
-    alive: dict[nn.Module, Tensor] = {}
+def units_of(network: nn.Module) -> Iterator[dict[tuple[nn.Module, int], Tensor]]:
+    """For each ReLU inside, which of its units (channels of maps) were above 0 for any sample, [units].
+
+    One that is used after several layers counts for each of them: by how often it was asked before in the same pass.
+    """
+    alive: dict[tuple[nn.Module, int], Tensor] = {}
+    asked: Counter[nn.Module] = Counter()
+
+    def begin(module: nn.Module, _: object) -> None:
+        asked.clear()
 
     def note(module: nn.Module, _: object, output: Tensor) -> None:
+        layer = module, asked[module]
+        asked[module] += 1
         seen = (output > 0).transpose(0, 1).flatten(1).any(1)
-        alive[module] = seen | alive[module] if module in alive else seen
+        alive[layer] = seen | alive[layer] if layer in alive else seen
 
     hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.ReLU)]
+    hooks.append(network.register_forward_pre_hook(begin))
     try:
         yield alive
     finally:
@@ -152,6 +171,18 @@ def units_of(network: nn.Module) -> Iterator[dict[nn.Module, Tensor]]:
             hook.remove()
 
 
-def dead_share(alive: Mapping[nn.Module, Tensor]) -> float | None:
+@contextlib.contextmanager
+def answers_of(network: nn.Module | None) -> Iterator[list[Tensor]]:
+    """The logits that a discriminator gives meanwhile, one entry a call; none where there is no discriminator."""
+    answers: list[Tensor] = []
+    hook = network.register_forward_hook(lambda _, __, answer: answers.append(logits_of(answer))) if network is not None else None
+    try:
+        yield answers
+    finally:
+        if hook is not None:
+            hook.remove()
+
+
+def dead_share(alive: Mapping[tuple[nn.Module, int], Tensor]) -> float | None:
     """Of the layer that has most dead units; None where there are no such units."""
     return max((1 - float(units.float().mean()) for units in alive.values()), default=None)

@@ -25,6 +25,7 @@ from gansmith.conditions import small_copies
 from gansmith.errors import DataError
 from gansmith.game import Batch, Turn, logits_of
 from gansmith.inputs import one_hot
+from gansmith.objectives import Adversarial
 from gansmith.objectives.logits import pack_of
 from gansmith.rng import Place, Stream
 from gansmith.trainer import Trainer
@@ -33,6 +34,7 @@ from gansmith.vitals import (
     SEED,
     Reals,
     above,
+    answers_of,
     as_trained,
     dead_share,
     evaluating,
@@ -53,6 +55,7 @@ MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # of a run that is watched, unless it asks for looks
 RELIED_ON = 20  # looks at a run that is to stop or recover, at least
 LEAST_SECONDS = 4.0  # below which a run is over before looks are planned
+LEAST_RANGE = 0.1  # of the range, that real images fill for their edges to be a measure: a few bright dots are on black
 ROWS = 64  # of the batch on which G's gradient is taken
 
 Told = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and what D is told of them [N, K]
@@ -85,8 +88,11 @@ class Watcher:
             signs = {"finite": float(bool(made.isfinite().all())), "steps": float(trainer.steps)}
             if signs["finite"]:
                 sampled = made if trainer.average is None else self._made(trainer.average)[0]
-                signs |= self._of_samples(sampled) | (self._reach(made) if made.ndim == 4 else {})
-                signs |= {"raw_spread": self._spread(self._rows(made))} | self._of_discriminator(made)
+                signs["real_apart"] = 0.0 if self._are_alike else mean_apart(self._reals.own)
+                if not self._are_alike:  # else there is nothing to hold samples against
+                    signs |= self._of_samples(sampled) | (self._reach(made) if made.ndim == 4 else {})
+                    signs["raw_spread"] = self._spread(self._rows(made))
+                signs |= self._of_discriminator(made)
             signs |= self._travel() | ({"dead_generator": dead} if dead is not None else {})
             signs |= self._pull()
         bad = [name for name, value in signs.items() if not math.isfinite(value)]
@@ -103,13 +109,19 @@ class Watcher:
         return made[: self.count].float().cpu(), dead_share(alive)
 
     def _rows(self, made: Tensor) -> Tensor:
+        """As `Reals` has them, [N, F]."""
         kept = self.trainer.kind.from_model(made)
         stored = kept.transpose(0, 3, 1, 2) if kept.ndim == 4 else kept
-        return torch.from_numpy(small_copies(np.ascontiguousarray(stored)))
+        return torch.from_numpy(small_copies(np.ascontiguousarray(stored))) - self._reals.mean
 
     @cached_property
     def _reals(self) -> Reals:
         return Reals.of(self.trainer.samples.values[self.picked])
+
+    @cached_property
+    def _are_alike(self) -> bool:
+        """Whether the training samples that are looked at are one and the same."""
+        return bool((self.stored == self.stored[:1]).all())
 
     def _spread(self, rows: Tensor) -> float:
         """The mean distance between two fakes, over that between two real samples."""
@@ -120,7 +132,7 @@ class Watcher:
         own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_apart(real.own), 1e-9)
         shares = shares_in(rows, real.centres)
         missed = (shares < 0.25 * real.shares).float() @ real.shares
-        place = real.axes @ (rows.mean(0) - real.mean)
+        place = real.axes @ rows.mean(0)
         signs = {
             "distance": (2 * float(across.mean()) - mean_apart(own) - mean_apart(real.own)) / scale,
             "spread": mean_apart(own) / scale,
@@ -138,7 +150,7 @@ class Watcher:
     @cached_property
     def _searched(self) -> Tensor:
         values = self.trainer.samples.values
-        return torch.from_numpy(small_copies(values)) if len(values) <= MOST_SEARCHED else torch.empty(0)
+        return torch.from_numpy(small_copies(values)) - self._reals.mean if len(values) <= MOST_SEARCHED else torch.empty(0)
 
     @cached_property
     def _among_training(self) -> Tensor:
@@ -150,7 +162,8 @@ class Watcher:
         edges = torch.tensor([0.01, 0.99])
         fake = torch.quantile(thinned(made), edges)
         low, high = self._real_edges
-        wide = max(high - low, 1e-9)
+        darkest, lightest = self.trainer.recipe.value_range
+        wide = max(high - low, LEAST_RANGE * (lightest - darkest))
         return {"low": float(fake[0] - low) / wide, "high": float(fake[1] - high) / wide}
 
     @cached_property
@@ -190,6 +203,8 @@ class Watcher:
                 "gap": float(on_real.mean() - on_fake.mean()),
                 "logits": float(torch.cat([on_real, on_fake]).square().mean().sqrt()),
             }
+            if self._d_aim is not None:
+                signs["d_aim"] = self._d_aim
             if self._held_out is not None:
                 values, told = self._held_out
                 held_out, on_fake = self._judged((torch.from_numpy(values), told), fakes)
@@ -197,6 +212,21 @@ class Watcher:
         if (dead := dead_share(alive)) is not None:
             signs["dead_discriminator"] = dead
         return signs
+
+    @cached_property
+    def _d_aim(self) -> float | None:
+        """Which way D's loss moves its logits of reals and of fakes where they are alike: 1 is apart, -1 is the wrong way round.
+
+        None where that is not in the hands of a loss.
+        """
+        objective = self.trainer.recipe.objective
+        if type(objective) is not Adversarial:
+            return None
+        with torch.enable_grad():
+            apart = torch.zeros(1, 1, requires_grad=True)
+            of_real, of_fake = objective.loss.discriminator(objective.loss.undecided + apart, objective.loss.undecided - apart)
+            (slope,) = torch.autograd.grad((of_real + of_fake).sum(), apart)
+        return -float(slope.sign()) if slope.isfinite() else None
 
     def _judged(self, reals: Told, fakes: Told) -> tuple[Tensor, Tensor]:
         """D's logits of samples as they are stored and of as many fakes, one each or each pack; in one batch if D learns so."""
@@ -215,7 +245,8 @@ class Watcher:
         return on_real, on_fake
 
     def _pull(self) -> dict[str, float]:
-        """How long the gradient of G's loss is, on a batch that is always the same."""
+        """How long the gradient of G's loss is, on a batch that is always the same, and which way it moves D's logits of samples:
+        1 is up, -1 is down."""
         trainer = self.trainer
         player = next((p for p in trainer.players if "generator" in p.moves), None)
         weights = list(trainer.networks["generator"].parameters())
@@ -236,9 +267,15 @@ class Watcher:
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
         with torch.enable_grad(), contextlib.suppress(KeyError):  # a game whose G needs what another turn kept
             batch = Batch(trainer.kind.to_model(self.stored[:rows]), rows, told, known=self.kinds is not None)
-            costs = player.loss(trainer.networks, batch, turn).costs
-            found = torch.autograd.grad(costs.mean(), weights, allow_unused=True)
-            return {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in found if g is not None))}
+            with answers_of(trainer.networks.get("discriminator")) as answers:
+                costs = player.loss(trainer.networks, batch, turn).costs
+            on_fake = [logits for logits in answers if logits.requires_grad]
+            asked = on_fake if len(on_fake) == 1 else []  # else there is no D, or reals may be among them
+            found = torch.autograd.grad(costs.mean(), [*weights, *asked], allow_unused=True)
+            signs = {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in found[: len(weights)] if g is not None))}
+            if asked and (force := found[-1]) is not None and force.any():
+                signs["aim"] = -float(force.sum() / force.abs().sum())
+            return signs
         return {}
 
     def _travel(self) -> dict[str, float]:
@@ -267,7 +304,8 @@ def asked(watcher: Watcher | None, images: int) -> int | None:
     recipe = watcher.trainer.recipe
     if recipe.watch is None:
         return 0
-    too_short = images < LEAST_STEPS * recipe.batch_size
+    batches = max(1, sum(player.turns for player in watcher.trainer.players if player.reads == "fresh"))  # of a step
+    too_short = images < LEAST_STEPS * batches * recipe.batch_size
     return recipe.watch.times or (None if not too_short else 0 if recipe.watch.on_trouble == "warn" else RELIED_ON)
 
 

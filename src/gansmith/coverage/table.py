@@ -28,7 +28,7 @@ def rows(protocol: Protocol, results: Sequence[Result], floors: Mapping[str, tup
 
 def about(protocol: Protocol, results: Sequence[Result]) -> list[str]:
     """What the rows are of: the protocol, the share of it that was run, the networks, the time."""
-    shares = sorted({f"{100 * result.share:.3g} %" for result in results})
+    shares = list(dict.fromkeys(f"{100 * share:.3g} %" for share in sorted(result.share for result in results)))
     first, seeds = results[0], "seed" if len(results) == 1 else "seeds"
     weights = ", ".join(f"{name} {count:,}" for name, count in first.weights.items())
     minutes = statistics.median(result.seconds for result in results) / 60

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gansmith.doctor.advice import ADVICE, Advice
+from gansmith.doctor.advice import ADVICE, ALONE, Advice
 from gansmith.doctor.rules import EDGES, LAST, RULES, Found
 from gansmith.doctor.seen import LEAST_LOOKS, PREFIX, Look, Seen, Trouble
 
@@ -27,7 +27,7 @@ MOST_FOLLOWING = 2
 # What is not worth a word beside a trouble: the same seen from another side, or a sign that would lead astray.
 COVERS: dict[Trouble, tuple[Trouble, ...]] = {
     "collapse": ("partial collapse",),
-    "stands still": ("wrong range", "D the wrong way round", "dead units"),
+    "stands still": ("wrong range", "D the wrong way round"),
     "wrong range": ("dead units",),
 }
 
@@ -62,14 +62,21 @@ def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
     with _of_nothing():
         found = [f for rule in RULES if (f := rule(seen)) is not None]
         found = found or [f for rule in LAST if (f := rule(seen)) is not None]
-    by_trouble = {f.trouble: f for f in reversed(found)}
-    covered = {name for trouble in by_trouble for name in COVERS.get(trouble, ())}
-    told = [f for f in reversed(by_trouble.values()) if f.trouble not in covered]
-    return [_said(f, follows=i > 0) for i, f in enumerate(told[: 1 + MOST_FOLLOWING])]
+    by_trouble: dict[Trouble, Found] = {}
+    for f in found:
+        by_trouble.setdefault(f.trouble, f)
+    covered = _covered_by(by_trouble.keys() - _covered_by(by_trouble))  # what is covered itself covers nothing
+    told = [f for f in by_trouble.values() if f.trouble not in covered]
+    is_alone = not np.isfinite(seen["told_apart"]).any()
+    return [_said(f, is_alone, follows=i > 0) for i, f in enumerate(told[: 1 + MOST_FOLLOWING])]
 
 
-def _said(found: Found, follows: bool) -> Diagnosis:
-    said, read_on = ADVICE[found.trouble], Advice.read_on(found.trouble)
+def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
+    return {name for trouble in troubles for name in COVERS.get(trouble, ())}
+
+
+def _said(found: Found, is_alone: bool, follows: bool) -> Diagnosis:
+    said, read_on = (is_alone and ALONE.get(found.trouble)) or ADVICE[found.trouble], Advice.read_on(found.trouble)
     return Diagnosis(found.trouble, found.since, found.certainty, found.sign, said.cause, said.remedy, read_on, follows)
 
 

@@ -29,8 +29,10 @@ ADVICE: dict[Trouble, Advice] = {
     ),
     "stands still": Advice(
         "A player that does not move does not learn: its rate is so small that the steps vanish in float32, or its "
-        "network is frozen, or no gradient reaches it.",
-        "Look at its rate, its schedule and at what is frozen: gansmith show RUN. A usual rate is 2e-4.",
+        "network is frozen, or no gradient reaches it. An average of G's weights stands still if its half-life is longer than "
+        "the run.",
+        "Look at its rate, its schedule, what is frozen, and the average's half-life (ema.half_life_images=...): gansmith show "
+        "RUN. A usual rate is 2e-4.",
     ),
     "wrong range": Advice(
         "The generator's last layer can't make what real images hold: value_range and its end (tanh gives -1 to 1, a "
@@ -70,6 +72,10 @@ ADVICE: dict[Trouble, Advice] = {
         "D is rewarded for calling samples real: in its loss a sign is turned, or the two labels have changed places.",
         "Look at the loss's discriminator method: real logits must be pushed up, those of samples down. See docs/losses.md.",
     ),
+    "G the wrong way round": Advice(
+        "G is rewarded for being found out: in its loss a sign is turned, or its label is that of a fake.",
+        "Look at the loss's generator method: it must fall as logits of samples rise. See docs/losses.md.",
+    ),
     "oscillation": Advice(
         "The players chase each other in a circle: G moves to where D does not look, D follows, and G moves on. Rates or "
         "momentum are too high for them to meet.",
@@ -95,5 +101,27 @@ ADVICE: dict[Trouble, Advice] = {
     "memorisation": Advice(
         "G gives back training images: with so few of them that is the surest way past D.",
         "More images, objective.augmentation=augment, a smaller G, or an earlier checkpoint.",
+    ),
+    "data all alike": Advice(
+        "There is one sample to learn over and over, and no variety to hold G's against. As a rule a path, a column or a "
+        "conversion is wrong.",
+        "Look at the data: samples/real.png in the run's folder shows the first ones, as they are read.",
+    ),
+}
+
+# Where there is no discriminator.
+ALONE: dict[Trouble, Advice] = {
+    "collapse": Advice(
+        "G does not hear z: the encoder has given up on telling it anything, as z costs more than it helps (posterior collapse), "
+        "or rates that are too high have driven it there.",
+        "Start again with a lower rate (optimizers.autoencoder.rate=...) or another seed, a smaller G, or more training.",
+    ),
+    "partial collapse": Advice(
+        "G makes the usual kinds, and z says too little of the rare ones.",
+        "Train for longer, give z more numbers (noise.dim=...), or tell G which kind is asked for (condition=clusters).",
+    ),
+    "divergence": Advice(
+        "Steps are too large: weights overshoot and grow without end.",
+        "Go back to a good checkpoint or start again with a third of the rate (optimizers.autoencoder.rate=...).",
     ),
 }

@@ -38,6 +38,7 @@ class Edges:
     starved: float = 1e-3  # pull, as a share of the largest so far, from which G hears nothing
     blind: float = 0.62  # told_apart below which D sees nothing, though fakes are plainly not real
     backwards: float = 0.25  # told_apart below which D holds fakes for more real than real images
+    against: float = -0.5  # aim below which G is paid for being found out; it is near 1 with the usual losses
     still: float = 1e-7  # change of travel below which a player's weights stand still
     creeping: float = 1e-3  # travel of all the run below which they have hardly moved
     circling: float = 0.30  # how long the players must have gone round in a circle
@@ -48,6 +49,7 @@ class Edges:
     dead_units: float = 0.70  # share of a layer's ReLU units that never fire
     by_heart: float = 0.80  # knows_its_own from which D tells its own images from others
     suffering: float = 1.3  # distance, over its best, from which that does harm
+    chance: float = 0.03  # distance below which there is no telling better from worse; 256 real points reach that by chance
     copies: float = 0.30  # share of samples that lie at a training image
     short: float = 0.20  # low or high: how far samples stay short of what real ones reach, or go beyond
     pinned: float = 0.003  # how little that moves where it is an end of the network that sets it
@@ -73,6 +75,12 @@ def not_finite(seen: Seen) -> Found | None:
     if seen["finite"][-1] != 0:
         return None
     return Found("divergence", int(seen.images[-1]), "A loss, a weight or a sample is no finite number any more.")
+
+
+def alike_data(seen: Seen) -> Found | None:
+    if seen["real_apart"][-1] != 0:
+        return None
+    return Found("data all alike", int(seen.images[0]), "All real samples that were looked at, up to 256, are one and the same.")
 
 
 def standing_still(seen: Seen) -> Found | None:
@@ -125,6 +133,11 @@ def _one(seen: Seen, alike: float) -> np.ndarray:
 def _alike(seen: Seen, since: int | None) -> Found | None:
     if since is None:
         return None
+    spread, raw = seen["spread"][-1], seen["raw_spread"][-1]
+    if raw > EDGES.one_kind:  # it is not G that makes them alike
+        told = f"Samples are nearly all alike ({percent(spread)} as far apart as real ones), and those of G's own weights are not"
+        told = f"{told} ({percent(raw)}): the average of its weights, which samples come from, has hardly moved."
+        return Found("stands still", since, told)
     told = f"Samples are nearly all alike: two of them lie {percent(seen['spread'][-1])} as far apart as two real ones"
     return Found("collapse", since, f"{told}, and they are of {percent(seen['kinds'][-1])} as many kinds.")
 
@@ -141,11 +154,25 @@ def _more_varied(seen: Seen, share: float) -> bool:
 
 def backwards(seen: Seen) -> Found | None:
     told_apart = seen["told_apart"]
-    since = seen.since((told_apart < EDGES.backwards) & (seen["distance"] > EDGES.bad), EDGES.long)
+    holds = (told_apart < EDGES.backwards) & (seen["distance"] > EDGES.bad)
+    # Where G is paid for low logits, too, the two agree on which way is real; and a D whose loss is as it should be is overtaken.
+    since = seen.since(holds & ~(seen.known("aim") < EDGES.against) & ~(seen["d_aim"] > 0), EDGES.long)
     if since is None:
         return None
     told = f"D gives a sample a higher logit than a real image in {percent(1 - told_apart[-1])} of all pairs, though samples are"
     return Found("D the wrong way round", since, f"{told} bad (distance {seen['distance'][-1]:.2f}).")
+
+
+def aims_down(seen: Seen) -> Found | None:
+    told_apart, distance = seen["told_apart"], seen["distance"]
+    holds = (seen.known("aim") < EDGES.against) & (told_apart > EDGES.blind) & (distance > EDGES.bad)
+    since = seen.since(holds, EDGES.long)
+    if since is None:
+        return None
+    told = (
+        f"G's loss falls where D's logits of samples fall, and D gives real images the higher ones in {percent(told_apart[-1])}"
+    )
+    return Found("G the wrong way round", since, f"{told} of all pairs: G moves away from them (distance {distance[-1]:.2f}).")
 
 
 def dead_units(seen: Seen) -> Found | None:
@@ -165,7 +192,7 @@ def lost(seen: Seen) -> Found | None:
     since = seen.since((best < EDGES.poor) & (distance > EDGES.worse * best) & (distance > EDGES.poor), EDGES.long)
     if since is None or not seen.is_older(EDGES.young):
         return None
-    told = f"Samples have got worse: their distance from real ones was {best[-1]:.2f} and is {distance[-1]:.2f}."
+    told = f"Samples have got worse: their distance from real ones was {max(0.0, best[-1]):.2f} and is {distance[-1]:.2f}."
     return Found("divergence", since, told)
 
 
@@ -176,7 +203,9 @@ def running_away(seen: Seen) -> Found | None:
     since = seen.since((logits > EDGES.loud * max(usual, 1.0)) & (seen["distance"] > EDGES.bad), EDGES.brief)
     if since is None:
         return None
-    return Found("divergence", since, f"D's logits run away: they are {logits[-1]:,.0f}, and were {usual:.2g} at first.")
+    return Found(
+        "divergence", since, f"D's logits run away: they are {logits[-1]:,.0f}, and were {usual:.2g} in the first quarter."
+    )
 
 
 def restless(seen: Seen) -> Found | None:
@@ -205,7 +234,7 @@ def too_strong(seen: Seen) -> Found | None:
     told += f" (distance {distance[-1]:.2f})"
     if pull[-1] < EDGES.starved * np.nanmax(pull):
         ratio = pull[-1] / np.nanmax(pull)
-        return Found("G starved", since, f"{told}: the gradient that reaches G is {ratio:.1g} of what it was.")
+        return Found("G starved", since, f"{told}: the gradient that reaches G is {ratio:.1g} of the longest so far.")
     return Found("D too strong", since, f"{told}.")
 
 
@@ -246,7 +275,7 @@ def by_heart(seen: Seen) -> Found | None:
     """D knows its images, and samples suffer by it: while they get better nobody need care."""
     own, unseen, distance = seen["knows_its_own"], seen["told_apart_unseen"], seen["distance"]
     since = seen.since(own > EDGES.by_heart, EDGES.long)
-    worse = np.nanmedian(distance[-3:]) > EDGES.suffering * np.nanmin(distance)
+    worse = np.nanmedian(distance[-3:]) > EDGES.suffering * max(np.nanmin(distance), EDGES.chance)
     if since is None or not worse or _on_its_way(seen, EDGES.long):
         return None
     told = f"D holds its own images for more real than held-out ones in {percent(own[-1])} of all pairs (50 % is fair)"
@@ -278,8 +307,8 @@ def plateau(seen: Seen) -> Found | None:
 
 
 # Causes before what follows from them: of several that hold the first is named, and the next ones as its consequences.
-RULES: tuple[Rule, ...] = (not_finite, standing_still, out_of_reach, backwards, dead_units, collapse, running_away, by_heart)
-RULES += (too_strong, never_varied, lost, restless, too_weak, copying, repeating, partly_collapsed)
+RULES: tuple[Rule, ...] = (not_finite, alike_data, dead_units, standing_still, out_of_reach, backwards, aims_down, collapse)
+RULES += (running_away, by_heart, too_strong, never_varied, lost, restless, too_weak, copying, repeating, partly_collapsed)
 LAST: tuple[Rule, ...] = (plateau,)  # said where nothing else is
 
 

@@ -22,6 +22,7 @@ Trouble = Literal[
     "G starved",
     "D too weak",
     "D the wrong way round",
+    "G the wrong way round",
     "stands still",
     "oscillation",
     "divergence",
@@ -30,6 +31,7 @@ Trouble = Literal[
     "D over-fits",
     "memorisation",
     "wrong range",
+    "data all alike",
 ]
 Look = Mapping[str, Any]
 
@@ -54,6 +56,13 @@ class Seen:
     def __getitem__(self, name: str) -> np.ndarray:
         """A sign at every look, NaN where it was not taken."""
         return np.array([look.get(PREFIX + name, np.nan) for look in self.looks], np.float64)
+
+    def known(self, name: str) -> np.ndarray:
+        """A sign at every look, or as it was when it was last taken."""
+        values = self[name]
+        last = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
+        known: np.ndarray = values[last]
+        return known
 
     def since(self, holds: np.ndarray, share: float, steps: int = HOLD) -> int | None:
         """Since which image count something has held up to the newest look; None where that is no `share` of the run, nor so
