@@ -15,7 +15,8 @@ many images whatever the method:
 
 A seed draws which 60 images there are, and starts GAN and classifier; so the interval over seeds covers all three. `choose` uses
 a seed of its own, trains classifiers without the validation slice and looks at that slice; the test split is seen by `run` alone.
-The GAN of that seed has seen the slice's images of frequent classes. Every cell is kept in the results file and not done again.
+The GAN of that seed has seen the slice's images of frequent classes, and those of rare ones that are among its 60, about ten of
+the thousand there. Every cell is kept in the results file and not done again.
 """
 
 from __future__ import annotations

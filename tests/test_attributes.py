@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from gansmith import attributes, directions, judges, sampling
-from gansmith.data import Arrays, Attribute, Digits, Samples, Split
+from gansmith.data import Arrays, Attribute, Digits, Samples, Split, slices
 from gansmith.errors import DataError
 from gansmith.images import Gallery, Images
 from gansmith.inputs import Given, Inputs
@@ -135,6 +135,19 @@ def test_a_judge_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> 
         assert torch.equal(one, other)
 
 
+def test_a_label_that_is_in_the_slice_alone_is_one_of_the_classes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network knew a class fewer than it was asked about."""
+    labels = np.arange(900) % 2
+    labels[slices.validation_rows(900)[:2]] = 2
+    np.savez("some.npz", images=np.random.default_rng(0).integers(0, 255, (900, 8, 8), np.uint8), labels=labels)
+    monkeypatch.setattr(judges, "IMAGES", 128)
+    judge = judges.of(Arrays("some.npz"))
+    assert judge.train["class"].names == judge.held_out["class"].names == ("0", "1", "2")
+    assert judge.train["class"].shares[2] == pytest.approx(2 / 900)
+    (found,) = attributes.compared(judge, judge(np.zeros((5, 1, 8, 8), np.uint8)))
+    assert len(found.made) == 3
+
+
 def test_without_a_test_split_the_slice_takes_its_place(here: Path) -> None:
     digits = Digits().load()
     np.savez("own.npz", images=digits.values[:, 0], labels=digits.labels)
@@ -168,6 +181,17 @@ def test_the_ways_of_a_generator_by_hand_are_found(shares: tuple[float, ...]) ->
     assert lower[1:].max() > 5 * lower[0]
     sign = 1 if found["upper"].value == "yes" else -1
     assert sign * found["upper"].step[0] > 0
+
+
+def test_nothing_is_chosen_by_the_samples_that_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On those where the length is chosen it is best to go to `yes`, on those that are reported to `no`."""
+
+    def outcome(walker: Any, given: Given, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
+        return (0.9 if (given is walker.choice) == (value == 1) else 0.85), 1.0, 100
+
+    monkeypatch.setattr(directions._Walker, "_outcome", outcome)
+    found = {direction.attribute: direction for direction in directions.find(by_hand())}
+    assert (found["upper"].value, found["upper"].flips) == ("yes", 0.85)
 
 
 def test_a_picture_has_the_sample_itself_in_its_middle() -> None:

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
+from gansmith.augmentation import Augment
 from gansmith.data import FashionMnist
 from gansmith.errors import RecipeError
 from gansmith.game import Shapes
 from gansmith.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
 from gansmith.networks import BatchNorm, ConvDiscriminator, ConvGenerator, MLPGenerator, ResidualDiscriminator, ResidualGenerator
-from gansmith.noise import Normal
+from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam, Clipped, RmsProp
 from gansmith.penalties import R1, R2, GradientPenalty
@@ -163,15 +164,28 @@ def published(name: str) -> Recipe:
     return make(name, ["size=published" if name == "r3gan" else "published=true", f"data.size={side}", "data.channels=3"])
 
 
+# Batches of G and budgets are those of the authors' programs: martinarjovsky/WassersteinGAN (niter),
+# igul222/improved_wgan_training (GEN_BS_MULTIPLE, ITERS), xudonmao/LSGAN (batch_z, max_steps),
+# pfnet-research/sngan_projection (n_gen_samples, iteration),
+# brownvc/R3GAN (decay_nimg, aug_scheduler).
 TABLE: dict[str, dict[str, Any]] = {
-    "wgan": {"loss": Wasserstein(), "turns": 5, "rate": 5e-5, "z": 100, "weights": (3_576_704, 2_765_568)},
+    "wgan": {
+        "loss": Wasserstein(),
+        "turns": 5,
+        "rate": 5e-5,
+        "z": Normal(100),
+        "weights": (3_576_704, 2_765_568),
+        "budget": "25epochs",
+    },
     # Appendix F, 128 throughout. G: 128 -> 4x4x128; three blocks of two 3x3, a 1x1, two norms; norm; 3x3 to 3. D as in SNGAN's.
     "wgan-gp": {
         "loss": Wasserstein(),
         "penalties": (GradientPenalty(10.0),),
         "turns": 5,
+        "fakes": 128,
         "rate": 2e-4,
-        "z": 128,
+        "z": Normal(128),
+        "budget": f"{100_000 * 5 * 64}images",
         "weights": (129 * 2048 + 3 * (4 * 128 + 2 * (9 * 128 + 1) * 128 + 129 * 128) + 256 + 9 * 128 * 3 + 3, 1_053_825),
     },
     # Linear to 7x7x256; 3x3 to 256 four times, to 128, to 64 and to 3. D: 5x5 to 64, 128, 256, 512, linear. Two a normed channel.
@@ -179,20 +193,30 @@ TABLE: dict[str, dict[str, Any]] = {
         "loss": LeastSquares(),
         "turns": 1,
         "rate": 1e-3,
-        "z": 1024,
+        "z": Uniform(1024, -1.0, 1.0),
+        "budget": f"{1_000_000 * 64}images",
         "weights": (
             1024 * 49 * 256 + 9 * (4 * 256**2 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + 2 * (5 * 256 + 128 + 64),
             25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64 + 2 * (128 + 256 + 512) + 49 * 512 + 1,
         ),
     },
-    "hinge": {"loss": Hinge(), "turns": 5, "rate": 2e-4, "z": 128, "weights": (4_276_739, 1_053_825)},
+    "hinge": {
+        "loss": Hinge(),
+        "turns": 5,
+        "fakes": 128,
+        "rate": 2e-4,
+        "z": Normal(128),
+        "budget": f"{50_000 * 5 * 64}images",
+        "weights": (4_276_739, 1_053_825),
+    },
     # Eight blocks of width 768: 4 CC + 292 C each; see test_image_networks.
     "r3gan": {
         "loss": Relativistic(),
         "penalties": (R1(0.005), R2(0.005)),
         "turns": 1,
         "rate": 2e-4,
-        "z": 64,
+        "z": Normal(64),
+        "budget": "20000000images",
         "weights": (
             768 * 16 + 64 * 768 + 8 * (4 * 768**2 + 292 * 768) + 768 * 3,
             3 * 768 + 8 * (4 * 768**2 + 292 * 768) + 768 * 16 + 768,
@@ -210,7 +234,9 @@ def test_the_published_size_is_the_papers(name: str) -> None:
     assert objective.penalties == row.get("penalties", ())
     assert objective.discriminator_turns == row["turns"]
     assert {o.rate for o in recipe.optimizers.values()} == {row["rate"]}
-    assert recipe.noise == Normal(row["z"])
+    assert objective.generator_fakes == row.get("fakes")
+    assert recipe.noise == row["z"]
+    assert recipe.budget == row["budget"]
     side = SIDES[name]
     assert tuple(weights(recipe, (3, side, side)).values()) == row["weights"]
 
@@ -232,6 +258,9 @@ def test_what_else_the_papers_say() -> None:
     assert [adam.rate * adam.schedule.factor(p) for p in (0.0, 1.0)] == pytest.approx([2e-4, 5e-5])
     assert [adam.beta2(p) for p in (0.0, 1.0)] == pytest.approx([0.9, 0.99])
     assert [0.005 * objective.penalty_schedule.factor(p) for p in (0.0, 1.0)] == pytest.approx([0.05, 0.005])
+    changed = objective.augmentation
+    assert isinstance(changed, Augment)
+    assert [changed.probability * changed.schedule.factor(p) for p in (0.0, 0.5, 1.0)] == pytest.approx([0.0, 0.275, 0.55])
 
 
 def test_in_their_small_size_they_differ_in_the_loss_and_what_belongs_to_it_alone() -> None:
@@ -279,3 +308,11 @@ def test_a_step_with_a_gradient_penalty_is_counted() -> None:
     penalised = step_cost(make("wgan-gp", data="digits"), (1, 8, 8))
     assert plain["images"] == penalised["images"] == 5 * 64
     assert penalised["flops"] > 1.2 * plain["flops"]
+
+
+def test_a_large_step_is_counted_in_small_parts_with_as_many_fakes() -> None:
+    """Of networks too large to try a whole batch; a step of two images had the fakes of all of it in G's turn."""
+    from gansmith.describe import large_step_cost, step_cost
+
+    recipe = make("wgan", ["batch_size=8", "objective.generator_fakes=16"], data="digits")
+    assert large_step_cost(recipe, (1, 8, 8)) == step_cost(recipe, (1, 8, 8))

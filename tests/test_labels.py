@@ -15,6 +15,7 @@ from gansmith import images
 from gansmith.captions import beside
 from gansmith.conditions import Clusters, Codes, Labels, num_kinds, shares_of, sort
 from gansmith.data import Digits, Folder, Mnist, Samples
+from gansmith.data.labelled import _in_order
 from gansmith.errors import DataError, RunError
 from gansmith.inputs import Inputs
 from gansmith.kinds import Asking, layout_of
@@ -61,6 +62,13 @@ def test_a_table_goes_before_subfolders_and_serves_both_splits(tmp_path: Path) -
     assert source.load("test").labels.tolist() == [0]  # type: ignore[union-attr]
 
 
+def test_classes_keep_their_numbers_whatever_order_their_names_come_in() -> None:
+    """1 and 01 were alike, so that the order of a set, which changes from process to process, said which class is which."""
+    names = ["b", "10", "1", "01", "9", "a", "001"]
+    orders = [sorted(order, key=_in_order) for order in (names, names[::-1], sorted(names))]
+    assert orders[0] == orders[1] == orders[2] == ["001", "01", "1", "9", "10", "a", "b"]
+
+
 BAD_TABLES = [
     (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file, kind"),
     (("",), "has no column 'file'"),
@@ -77,6 +85,14 @@ def test_a_table_that_does_not_fit_gets_one_line(lines: tuple[str, ...], told: s
     pictures(tmp_path, "a.png", "b.png")
     table(tmp_path, *lines)
     assert_refused(cli("data", "show", tmp_path, "labels=labels.csv"), told)
+
+
+def test_labels_without_names_need_not_be_in_a_row(tmp_path: Path, cli: Cli) -> None:
+    """With 1 and 3 alone, 1 was shown as 3, and 3 ended in an error of Python's."""
+    np.savez(tmp_path / "x.npz", images=np.zeros((5, 8, 8), np.uint8), labels=np.array([1, 3, 3, 1, 3]))
+    answer = cli("data", "show", tmp_path / "x.npz", "--out", tmp_path / "x.png")
+    assert answer.code == 0, answer.err
+    assert "classes 1 2, 3 3" in answer.out
 
 
 def test_a_table_without_images_and_one_that_is_not_there(tmp_path: Path, cli: Cli) -> None:

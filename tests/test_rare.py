@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import numpy as np
 import pytest
 
 from gansmith.conditions import Labels
-from gansmith.data import Arrays, Balanced, Digits, Rare, Ring
+from gansmith.data import Arrays, Balanced, Digits, FashionMnist, Rare, Ring, label, num_classes, shape_of
 from gansmith.errors import DataError
+from gansmith.evaluation import evaluate
+from gansmith.extractors import find as find_extractor
+from gansmith.extractors import own_of
 from gansmith.recipes import make
-from support import trainer
+from gansmith.spec import to_json
+from gansmith.training import train
+from support import quick, trainer
 
 
 def counts(source: object, split: str = "train") -> list[int]:
@@ -79,6 +85,30 @@ def test_the_recipe_tells_both_players_the_class_and_reads_rare_ones_often() -> 
     assert game.shapes.kinds == 10
     assert min(game.inputs.shares) > 0.04
     assert make("augment", ["data=rare(of=digits, share=0.1)", "least=0.2"]).data == Balanced(Rare(Digits(), share=0.1), 0.2)
+
+
+def test_a_runs_scores_hold_against_each_image_once(tmp_path: Path) -> None:
+    """An image that stands there fifty times is its own five nearest neighbours: nothing but itself would be near it."""
+    rare = Rare(Digits(), classes=(3, 7), share=0.2)
+    recipe = dataclasses.replace(quick("condition=labels", budget="128images"), data=Balanced(rare))
+    run = train(recipe, tmp_path / "run", device="cpu")
+    found = evaluate(run, count=300, draws=1)
+    num = len(rare.load())
+    assert found.data["num_real"] == num - num // 6
+    assert found.data["spec"] == to_json(rare)
+    assert {"class_fd", "class_coverage"} <= found.scores.keys()  # it is asked for its classes there
+    assert (found.scores["worst_class_coverage"].floor or 0.0) > 0.0
+    assert to_json(run.recipe.data) == to_json(Balanced(rare))
+
+
+def test_what_is_made_of_a_data_set_is_looked_at_and_called_as_that_is(here: Path) -> None:
+    for source in (Rare(), Balanced(Rare()), Balanced(FashionMnist())):
+        assert own_of(source, (1, 28, 28)) == "lenet-fashion"
+        assert shape_of(source) == (1, 28, 28)
+        assert num_classes(source) == 10
+    assert label(Balanced(Rare())) == "rare"  # so that runs on two folders go into two
+    assert label(Balanced(Arrays("some/cats.npz"))) == "cats.npz"
+    assert find_extractor("points", Balanced(Ring(num=200)), (2,)).classes is not None
 
 
 def test_data_without_labels_are_refused(here: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -61,6 +62,23 @@ def test_a_recipe_runs_on_other_images(name: str) -> None:
     record = game.step()
     assert record.images == game.images > 0
     assert all(np.isfinite(v) for v in record.floats().values())
+
+
+def sizes(name: str) -> Iterator[list[str]]:
+    """The recipe as it stands, and each choice of size or method that its function offers."""
+    yield []
+    for key, kind in typing.get_type_hints(find(name)).items():
+        if kind is bool:
+            yield [f"{key}=true"]
+        elif typing.get_origin(kind) is typing.Literal:
+            yield from ([f"{key}={choice}"] for choice in typing.get_args(kind))
+
+
+@EVERY
+def test_a_budget_that_is_given_is_kept_in_every_size(name: str) -> None:
+    """`paper=true` had that of the paper whatever was said."""
+    for size in sizes(name):
+        assert make(name, [*size, "budget=300images"], data="digits").budget == "300images", size
 
 
 @EVERY

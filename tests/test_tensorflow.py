@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 import gansmith
+from gansmith import keras_mlp
 from gansmith.errors import TrainingError
 from gansmith.keras_mlp import KerasNetwork
 from gansmith.keras_trainer import KerasTrainer
@@ -387,6 +388,21 @@ def test_plain_keras_makes_the_same_images_of_a_run_of_either_framework(
     assert np.abs(found - expected).max() <= 1e-5
     if expected.ndim == 4:
         assert np.array_equal(run.kind.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).array)
+
+
+@with_tensorflow
+@pytest.mark.parametrize("condition", ["labels", "codes(num=4, sliders=2)"])
+def test_what_a_generator_is_told_has_its_size_in_the_file(condition: str, tmp_path: Path) -> None:
+    """Kinds that are as many as the data's classes, and sliders beside them, are not in the condition's own `num`."""
+    import keras
+
+    run = gansmith.train(quick(f"condition={condition}", budget="64images"), tmp_path / "run", device="cpu")
+    model = keras.saving.load_model(keras_mlp.export(run, tmp_path / "x.keras"))
+    given = run.inputs.rows(0, 0, 5)
+    assert given.told is not None
+    assert [one.shape[1] for one in model.inputs] == [given.z.shape[1], given.told.shape[1]]
+    expected = run.module(torch.from_numpy(given.z), torch.from_numpy(given.told)).numpy().transpose(0, 2, 3, 1)
+    assert np.abs(np.asarray(model([given.z, given.told])) - expected).max() <= 1e-5
 
 
 # ---------------------------------------------------------------------------------------------------- the command line

@@ -31,7 +31,7 @@ from gansmith.networks import (
     ResidualGenerator,
 )
 from gansmith.networks.conditional import JoinedToSample, ToldByNorms, WithHead, built
-from gansmith.objectives import Recover
+from gansmith.objectives import Adversarial, Recover
 from gansmith.objectives.logits import pack_of
 from gansmith.optimizers import SGD
 from gansmith.recipes import make
@@ -130,6 +130,16 @@ def test_cgans_settings_are_the_papers() -> None:
         assert sgd.momentum * sgd.momentum_schedule.factor(1.0) == pytest.approx(0.7)
         steps = 480 * 600
         assert sgd.schedule.factor(0.5) / sgd.schedule.factor(0.5 + 1 / steps) == pytest.approx(1.00004, abs=1e-7)
+
+
+def test_projections_batches_are_those_of_the_authors_program() -> None:
+    """pfnet-research/sngan_projection, configs/sn_projection.yml on four GPUs: 16 reals and 32 samples of G on each."""
+    recipe = make("projection", ["paper=true"])
+    assert isinstance(recipe.objective, Adversarial)
+    assert (recipe.batch_size, recipe.objective.generator_fakes, recipe.objective.discriminator_turns) == (64, 128, 5)
+    assert recipe.budget == f"{450_000 * 5 * 64}images"
+    adam = recipe.optimizers["generator"]
+    assert [adam.schedule.factor(steps / 450_000) for steps in (400_000, 425_000)] == pytest.approx([1.0, 0.5])
 
 
 def test_a_momentum_beyond_one_is_refused() -> None:

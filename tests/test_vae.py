@@ -162,6 +162,18 @@ def test_the_papers_networks_have_the_weights_of_their_tables() -> None:
     assert larsen["discriminator"] == 25 * 3 * 32 + 32 + sum(fives) + 2 * (128 + 256 + 256) + last
 
 
+def test_the_published_vae_gan_compares_what_its_authors_compare() -> None:
+    """andersbll/autoencoding_beyond_pixels, celeba_aegan.py: recon_depth 9, so D up to its fourth convolution; weight 1e-6."""
+    recipe = make("vae-gan", ["published=true"])
+    assert recipe.objective == VaeGan(gamma=1e-6, layer=8)
+    discriminator = recipe.networks["discriminator"].build(Shapes(128, (3, 64, 64)))
+    row = list(discriminator.children())
+    assert sum(isinstance(layer, nn.Conv2d) for layer in row[:9]) == 4
+    assert isinstance(row[8], nn.Conv2d)
+    assert discriminator.reading(torch.zeros(2, 3, 64, 64), 8)[1].shape == (2, 8 * 8 * 256)
+    assert make("vae-gan").objective == VaeGan()
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
@@ -174,6 +186,19 @@ def test_a_recipe_that_does_not_suit_the_bound_is_refused(overrides: list[str], 
         make("vae", overrides, data="digits")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_points_are_drawn_from_a_normal_distribution_around_any_number() -> None:
+    with pytest.raises(RecipeError, match=r"takes pixels for probabilities, but the samples of ring are \[2\]: say"):
+        make("vae", data="ring")
+    recipe = make("vae", ["likelihood=gaussian", "hidden=8"], data="ring")
+    game = trainer(recipe)
+    assert math.isfinite(game.step()["autoencoder/ELBO"])
+    with torch.no_grad():
+        made = game.networks["generator"](100 * torch.randn(50, recipe.noise.dim))
+    assert made.min() < 0.0  # where the ring is, too
+    with pytest.raises(RecipeError, match=r"the data hold numbers from -.*expected probabilities: choose likelihood=gaussian"):
+        trainer(dataclasses.replace(recipe, objective=Variational(Bernoulli()))).step()
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def data_show(
         import numpy as np
 
         classes, counts = np.unique(samples.labels, return_counts=True)
-        names = samples.classes or [str(c) for c in classes]
+        names = samples.classes or range(samples.num_classes)
         if len(classes) > MANY:
             typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:

@@ -63,8 +63,16 @@ def _layers(network: nn.Module, input_shape: tuple[int, ...], told: int) -> Iter
 
 def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
     """The same of networks whose step takes more memory than a laptop has: a step of two images, so many times."""
-    few = step_cost(dataclasses.replace(recipe, batch_size=2), sample_shape, num_kinds)
+    few = step_cost(_in_twos(recipe), sample_shape, num_kinds)
     return {"images": recipe.batch_size // 2 * few["images"], "flops": recipe.batch_size // 2 * few["flops"]}
+
+
+def _in_twos(recipe: Recipe) -> Recipe:
+    """The same with batches of two, and as many fakes to a batch as before where the objective says how many."""
+    objective: Any = recipe.objective
+    said = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.name.endswith("_fakes")}
+    fewer = {name: max(1, 2 * count // recipe.batch_size) for name, count in said.items() if count is not None}
+    return dataclasses.replace(recipe, batch_size=2, objective=dataclasses.replace(objective, **fewer))
 
 
 def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:

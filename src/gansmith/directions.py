@@ -3,7 +3,8 @@
 What it is given is z beside what it is told, if anything. A linear classifier is fitted from there to each value of each
 attribute, by what the judge (`judges.py`) says of what was made of it; its weights point where the value becomes likelier.
 What points along with other attributes' values is taken out, so that they stay as likely as they were (Shen et al. 2020,
-InterFaceGAN). How far to go is chosen on some samples, and what it does is counted on others.
+InterFaceGAN). How far to go, and to which value of an attribute, is chosen on some samples, and what it does is counted on
+others.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def find(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...
     rows = _joined(given)
     scale = rows.std(0) + 1e-8
     normals = _normals(rows / scale, said)
-    found: list[Direction] = []
+    found: list[tuple[float, Direction]] = []
     unusual = [(name, value) for name, value in normals if (said[name] == value).mean() <= USUAL]
     for i, (name, value) in enumerate(unusual):
         others = [normal for (other, _), normal in normals.items() if other != name]
@@ -65,12 +66,8 @@ def find(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...
         progress("directions are tried", i + 1, len(unusual))
     if not found:
         raise DataError(f"no attribute of what {run.path} makes has two values that occur: train it longer")
-    names = dict.fromkeys(direction.attribute for direction in found)
-    return tuple(max((d for d in found if d.attribute == name), key=_worth) for name in names)
-
-
-def _worth(direction: Direction) -> float:
-    return direction.flips * direction.stays
+    names = dict.fromkeys(direction.attribute for _, direction in found)
+    return tuple(max((f for f in found if f[1].attribute == name), key=lambda f: f[0])[1] for name in names)
 
 
 def without(way: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
@@ -117,16 +114,20 @@ class _Walker:
             progress("samples are judged", min(first + 1024, len(given)), len(given))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def tried(self, name: str, value: int, unit: np.ndarray) -> Direction:
-        """As far as it takes for most to flip; where they never do, as far as flips and what stays are worth most."""
+    def tried(self, name: str, value: int, unit: np.ndarray) -> tuple[float, Direction]:
+        """As far as it takes for most to flip; where they never do, as far as flips and what stays are worth most.
+
+        What it is worth is of the samples that the length was chosen on: nothing is chosen by those that are reported.
+        """
         outcomes = []
         for length in LENGTHS:
             outcomes.append((length, *self._outcome(self.choice, name, value, length * unit)[:2]))
             if outcomes[-1][1] >= ENOUGH:
                 break
-        length = max(outcomes, key=lambda o: o[1] * o[2])[0] if outcomes[-1][1] < ENOUGH else outcomes[-1][0]
+        chosen = max(outcomes, key=lambda o: o[1] * o[2]) if outcomes[-1][1] < ENOUGH else outcomes[-1]
+        length, worth = chosen[0], chosen[1] * chosen[2]
         flips, stays, count = self._outcome(self.report, name, value, length * unit)
-        return Direction(name, self.judge.train[name].names[value], length * unit, length, flips, stays, count)
+        return worth, Direction(name, self.judge.train[name].names[value], length * unit, length, flips, stays, count)
 
     def _outcome(self, given: Given, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
         before, after = self.before[id(given)], self.said(moved(given, step))

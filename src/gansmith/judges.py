@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -75,7 +75,7 @@ def of(source: Source, progress: Progress = lambda *_: None) -> Judge:
     """
     whole = source.load("train")
     train, test = _sides(source, whole)
-    truth, known, held_out = (attributes_of(samples, label(source)) for samples in (whole, train, test))
+    truth, known, held_out = _alike(*(attributes_of(samples, label(source)) for samples in (whole, train, test)))
     if len(train.shape) != 3:
         raise DataError(f"{label(source)} has samples of shape {list(train.shape)}, and attributes are judged of images alone")
     if min(len(train), len(test)) < LEAST:
@@ -88,6 +88,13 @@ def of(source: Source, progress: Progress = lambda *_: None) -> Judge:
     network.load_state_dict(reference.cached(path, lambda: _learnt(train, known, progress)))
     network.eval().requires_grad_(False)
     return Judge(network, truth, held_out, _values(network, test.values, known))
+
+
+def _alike(*parts: Mapping[str, Attribute]) -> Iterator[Mapping[str, Attribute]]:
+    """The same with all values that any part has: labels without names are as many as a part happens to hold."""
+    for part in parts:
+        names = {name: max((other[name].names for other in parts), key=len) for name in part}
+        yield {name: Attribute(attribute.values, names[name]) for name, attribute in part.items()}
 
 
 def _sides(source: Source, whole: Samples) -> tuple[Samples, Samples]:

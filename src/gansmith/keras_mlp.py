@@ -173,7 +173,8 @@ def to_torch(variable: Any, tensor: Tensor) -> None:
 def export(run: Run, path: Path) -> Path:
     """Write a run's generator as a `.keras` file that Keras loads without gansmith.
 
-    It maps z [N, Z], and kinds [N, K] where it is told any, to images [N, H, W, C] in the run's value range, or points [N, D].
+    It maps z [N, Z], and kinds and sliders [N, K + S] where it is told any, to images [N, H, W, C] in the run's value range, or
+    points [N, D].
     Raises RunError for a name that does not end in .keras, RecipeError for a generator that is not fully connected.
     """
     if path.suffix != ".keras":
@@ -190,10 +191,11 @@ def _model(run: Run) -> Any:
     network, recipe = KerasNetwork(run.module), run.recipe
     keras = network.keras
     z = keras.Input((recipe.noise.dim,), name="z")
-    inputs = [z, keras.Input((recipe.condition.num,), name="kind")] if recipe.condition else [z]
-    made = keras.layers.Concatenate()(inputs) if recipe.condition else z
+    told = len(run.asking.shares) + run.asking.sliders
+    inputs = [z, keras.Input((told,), name="kind")] if told else [z]
+    made = keras.layers.Concatenate()(inputs) if told else z
     for layer in network.body:
         made = layer(made)
     if len(run.facts["sample_shape"]) == 3:
         made = keras.layers.Permute((2, 3, 1))(made)  # Keras has the channels last
-    return keras.Model(inputs if recipe.condition else z, made, name=recipe.name.replace("-", "_"))
+    return keras.Model(inputs if told else z, made, name=recipe.name.replace("-", "_"))

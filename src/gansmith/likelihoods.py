@@ -28,8 +28,12 @@ class Likelihood(Protocol):
         """Raises RecipeError for a value range it is not for."""
         ...
 
+    def check_real(self, real: Tensor) -> None:
+        """Raises RecipeError for samples it is not for. Asked once a run, as it waits for the device."""
+        ...
+
     def check_made(self, made: Tensor) -> None:
-        """Raises RecipeError where a generator makes what can be no mean of it. Asked once a run, as it waits for the device."""
+        """Raises RecipeError where a generator makes what can be no mean of it. Asked once a run likewise."""
         ...
 
 
@@ -56,6 +60,14 @@ class Bernoulli:
             raise RecipeError(
                 f"likelihood bernoulli takes pixels for probabilities, but value_range is [{low}, {high}]: "
                 "choose value_range=[0.0,1.0]"
+            )
+
+    def check_real(self, real: Tensor) -> None:
+        low, high = (float(end) for end in real.aminmax())
+        if low < 0.0 or high > 1.0:
+            raise RecipeError(
+                f"likelihood bernoulli: the data hold numbers from {low:.3g} to {high:.3g}, expected probabilities: "
+                "choose likelihood=gaussian, or images"
             )
 
     def check_made(self, made: Tensor) -> None:
@@ -85,6 +97,9 @@ class Gaussian:
         return -(0.5 * away.square() + math.log(self.sigma) + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
     def check_range(self, low: float, high: float) -> None:
+        pass
+
+    def check_real(self, real: Tensor) -> None:
         pass
 
     def check_made(self, made: Tensor) -> None:

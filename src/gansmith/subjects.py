@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gansmith.data import Arrays, Folder, Source
+from gansmith.data import Arrays, Folder, Source, once
 from gansmith.errors import DataError, RunError
 from gansmith.run import Run
 from gansmith.scores import WhatKind
@@ -151,8 +151,8 @@ def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: st
 
 
 def data_of(subject: Subject) -> Source | None:
-    """The data set a run learned from."""
-    return subject.run.recipe.data if isinstance(subject, Drawn) else None
+    """The data set a run learned from, each sample once."""
+    return once(subject.run.recipe.data) if isinstance(subject, Drawn) else None
 
 
 def kept(values: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from gansmith.data.idx import Idx, mnist_style_files
 from gansmith.data.mnist import FashionMnist, Mnist
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
 from gansmith.data.rare import Balanced, Rare
-from gansmith.data.source import Attribute, Endless, Samples, Source, Split
+from gansmith.data.source import Attribute, Endless, Repeats, Samples, Source, Split
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
 from gansmith.errors import DataError, unknown
@@ -46,6 +46,7 @@ __all__ = [
     "Mnist",
     "NamedData",
     "Rare",
+    "Repeats",
     "Ring",
     "Samples",
     "Size",
@@ -56,6 +57,8 @@ __all__ = [
     "fit_images",
     "label",
     "num_classes",
+    "once",
+    "origin_of",
     "shape_of",
     "size_of",
 ]
@@ -172,18 +175,27 @@ def _find_path(text: str, skip_bad: bool) -> Source:
 
 def label(source: Source) -> str:
     """A short name to show: `mnist`, or the last part of a path."""
-    match source:
+    match source := once(source):
         case Arrays(path=path) | Folder(path=path) | Idx(path=path):
             return Path(os.path.expanduser(path)).resolve().name or path
     return kebab(type(source).__name__)
 
 
+def once(source: Source) -> Source:
+    """The source whose samples this one repeats; itself where it repeats none."""
+    return source.once if isinstance(source, Repeats) else source
+
+
+def origin_of(source: Source) -> Source:
+    """The data set that a source makes some classes rare of, or repeats; itself where it does neither."""
+    while isinstance(source, (Rare, Balanced)):
+        source = source.of
+    return source
+
+
 def shape_of(source: Source) -> tuple[int, ...]:
     """The shape of one sample, (C, H, W) or (D,), without fetching a set whose shape is known by name; others are loaded."""
-    match source:
-        case Rare(of=of) | Balanced(of=of):
-            return shape_of(of)
-    return size_of(source)[1:]
+    return size_of(origin_of(source))[1:]
 
 
 def size_of(source: Source) -> tuple[int, ...]:
@@ -206,7 +218,7 @@ def num_classes(source: Source) -> int:
 
     Raises DataError where the data carry no labels.
     """
-    if isinstance(source, (Mnist, FashionMnist)):
+    if isinstance(origin_of(source), (Mnist, FashionMnist)):
         return 10
     samples = source.load()
     if not samples.num_classes:

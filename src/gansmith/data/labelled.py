@@ -48,8 +48,8 @@ def numbered(files: list[Path], said: dict[Path, str]) -> tuple[np.ndarray, tupl
 
 
 def _in_order(name: str) -> tuple[int, str]:
-    """Numbers by their size, then words."""
-    return (int(name), "") if name.isdecimal() else (2**63, name)
+    """Numbers by their size, then words; no two names are alike, or a set's order would decide which class is which."""
+    return (int(name) if name.isdecimal() else 2**63, name)
 
 
 def _rows(path: Path, root: Path) -> Iterable[tuple[Path, str]]:

@@ -35,7 +35,7 @@ class Rare:
     of: Source = FashionMnist()
     classes: Classes = (3, 7)
     share: Share = 0.01
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
     def load(self, split: Split = "train") -> Samples:
         """Raises DataError where there are no labels, no such class, or fewer than 2 images of one would stay."""
@@ -83,6 +83,11 @@ class Balanced:
             raise DataError(f"balanced: class {name} has a single image, which could only be repeated: add more, or leave it out")
         rows = [self._repeated(np.flatnonzero(samples.labels == number), int(counts.max())) for number in numbers]
         return samples[np.concatenate(rows)]
+
+    @property
+    def once(self) -> Source:
+        """The same images, each a single time."""
+        return self.of
 
     def _repeated(self, rows: np.ndarray, most: int) -> np.ndarray:
         return np.resize(rows, max(len(rows), round(self.least * most)))

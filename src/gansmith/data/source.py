@@ -90,6 +90,17 @@ class Endless(Protocol):
     def batches(self) -> Batches: ...
 
 
+@runtime_checkable
+class Repeats(Protocol):
+    """A source that holds samples of another more than once, so that they are read more often.
+
+    Scores hold against the other one: a sample's nearest neighbours mean nothing where they are itself.
+    """
+
+    @property
+    def once(self) -> Source: ...
+
+
 def check(samples: Samples, source: Source) -> None:
     """What a source promises is what training relies on. Raises DataError naming the source and what came instead."""
     who = f"data source {type(source).__name__}"

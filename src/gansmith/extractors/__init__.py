@@ -9,7 +9,7 @@ inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, fr
 
 from __future__ import annotations
 
-from gansmith.data import FashionMnist, Mnist, Source
+from gansmith.data import FashionMnist, Mnist, Source, origin_of
 from gansmith.errors import RecipeError, unknown
 from gansmith.extractors.extractor import Extractor, Features
 
@@ -51,13 +51,13 @@ def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
     from gansmith.extractors import lenet, plain
 
     if name == "points":
-        return plain.points(shape, source)
+        return plain.points(shape, origin_of(source))
     return plain.pixels(shape) if name == "pixels" else lenet.shipped(name)
 
 
 def own_of(source: Source, shape: tuple[int, ...]) -> str | None:
     """The name of the extractor that fits a data set without weights made for other images; None where there is none."""
-    match source:
+    match origin_of(source):
         case Mnist():
             return "lenet-mnist"
         case FashionMnist():

@@ -41,6 +41,8 @@ class Variational:
         return Outcome(-found["elbo"], logs)
 
     def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
+        if turn.step == 0:
+            self.likelihood.check_real(batch.real)
         epsilon, target = turn.noise(batch.size), self.likelihood.target(batch.real)
         posterior = encoded(networks["encoder"], target, batch.condition, epsilon.shape[1])
         made = networks["generator"](posterior.draw(epsilon), batch.condition).to(target.dtype)

@@ -14,7 +14,7 @@ from gansmith.recipe import Length, Pictures, Recipe
 from gansmith.recipes.default import default
 
 
-def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -> Recipe:
+def infogan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
     """Digits sorted without any label: G is told codes, and must make images from which D can tell them again.
 
     One code of ten kinds and two sliders from -1 to 1 are drawn for each image. Q, a head on D's body, says what it takes them
@@ -33,7 +33,7 @@ def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False)
     Source: X. Chen et al., InfoGAN, NeurIPS 2016.
     """
     if not paper:
-        base = default(data, budget)
+        base = default(data, budget or "15m")
         generator = InfoGanGenerator(hidden=512, widths=(64, 32), end="tanh")
         return dataclasses.replace(
             base,
@@ -56,6 +56,6 @@ def infogan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False)
         objective=Adversarial(recover=Recover()),
         optimizers={"discriminator": Adam(2e-4, (0.5, 0.999)), "generator": Adam(1e-3, (0.5, 0.999))},
         batch_size=128,
-        budget="640000images",
+        budget=budget or "640000images",
         pictures=Pictures(count=80, columns=8),
     )

@@ -29,7 +29,7 @@ from gansmith.recipes.default import default
 from gansmith.schedules import Exponential, Linear
 
 
-def cgan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -> Recipe:
+def cgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
     """A GAN that is told labels, joined to the input of both networks.
 
     As it stands it has the networks and the optimizer of `default`, which fit themselves to the data: G's z and D's image are
@@ -58,12 +58,12 @@ def cgan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) ->
         objective=Adversarial(judge_together=True),
         optimizers={"discriminator": sgd, "generator": sgd},
         batch_size=100,
-        budget="480epochs",
+        budget=budget or "480epochs",
         pictures=Pictures(count=80, columns=8),
     )
 
 
-def acgan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -> Recipe:
+def acgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
     """A GAN whose D also says which class it sees; both players pay for what it gets wrong.
 
     As it stands it has the networks and the optimizer of `default`, with a linear classifier beside D's logit. G is told the
@@ -72,7 +72,8 @@ def acgan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -
     `paper=true` is the paper's network for CIFAR-10, of 32 x 32: z of 100 entries, G a linear layer to 4 x 4 x 384 and 5x5
     transposed convolutions to 192 and 96 channels; D six 3x3 convolutions of 16 to 512 channels with dropout .5; Adam at 2e-4
     with beta1 .5, batches of 100, 50,000 steps. Of what the paper tried, rates 1e-4 to 3e-4 and noise of sd 0 to .2 in D's
-    layers, the middle rate and no noise were chosen here. Any data take its place with `--data` and `data.size=32`.
+    layers, the middle rate and no noise were chosen here; so was that z is uniform from -1 to 1. Any data take its place with
+    `--data` and `data.size=32`.
 
     Known to go wrong: G is paid for samples that are easy to classify, so that each class becomes more alike than it is.
 
@@ -90,12 +91,12 @@ def acgan(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -
         objective=Adversarial(recover=Recover()),
         optimizers={"discriminator": adam, "generator": adam},
         batch_size=100,
-        budget="5000000images",
+        budget=budget or "5000000images",
         pictures=Pictures(count=80, columns=8),
     )
 
 
-def projection(data: Source = Mnist(), budget: Length = "15m", paper: bool = False) -> Recipe:
+def projection(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
     """A GAN whose D asks how well what it sees goes with the label, by a product of the two.
 
     As it stands it has the networks and the optimizer of `default`: G is told the label beside z, and D's logit has a product of
@@ -103,9 +104,10 @@ def projection(data: Source = Mnist(), budget: Length = "15m", paper: bool = Fal
 
     `paper=true` is the paper's network for ImageNet, of 128 x 128: residual G of 1,024 to 64 channels that is told by a scale
     and a shift for each class in its batch norms, residual D of 64 to 1,024 channels with spectral norm; hinge loss, Adam at
-    2e-4 with betas 0 and .9, five turns of D, batches of 256, 450,000 steps of G with a rate that falls to 0 over the last
-    50,000. Here the classes' vectors start at 0 and have no spectral norm, and each side of a step is given one batch. It is
-    meant for colour images with `data.size=128` on a GPU.
+    2e-4 with betas 0 and .9, five turns of D with batches of 64, 128 fakes in G's, 450,000 steps of G with a rate that falls to
+    0 over the last 50,000; the batches are those of the authors' program, on four GPUs together. Here the classes' vectors start
+    at 0 and have no spectral norm, and fakes are asked for the classes of the batch's reals. It is meant for colour images with
+    `data.size=128` on a GPU.
 
     Known to go wrong: a class that looks much like another one takes on some of what the other has.
 
@@ -123,10 +125,10 @@ def projection(data: Source = Mnist(), budget: Length = "15m", paper: bool = Fal
             "generator": ClassNormedGenerator(ResidualGenerator((1024, 1024, 512, 256, 128, 64))),
             "discriminator": ResidualDiscriminator((64, 128, 256, 512, 1024, 1024), halvings=5, spectral_norm=True),
         },
-        objective=Adversarial(loss=Hinge(), discriminator_turns=5),
+        objective=Adversarial(loss=Hinge(), discriminator_turns=5, generator_fakes=128),
         optimizers={"discriminator": adam, "generator": adam},
-        batch_size=256,
-        budget="576000000images",
+        batch_size=64,
+        budget=budget or "144000000images",
         pictures=Pictures(count=80, columns=8),
     )
 
@@ -134,7 +136,7 @@ def projection(data: Source = Mnist(), budget: Length = "15m", paper: bool = Fal
 def _told(
     name: str,
     data: Source,
-    budget: Length,
+    budget: Length | None,
     wrapped: Callable[[Network], Network] = lambda network: network,
     **changes: Any,
 ) -> Recipe:
@@ -142,7 +144,7 @@ def _told(
 
     `changes` are of the objective's fields.
     """
-    base = default(data, budget)
+    base = default(data, budget or "15m")
     return dataclasses.replace(
         base,
         name=name,

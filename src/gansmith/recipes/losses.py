@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
+from gansmith.augmentation import Augment
 from gansmith.data import FashionMnist, Source
 from gansmith.ema import Ema
 from gansmith.game import Network
@@ -24,7 +25,7 @@ from gansmith.networks import (
     ResidualDiscriminator,
     ResidualGenerator,
 )
-from gansmith.noise import Normal
+from gansmith.noise import Noise, Normal, Uniform
 from gansmith.objectives import Adversarial
 from gansmith.optimizers import Adam, Clipped, Optimizer, RmsProp
 from gansmith.penalties import R1, R2, GradientPenalty
@@ -36,12 +37,12 @@ from gansmith.schedules import Cosine, Linear
 FALLING = Linear(start=0.5)  # a rate that falls to 0 over the second half: what a run of minutes needs to settle
 
 
-def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
     """The Wasserstein GAN: a critic kept near Lipschitz by clipping its weights, five turns of it a step.
 
     The paper's: clipping at .01, RMSprop at 5e-5 for both, batches of 64, five turns of the critic with a batch each, DCGAN's
     networks at 64 x 64, batch norm in both. `published=true` is that; give it `data.size=64`. The authors' code gives the
-    critic a hundred turns at times, here it has five throughout.
+    critic a hundred turns at times, here it has five throughout; its 25 epochs are those of that code.
 
     The small size has a rate of 5e-4, and no batch norm in the critic. Counted in reals, of which G's turn reads none: five times
     fewer steps of G for the same images.
@@ -55,17 +56,19 @@ def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length 
     if published:
         networks = _dcgans(data, "wgan")
         slow = RmsProp(5e-5)
-        return _run("wgan", data, budget, objective, networks, {"discriminator": Clipped(slow, 0.01), "generator": slow})
+        optimizers: dict[str, Optimizer] = {"discriminator": Clipped(slow, 0.01), "generator": slow}
+        return _run("wgan", data, budget or "25epochs", objective, networks, optimizers)
     quick = RmsProp(5e-4, schedule=FALLING)
     return _small("wgan", data, budget, objective, {"discriminator": Clipped(quick, 0.01), "generator": quick})
 
 
-def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
     """The Wasserstein GAN with a gradient penalty in place of clipping, five turns of the critic a step.
 
     The paper's: lambda 10, Adam at 1e-4 with betas 0 and .9, batches of 64, five turns of the critic, no batch norm in it, as
     the penalty is of each sample. `published=true` is its residual network for CIFAR-10 (appendix F: 1,204,483 weights in G,
-    1,053,825 in D, z of 128), at 2e-4 falling to 0 as there; give it `data.size=32 data.channels=3`, or images of that size.
+    1,053,825 in D, z of 128), at 2e-4 falling to 0 over 100,000 steps of G as there; from the authors' code, 128 fakes in G's
+    turn. Give it `data.size=32 data.channels=3`, or images of that size.
 
     The small size has a rate of 5e-4.
 
@@ -75,20 +78,22 @@ def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Leng
     """
     objective = Adversarial(loss=Wasserstein(), penalties=(GradientPenalty(10.0),), discriminator_turns=5)
     if published:
+        objective = dataclasses.replace(objective, generator_fakes=128)
         networks: dict[str, Network] = {
             "generator": ResidualGenerator((128,) * 4),
             "discriminator": ResidualDiscriminator((128,) * 4, pool="mean"),
         }
         adam = Adam(2e-4, (0.0, 0.9), schedule=Linear())
-        return _run("wgan-gp", data, budget, objective, networks, _both(adam), Normal(128))
+        return _run("wgan-gp", data, budget or "32000000images", objective, networks, _both(adam), Normal(128))
     return _small("wgan-gp", data, budget, objective, _both(Adam(5e-4, (0.0, 0.9), schedule=FALLING)))
 
 
-def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
     """The least squares GAN: D's logits are drawn to 1 and 0, G's to 1, so fakes that D believes still learn.
 
     The paper's: Adam with beta1 .5, batches of 64, rates of 1e-3 for rooms and 2e-4 for characters. `published=true` is its
     network for rooms of 112 x 112, with z of 1024 (15,577,667 weights in G, 4,332,545 in D) at 1e-3; give it `data.size=112`.
+    From the authors' code: z uniform from -1 to 1, a million steps.
 
     The small size has a rate of 1e-3, and no batch norm in D.
 
@@ -102,16 +107,18 @@ def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length
             "generator": LsganGenerator(),
             "discriminator": ConvDiscriminator((64, 128, 256, 512), kernel=5, batch_norm=BatchNorm(first=1)),
         }
-        return _run("lsgan", data, budget, objective, networks, _both(Adam(1e-3, (0.5, 0.999))), Normal(1024))
+        adam = Adam(1e-3, (0.5, 0.999))
+        return _run("lsgan", data, budget or "64000000images", objective, networks, _both(adam), Uniform(1024, -1.0, 1.0))
     return _small("lsgan", data, budget, objective, _both(Adam(1e-3, (0.5, 0.999), schedule=FALLING)))
 
 
-def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length = "5m") -> Recipe:
+def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
     """The hinge loss with spectral norm on all of D: SNGAN.
 
     The paper's: spectral norm by one power iteration a pass, Adam at 2e-4 with betas 0 and .9 falling to 0, five turns of D,
-    batches of 64. `published=true` is its residual network for CIFAR-10 (4,276,739 weights in G, 1,053,825 in D, z of 128);
-    give it `data.size=32 data.channels=3`, or images of that size.
+    batches of 64. `published=true` is its residual network for CIFAR-10 (4,276,739 weights in G, 1,053,825 in D, z of 128); from
+    the authors' code, 128 fakes in G's turn and 50,000 steps of G. Give it `data.size=32 data.channels=3`, or images of that
+    size.
 
     The small size has one turn of D a step, a rate of 1e-3 and beta1 .5.
 
@@ -125,24 +132,25 @@ def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length
             "generator": ResidualGenerator((256,) * 4),
             "discriminator": ResidualDiscriminator((128,) * 4, spectral_norm=True),
         }
-        objective = Adversarial(loss=Hinge(), discriminator_turns=5)
+        objective = Adversarial(loss=Hinge(), discriminator_turns=5, generator_fakes=128)
         adam = Adam(2e-4, (0.0, 0.9), schedule=Linear())
-        return _run("hinge", data, budget, objective, networks, _both(adam), Normal(128))
+        return _run("hinge", data, budget or "16000000images", objective, networks, _both(adam), Normal(128))
     made = _small("hinge", data, budget, Adversarial(loss=Hinge()), _both(Adam(1e-3, (0.5, 0.999), schedule=FALLING)))
     normed = {name: n if name == "generator" else dataclasses.replace(n, spectral_norm=True) for name, n in made.networks.items()}  # type: ignore[type-var]
     return dataclasses.replace(made, networks=normed)
 
 
 def r3gan(
-    data: Source = FashionMnist(), size: Literal["shared", "small", "published"] = "shared", budget: Length = "5m"
+    data: Source = FashionMnist(), size: Literal["shared", "small", "published"] = "shared", budget: Length | None = None
 ) -> Recipe:
     """R3GAN: reals and fakes judged in pairs, with zero-centred gradient penalties on both sides, and no tricks.
 
     The paper's: relativistic pairing, R1 and R2 at every step with one gamma that falls from ten times its end value, rate 2e-4
     to 5e-5, beta2 .9 to .99, beta1 0, all by half a cosine; z of 64; residual blocks of grouped convolutions without any
     normalisation; samples from a running mean whose half-life grows. `size=published` is its networks for CIFAR-10 (four stages
-    of two blocks of width 768: 20,732,160 weights in G, 20,683,776 in D, gamma .05 to .005, batches of 512); give it
-    `data.size=32 data.channels=3`.
+    of two blocks of width 768: 20,732,160 weights in G, 20,683,776 in D, gamma .05 to .005, batches of 512), with all that
+    changes along half a cosine changing over 20 million images, and with their augmentation's chances, which rise to .55; its
+    operations are more than ours. Give it `data.size=32 data.channels=3`. Theirs is told the class, here say `condition=labels`.
 
     `size=shared` has the networks that the other losses share, gamma .5 to .05, batches of 64, rates of 1e-3 to 5e-5;
     `size=small` has R3GAN's own networks, three stages of one block (64, 64, 32).
@@ -168,7 +176,9 @@ def r3gan(
         "generator": R3GanGenerator((768,) * 4, blocks=2),
         "discriminator": R3GanDiscriminator((768,) * 4, blocks=2),
     }
-    made = _run("r3gan", data, budget, objective, networks, _both(adam), Normal(64))
+    changed = Augment(probability=0.55, schedule=Cosine(first=0.0, end=1.0))
+    objective = dataclasses.replace(objective, augmentation=changed)
+    made = _run("r3gan", data, budget or "20000000images", objective, networks, _both(adam), Normal(64))
     growing = Ema(half_life_images=5_000_000, ramp=None, schedule=Cosine(first=0.0, end=1.0))
     return dataclasses.replace(made, batch_size=512, ema=growing)
 
@@ -189,7 +199,7 @@ def _run(
     objective: Adversarial,
     networks: Mapping[str, Network],
     optimizers: Mapping[str, Optimizer],
-    noise: Normal = Normal(100),
+    noise: Noise = Normal(100),
 ) -> Recipe:
     """What the papers have in common: batches of 64, samples from the last weights."""
     return Recipe(
@@ -205,9 +215,9 @@ def _run(
     )
 
 
-def _small(name: str, data: Source, budget: Length, objective: Adversarial, optimizers: Mapping[str, Optimizer]) -> Recipe:
+def _small(name: str, data: Source, budget: Length | None, objective: Adversarial, optimizers: Mapping[str, Optimizer]) -> Recipe:
     """What the small sizes have in common, so that they differ in the loss, its penalties and its optimizer alone."""
     widths = doublings(data, SMALL, name)
     networks: dict[str, Network] = {"generator": generator(widths), "discriminator": ConvDiscriminator(widths[::-1])}
-    made = _run(name, data, budget, objective, networks, optimizers)
+    made = _run(name, data, budget or "5m", objective, networks, optimizers)
     return dataclasses.replace(made, precision="auto", ema=Ema(half_life_images=4000))
