@@ -54,7 +54,10 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-small", "--data", "digits", "objective.discriminator_turns=2"), ("share", "discriminator_turns")),
     ((*SMALL, "objective.discriminator_fakes=8", "objective.penalties+=r1"), ("r1", "discriminator_fakes")),
     ((*SMALL, "objective.discriminator_fakes=8", "objective.loss=relativistic"), ("relativistic", "discriminator_fakes")),
-    (("train", "infogan", "--data", "digits", "objective.discriminator_fakes=8"), ("recover", "discriminator_fakes")),
+    (
+        ("train", "infogan", "--data", "digits", "objective.penalties=[]", "objective.discriminator_fakes=8"),
+        ("recover", "discriminator_fakes"),
+    ),
     (
         ("train", "goodfellow-2014", "--data", "digits", "k=2", "objective.turns=simultaneous"),
         ("simultaneous", "discriminator_turns at 1"),
