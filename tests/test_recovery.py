@@ -128,8 +128,9 @@ def test_what_does_not_fit_is_left_out() -> None:
 
 @pytest.mark.parametrize("trouble", sorted(ADVICE))
 def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) -> None:
-    """All but a wrong range and a turned sign, which only the one who wrote them can put right."""
-    assert (trouble in REMEDIES) == (trouble not in ("wrong range", "D the wrong way round"))
+    """All but a wrong range, a turned sign and data all alike, which only the one who wrote them can put right."""
+    own = ("wrong range", "D the wrong way round", "G the wrong way round", "data all alike")
+    assert (trouble in REMEDIES) == (trouble not in own)
     remedies = [remedy for at_once in REMEDIES.get(trouble, ()) for remedy in at_once]
     assert bool(remedies) == (trouble in REMEDIES)
     for remedy in remedies:
