@@ -32,9 +32,7 @@ class Reals:
     centres: Tensor  # [K, F] by k-means
     shares: Tensor  # [K] of the training samples
     mean: Tensor  # [F]
-    axes: (
-        Tensor  # [A, F] principal axes, each as long as one over the standard deviation along it; those along which there is any
-    )
+    axes: Tensor  # [A, F] principal axes along which there is any width, each as long as one over the deviation along it
     own: Tensor  # [N, N] distances between `rows`
 
     @classmethod
