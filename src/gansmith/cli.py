@@ -32,22 +32,25 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_data.app, name="data")
-app.command()(cli_attributes.attributes)
-app.command()(cli_attributes.directions)
-app.command()(cli_coverage.coverage)
-app.command()(cli_doctor.doctor)
-app.command()(cli_reconstruct.reconstruct)
-app.command()(cli_slide.slide)
-app.command("list")(cli_recipes.list_)
-app.command()(cli_recipes.show)
-app.command()(cli_train.train)
-app.command()(cli_sample.sample)
-app.command()(cli_sample.export)
-app.command()(cli_sample.interpolate)
-app.command()(cli_evaluate.report)
-app.command()(cli_evaluate.evaluate)
-app.command()(cli_evaluate.compare)
-app.command()(cli_recipes.diff)
+for command in (
+    cli_attributes.attributes,
+    cli_attributes.directions,
+    cli_coverage.coverage,
+    cli_doctor.doctor,
+    cli_reconstruct.reconstruct,
+    cli_slide.slide,
+    cli_recipes.list_,
+    cli_recipes.show,
+    cli_train.train,
+    cli_sample.sample,
+    cli_sample.export,
+    cli_sample.interpolate,
+    cli_evaluate.report,
+    cli_evaluate.evaluate,
+    cli_evaluate.compare,
+    cli_recipes.diff,
+):
+    app.command(command.__name__.rstrip("_"))(command)
 
 
 def _version(asked: bool) -> None:
