@@ -191,6 +191,12 @@ def test_both_players_turned_are_none() -> None:
     assert not {"D the wrong way round", "G the wrong way round"} & set(said(both))
 
 
+def test_least_squares_that_pulls_overrated_samples_down_is_not_turned() -> None:
+    signs: dict[str, Sign | None] = {"aim": -1.0, "told_apart": 0.97, "distance": 0.6}
+    assert said(looks(**signs))[0] == said(looks(**signs, g_aim=-1.0))[0] == "G the wrong way round"
+    assert "G the wrong way round" not in said(looks(**signs, g_aim=1.0))
+
+
 def test_a_discriminator_that_is_overtaken_is_weak_and_not_the_wrong_way_round() -> None:
     """G finds samples that a slow D holds for more real than real ones: with a loss as it should be that is no turned sign."""
     signs: dict[str, Sign | None] = {"told_apart": 0.1, "distance": 0.6}

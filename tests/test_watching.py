@@ -234,13 +234,17 @@ def test_g_aims_up_and_down_where_its_loss_is_turned(loss: str) -> None:
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
-def test_ds_loss_moves_reals_and_samples_apart_unless_it_is_turned(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_losses_aim_as_they_should_unless_they_are_turned(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     game = trainer(quick("objective.share=nothing", f"objective.loss={loss}"))
-    assert Watcher(game)._of_discriminator(real(256))["d_aim"] == 1
+    signs = Watcher(game)._of_discriminator(real(256))
+    assert (signs["d_aim"], signs["g_aim"]) == (1, 1)
     kind = type(game.recipe.objective.loss)  # type: ignore[attr-defined]
     right = kind.discriminator
     monkeypatch.setattr(kind, "discriminator", lambda self, on_real, on_fake: right(self, on_fake, on_real))
-    assert Watcher(game)._of_discriminator(real(256))["d_aim"] == -1
+    paid = kind.generator
+    monkeypatch.setattr(kind, "generator", lambda self, on_real, on_fake: -paid(self, on_real, on_fake))
+    signs = Watcher(game)._of_discriminator(real(256))
+    assert (signs["d_aim"], signs["g_aim"]) == (-1, -1)
 
 
 def test_how_often_one_is_above_the_other() -> None:

@@ -203,8 +203,7 @@ class Watcher:
                 "gap": float(on_real.mean() - on_fake.mean()),
                 "logits": float(torch.cat([on_real, on_fake]).square().mean().sqrt()),
             }
-            if self._d_aim is not None:
-                signs["d_aim"] = self._d_aim
+            signs |= self._aims
             if self._held_out is not None:
                 values, told = self._held_out
                 held_out, on_fake = self._judged((torch.from_numpy(values), told), fakes)
@@ -214,19 +213,23 @@ class Watcher:
         return signs
 
     @cached_property
-    def _d_aim(self) -> float | None:
-        """Which way D's loss moves its logits of reals and of fakes where they are alike: 1 is apart, -1 is the wrong way round.
+    def _aims(self) -> dict[str, float]:
+        """Which way the losses of the two move D's logits where D is undecided; empty where that is not in the hands of a loss.
 
-        None where that is not in the hands of a loss.
+        d_aim: reals and fakes, 1 is apart; g_aim: fakes, 1 is up, towards real; -1 is the wrong way round.
         """
         objective = self.trainer.recipe.objective
         if type(objective) is not Adversarial:
-            return None
+            return {}
+        loss, undecided = objective.loss, torch.full((1, 1), objective.loss.undecided)
         with torch.enable_grad():
-            apart = torch.zeros(1, 1, requires_grad=True)
-            of_real, of_fake = objective.loss.discriminator(objective.loss.undecided + apart, objective.loss.undecided - apart)
-            (slope,) = torch.autograd.grad((of_real + of_fake).sum(), apart)
-        return -float(slope.sign()) if slope.isfinite() else None
+            by = torch.zeros(1, 1, requires_grad=True)
+            of_real, of_fake = loss.discriminator(undecided + by, undecided - by)
+            of_g = loss.generator(undecided, undecided + by)
+            slopes = {
+                name: torch.autograd.grad(cost.sum(), by)[0] for name, cost in (("d_aim", of_real + of_fake), ("g_aim", of_g))
+            }
+        return {name: -float(slope.sign()) for name, slope in slopes.items() if slope.isfinite()}
 
     def _judged(self, reals: Told, fakes: Told) -> tuple[Tensor, Tensor]:
         """D's logits of samples as they are stored and of as many fakes, one each or each pack; in one batch if D learns so."""

@@ -24,8 +24,10 @@ class Edges:
     first: float = 0.14  # how long samples may be alike where they were never otherwise
     long: float = 0.20  # how long a state must hold that healthy runs pass through
     young: int = 800  # steps that healthy runs may need until samples differ
+    newborn: int = 300  # and those until they differ at all
     grown: int = 1500  # and those until they are of most kinds, and the players in balance
     alike: float = 0.35  # spread below which samples are one picture with small changes; healthy runs end at .8 to 1.1
+    nothing: float = 0.10  # spread below which a rise is noise; healthy runs pass it within some 100 steps
     alike_at_first: float = 0.34  # likewise from the start on: healthy runs begin at .2, and rise
     few_kinds: float = 0.12  # kinds below which all samples are of one kind, whatever their spread up to `one_kind`
     one_kind: float = 0.60
@@ -52,6 +54,8 @@ class Edges:
     chance: float = 0.03  # distance below which there is no telling better from worse; 256 real points reach that by chance
     copies: float = 0.30  # share of samples that lie at a training image
     short: float = 0.20  # low or high: how far samples stay short of what real ones reach, or go beyond
+    far: float = 0.50  # likewise, from which D need not see it in every sample
+    nearly: float = 0.90  # told_apart that is enough then
     pinned: float = 0.003  # how little that moves where it is an end of the network that sets it
 
 
@@ -96,14 +100,15 @@ def standing_still(seen: Seen) -> Found | None:
 
 
 def out_of_reach(seen: Seen) -> Found | None:
-    gives_away = seen["told_apart"] > EDGES.sure
+    told_apart = seen["told_apart"]
     for name, what in (("low", "darkest"), ("high", "lightest")):
         off = seen[name]
-        moves = np.abs(np.diff(off, prepend=np.nan))
-        since = seen.since((np.abs(off) > EDGES.short) & (moves < EDGES.pinned) & gives_away, EDGES.brief)
+        moves, is_far = np.abs(np.diff(off, prepend=np.nan)), np.abs(off) > EDGES.far
+        gives_away = (np.abs(off) > EDGES.short) & (told_apart > np.where(is_far, EDGES.nearly, EDGES.sure))
+        since = seen.since(gives_away & (moves < EDGES.pinned), EDGES.brief)
         if since is not None:
             told = f"The {what} pixels of samples always stay {percent(abs(off[-1]))} of the real range away from real ones"
-            return Found("wrong range", since, f"{told}, and D tells all of them by it.")
+            return Found("wrong range", since, f"{told}, and D tells {percent(told_apart[-1])} of all pairs apart.")
     return None
 
 
@@ -117,7 +122,11 @@ def collapse(seen: Seen) -> Found | None:
 def never_varied(seen: Seen) -> Found | None:
     """Samples are alike from the start on, and nothing gets better."""
     since = seen.since(_one(seen, EDGES.alike_at_first), EDGES.first)
-    if since is None or not seen.is_older(EDGES.young):
+    same = np.fmax(seen["spread"], seen["raw_spread"]) < EDGES.nothing
+    is_old_enough = seen.is_older(EDGES.young) or (
+        seen.since(same, EDGES.first, EDGES.newborn // 2) and seen.is_older(EDGES.newborn)
+    )
+    if since is None or not is_old_enough:
         return None
     is_late = seen.progress[-1] > 0.5 and seen.is_older(EDGES.grown)  # for samples to get nearer without getting varied
     on_its_way = _more_varied(seen, EDGES.first) if is_late else _on_its_way(seen, EDGES.first)
@@ -149,24 +158,28 @@ def _on_its_way(seen: Seen, share: float) -> bool:
 
 def _more_varied(seen: Seen, share: float) -> bool:
     spread = seen["spread"]
-    return bool(spread[-1] < 0.9 and seen.rises(spread, share))
+    return bool(EDGES.nothing < spread[-1] < 0.9 and seen.rises(spread, share))
 
 
 def backwards(seen: Seen) -> Found | None:
     told_apart = seen["told_apart"]
     holds = (told_apart < EDGES.backwards) & (seen["distance"] > EDGES.bad)
     # Where G is paid for low logits, too, the two agree on which way is real; and a D whose loss is as it should be is overtaken.
-    since = seen.since(holds & ~(seen.known("aim") < EDGES.against) & ~(seen["d_aim"] > 0), EDGES.long)
+    since = seen.since(holds & ~_paid_for_low_logits(seen) & ~(seen["d_aim"] > 0), EDGES.long)
     if since is None:
         return None
     told = f"D gives a sample a higher logit than a real image in {percent(1 - told_apart[-1])} of all pairs, though samples are"
     return Found("D the wrong way round", since, f"{told} bad (distance {seen['distance'][-1]:.2f}).")
 
 
+def _paid_for_low_logits(seen: Seen) -> np.ndarray:
+    """At which looks G's loss falls with D's logits of fakes, unless only where D takes those for more than real."""
+    return (seen.known("aim") < EDGES.against) & ~(seen["g_aim"] > 0)
+
+
 def aims_down(seen: Seen) -> Found | None:
     told_apart, distance = seen["told_apart"], seen["distance"]
-    holds = (seen.known("aim") < EDGES.against) & (told_apart > EDGES.blind) & (distance > EDGES.bad)
-    since = seen.since(holds, EDGES.long)
+    since = seen.since(_paid_for_low_logits(seen) & (told_apart > EDGES.blind) & (distance > EDGES.bad), EDGES.long)
     if since is None:
         return None
     told = (
