@@ -448,7 +448,7 @@ A = [
     Case(
         "digits, rates of .02",
         lambda: digits_gan(rate=2e-2, betas=(0.9, 0.999)),
-        ill(COLLAPSE, PARTIAL, OSCILLATION, DIVERGENCE, STRONG),
+        ill(COLLAPSE, PARTIAL, OSCILLATION, DIVERGENCE, STRONG, STARVED),
     ),
     Case(
         "digits, SGD at 2", lambda: digits_gan(d_optimizer=SGD(2.0), g_optimizer=SGD(2.0)), ill(OSCILLATION, DIVERGENCE, COLLAPSE)
@@ -459,7 +459,7 @@ A = [
     Case(
         "digits, G's sign turned",
         lambda: digits_gan(objective=Adversarial(loss=GeneratorTurned())),
-        ill(STRONG, COLLAPSE, DIVERGENCE),
+        ill(STRONG, STARVED, COLLAPSE, DIVERGENCE, G_BACKWARDS),
     ),
     Case(
         "digits, D's sign turned",
@@ -518,7 +518,7 @@ A = [
         ill(OSCILLATION, DIVERGENCE, COLLAPSE, STRONG, RANGE),
     ),
     Case("fashion, tutorial-batchnorm", lambda: named("tutorial-batchnorm", "budget=2epochs")),
-    # Twenty-one that were of set C until what they showed moved two edges.
+    # Of set C until what they showed moved an edge.
     Case("circles, least squares", lambda: points_gan(written("circles", circles), objective=Adversarial(loss=LeastSquares()))),
     Case(
         "s-curve, Wasserstein, penalty", lambda: points_gan(written("curve", curve), objective=PENALTY, batch=64, images=300_000)
@@ -576,13 +576,16 @@ A = [
     Case(
         "stripes, all targets changed over",
         lambda: gan(written(*STRIPE), *SMALL, objective=Adversarial(loss=LeastSquaresTurned(both=True)), **SHORT),
-        ill(COLLAPSE),
     ),
     Case(
         "boxes, dying D",
         lambda: gan(written(*BOX), MLPGenerator((96, 96)), DyingDiscriminator((96, 96)), **SHORT),
         ill(DEAD, WEAK, STARVED),
     ),
+    # One blob for a thousand steps, and well after many more.
+    Case("mnist, tutorial-dropout", lambda: named("tutorial-dropout", "budget=1epochs")),
+    Case("mnist, tutorial-paper", lambda: named("tutorial-paper", "budget=40000images")),
+    Case("mnist, goodfellow-2014", lambda: named("goodfellow-2014", "budget=1epochs")),
 ]
 
 
@@ -604,11 +607,9 @@ C = [
     Case("fashion, small, half betas", lambda: named("tutorial-small", *HALF, "budget=2epochs", data="fashion-mnist")),
     # Too short to learn in: nothing is to be said.
     Case("mnist, tutorial-keras", lambda: named("tutorial-keras", "budget=52000images")),
-    Case("mnist, tutorial-dropout", lambda: named("tutorial-dropout", "budget=1epochs")),
-    Case("mnist, tutorial-paper", lambda: named("tutorial-paper", "budget=40000images")),
-    Case("mnist, goodfellow-2014", lambda: named("goodfellow-2014", "budget=1epochs")),
     Case("digits, tutorial-small", lambda: named("tutorial-small", "budget=14400images", data="digits")),
-    Case("spirals, hinge, spectral norm", lambda: points_gan(written("spirals", spirals), objective=HINGE, d=SPECTRAL)),
+    # Meant to collapse, as it does on MNIST. Its pictures are speckled clothes of most kinds.
+    Case("fashion, tutorial-small", lambda: named("tutorial-small", "budget=2.5epochs", data="fashion-mnist")),
     Case("wine, 13 measurements, R1", lambda: points_gan(written("wine", wine), "objective.penalties+=r1(weight=0.5)", **SHORT)),
     Case("crosses, DRAGAN", lambda: gan(written(*CROSS), *SMALL, objective=DRAGAN, **LONG)),
     Case("hills, saturating, clusters told", lambda: gan(written(*HILL), *SMALL, "condition=clusters(num=6)", **TURNS)),
@@ -625,10 +626,11 @@ C = [
         lambda: gan(written(*PATCH), MLPGenerator((96, 96, 96)), MLPDiscriminator((1,)), **LONG),
         ill(WEAK, PLATEAU, OSCILLATION, PARTIAL, COLLAPSE),
     ),
+    # Meant to go well. Its pictures are a heap of points in one corner.
     Case(
-        "fashion, tutorial-small",
-        lambda: named("tutorial-small", "budget=2.5epochs", data="fashion-mnist"),
-        ill(COLLAPSE, STRONG, PARTIAL),
+        "spirals, hinge, spectral norm",
+        lambda: points_gan(written("spirals", spirals), objective=HINGE, d=SPECTRAL),
+        ill(COLLAPSE, WEAK),
     ),
     Case(
         "digits, rates that jump thirtyfold",

@@ -23,8 +23,8 @@ class Edges:
     brief: float = 0.09  # how long a state must hold that stands plainly before one's eyes
     first: float = 0.14  # how long samples may be alike where they were never otherwise
     long: float = 0.20  # how long a state must hold that healthy runs pass through
-    young: int = 800  # steps that healthy runs may need until samples differ
-    newborn: int = 300  # and those until they differ at all
+    young: int = 1000  # steps that healthy runs may need until D no longer tells all apart
+    blob: int = 1300  # and those until samples differ
     grown: int = 1500  # and those until they are of most kinds, and the players in balance
     alike: float = 0.35  # spread below which samples are one picture with small changes; healthy runs end at .8 to 1.1
     nothing: float = 0.10  # spread below which a rise is noise; healthy runs pass it within some 100 steps
@@ -122,11 +122,7 @@ def collapse(seen: Seen) -> Found | None:
 def never_varied(seen: Seen) -> Found | None:
     """Samples are alike from the start on, and nothing gets better."""
     since = seen.since(_one(seen, EDGES.alike_at_first), EDGES.first)
-    same = np.fmax(seen["spread"], seen["raw_spread"]) < EDGES.nothing
-    is_old_enough = seen.is_older(EDGES.young) or (
-        seen.since(same, EDGES.first, EDGES.newborn // 2) and seen.is_older(EDGES.newborn)
-    )
-    if since is None or not is_old_enough:
+    if since is None or not seen.is_older(EDGES.blob):
         return None
     is_late = seen.progress[-1] > 0.5 and seen.is_older(EDGES.grown)  # for samples to get nearer without getting varied
     on_its_way = _more_varied(seen, EDGES.first) if is_late else _on_its_way(seen, EDGES.first)
@@ -241,11 +237,12 @@ def too_strong(seen: Seen) -> Found | None:
     told_apart, distance, pull = seen["told_apart"], seen["distance"], seen["pull"]
     since = seen.since((told_apart > EDGES.sure) & (distance > EDGES.poor), EDGES.long)
     standing = seen.stands(distance, 1.5 * EDGES.long, EDGES.young // 2) and not _on_its_way(seen, EDGES.long)
-    if since is None or not seen.is_older(EDGES.young // 2) or not standing:
+    is_starved = pull[-1] < EDGES.starved * np.nanmax(pull)
+    if since is None or not seen.is_older(EDGES.young // 2 if is_starved else EDGES.young) or not standing:
         return None
     told = f"D tells real from made without a mistake (in {percent(told_apart[-1])} of all pairs), and samples get no better"
     told += f" (distance {distance[-1]:.2f})"
-    if pull[-1] < EDGES.starved * np.nanmax(pull):
+    if is_starved:
         ratio = pull[-1] / np.nanmax(pull)
         return Found("G starved", since, f"{told}: the gradient that reaches G is {ratio:.1g} of the longest so far.")
     return Found("D too strong", since, f"{told}.")
