@@ -7,19 +7,21 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from gansmith import training
 from gansmith.building import build
 from gansmith.coverage import counting, protocols, results, table
 from gansmith.coverage.counting import Counted
 from gansmith.coverage.protocols import PROTOCOLS
 from gansmith.data import Endless, Grid, Mnist, Ring, Samples, Split, StackedMnist, stacked
 from gansmith.data.fetch import cached
-from gansmith.errors import RecipeError, RunError
+from gansmith.errors import RecipeError, RunError, TrainingError
 from gansmith.game import Shapes
-from gansmith.recipe import Pictures
+from gansmith.recipe import Pictures, Recipe
 from gansmith.recipes import make
 from gansmith.run import Run
 from gansmith.training import train
@@ -304,6 +306,27 @@ def test_the_command_trains_counts_and_goes_on(cli: Cli, here: Path, monkeypatch
 
     monkeypatch.setattr("gansmith.training.steps", never)
     assert cli(*command, "--seeds", 2).out == answer.out
+
+
+def test_a_seed_that_diverges_is_named_and_left_out(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = training.steps
+
+    def steps(recipe: Recipe, *args: Any, **kwargs: Any) -> Any:
+        if recipe.seed in diverging:
+            raise TrainingError(f"generator's loss is not finite at step {recipe.seed + 3}")
+        return trained(recipe, *args, **kwargs)
+
+    monkeypatch.setattr("gansmith.training.steps", steps)
+    command, diverging = ("coverage", "ring", "budget=400images", *TINY, "--seeds", 2, "--threads", 1), {1}
+    answer = cli(*command)
+    assert answer.code == 0, answer.err
+    assert "left out: seed 1, generator's loss is not finite at step 4" in answer.out
+    assert "seed 0," in answer.out
+    assert len(list((here / "runs" / "coverage").glob("*.json"))) == 1
+    diverging = {0, 1}
+    (written,) = (here / "runs" / "coverage").glob("*.json")
+    written.unlink()
+    assert_refused(cli(*command), "generator's loss is not finite at step 4")
 
 
 def test_a_run_that_was_stopped_goes_on(cli: Cli, here: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from gansmith import files
 from gansmith.cli_options import Threads
-from gansmith.errors import RecipeError
+from gansmith.errors import RecipeError, TrainingError
 
 if TYPE_CHECKING:
     from gansmith.coverage.protocols import Protocol
@@ -36,7 +36,8 @@ def coverage(
 ) -> None:
     """Modes, share of high quality, reverse KL and spread over seeds, beside what was published and the best possible.
 
-    The same command again goes on where it was: what is there is not done again.
+    The same command again goes on where it was: what is there is not done again. A seed whose training breaks down is left out of
+    the table, and named above it.
     """
     if seeds < 1:
         raise RecipeError(f"--seeds: expected 1 or more runs, got {seeds}")
@@ -46,10 +47,17 @@ def coverage(
 
     chosen, overrides = protocols.find(protocol), overrides or []
     recipes = [kept.make_recipe(chosen, recipe, overrides, seed, full) for seed in range(seeds)]
-    found = [_found(chosen, made, overrides, runs, results or runs, threads) for made in recipes]
+    found, broken = [], []
+    for made in recipes:
+        try:
+            found.append(_found(chosen, made, overrides, runs, results or runs, threads))
+        except TrainingError as error:  # one seed that diverges is a finding about a recipe, and no reason to drop the others
+            broken.append((made.seed, error))
+            if len(broken) == len(recipes):
+                raise
     with progress.stages() as stages:
         rows = table.rows(chosen, found, counting.floors(chosen, stages))
-    tables.show_rows(table.about(chosen, found), rows)
+    tables.show_rows([*table.about(chosen, found), *(f"  left out: seed {seed}, {error}" for seed, error in broken)], rows)
 
 
 def _found(protocol: Protocol, recipe: Recipe, overrides: list[str], runs: Path, results: Path, threads: int | None) -> Result:
