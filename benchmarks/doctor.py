@@ -117,6 +117,9 @@ SHOWN = {
     "oscillation": "digits, tiny D",
     "dead units": "digits, dying generator",
     "D over-fits": "40 digits",
+    "plateau": "moons, tenfold rates, momentum .9",
+    "G the wrong way round": "crosses, hinge with G's sign turned",
+    "data all alike": "black pictures",
     "healthy": "digits, Wasserstein, penalty",
 }
 
@@ -126,9 +129,10 @@ def folder_of(runs: Path, name: str, case: str) -> Path:
 
 
 def draw(runs: Path, folder: Path) -> None:
-    """A picture of each trouble, as the runs of set A drew themselves last, and copies beside their originals."""
+    """A picture of each trouble, as the runs drew themselves last, and copies beside their originals."""
     for trouble, case in SHOWN.items():
-        newest = max((folder_of(runs, "A", case) / "samples").glob("[0-9]*.png"))
+        name = next(name for name, cases in SETS.items() if case in {one.name for one in cases})
+        newest = max((folder_of(runs, name, case) / "samples").glob("[0-9]*.png"))
         with Image.open(newest) as picture:
             picture.thumbnail((400, 400))
             few = picture.convert("L" if picture.mode == "L" else "RGB").quantize(32)
@@ -151,7 +155,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="cases with this in their name")
     parser.add_argument("--again", action="store_true", help="judge what has been trained")
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--pictures", type=Path, help="draw a picture of each trouble there, from the runs of set A")
+    parser.add_argument("--pictures", type=Path, help="draw a picture of each trouble there, from the runs")
     given = parser.parse_args()
     logging.getLogger("gansmith").setLevel(logging.ERROR)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
