@@ -226,9 +226,8 @@ class Watcher:
             by = torch.zeros(1, 1, requires_grad=True)
             of_real, of_fake = loss.discriminator(undecided + by, undecided - by)
             of_g = loss.generator(undecided, undecided + by)
-            slopes = {
-                name: torch.autograd.grad(cost.sum(), by)[0] for name, cost in (("d_aim", of_real + of_fake), ("g_aim", of_g))
-            }
+            costs = {"d_aim": (of_real + of_fake).sum(), "g_aim": of_g.sum()}
+            slopes = {name: torch.autograd.grad(cost, by)[0] for name, cost in costs.items() if cost.requires_grad}
         return {name: -float(slope.sign()) for name, slope in slopes.items() if slope.isfinite()}
 
     def _judged(self, reals: Told, fakes: Told) -> tuple[Tensor, Tensor]:

@@ -27,8 +27,8 @@ class Edges:
     blob: int = 1300  # and those until samples differ
     grown: int = 1500  # and those until they are of most kinds, and the players in balance
     alike: float = 0.35  # spread below which samples are one picture with small changes; healthy runs end at .8 to 1.1
-    nothing: float = 0.10  # spread below which a rise is noise; healthy runs pass it within some 100 steps
-    alike_at_first: float = 0.34  # likewise from the start on: healthy runs begin at .2, and rise
+    nothing: float = 0.10  # spread below which a rise is noise
+    alike_at_first: float = 0.34  # likewise from the start on: most healthy runs begin at .2, and rise
     few_kinds: float = 0.12  # kinds below which all samples are of one kind, whatever their spread up to `one_kind`
     one_kind: float = 0.60
     missing: float = 0.45  # share of the real samples whose kinds are missing; healthy runs end at 0 to .3
