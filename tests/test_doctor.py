@@ -191,6 +191,10 @@ def test_both_players_turned_are_none() -> None:
     assert not {"D the wrong way round", "G the wrong way round"} & set(said(both))
 
 
+def test_heaps_of_points_that_are_all_there_are_no_twins() -> None:
+    assert said(looks(nearest=0.03, distance=0.01)) == []
+
+
 def test_least_squares_that_pulls_overrated_samples_down_is_not_turned() -> None:
     signs: dict[str, Sign | None] = {"aim": -1.0, "told_apart": 0.97, "distance": 0.6}
     assert said(looks(**signs))[0] == said(looks(**signs, g_aim=-1.0))[0] == "G the wrong way round"

@@ -272,7 +272,8 @@ def partly_collapsed(seen: Seen) -> Found | None:
 
 def repeating(seen: Seen) -> Found | None:
     near = seen["nearest"]
-    since = seen.since(near < EDGES.twins, EDGES.long)
+    # Points in small heaps lie close to each other within each while all heaps are there: that is no loss of variety.
+    since = seen.since((near < EDGES.twins) & (seen["distance"] > EDGES.bad), EDGES.long)
     if since is None or not seen.is_older(EDGES.grown) or seen.rises(near, EDGES.long):
         return None
     told = (
