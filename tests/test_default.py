@@ -38,6 +38,12 @@ def test_it_takes_a_step_on_points() -> None:
     assert recipe.why[0] == "1,000 samples of 2 numbers: fully connected networks"
 
 
+def test_few_points_get_a_slower_discriminator() -> None:
+    rates = [{who: mover.rate for who, mover in default(Ring(num=num)).optimizers.items()} for num in (4999, 5000)]  # type: ignore[attr-defined]
+    assert rates == [{"discriminator": 1e-3, "generator": 1e-3}, {"discriminator": 3e-3, "generator": 1e-3}]
+    assert [default(Ring(num=num)).why[1][:6] for num in (4999, 5000)] == ["so few", "50 kin"]
+
+
 def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
     assert default(Ring(num=80)).condition is None
     assert default(Ring(num=500)).condition == Clusters(10)

@@ -195,6 +195,29 @@ def test_heaps_of_points_that_are_all_there_are_no_twins() -> None:
     assert said(looks(nearest=0.03, distance=0.01)) == []
 
 
+def test_a_range_that_is_far_off_needs_no_perfect_discriminator() -> None:
+    assert said(looks(high=-0.9, told_apart=0.95, distance=0.6))[0] == "wrong range"
+    assert "wrong range" not in said(looks(high=-0.3, told_apart=0.95, distance=0.6))
+    assert "wrong range" not in said(looks(high=-0.9, told_apart=0.85, distance=0.6))
+
+
+def test_a_spread_that_rises_from_next_to_nothing_is_no_progress() -> None:
+    for start, trouble in ((0.01, ["collapse"]), (0.11, [])):  # either grows by a sixth in a fourteenth of the run
+        grown = looks(18, kinds=0.2, distance=0.9, told_apart=0.9, spread=lambda p, start=start: start * math.exp(2.2 * p))  # type: ignore[misc]
+        assert said(grown) == trouble
+
+
+@pytest.mark.parametrize(
+    ("signs", "trouble", "steps"),
+    [({"spread": 0.03, "kinds": 0.07, "told_apart": 0.9}, "collapse", 1300), ({"told_apart": 1.0}, "D too strong", 1000)],
+)
+def test_a_young_run_is_left_in_peace(signs: dict[str, Sign | None], trouble: str, steps: int) -> None:
+    """Three tutorials that go well later begin with a thousand steps of one blob."""
+    for taken in (steps - 100, steps + 100):
+        told = said(looks(**signs, distance=0.6, steps=lambda p, taken=taken: p * taken))  # type: ignore[misc]
+        assert (trouble in told) == (taken > steps)
+
+
 def test_least_squares_that_pulls_overrated_samples_down_is_not_turned() -> None:
     signs: dict[str, Sign | None] = {"aim": -1.0, "told_apart": 0.97, "distance": 0.6}
     assert said(looks(**signs))[0] == said(looks(**signs, g_aim=-1.0))[0] == "G the wrong way round"

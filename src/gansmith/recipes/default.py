@@ -80,8 +80,10 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
 
 
 def _fully_connected(data: Source, budget: Length, count: int, shape: list[int]) -> Recipe:
-    # Without momentum, and with a quicker D, finer shapes are seen and kept to; few samples a quicker D only learns by heart.
-    d_adam, g_adam = (Adam(rate, (0.0, 0.99), schedule=Cosine()) for rate in (1e-3 if count < FEW else 3e-3, 1e-3))
+    is_few = count < FEW
+    # Without momentum, and with a quicker D, finer shapes are seen and kept to.
+    d_adam, g_adam = (Adam(rate, (0.0, 0.99), schedule=Cosine()) for rate in (1e-3 if is_few else 3e-3, 1e-3))
+    slower = ["so few that D learns no quicker than G, or it would know them by heart"] if is_few else []
     return Recipe(
         name="default",
         data=data,
@@ -96,5 +98,5 @@ def _fully_connected(data: Source, budget: Length, count: int, shape: list[int])
         budget=budget,
         ema=Ema(half_life_images=20_000),
         pictures=Pictures(count=1024),
-        why=(f"{count:,} samples of {' x '.join(map(str, shape))} numbers: fully connected networks",),
+        why=(f"{count:,} samples of {' x '.join(map(str, shape))} numbers: fully connected networks", *slower),
     )
