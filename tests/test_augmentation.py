@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith.augmentation import (
+    Affine,
     Augment,
     Augmentation,
     Brightness,
@@ -37,7 +38,10 @@ from support import components, name_of, quick, trainer
 
 OPERATIONS = components(Operation)
 EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=name_of)
-NOTHING = [Translate(0.0), Cutout(0.0), Brightness(0.0), Saturation(0.0), Contrast(0.0), InstanceNoise(0.0)]
+NOTHING = [
+    *(Affine(0.0, 0.0, 0.0), Translate(0.0), Cutout(0.0)),
+    *(Brightness(0.0), Saturation(0.0), Contrast(0.0), InstanceNoise(0.0)),
+]
 
 
 def samples(*shape: int, seed: int = 0) -> Tensor:
@@ -134,6 +138,51 @@ def test_a_translation_is_one_of_all_those_there_are() -> None:
     found = [known[m.numpy().tobytes()] for m in done(Translate(share=0.3), x)]
     assert set(found) == set(known.values())
     assert max(found.count(place) for place in known.values()) < 60  # 24 of each are expected
+
+
+def sources(operation: Affine, count: int = 400) -> Tensor:
+    """Float64 [N, 2, 2]: which matrix takes a pixel's place to that which it came from, both from the middle, (down, right).
+
+    An image that is a plane stays one under bilinear interpolation, so its slopes tell.
+    """
+    place = torch.arange(21, dtype=torch.float64) - 10
+    planes = torch.stack(torch.meshgrid(place, place, indexing="ij"))
+    made = done(operation, planes.expand(count, -1, -1, -1))
+    assert torch.allclose(made[:, :, 10, 10], torch.zeros(1, dtype=torch.float64), atol=1e-6)  # the middle stays
+    return torch.stack([made[:, :, 12, 10], made[:, :, 10, 12]], 2) / 2
+
+
+def test_an_affine_turn_is_a_rotation_by_any_angle_up_to_the_most() -> None:
+    found = sources(Affine(degrees=20, zoom=0, shear=0))
+    assert torch.allclose(found @ found.mT, torch.eye(2, dtype=torch.float64), atol=1e-6)
+    angles = torch.atan2(found[:, 0, 1], found[:, 0, 0]).rad2deg()
+    assert -20 <= angles.min() < -19
+    assert 19 < angles.max() <= 20
+
+
+def test_an_affine_zoom_is_one_factor_as_often_below_1_as_above() -> None:
+    found = sources(Affine(degrees=0, zoom=0.25, shear=0))
+    factors = found[:, 0, 0]
+    assert torch.allclose(found, factors[:, None, None] * torch.eye(2, dtype=torch.float64), atol=1e-6)
+    assert 1 / 1.25 <= factors.min() < 0.82
+    assert 1.22 < factors.max() <= 1.25
+    assert 160 < (factors > 1).sum() < 240  # four standard deviations
+
+
+def test_an_affine_slant_moves_rows_sideways_alone() -> None:
+    found = sources(Affine(degrees=0, zoom=0, shear=30))
+    assert torch.allclose(found[:, 0], torch.tensor([1.0, 0.0], dtype=torch.float64), atol=1e-6)
+    assert torch.allclose(found[:, 1, 1], torch.tensor(1.0, dtype=torch.float64), atol=1e-6)
+    slants = found[:, 1, 0].atan().rad2deg()
+    assert -30 <= slants.min() < -29
+    assert 29 < slants.max() <= 30
+
+
+def test_what_an_affine_change_brings_in_is_mirrored_at_the_border() -> None:
+    x = samples(1, 2, 9, 9).expand(30, -1, -1, -1)
+    padded = torch.nn.functional.pad(x, (8, 8, 8, 8), mode="reflect")
+    change = Affine(degrees=40, zoom=0.3, shear=20)
+    assert torch.allclose(done(change, x), done(change, padded)[:, :, 8:-8, 8:-8], atol=1e-4)  # places are float32
 
 
 @pytest.mark.parametrize(("share", "size"), [(0.5, (4, 3)), (0.4, (3, 2)), (1.0, (8, 6))])
