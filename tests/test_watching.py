@@ -445,6 +445,27 @@ def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -
     assert training.plan(timed, game, None, Watcher(game)) == (9500, 0, 100)
 
 
+def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    watcher = Watcher(trainer(quick("watch=watch")))
+    load, look = type(watcher.trainer.recipe.data).load, Watcher.look
+
+    def slow(self: Any, split: str = "train") -> Any:
+        clock[0] += 50.0 if split == "test" else 0.0
+        return load(self, split)
+
+    def timed(self: Watcher) -> dict[str, float]:
+        clock[0] += 0.05
+        return look(self)
+
+    monkeypatch.setattr(type(watcher.trainer.recipe.data), "load", slow)
+    monkeypatch.setattr(Watcher, "look", timed)
+    times, _ = watching.plan(watcher, 100.0)
+    assert clock[0] > 50
+    assert times > 30
+
+
 # ---------------------------------------------------------------------------------------------------- in the log
 
 
