@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--runs", type=Path, default=Path("runs/rare"))
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results/rare_class.json"))
-    parser.add_argument("--budget", default="300000images", help="of a GAN")
+    parser.add_argument("--budget", default="150000images", help="of a GAN")
     given = parser.parse_args()
     bench = Bench(given.runs, given.results, given.budget)
     if given.what == "choose":

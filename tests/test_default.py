@@ -60,6 +60,16 @@ def test_for_few_images_d_pays_a_penalty() -> None:
     assert "by heart" in few.why[1]
 
 
+def test_for_large_images_d_pays_it_too() -> None:
+    small, large = default(Mnist(size=32)), default(Mnist(size=33))
+    assert isinstance(small.objective, Adversarial)
+    assert isinstance(large.objective, Adversarial)
+    assert small.objective.penalties == ()
+    assert (large.objective.penalties, large.objective.penalty_every) == ((R1(),), 4)
+    assert "larger than 32 pixels" in large.why[1]
+    assert large.batch_size == 64
+
+
 @pytest.mark.parametrize(("budget", "batch"), [("2m", 32), ("90s", 32), ("121s", 64), ("1h", 64), ("1epochs", 64)])
 def test_a_short_budget_takes_smaller_steps(budget: str, batch: int) -> None:
     assert default(Mnist(), budget).batch_size == batch
