@@ -25,7 +25,6 @@ from gansmith.networks import (
     AuxiliaryDiscriminator,
     ClassNormedGenerator,
     ConvDiscriminator,
-    InfoGanGenerator,
     JoinedDiscriminator,
     MirzaDiscriminator,
     MLPDiscriminator,
@@ -166,14 +165,18 @@ def test_the_small_variant_is_default_told_otherwise(name: str) -> None:
     assert recipe.why == default.why[:-1]
 
 
-def test_infogans_small_generator_is_the_papers_at_half_the_width() -> None:
-    paper, recipe = make("infogan", ["paper=true"]), make("infogan")
+def test_infogan_is_default_with_codes_and_changes_that_fade() -> None:
+    paper, recipe, plain = make("infogan", ["paper=true"]), make("infogan"), make("default", data="mnist")
     assert paper.condition == recipe.condition == Codes(10, sliders=2)
-    assert paper.objective == dataclasses.replace(recipe.objective, judge_together=False)  # type: ignore[type-var]
-    half, whole = recipe.networks["generator"], paper.networks["generator"]
-    assert isinstance(half, InfoGanGenerator)
-    assert isinstance(whole, InfoGanGenerator)
-    assert (2 * half.hidden, *(2 * width for width in half.widths)) == (whole.hidden, *whole.widths)
+    assert isinstance(paper.objective, Adversarial)
+    assert isinstance(recipe.objective, Adversarial)
+    assert isinstance(recipe.objective.augmentation, Augment)
+    assert [recipe.objective.augmentation.schedule.factor(part) for part in (0.2, 0.6, 1.0)] == pytest.approx([1.0, 0.5, 0.0])
+    assert paper.objective == dataclasses.replace(recipe.objective, judge_together=False, augmentation=None)
+    assert recipe.networks["generator"] == plain.networks["generator"]
+    points = make("infogan", data="ring").objective
+    assert isinstance(points, Adversarial)
+    assert points.augmentation is None
 
 
 # ---------------------------------------------------------------------------------------------------- ways of telling
