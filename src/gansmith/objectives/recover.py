@@ -24,9 +24,9 @@ class Recover:
     section 3; with codes -L_I, the lower bound of the mutual information of code and sample, up to the code's entropy (Chen et
     al. 2016, eq. 5 and 6, with lambda 1).
 
-    `augmentation` changes what the head is shown, not what D calls real or fake: a kind has to outlast the changes, so it is no
-    stroke at some place, and D still sees samples as they are (after Ojha et al. 2020, Elastic-InfoGAN, section 3.2, whose
-    changed images have to be of the same kind). It takes another pass of D.
+    `augmentation` changes what the head is shown, not what D calls real or fake: a kind has to outlast the changes, and D still
+    sees samples as they are (after Elastic-InfoGAN, Ojha et al. 2020, whose changed images have to be of the same kind). It
+    takes another pass of D.
 
     Raises RecipeError where the augmentation is adaptive: of a head there is no r_t.
     """
