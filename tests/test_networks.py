@@ -18,6 +18,7 @@ from gansmith.errors import RecipeError
 from gansmith.game import Network, Shapes
 from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.networks.maxout import Maxout
+from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.mlp import Dropout
 from gansmith.recipes import make
 from support import RECIPES, components, name_of
@@ -196,7 +197,7 @@ def test_every_network_is_a_generator_or_a_discriminator_of_any_shape(network: N
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_in_evaluation_mode_a_row_of_a_batch_depends_on_no_other(name: str) -> None:
+def test_in_evaluation_mode_a_row_of_a_batch_depends_on_no_other_unless_by_minibatch_std(name: str) -> None:
     for which, network in networks(name, (1, 8, 8)).items():
         network.train()
         x = torch.randn(16, make(name).noise.dim) if which == "generator" else torch.randn(16, 1, 8, 8)
@@ -205,7 +206,9 @@ def test_in_evaluation_mode_a_row_of_a_batch_depends_on_no_other(name: str) -> N
             network.eval()
             y = x.clone()
             y[1:] = torch.randn_like(y[1:])
-            assert torch.equal(network(x, None)[0], network(y, None)[0])
+            compares = any(isinstance(part, MinibatchStd) for part in network.modules())
+            assert compares == (name == "infogan" and which == "discriminator")
+            assert torch.equal(network(x, None)[0], network(y, None)[0]) != compares
 
 
 def test_batch_norms_rows_do_depend_on_each_other_while_training() -> None:
