@@ -466,6 +466,20 @@ def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch:
     assert times > 30
 
 
+def test_held_out_samples_that_can_not_be_loaded_keep_nobody_from_training(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watcher = Watcher(trainer(quick("watch=watch")))
+
+    def fail(self: Any, split: str = "train") -> Any:
+        raise RuntimeError(f"the {split} split is not there")
+
+    monkeypatch.setattr(type(watcher.trainer.recipe.data), "load", fail)
+    with caplog.at_level("WARNING"):
+        assert watching.plan(watcher, 100.0)[0] == 0
+    assert "the test split is not there" in caplog.text
+
+
 # ---------------------------------------------------------------------------------------------------- in the log
 
 

@@ -77,9 +77,8 @@ class Translate:
         height, width = samples.shape[2:]
         rows, inside_rows = self._taken(samples, height)
         columns, inside_columns = self._taken(samples, width)
-        at = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)[:, None].expand(-1, samples.shape[1], -1)
         inside = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
-        return samples.flatten(2).gather(2, at).view(samples.shape).masked_fill(~inside, 0.0)
+        return _pixels(samples, rows[:, :, None], columns[:, None, :]).masked_fill(~inside, 0.0)
 
     def _taken(self, samples: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Of each sample along an axis: from where every pixel comes, and whether there is one, [N, length] both."""
@@ -109,36 +108,18 @@ class Affine:
             torch.arange(width, device=samples.device) - (width - 1) / 2,
             indexing="ij",
         )
-        angle, slant = (math.radians(most) * (2 * _each(samples) - 1) for most in (self.degrees, self.shear))
-        smaller = (1 + self.zoom) ** (2 * _each(samples) - 1)
+        angle, slant = (math.radians(most) * (2 * _for_each(samples)[:, 0] - 1) for most in (self.degrees, self.shear))
+        smaller = (1 + self.zoom) ** (2 * _for_each(samples)[:, 0] - 1)
         right = right + slant.tan() * down
         rows = smaller * (angle.sin() * right + angle.cos() * down) + (height - 1) / 2
         columns = smaller * (angle.cos() * right - angle.sin() * down) + (width - 1) / 2
         top, left = rows.floor(), columns.floor()
-        weights = ((rows - top, 1), (top + 1 - rows, 0)), ((columns - left, 1), (left + 1 - columns, 0))
         moved = torch.zeros_like(samples)
-        for of_row, one_down in weights[0]:
-            for of_column, one_right in weights[1]:
-                pixels = _pixels(samples, top.long() + one_down, left.long() + one_right)
+        for row, of_row in ((top, top + 1 - rows), (top + 1, rows - top)):
+            for column, of_column in ((left, left + 1 - columns), (left + 1, columns - left)):
+                pixels = _pixels(samples, _mirrored(row, height), _mirrored(column, width))
                 moved = moved + pixels * (of_row * of_column)[:, None].to(samples.dtype)
         return moved
-
-
-def _pixels(samples: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """What stands at rows and columns [N, H, W] of samples [N, C, H, W], mirrored at the borders."""
-    rows, columns = (_mirrored(at, length) for at, length in zip((rows, columns), samples.shape[2:], strict=True))
-    at = (rows * samples.shape[3] + columns).flatten(1)
-    return samples.flatten(2).gather(2, at[:, None].expand(-1, samples.shape[1], -1)).view(samples.shape)
-
-
-def _mirrored(at: Tensor, length: int) -> Tensor:
-    last = length - 1
-    return (last - (last - at.abs()).abs()).clamp(0, last)
-
-
-def _each(samples: Tensor) -> Tensor:
-    """A uniform number in [0, 1) for each sample, [N, 1, 1]."""
-    return torch.rand(len(samples), 1, 1, device=samples.device)
 
 
 @component
@@ -207,6 +188,18 @@ class InstanceNoise:
 
     def __call__(self, samples: Tensor, progress: float) -> Tensor:
         return samples + self.sigma * self.schedule.factor(progress) * torch.randn_like(samples)
+
+
+def _pixels(samples: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """What stands at rows and columns, int64 that broadcast to [N, H, W], of samples [N, C, H, W]."""
+    at = (rows * samples.shape[3] + columns).flatten(1)
+    return samples.flatten(2).gather(2, at[:, None].expand(-1, samples.shape[1], -1)).view(samples.shape)
+
+
+def _mirrored(at: Tensor, length: int) -> Tensor:
+    """Whole places along an axis, those outside thrown back at its ends, int64."""
+    last = length - 1
+    return (last - (last - at.abs()).abs()).clamp(0, last).long()
 
 
 def _for_each(samples: Tensor) -> Tensor:

@@ -104,9 +104,6 @@ class Adversarial:
                 costs = 0.5 * costs
             logs = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
             if self.recover is not None:
-                shown = self._shown(networks, batch, turn)
-                if shown is not None:
-                    on_real, on_fake = judge_sides(shown, real, fake, self.judge_together, pack)
                 costs = costs + self._unrecovered(on_real, on_fake, batch, logs)
             judged = Judged(real, fake, real_logits, fake_logits, lambda samples: logits_of(judge(samples)))
             for penalty in due:
@@ -127,8 +124,6 @@ class Adversarial:
         on_fake = judge(fake)
         costs = over_places(self.loss.generator(real_logits, logits_of(on_fake)))
         if self.recover is not None and (told := batch.told(len(fake))) is not None:
-            if (shown := self._shown(networks, batch, turn)) is not None:
-                on_fake = shown(fake)
             costs = costs + self.recover.generator * self.recover.cost(with_head(on_fake), told)
         return Outcome(costs)
 
@@ -149,17 +144,9 @@ class Adversarial:
         return self.recover.discriminator * costs
 
     def _judge(self, networks: Networks, batch: Batch, turn: Turn) -> Judge:
-        return self._judge_of(networks, batch, turn, self.augmentation)
-
-    def _shown(self, networks: Networks, batch: Batch, turn: Turn) -> Judge | None:
-        """D for its head alone; None where the head sees what D sees."""
-        changed = self.recover and self.recover.augmentation
-        return self._judge_of(networks, batch, turn, changed) if changed else None
-
-    def _judge_of(self, networks: Networks, batch: Batch, turn: Turn, changed: Augmentation | None) -> Judge:
         def judge(samples: Tensor) -> Answer:
-            if changed is not None:
-                samples = changed(samples, turn)
+            if self.augmentation is not None:
+                samples = self.augmentation(samples, turn)
             return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]
 
         return judge

@@ -7,7 +7,6 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from gansmith.augmentation import Augment, Augmentation
 from gansmith.errors import RecipeError
 from gansmith.game import Verdict
 from gansmith.spec import component
@@ -23,22 +22,10 @@ class Recover:
     pays for fakes and, where their kind is known, for reals; G for its fakes. With labels that is L_C of Odena et al. 2017,
     section 3; with codes -L_I, the lower bound of the mutual information of code and sample, up to the code's entropy (Chen et
     al. 2016, eq. 5 and 6, with lambda 1).
-
-    `augmentation` changes what the head is shown, not what D calls real or fake: a kind has to outlast the changes, and D still
-    sees samples as they are (after Elastic-InfoGAN, Ojha et al. 2020, whose changed images have to be of the same kind). It
-    takes another pass of D.
-
-    Raises RecipeError where the augmentation is adaptive: of a head there is no r_t.
     """
 
     discriminator: Weight = 1.0
     generator: Weight = 1.0
-    augmentation: Augmentation | None = None
-
-    def __post_init__(self) -> None:
-        if isinstance(self.augmentation, Augment) and self.augmentation.target is not None:
-            told = "augment's target asks how often D(x) is above 0, and the head says what a sample was told to be"
-            raise RecipeError(f"Recover: {told}: leave augmentation.target at none")
 
     def cost(self, verdict: Verdict, told: Tensor) -> Tensor:
         """[N] of a head's answer to samples that were told [N, K + S]."""
