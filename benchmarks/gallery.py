@@ -5,8 +5,8 @@
 
 `--add` asks the run for 32 samples of seed 0 and for its evaluation (`gansmith evaluate`, unless it was evaluated as it is
 now), and writes docs/images/gallery/NAME.png and benchmarks/results/gallery/NAME.json. It refuses a command whose recipe is
-not the run's. Recipes that were not added are shown by what other benchmarks left: benchmarks/results/time_to_quality and
-/evaluations, with their pages' pictures. Nothing else is said of a recipe: numbers stand here because a file holds them.
+not the run's. Recipes that were not added are shown by what other benchmarks left: benchmarks/results/time_to_quality,
+/losses and /evaluations, with their pages' pictures. Nothing else is said of a recipe: numbers stand here because a file holds them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def entries() -> list[Entry]:
             extractor=facts["extractor"]["name"],
             picture=f"images/{path.stem}.png",
         )
-    for path in sorted((RESULTS / "time_to_quality").glob("*-s0-*.json"), reverse=True):
+    timed = [path for folder in ("losses", "time_to_quality") for path in sorted((RESULTS / folder).glob("*-s0-*.json"), reverse=True)]
+    for path in timed:
         facts = json.loads(path.read_text())
         if facts["data"] != ON_ITS_PAGE.get(facts["recipe"], facts["data"]) or facts["budget"].startswith("30m"):
             continue
