@@ -6,7 +6,8 @@
 `--add` asks the run for 32 samples of seed 0 and for its evaluation (`gansmith evaluate`, unless it was evaluated as it is
 now), and writes docs/images/gallery/NAME.png and benchmarks/results/gallery/NAME.json. It refuses a command whose recipe is
 not the run's. Recipes that were not added are shown by what other benchmarks left: benchmarks/results/time_to_quality,
-/losses and /evaluations, with their pages' pictures. Nothing else is said of a recipe: numbers stand here because a file holds them.
+/losses and /evaluations, with their pages' pictures. Nothing else is said of a recipe: numbers stand here because a file
+holds them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
 SHOWN = {"fd": "FD", "precision": "precision", "recall": "recall", "coverage": "coverage", "elbo": "ELBO"}
 COUNT, COLUMNS = 32, 8
+TIMED = ("losses", "time_to_quality")  # folders of results whose files are alike; the later one's stands
 ON_ITS_PAGE = {"default": "mnist"}  # of recipes that were timed on several data sets, that of the picture
 
 
@@ -107,8 +109,7 @@ def entries() -> list[Entry]:
             extractor=facts["extractor"]["name"],
             picture=f"images/{path.stem}.png",
         )
-    timed = [path for folder in ("losses", "time_to_quality") for path in sorted((RESULTS / folder).glob("*-s0-*.json"), reverse=True)]
-    for path in timed:
+    for path in (path for folder in TIMED for path in sorted((RESULTS / folder).glob("*-s0-*.json"), reverse=True)):
         facts = json.loads(path.read_text())
         if facts["data"] != ON_ITS_PAGE.get(facts["recipe"], facts["data"]) or facts["budget"].startswith("30m"):
             continue

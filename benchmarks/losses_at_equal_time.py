@@ -4,11 +4,11 @@
     python benchmarks/losses_at_equal_time.py --images 60000 --threads 1      # on a machine that others use
     python benchmarks/losses_at_equal_time.py --table                        # print what is there
 
-All have the same generator, and the same discriminator but for what belongs to the loss; `dcgan` stands beside them with batch
-norm in D. Each is trained through the command line, one after another, with nothing else running, and its end is scored by
-`gansmith evaluate` on the test protocol. What is found goes to one file for each recipe, budget, seed and machine in
-benchmarks/results/losses/, and what is there is not done again. With --images all see as many real images, which is equal reading
-and not equal time: losses with five turns of D take a fifth of G's steps.
+All have the same generator, and the same discriminator but for what belongs to the loss, which for `wgan` is batch norm; `dcgan`
+stands beside them with batch norm in D, too. Each is trained through the command line, one after another, with nothing else
+running, and its end is scored by `gansmith evaluate` on the test protocol. What is found goes to one file for each recipe,
+budget, seed and machine in benchmarks/results/losses/, and what is there is not done again. With --images all see as many real
+images, which is equal reading and not equal time: losses with five turns of D take a fifth of G's steps.
 """
 
 from __future__ import annotations

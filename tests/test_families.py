@@ -269,7 +269,8 @@ def test_in_their_small_size_they_differ_in_the_loss_and_what_belongs_to_it_alon
         network = recipe.networks["discriminator"]
         assert isinstance(network, ConvDiscriminator)
         assert network.spectral_norm == (name == "hinge")
-        alike = dataclasses.replace(network, spectral_norm=False)
+        assert (network.batch_norm is not None) == (not network.bias) == (name == "wgan")
+        alike = dataclasses.replace(network, spectral_norm=False, batch_norm=None, bias=True)
         one = dataclasses.replace(
             recipe,
             name="one",
