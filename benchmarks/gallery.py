@@ -23,7 +23,7 @@ from typing import Any
 
 from gansmith import files, images
 from gansmith.data import label, size_of
-from gansmith.errors import RunError
+from gansmith.errors import GansmithError, RunError
 from gansmith.recipe import images_in
 from gansmith.recipes import catalogue, make
 from gansmith.run import Run
@@ -191,8 +191,11 @@ def main() -> None:
     parser.add_argument("--command", help="what it was trained with [default: gansmith train NAME]")
     given = parser.parse_args()
     if given.add:
-        run = Run.open(given.add)
-        entry = entry_of(run, given.command or f"gansmith train {run.recipe.name}")
+        try:
+            run = Run.open(given.add)
+            entry = entry_of(run, given.command or f"gansmith train {run.recipe.name}")
+        except GansmithError as wrong:
+            parser.error(str(wrong))
         path = RESULTS / "gallery" / f"{entry.recipe}.json"
         files.make_parent(path)
         files.write(path, (json.dumps(dataclasses.asdict(entry), indent=1) + "\n").encode())
