@@ -47,8 +47,8 @@ def test_others_are_sorted_by_what_was_found() -> None:
     samples, others = blobs(), blobs(60, seed=1)
     kinds = Clusters(3).of(samples)
     by_label = {label: kinds[samples.labels == label][0] for label in range(3)}
-    assert Clusters(3).of_others(others, samples, kinds).tolist() == [by_label[label] for label in others.labels]
-    assert Labels(3).of_others(others, samples, kinds).tolist() == others.labels.tolist()
+    assert Clusters(3).of_others(samples, kinds)(others).tolist() == [by_label[label] for label in others.labels]
+    assert Labels(3).of_others(samples, kinds)(others).tolist() == others.labels.tolist()
 
 
 def test_images_are_compared_by_what_they_look_like() -> None:

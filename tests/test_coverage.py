@@ -131,12 +131,15 @@ def test_stacks_made_on_the_fly_depend_on_seed_and_place_alone() -> None:
     assert not isinstance(Ring(), Endless)
     batch = source.batches()
     one = batch(3, 128, 64)
-    assert one.shape == (64, 3, 28, 28)
+    assert one.values.shape == (64, 3, 28, 28)
     batch(3, 0, 64)
-    assert np.array_equal(one, source.batches()(3, 128, 64))
+    assert np.array_equal(one.values, source.batches()(3, 128, 64).values)
     for other in (batch(3, 192, 64), batch(4, 128, 64)):
-        assert not np.array_equal(one, other)
-    digits = batch(0, 0, 3000)[:, :, 0, 0]
+        assert not np.array_equal(one.values, other.values)
+    many = batch(0, 0, 3000)
+    digits = many.values[:, :, 0, 0]
+    assert many.labels is not None
+    assert (many.labels == digits // 4 @ [100, 10, 1]).all()
     assert (np.bincount(digits.ravel() // 2, minlength=20) > 350).all()  # each of 20 in 450 of 9,000
     assert abs(np.corrcoef(digits.T.astype(float)) - np.eye(3)).max() < 0.06  # colours know nothing of each other
 
@@ -148,7 +151,29 @@ def test_a_run_on_stacks_reads_them_on_the_fly_and_goes_on_bit_for_bit(tmp_path:
     game = trainer(recipe)
     assert game.epoch_images == 60
     expected = recipe.data.batches()(0, 320, 32)  # type: ignore[attr-defined]
-    assert np.array_equal(game.read(320).real.numpy(), game.kind.to_model(game.stored.new_tensor(expected)).numpy())
+    assert np.array_equal(game.read(320).real.numpy(), game.kind.to_model(game.stored.new_tensor(expected.values)).numpy())
+    train(recipe, tmp_path / "whole", device="cpu")
+    stop_after(recipe, tmp_path / "parts", 4)
+    train(recipe, tmp_path / "parts", device="cpu")
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+@pytest.mark.usefixtures("small_mnist")
+def test_d_is_told_the_kinds_of_stacks_made_on_the_fly_and_the_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    given = ["data.num=600", "condition=clusters(num=4)", "budget=320images", "scores=none", "batch_size=32", "watch=none"]
+    recipe = dataclasses.replace(make("default", given, "stacked-mnist"), pictures=Pictures(count=2, every="200images"))
+    game = trainer(recipe)
+    batch = game.read(320)
+    made = recipe.data.batches()(0, 320, 32)  # type: ignore[attr-defined]
+    assert np.array_equal(batch.real.numpy(), game.kind.to_model(game.stored.new_tensor(made.values)).numpy())
+    assert batch.known
+    assert batch.condition is not None
+    assert game.kinds is not None
+    kinds = game.kinds.numpy()
+    centres = np.stack([game.samples.values[kinds == kind].mean((0, 2, 3)) for kind in range(4)])  # each colour is of one grey
+    nearest = np.square(made.values.mean((2, 3))[:, None] - centres).sum(2).argmin(1)
+    assert batch.condition.numpy().argmax(1).tolist() == nearest.tolist()
+    assert len(set(nearest)) == 4
     train(recipe, tmp_path / "whole", device="cpu")
     stop_after(recipe, tmp_path / "parts", 4)
     train(recipe, tmp_path / "parts", device="cpu")

@@ -7,6 +7,7 @@ then S sliders, each in [-1, 1] while it trains
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,6 +19,10 @@ from gansmith.spec import component
 
 Kinds = Annotated[int, Field(ge=2, le=10_000)]
 MOST_PIXELS = 16  # a side of the small copies that images are compared by
+
+
+Sorter = Callable[[Samples], np.ndarray]
+"""Samples -> the kind of each, int64 [N]. Raises DataError where they should say and don't."""
 
 
 @runtime_checkable
@@ -54,8 +59,8 @@ class Condition(Protocol):
         """
         ...
 
-    def of_others(self, others: Samples, samples: Samples, kinds: np.ndarray) -> np.ndarray:
-        """The kinds of other samples, by those that `samples` were found to be of. Raises DataError likewise."""
+    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
+        """What tells the kinds of other samples, by those that `samples` were found to be of. Raises DataError likewise."""
         ...
 
 
@@ -69,7 +74,7 @@ class Labels:
     are_classes: ClassVar[bool] = True
 
     def of(self, samples: Samples) -> np.ndarray:
-        labels = self._checked(samples)
+        labels = self._checked(samples, self.num)
         counts = np.bincount(labels)
         if (counts == 1).any():
             label = int((counts == 1).argmax())
@@ -78,14 +83,14 @@ class Labels:
             raise DataError(f"condition labels: class {name} has one sample alone, and {told}: add more of it, or leave it out")
         return labels
 
-    def of_others(self, others: Samples, samples: Samples, kinds: np.ndarray) -> np.ndarray:
-        return self._checked(others)
+    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
+        return lambda others: self._checked(others, self.num or samples.num_classes)
 
-    def _checked(self, samples: Samples) -> np.ndarray:
+    def _checked(self, samples: Samples, num: int | None) -> np.ndarray:
         if samples.labels is None:
             raise DataError("condition labels: the data carry no labels; choose condition=clusters, or condition=none")
-        if self.num and (last := int(samples.labels.max())) >= self.num:
-            raise DataError(f"condition labels(num={self.num}): the data have a label {last}: say condition.num={last + 1}")
+        if num and (last := int(samples.labels.max())) >= num:
+            raise DataError(f"condition labels(num={num}): the data have a label {last}: say condition.num={last + 1}")
         return samples.labels
 
 
@@ -112,11 +117,16 @@ class Clusters:
         with threadpool_limits(1):  # several wait for each other, on a busy machine for four times as long
             return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
 
-    def of_others(self, others: Samples, samples: Samples, kinds: np.ndarray) -> np.ndarray:
+    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
         rows, found = small_copies(samples.values), np.unique(kinds)
         centres = np.stack([rows[kinds == kind].mean(0) for kind in found])
-        # |x - c|^2 without |x|^2, which is the same for all centres
-        return np.asarray(found[(np.square(centres).sum(1) - 2 * small_copies(others.values) @ centres.T).argmin(1)])
+        lengths = np.square(centres).sum(1)
+
+        def sorter(others: Samples) -> np.ndarray:
+            # |x - c|^2 without |x|^2, which is the same for all centres
+            return np.asarray(found[(lengths - 2 * small_copies(others.values) @ centres.T).argmin(1)])
+
+        return sorter
 
 
 @component
@@ -135,7 +145,7 @@ class Codes:
     def of(self, samples: Samples) -> None:
         return None
 
-    def of_others(self, others: Samples, samples: Samples, kinds: np.ndarray) -> np.ndarray:
+    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
         raise DataError("condition codes: real samples are of no kind")
 
 

@@ -19,7 +19,7 @@ from gansmith import processes, rng
 from gansmith.building import build, check_shapes
 from gansmith.checkpoints import Saved
 from gansmith.compiling import compiled
-from gansmith.conditions import shares_of, sort
+from gansmith.conditions import Sorter, shares_of, sort
 from gansmith.data import Endless, Samples, source
 from gansmith.errors import DataError, RecipeError, TrainingError, unknown
 from gansmith.game import Batch, Outcome, Player, Turn
@@ -76,8 +76,8 @@ class Trainer:
         kinds = self.samples.kinds
         self.kinds = None if kinds is None else processes.of_first(torch.from_numpy(kinds).to(device))
         self.inputs = self._inputs()
-        # What is made on the fly is sorted into no kinds: where there are any, the samples are those that were loaded.
-        self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) and self.kinds is None else None
+        self._sorter: Sorter | None = None  # made when it is first asked for
+        self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) else None
         self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
@@ -133,16 +133,20 @@ class Trainer:
         """The next batch when `images` have been read, this process's part of it."""
         recipe = self.recipe
         if self.fresh is not None:
-            rows = self.fresh(recipe.seed, images, recipe.batch_size)
-            stored = torch.from_numpy(rows[processes.share(len(rows))]).to(self.device)
-            return Batch(self.kind.to_model(stored), len(rows), self._codes(images, len(rows)), known=False)
+            made = self.fresh(recipe.seed, images, recipe.batch_size)
+            own = made[processes.share(len(made))]
+            real = self.kind.to_model(torch.from_numpy(own.values).to(self.device))
+            told = self.told(own)
+            if told is None:
+                return Batch(real, len(made), self._codes(images, len(made)), known=False)
+            return Batch(real, len(made), torch.from_numpy(told).to(self.device, real.dtype))
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         mine = torch.from_numpy(indices[processes.share(len(indices))].copy()).to(self.device)
         real = self.kind.to_model(self.stored.index_select(0, mine))
         if self.kinds is None:
             return Batch(real, len(indices), self._codes(images, len(indices)), known=False)
-        told = functional.one_hot(self.kinds.index_select(0, mine), self.shapes.kinds).to(real.dtype)
-        return Batch(real, len(indices), told)
+        kinds = functional.one_hot(self.kinds.index_select(0, mine), self.shapes.kinds)
+        return Batch(real, len(indices), kinds.to(real.dtype))
 
     def _codes(self, images: int, count: int) -> Tensor | None:
         """What G is told where real samples are of no kind, this process's part of it; None where it is told nothing."""
@@ -154,11 +158,16 @@ class Trainer:
         return torch.from_numpy(told).to(self.device)
 
     def told(self, others: Samples) -> np.ndarray | None:
-        """What D is told of samples that are not for training, float32 [N, K]. Raises DataError where that can't be known."""
+        """What D is told of samples that were not loaded for training, float32 [N, K].
+
+        Raises DataError where that can't be known.
+        """
         condition = self.recipe.condition
         if condition is None or self.kinds is None:
             return None
-        return one_hot(condition.of_others(others, self.samples, self.kinds.cpu().numpy()), self.shapes.kinds)
+        if self._sorter is None:
+            self._sorter = condition.of_others(self.samples, self.kinds.cpu().numpy())
+        return one_hot(self._sorter(others), self.shapes.kinds)
 
     def _inputs(self) -> Inputs:
         """What samples are made from: kinds as often as the real ones are of them."""
@@ -280,7 +289,7 @@ class Trainer:
         self.lasting = {name: v.to(self.device, copy=True) for name, v in saved.under("lasting/").items()}
         if self.kinds is not None:
             self.kinds = saved.tensors["kinds"].to(self.kinds)
-            self.inputs = self._inputs()
+            self.inputs, self._sorter = self._inputs(), None
         self.images, self.steps = saved.images, saved.steps
 
 

@@ -24,7 +24,7 @@ class Attribute:
     values: np.ndarray  # int64 [N], each in 0..len(names)-1
     names: tuple[str, ...]  # of the values
 
-    def __getitem__(self, rows: np.ndarray) -> Attribute:
+    def __getitem__(self, rows: np.ndarray | slice) -> Attribute:
         return Attribute(self.values[rows], self.names)
 
     @property
@@ -60,7 +60,7 @@ class Samples:
             return len(self.classes)
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
-    def __getitem__(self, rows: np.ndarray) -> Samples:
+    def __getitem__(self, rows: np.ndarray | slice) -> Samples:
         """Those of some numbers, in that order, with all that is known of them."""
         labels, kinds = (None if known is None else known[rows] for known in (self.labels, self.kinds))
         attributes = {name: attribute[rows] for name, attribute in self.attributes.items()}
@@ -76,8 +76,8 @@ class Source(Protocol):
         ...
 
 
-Batches = Callable[[int, int, int], np.ndarray]
-"""(the run's seed, real images read so far, count) -> the next `count` samples as `Samples.values`; a function of these alone."""
+Batches = Callable[[int, int, int], Samples]
+"""(the run's seed, real images read so far, count) -> the next `count` samples; a function of these alone."""
 
 
 @runtime_checkable

@@ -33,19 +33,18 @@ class StackedMnist:
         must_fit((self.num, 3, 28, 28), np.uint8, "stacked-mnist")
         digits = Mnist().load(split)
         chosen = np.random.Generator(np.random.Philox(key=_KEYS[split])).integers(len(digits), size=(self.num, 3))
-        labels = None if digits.labels is None else digits.labels[chosen] @ np.array([100, 10, 1])
-        return Samples(_stacked(digits, chosen), labels)
+        return _stacked(digits, chosen)
 
     def batches(self) -> Batches:
         digits = Mnist().load()
 
-        def batch(seed: int, images: int, count: int) -> np.ndarray:
+        def batch(seed: int, images: int, count: int) -> Samples:
             return _stacked(digits, rng.integers(seed, images, 3 * count, len(digits)).reshape(count, 3))
 
         return batch
 
 
-def _stacked(digits: Samples, chosen: np.ndarray) -> np.ndarray:
+def _stacked(digits: Samples, chosen: np.ndarray) -> Samples:
     """Digits by number, int64 [N, 3], side by side as channels: uint8 [N, 3, 28, 28]."""
-    stacks: np.ndarray = digits.values[:, 0][chosen]
-    return stacks
+    labels = None if digits.labels is None else digits.labels[chosen] @ np.array([100, 10, 1])
+    return Samples(digits.values[:, 0][chosen], labels)
