@@ -35,6 +35,7 @@ class MinibatchStd(nn.Module):
         group = next(g for g in range(self.group, 0, -1) if len(x) % g == 0)
         parts = x.float().unflatten(0, (-1, group)).unflatten(2, (self.features, -1))
         spread = (parts - parts.mean(1, keepdim=True)).square().mean(1)  # `var` over a middle dimension is ten times as slow
-        deviations = (spread + 1e-8).sqrt().mean(tuple(range(2, x.ndim + 1)))  # inside the root, so that samples all alike have a gradient
+        # The small number stands inside the root, so that samples that are all alike have a gradient.
+        deviations = (spread + 1e-8).sqrt().mean(tuple(range(2, x.ndim + 1)))
         told = deviations.repeat_interleave(group, 0).to(x.dtype)  # [N, features]
         return torch.cat([x, told.view(*told.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1)
