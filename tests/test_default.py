@@ -60,13 +60,21 @@ def test_for_few_images_d_pays_a_penalty() -> None:
     assert "by heart" in few.why[1]
 
 
-def test_for_large_images_d_pays_it_too() -> None:
-    small, large = default(Mnist(size=32)), default(Mnist(size=33))
+@pytest.mark.parametrize(
+    ("much", "reason"),
+    [
+        (Mnist(size=33), "larger than 32 pixels:"),
+        (Mnist(channels=3), "in several channels:"),
+        (Mnist(size=64, channels=3), "larger than 32 pixels and in several channels:"),
+    ],
+)
+def test_for_large_or_coloured_images_d_pays_it_too(much: Mnist, reason: str) -> None:
+    small, large = default(Mnist(size=32)), default(much)
     assert isinstance(small.objective, Adversarial)
     assert isinstance(large.objective, Adversarial)
     assert small.objective.penalties == ()
     assert (large.objective.penalties, large.objective.penalty_every) == ((R1(),), 4)
-    assert "larger than 32 pixels" in large.why[1]
+    assert large.why[1].startswith(reason)
     assert large.batch_size == 64
 
 
