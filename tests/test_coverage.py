@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gansmith import training
+from gansmith import tables, training
 from gansmith.building import build
 from gansmith.coverage import counting, protocols, results, table
 from gansmith.coverage.counting import Counted
@@ -425,3 +425,10 @@ def test_a_damaged_file_is_named(spoil: Callable[[dict[str, object]], str], cli:
     with pytest.raises(RunError, match=r"s0\.json"):
         results.load(path)
     assert_refused(cli("coverage", "ring", *overrides, "--seeds", 1, "--results", here), path.name)
+
+
+def test_what_stands_in_brackets_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show_rows(["objective.penalties=[r1] :dog:"], [["", "x[r1]"], ["objective.penalties=[r1] :dog:", "1"]])
+    out = capsys.readouterr().out
+    assert out.count("objective.penalties=[r1] :dog:") == 2
+    assert "x[r1]" in out

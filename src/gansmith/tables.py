@@ -82,5 +82,5 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def _console() -> Console:
-    """As wide as the terminal; where there is none, wide enough that nothing is cut."""
-    return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=True)
+    """As wide as the terminal; where there is none, wide enough that nothing is cut. Brackets and colons stand for themselves."""
+    return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=True, markup=False, emoji=False)
