@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -23,13 +24,18 @@ from gansmith.data import (
     Ring,
     Samples,
     Source,
+    Split,
+    StackedMnist,
     find,
     label,
     source,
 )
+from gansmith.data.source import Batches
 from gansmith.errors import DataError, RecipeError
 from gansmith.overrides import override
+from gansmith.recipes import make
 from gansmith.spec import from_json, to_json
+from support import trainer
 
 
 def refused(*words: str) -> str:
@@ -114,6 +120,30 @@ def test_what_a_source_promises_is_let_through(samples: Samples) -> None:
 def test_what_no_source_may_give_is_refused_with_what_came(samples: Any, words: tuple[str, ...]) -> None:
     with pytest.raises(DataError, match=refused("data source Ring", *words)):
         source.check(samples, Ring())
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (BYTES, ("expected batches to return Samples(values)",)),
+        (Samples(BYTES.astype(np.float32)), ("uint8 images", "convert it in batches")),
+        (Samples(BYTES, np.arange(3)), ("expected labels int64 [4]", "convert them in batches")),
+        (Samples(BYTES[:3]), ("expected batches to make uint8 [4, 3, 8, 6]", "got ndarray of uint8 [3, 3, 8, 6]")),
+        (Samples(BYTES[:, :, :6]), ("expected batches to make uint8 [4, 3, 8, 6]", "got ndarray of uint8 [4, 3, 6, 6]")),
+        (Samples(POINTS), ("expected batches to make uint8 [4, 3, 8, 6]", "got ndarray of float32 [4, 2]")),
+    ],
+)
+def test_what_is_made_on_the_fly_must_be_like_what_is_loaded(made: Any, words: tuple[str, ...]) -> None:
+    class Wrong(StackedMnist):
+        def load(self, split: Split = "train") -> Samples:
+            return Samples(BYTES)
+
+        def batches(self) -> Batches:
+            return lambda seed, images, count: made
+
+    recipe = dataclasses.replace(make("tutorial-small", ["batch_size=4"], "digits"), data=Wrong())
+    with pytest.raises(DataError, match=refused("data source Wrong", *words)):
+        trainer(recipe)
 
 
 def test_find_tells_paths_apart(tmp_path: Path) -> None:

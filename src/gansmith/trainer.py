@@ -78,6 +78,9 @@ class Trainer:
         self.inputs = self._inputs()
         self._sorter: Sorter | None = None  # made when it is first asked for
         self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) else None
+        if self.fresh is not None:
+            made = self.fresh(recipe.seed, 0, recipe.batch_size)
+            source.check_batch(made, recipe.batch_size, self.samples, recipe.data)
         self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
         self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}

@@ -101,28 +101,37 @@ class Repeats(Protocol):
     def once(self) -> Source: ...
 
 
-def check(samples: Samples, source: Source) -> None:
+def check(samples: Samples, source: Source, method: str = "load") -> None:
     """What a source promises is what training relies on. Raises DataError naming the source and what came instead."""
     who = f"data source {type(source).__name__}"
     if not isinstance(samples, Samples):
-        raise DataError(f"{who}: expected load to return Samples(values), got {_came(samples)}")
+        raise DataError(f"{who}: expected {method} to return Samples(values), got {_came(samples)}")
     values, labels = samples.values, samples.labels
     is_array = isinstance(values, np.ndarray)
     is_image = is_array and values.dtype == np.uint8 and values.ndim == 4 and values.shape[1] in (1, 3, 4)
     if not is_image and not (is_array and values.dtype == np.float32 and values.ndim == 2):
         raise DataError(
             f"{who}: expected a NumPy array of uint8 images [N, C, H, W] with C in 1, 3, 4, or of float32 points [N, D], "
-            f"got {_came(values)}; convert it in load"
+            f"got {_came(values)}; convert it in {method}"
         )
     if not is_image and not np.isfinite(values).all():
         bad = int((~np.isfinite(values).all(axis=1)).argmax())
-        raise DataError(f"{who}: expected finite points, got NaN or infinity in row {bad}; leave such rows out in load")
+        raise DataError(f"{who}: expected finite points, got NaN or infinity in row {bad}; leave such rows out in {method}")
     for name, attribute in samples.attributes.items():
         _check_attribute(f"{who}: attribute {name!r}", attribute, len(values))
     if labels is None:
         return
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (len(values),):
-        raise DataError(f"{who}: expected labels int64 [{len(values)}], one a sample, got {_came(labels)}; convert them in load")
+        wanted = f"labels int64 [{len(values)}], one a sample"
+        raise DataError(f"{who}: expected {wanted}, got {_came(labels)}; convert them in {method}")
+
+
+def check_batch(made: Samples, count: int, loaded: Samples, source: Source) -> None:
+    """Likewise for what a source makes on the fly: as many as were asked for, each like those that were loaded."""
+    check(made, source, "batches")
+    wanted = f"{loaded.values.dtype} {[count, *loaded.shape]}, as many as are asked for and like those of load"
+    if (len(made), *made.shape) != (count, *loaded.shape) or made.values.dtype != loaded.values.dtype:
+        raise DataError(f"data source {type(source).__name__}: expected batches to make {wanted}, got {_came(made.values)}")
 
 
 def _check_attribute(what: str, attribute: Attribute, count: int) -> None:

@@ -45,6 +45,6 @@ class StackedMnist:
 
 
 def _stacked(digits: Samples, chosen: np.ndarray) -> Samples:
-    """Digits by number, int64 [N, 3], side by side as channels: uint8 [N, 3, 28, 28]."""
+    """Digits by number, int64 [N, 3], as channels: uint8 [N, 3, 28, 28], with labels where the digits have some."""
     labels = None if digits.labels is None else digits.labels[chosen] @ np.array([100, 10, 1])
     return Samples(digits.values[:, 0][chosen], labels)

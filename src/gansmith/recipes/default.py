@@ -55,16 +55,16 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
     doublings = f"{stages} {'time' if stages == 1 else 'times'}, with {listed(widths[::-1])} channels"
     why = [f"{count:,} images of {width} x {height}, {colours}: convolutions that double the size {doublings}"]
     is_few, is_short = count < FEW, (seconds_in(budget) or math.inf) <= SHORT
-    much = [f"larger than {LARGE} pixels"] if max(height, width) > LARGE else []
-    much += ["in several channels"] if channels > 1 else []
-    if much and not is_few:
-        why.append(f"{listed(much)}: D's slope at real ones is penalised (R1), or it would soon tell all apart")
+    much_to_see = [f"larger than {LARGE} pixels"] if max(height, width) > LARGE else []
+    much_to_see += ["in several channels"] if channels > 1 else []
+    if much_to_see and not is_few:
+        why.append(f"{listed(much_to_see)}: D's slope at real ones is penalised (R1), or it would soon tell all apart")
     if is_few:
         why.append("so few that D's slope at them is penalised (R1), which keeps it from knowing them by heart")
         why.append("batches of 16, for more steps")
     elif is_short:
         why.append(f"{budget} is short: batches of 32, for more steps")
-    penalties = (R1(),) if is_few or much else ()
+    penalties = (R1(),) if is_few or much_to_see else ()
     adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
     return Recipe(
         name="default",
