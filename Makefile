@@ -1,12 +1,13 @@
 # make demo    environment, Fashion-MNIST, a GAN trained in about three minutes, its pictures, and what to do next
 # make test    environment (if missing), lint, format, types and the whole test suite
+# make golden  measure the golden values of training on this machine anew: for a change that should alter training
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
 
 PYTHON ?= python3
 RUN ?= runs/demo
 
-.PHONY: demo test setup test-tensorflow setup-tensorflow
+.PHONY: demo test golden setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -22,6 +23,9 @@ test: .venv/ready
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -n 2
+
+golden: .venv/ready
+	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py
 
 test-tensorflow: .venv-tensorflow/ready
 	.venv-tensorflow/bin/python -m pytest -n 2 tests/test_tensorflow.py

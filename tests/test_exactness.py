@@ -26,6 +26,7 @@ from gansmith.spec import to_json
 from gansmith.training import steps
 from support import (
     RECIPES,
+    VARIANTS,
     Child,
     assert_same_run,
     assert_same_tensors,
@@ -47,31 +48,6 @@ from support import (
 EVERY = pytest.mark.parametrize("name", RECIPES)
 
 
-def tricks() -> Recipe:
-    """An adaptive augmentation, a penalty now and then, and settings that grow or fall, all of which know where they stand."""
-    changes = (
-        "objective.augmentation=augment(target=0.1, speed_images=2000, operations=[flip, translate, instance-noise])",
-        "objective.penalties+=dragan",
-        "objective.penalty_every=4",
-        "objective.penalty_schedule=cosine(first=10.0, end=1.0)",
-        "optimizers.generator.beta2_schedule=cosine(end=0.1)",
-        "ema=ema(half_life_images=400, schedule=linear(first=0.0, end=1.0))",
-    )
-    return tiny("tutorial-dropout", *changes)
-
-
-# What acts on exactness beyond the recipes as they stand.
-VARIANTS: dict[str, Callable[[], Recipe]] = {
-    "ema-of-batch-norm": lambda: with_ema(tiny("tutorial-batchnorm")),
-    "two-turns-of-d": lambda: tiny("goodfellow-2014", "k=2"),
-    "bf16": lambda: tiny("tutorial-dropout", "precision=bf16"),
-    "bf16-penalties": lambda: tiny("tutorial-dropout", "precision=bf16", "objective.penalties=[r1, gradient-penalty]"),
-    "gradient-penalty": lambda: tiny("tutorial-dropout", "objective.loss=wasserstein", "objective.penalties+=gradient-penalty"),
-    "relativistic": lambda: tiny("tutorial-dropout", "objective.loss=relativistic", "objective.penalties=[r1, r2]"),
-    "tricks": tricks,
-    "last-value-logged": lambda: quick("log_value=last"),
-    "n-mod-batch-is-1": lambda: tiny("tutorial-batchnorm", "batch_size=136"),  # 1497 = 11 * 136 + 1
-}
 ALL = [*RECIPES, *VARIANTS]
 
 
