@@ -5,7 +5,7 @@
 
 Of 3,000 samples of seed 0 and as many held-out real images, the means of two statistics of one image: sharpness, which is
 edge energy (Laplacian) over the image's own standard deviation, and midtones, the share of pixels in the middle half of its
-own range (`gansmith.diagnostics.image_statistics`). Of runs with an encoder also their reconstructions of those real images,
+own range (`evaluation/diagnostics/image_statistics.py`). Of runs with an encoder also their reconstructions of those real images,
 and how far off they are. Writes benchmarks/results/blur.json and docs/images/blur.png: a row of real digits, then of each run
 a row of samples, and where it has an encoder a row of its reconstructions of the digits in the first row.
 """
@@ -20,10 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from gansmith import files, held_out, images, subjects
-from gansmith.diagnostics.image_statistics import per_image
-from gansmith.reconstruction import reconstruct
-from gansmith.run import Run
+from gansmith.core import files
+from gansmith.data import modality
+from gansmith.drawing import grids
+from gansmith.evaluation import objective_scores
+from gansmith.evaluation.diagnostics.image_statistics import per_image
+from gansmith.runs.run import Run
+from gansmith.sampling.reconstruction import reconstruct
 
 HERE = Path(__file__).resolve().parent
 COUNT, COLUMNS = 3000, 16
@@ -32,7 +35,7 @@ STATISTICS = ("sharpness", "midtones")
 
 def statistics(kept: np.ndarray) -> dict[str, float]:
     """Of uint8 [N, H, W, C], those that are not flat."""
-    found = per_image(torch.from_numpy(subjects.stored(kept)))
+    found = per_image(torch.from_numpy(modality.stored(kept)))
     shown = found["flat"] == 0
     return {name: float(found[name][shown].mean()) for name in STATISTICS}
 
@@ -46,7 +49,7 @@ def measured(run: Run) -> tuple[dict[str, Any], list[np.ndarray]]:
         again = reconstruct(run, count=COUNT)
         facts["reconstructions"], facts["rms_error"] = statistics(again.again), again.error
         rows.append(again.again[:COLUMNS])
-    scores = held_out.scores(run, run.recipe.data.load("test"))
+    scores = objective_scores.scores(run, run.recipe.data.load("test"))
     facts |= {key: [score.value, score.low, score.high] for key, score in scores.items()}
     return facts, rows
 
@@ -56,7 +59,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     given = parser.parse_args()
     runs = [Run.open(path) for path in given.runs]
-    real = subjects.kept(runs[0].recipe.data.load("test").values[:COUNT])
+    real = modality.kept(runs[0].recipe.data.load("test").values[:COUNT])
     facts: dict[str, Any] = {"real": statistics(real), "count": COUNT, "runs": []}
     sheet = [real[:COLUMNS]]
     for run in runs:
@@ -65,7 +68,7 @@ def main() -> None:
         sheet += rows
     files.write(HERE / "results" / "blur.json", (json.dumps(facts, indent=1) + "\n").encode())
     picture = runs[0].kind.picture(np.concatenate(sheet), COLUMNS)
-    files.write(HERE.parent / "docs" / "images" / "blur.png", images.png(picture))
+    files.write(HERE.parent / "docs" / "images" / "blur.png", grids.png(picture))
     print("| | sharpness (of real images') | midtones | rms error | ELBO, nats |\n|---|---|---|---|---|")
     sharp = facts["real"]["sharpness"]
     print(f"| real test images | {sharp:.3f} (1) | {facts['real']['midtones']:.3f} | | |")

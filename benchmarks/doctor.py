@@ -24,12 +24,13 @@ from PIL import Image
 
 import gansmith
 from doctor_sets import SETS, Case
-from gansmith import doctor, images
-from gansmith.errors import TrainingError
-from gansmith.files import write_json
-from gansmith.log import read_log
-from gansmith.machine import environment
-from gansmith.recipe import Pictures, Watch
+from gansmith import doctor
+from gansmith.core.device import environment
+from gansmith.core.errors import TrainingError
+from gansmith.core.files import write_json
+from gansmith.drawing import grids
+from gansmith.recipes.base import Pictures, Watch
+from gansmith.runs.log import read_log
 
 LOOKS = 40
 FEW = "20000images"  # between two pictures, and two checkpoints
@@ -145,7 +146,7 @@ def copies(folder: Path) -> Image.Image:
     run = gansmith.load(folder)
     made, real = run.sample(0, 12).array, run.recipe.data.load().values.transpose(0, 2, 3, 1)
     apart = np.square(made[:, None].astype(float) - real[None]).sum((2, 3, 4))
-    return images.image_grid(np.concatenate([made, real[apart.argmin(1)]]), 12)
+    return grids.image_grid(np.concatenate([made, real[apart.argmin(1)]]), 12)
 
 
 def main() -> None:

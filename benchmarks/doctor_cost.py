@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 
-from gansmith import watching
-from gansmith.files import write_json
-from gansmith.machine import environment
-from gansmith.recipe import images_in, seconds_in
+from gansmith.core.device import environment
+from gansmith.core.files import write_json
 from gansmith.recipes import make
-from gansmith.trainer import Trainer
-from gansmith.watching import Watcher
+from gansmith.recipes.lengths import images_in, seconds_in
+from gansmith.training import monitor
+from gansmith.training.monitor import Watcher
+from gansmith.training.trainer import Trainer
 
 OUT = Path(__file__).parent / "results" / "doctor" / "cost.json"
 RECIPES = ["tutorial-small:mnist", "tutorial-batchnorm:fashion-mnist", "starter:fashion-mnist", "default:ring", "default:digits"]
@@ -52,8 +52,8 @@ def cost(name: str, data: str, rounds: int) -> dict[str, Any]:
     an_image, each = statistics.median(steps), statistics.median(looks)
     seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) * an_image
     allowed = watcher.trainer.recipe.watch.share * seconds if watcher.trainer.recipe.watch else 0.0
-    times = min(watching.MOST_TIMES, int(max(0.0, allowed - first) / each) - 1)
-    times = times if times >= watching.LEAST_TIMES else 0
+    times = min(monitor.MOST_TIMES, int(max(0.0, allowed - first) / each) - 1)
+    times = times if times >= monitor.LEAST_TIMES else 0
     return {
         "recipe": name,
         "data": data,

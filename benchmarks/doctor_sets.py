@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gansmith.core.component import component
+from gansmith.core.overrides import override
 from gansmith.data import Arrays, Digits, Grid, Mnist, Ring, Source
-from gansmith.game import Network, Shapes
-from gansmith.losses import Hinge, LeastSquares, Relativistic, Saturating, Wasserstein
 from gansmith.networks import (
     ConvDiscriminator,
     ConvGenerator,
@@ -29,15 +29,15 @@ from gansmith.networks import (
     ResidualDiscriminator,
     ResidualGenerator,
 )
+from gansmith.networks.base import Network, Shapes
 from gansmith.networks.mlp import Stack
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import SGD, Adam, Optimizer
-from gansmith.overrides import override
-from gansmith.penalties import R1, R2, Dragan, GradientPenalty
-from gansmith.recipe import Recipe
+from gansmith.objectives.losses import Hinge, LeastSquares, Relativistic, Saturating, Wasserstein
+from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty
+from gansmith.optim.optimizers import SGD, Adam, Optimizer
 from gansmith.recipes import make
-from gansmith.spec import component
+from gansmith.recipes.base import Recipe
+from gansmith.sampling.noise import Normal
 
 
 @dataclass(frozen=True)

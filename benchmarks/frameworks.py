@@ -92,7 +92,7 @@ def keras_style(recipe: Any, threads: int) -> Callable[[], int]:
     """A step as Keras tutorials write it. Images are kept scaled, and labels made, before the first step."""
     import numpy as np
 
-    from gansmith.keras_mlp import libraries
+    from gansmith.networks.keras import libraries
 
     keras, tf = libraries()
     layers = keras.layers

@@ -21,12 +21,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gansmith import files, images
+from gansmith.core import files
+from gansmith.core.errors import GansmithError, RunError
 from gansmith.data import label, size_of
-from gansmith.errors import GansmithError, RunError
-from gansmith.recipe import images_in
+from gansmith.drawing import grids
+from gansmith.evaluation.results import Evaluation
 from gansmith.recipes import catalogue, make
-from gansmith.run import Run
+from gansmith.recipes.lengths import images_in
+from gansmith.runs.run import Run
 
 HERE = Path(__file__).resolve().parent
 RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
@@ -54,17 +56,17 @@ class Entry:
 
 def entry_of(run: Run, command: str) -> Entry:
     """A finished run as an entry, with its picture drawn. Raises RunError where the command is of another recipe."""
-    from gansmith import evaluation
+    from gansmith.evaluation import evaluate as evaluation
 
     name, overrides, data = parsed(command)
     made = make(name, overrides, data)
     if dataclasses.replace(made, why=()) != dataclasses.replace(run.recipe, why=()):
         raise RunError(f"{run.path} is no run of: {command}")
-    found = run.evaluation or evaluation.evaluate(run)
-    run.keep(found)
+    found = Evaluation.of(run) or evaluation.evaluate(run)
+    found.keep(run)
     picture = f"images/gallery/{run.recipe.name}.png"
     files.make_parent(DOCS / picture)
-    files.write(DOCS / picture, images.png(run.sample(0, COUNT).picture(COLUMNS)))
+    files.write(DOCS / picture, grids.png(run.sample(0, COUNT).picture(COLUMNS)))
     return Entry(
         recipe=run.recipe.name,
         data=label(run.recipe.data),

@@ -20,10 +20,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from gansmith.game import Shapes
 from gansmith.networks import MLPDiscriminator, MLPGenerator
-from gansmith.optimizers import Adam
-from gansmith.recipe import Recipe
+from gansmith.networks.base import Shapes
+from gansmith.optim.optimizers import Adam
+from gansmith.recipes.base import Recipe
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gansmith.recipes import make
-from gansmith.trainer import Trainer
+from gansmith.training.trainer import Trainer
 
 GROUPS = {
     "convolutions": ("conv",),

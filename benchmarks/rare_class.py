@@ -34,13 +34,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import gansmith
-from gansmith import files, rng
+from gansmith.core import files, rng
+from gansmith.core.device import environment
 from gansmith.data import FashionMnist, Rare
-from gansmith.data.slices import validation_rows
-from gansmith.machine import environment
+from gansmith.data.modality import stored
+from gansmith.data.splits import validation_rows
 from gansmith.recipes import make
-from gansmith.run import Run
-from gansmith.subjects import stored
+from gansmith.runs.run import Run
 
 METHODS = ("real", "weights", "classic", "repeated", "gan")
 CHOICES: dict[str, tuple[float, ...]] = {"weights": (0.5, 1.0), "repeated": (300, 1000, 5940), "gan": (300, 1000, 5940)}

@@ -20,19 +20,18 @@ import numpy as np
 import torch
 
 import gansmith
-from gansmith import sampling
-from gansmith.augmentation import Augment, InstanceNoise
+from gansmith.core.device import environment
 from gansmith.data import Ring
-from gansmith.losses import Hinge, LeastSquares, Relativistic, Saturating, Wasserstein
-from gansmith.machine import environment
 from gansmith.networks import MLPDiscriminator, MLPGenerator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.penalties import R1, R2, Dragan, GradientPenalty
-from gansmith.recipe import Pictures, Recipe
-from gansmith.run import Run
-from gansmith.trainer import Trainer
+from gansmith.objectives.augmentation import Augment, InstanceNoise
+from gansmith.objectives.losses import Hinge, LeastSquares, Relativistic, Saturating, Wasserstein
+from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty
+from gansmith.optim.optimizers import Adam
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.runs.run import Run
+from gansmith.sampling.noise import Normal
+from gansmith.training.trainer import Trainer
 
 RING = Ring(std=0.05)
 BATCH = 128
@@ -122,7 +121,7 @@ def look_at(run: Run) -> Look:
     assert saved is not None
     game.restore(saved)
     discriminator = game.networks["discriminator"].eval()
-    fakes = sampling.sample(game.sampler, game.inputs, game.kind, SAMPLE_SEED, COUNT)
+    fakes = game.sampler.sample(SAMPLE_SEED, COUNT)
     along = torch.linspace(-REACH, REACH, SIDE)
     places = torch.cartesian_prod(along, along).flip(1)  # x runs fastest
     with torch.no_grad():

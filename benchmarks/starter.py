@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from gansmith import load
+from gansmith.core.device import environment
 from gansmith.data import FashionMnist
-from gansmith.machine import environment
 from gansmith.recipes import catalogue
 
 COUNT = 1000

@@ -25,14 +25,15 @@ from typing import Any
 
 import numpy as np
 
+from gansmith.core.component import to_json
+from gansmith.core.device import environment
 from gansmith.data import find, label
-from gansmith.evaluation import evaluate
-from gansmith.log import SCORE
-from gansmith.machine import environment
-from gansmith.recipe import Recipe, images_in
+from gansmith.evaluation.evaluate import evaluate
 from gansmith.recipes import make
-from gansmith.run import Run
-from gansmith.spec import to_json
+from gansmith.recipes.base import Recipe
+from gansmith.recipes.lengths import images_in
+from gansmith.runs.log import SCORE
+from gansmith.runs.run import Run
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "time_to_quality"

@@ -26,8 +26,8 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 import gansmith
+from gansmith.core.device import environment
 from gansmith.data import Samples, find
-from gansmith.machine import environment
 
 COUNT, SEED, UNTOUCHED = 1000, 0, 3
 

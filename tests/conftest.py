@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gansmith import cli as command_line
-from gansmith import spec
+from gansmith.cli import main as command_line
+from gansmith.core import component as spec
+from gansmith.core import user_code
 from support import Answer, hurry
 
 hurry()
@@ -25,12 +26,12 @@ hurry()
 def _own_components_are_forgotten() -> Iterator[None]:
     """A user's file that a test loads registers its components in this process: take them out again."""
     spec.load_all()
-    registry, files, modules = dict(spec.REGISTRY), dict(spec._FILES), set(sys.modules)
+    registry, files, modules = dict(spec.REGISTRY), dict(user_code._FILES), set(sys.modules)
     yield
     spec.REGISTRY.clear()
     spec.REGISTRY.update(registry)
-    spec._FILES.clear()
-    spec._FILES.update(files)
+    user_code._FILES.clear()
+    user_code._FILES.update(files)
     for name in set(sys.modules) - modules:
         if name.startswith("gansmith_file_"):
             del sys.modules[name]

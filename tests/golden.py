@@ -21,10 +21,10 @@ from typing import Any
 import torch
 
 import gansmith
+from gansmith.core.device import environment
 from gansmith.data import Ring
-from gansmith.machine import environment
-from gansmith.recipe import Recipe
 from gansmith.recipes import catalogue, make
+from gansmith.recipes.base import Recipe
 from support import VARIANTS, hurry, newest_checkpoint, slim, tiny
 
 FILE = Path(__file__).parent / "data" / "golden.json"

@@ -25,15 +25,16 @@ from PIL import Image
 from torch import Tensor
 
 import gansmith
-from gansmith import charts, images, spec
-from gansmith.data import Digits, Source, Split
-from gansmith.ema import Ema
-from gansmith.game import Network
+from gansmith.core import component as spec
+from gansmith.data import Digits, Source, Split, modality
+from gansmith.drawing import charts, plots
 from gansmith.networks import MLPDiscriminator, MLPGenerator
-from gansmith.recipe import Pictures, Recipe
+from gansmith.networks.base import Network
+from gansmith.optim.ema import Ema
 from gansmith.recipes import catalogue, make
-from gansmith.trainer import Trainer
-from gansmith.training import steps
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.training.loop import steps
+from gansmith.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 RECIPES = list(catalogue())
@@ -47,11 +48,11 @@ def hurry() -> None:
     """
     torch.set_num_threads(1)
     os.fsync = lambda _: None
-    images.loss_plot = lambda log, title: Image.new("L", (1, 1))
+    plots.loss_plot = lambda log, title: Image.new("L", (1, 1))
     charts.lines = lambda *_, **__: "<svg></svg>"
 
 
-REAL_LOSS_PLOT = images.loss_plot
+REAL_LOSS_PLOT = plots.loss_plot
 REAL_LINES = charts.lines
 
 # ---------------------------------------------------------------------------------------------------- tiny recipes
@@ -95,7 +96,7 @@ def in_double(game: Trainer, monkeypatch: Any) -> Trainer:
     if game.recipe.ema is not None:
         game.average = game.recipe.ema.start(game.networks["generator"])
     low, high = game.recipe.value_range
-    monkeypatch.setattr(images.Images, "to_model", lambda self, stored: stored.double() / 255 * (high - low) + low)
+    monkeypatch.setattr(modality.Images, "to_model", lambda self, stored: stored.double() / 255 * (high - low) + low)
     return game
 
 
@@ -261,7 +262,7 @@ def python(code: str, *args: object, cwd: Path | None = None, timeout: float = 1
 # A fork server has imported everything once, so that a child which trains starts in a fraction of a second.
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["gansmith.training", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets", "PIL.Image"]
+    ["gansmith.training.loop", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets", "PIL.Image"]
 )
 
 

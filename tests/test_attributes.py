@@ -15,14 +15,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gansmith import attributes, directions, judges, sampling
-from gansmith.data import Arrays, Attribute, Digits, Samples, Split, slices
-from gansmith.errors import DataError
-from gansmith.images import Gallery, Images
-from gansmith.inputs import Given, Inputs
-from gansmith.noise import Normal
-from gansmith.spec import component
-from gansmith.training import train
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
+from gansmith.data import Arrays, Attribute, Digits, Samples, Split, splits
+from gansmith.data.modality import Images
+from gansmith.evaluation.attributes import classifier, directions
+from gansmith.evaluation.attributes import shares as shares_module
+from gansmith.sampling.gallery import Gallery
+from gansmith.sampling.inputs import Given, Inputs
+from gansmith.sampling.noise import Normal
+from gansmith.sampling.sampler import Sampler
+from gansmith.training.loop import train
 from support import Answer, assert_refused, quick
 
 NAMES = ("no", "yes")
@@ -56,17 +59,21 @@ def by_hand(shares: tuple[float, ...] = ()) -> Any:
     """What stands for a run of it."""
     inputs, module, kind = Inputs(Normal(3), shares), ByHand(), Images()
 
+    sampler = Sampler(module, inputs, kind, (1, 8, 8))
+
     def sample(seed: int, count: int, first: int = 0) -> Gallery:
-        return Gallery(sampling.sample(module, inputs, kind, seed, count, first), kind)
+        return Gallery(sampler.sample(seed, count, first), kind)
 
     recipe = SimpleNamespace(data=Marks(), name="by-hand")
-    return SimpleNamespace(recipe=recipe, inputs=inputs, module=module, kind=kind, sample=sample, path="by-hand", images=0)
+    return SimpleNamespace(
+        recipe=recipe, inputs=inputs, module=module, kind=kind, sampler=sampler, sample=sample, path="by-hand", images=0
+    )
 
 
 @pytest.fixture(autouse=True)
 def _a_judge_of_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(judges, "IMAGES", 6400)
+    monkeypatch.setattr(classifier, "IMAGES", 6400)
     monkeypatch.setattr(directions, "COUNT", 1500)
 
 
@@ -78,23 +85,23 @@ def test_the_correction_finds_the_shares_that_were_confused() -> None:
     for num in (2, 3, 7):
         truth = draw.dirichlet(np.ones(num))
         confusion = 0.8 * np.eye(num) + 0.2 * draw.dirichlet(np.ones(num), num)
-        assert np.abs(attributes.corrected(truth @ confusion, confusion) - truth).max() < 1e-3
+        assert np.abs(shares_module.corrected(truth @ confusion, confusion) - truth).max() < 1e-3
     sure = np.array([0.2, 0.0, 0.8])
-    assert attributes.corrected(sure, np.eye(3)) == pytest.approx(sure, abs=1e-9)
+    assert shares_module.corrected(sure, np.eye(3)) == pytest.approx(sure, abs=1e-9)
 
 
 def test_confusion_is_counted_by_row() -> None:
-    found = attributes.confusion_of(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 0, 1, 1]), 3)
+    found = shares_module.confusion_of(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 0, 1, 1]), 3)
     assert found.tolist() == [[0.75, 0.25, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
 
 
 def test_distance_is_total_variation() -> None:
-    assert attributes.distance(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == 1.0
-    assert attributes.distance(np.array([0.5, 0.5]), np.array([0.3, 0.7])) == pytest.approx(0.2)
+    assert shares_module.distance(np.array([1.0, 0.0]), np.array([0.0, 1.0])) == 1.0
+    assert shares_module.distance(np.array([0.5, 0.5]), np.array([0.3, 0.7])) == pytest.approx(0.2)
 
 
 def test_shares_of_samples_are_held_against_the_truth() -> None:
-    upper, lower = attributes.measure(by_hand(), 2000)
+    upper, lower = shares_module.measure(by_hand(), 2000)
     assert (upper.name, lower.name) == ("upper", "lower")
     assert upper.accuracy == lower.accuracy == 1.0
     assert upper.distance < 0.05
@@ -110,8 +117,8 @@ def test_a_judge_that_errs_is_corrected() -> None:
     """It says yes of one no in four; samples of which 30 % are yes look like 47.5 %."""
     truth = np.array([0, 0, 0, 0, 1] * 200)
     said = np.array([1, 0, 0, 0, 1] * 200)
-    judge = judges.Judge(nn.Identity(), {"a": Attribute(truth, NAMES)}, {"a": Attribute(truth, NAMES)}, {"a": said})
-    (found,) = attributes.compared(judge, {"a": np.array([1] * 475 + [0] * 525)})
+    judge = classifier.Judge(nn.Identity(), {"a": Attribute(truth, NAMES)}, {"a": Attribute(truth, NAMES)}, {"a": said})
+    (found,) = shares_module.compared(judge, {"a": np.array([1] * 475 + [0] * 525)})
     assert found.made == pytest.approx((0.7, 0.3), abs=1e-6)
     assert found.judged_distance == pytest.approx(0.275)
     assert found.distance == pytest.approx(0.1)
@@ -120,17 +127,17 @@ def test_a_judge_that_errs_is_corrected() -> None:
 
 
 def test_labels_are_an_attribute_where_there_is_no_other() -> None:
-    found = judges.attributes_of(Digits().load(), "digits")
+    found = classifier.attributes_of(Digits().load(), "digits")
     assert list(found) == ["class"]
     assert found["class"].names == tuple("0123456789")
     with pytest.raises(DataError, match="carries neither attributes nor labels"):
-        judges.attributes_of(Samples(np.zeros((3, 1, 8, 8), np.uint8)), "blank")
+        classifier.attributes_of(Samples(np.zeros((3, 1, 8, 8), np.uint8)), "blank")
 
 
 def test_a_judge_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = judges.of(Marks())
-    monkeypatch.setattr(judges, "_learnt", None)
-    again = judges.of(Marks())
+    first = classifier.of(Marks())
+    monkeypatch.setattr(classifier, "_learnt", None)
+    again = classifier.of(Marks())
     for one, other in zip(first.network.state_dict().values(), again.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -138,20 +145,20 @@ def test_a_judge_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_label_that_is_in_the_slice_alone_is_one_of_the_classes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network knew a class fewer than it was asked about."""
     labels = np.arange(900) % 2
-    labels[slices.validation_rows(900)[:2]] = 2
+    labels[splits.validation_rows(900)[:2]] = 2
     np.savez("some.npz", images=np.random.default_rng(0).integers(0, 255, (900, 8, 8), np.uint8), labels=labels)
-    monkeypatch.setattr(judges, "IMAGES", 128)
-    judge = judges.of(Arrays("some.npz"))
+    monkeypatch.setattr(classifier, "IMAGES", 128)
+    judge = classifier.of(Arrays("some.npz"))
     assert judge.train["class"].names == judge.held_out["class"].names == ("0", "1", "2")
     assert judge.train["class"].shares[2] == pytest.approx(2 / 900)
-    (found,) = attributes.compared(judge, judge(np.zeros((5, 1, 8, 8), np.uint8)))
+    (found,) = shares_module.compared(judge, judge(np.zeros((5, 1, 8, 8), np.uint8)))
     assert len(found.made) == 3
 
 
 def test_without_a_test_split_the_slice_takes_its_place(here: Path) -> None:
     digits = Digits().load()
     np.savez("own.npz", images=digits.values[:, 0], labels=digits.labels)
-    judge = judges.of(Arrays("own.npz"))
+    judge = classifier.of(Arrays("own.npz"))
     assert len(judge.held_out["class"].values) == len(digits) // 6
     assert len(judge.train["class"].values) == len(digits)
     assert judge.accuracy("class") > 0.8

@@ -12,7 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gansmith.augmentation import (
+from gansmith.core.component import component
+from gansmith.core.errors import RecipeError
+from gansmith.core.overrides import override
+from gansmith.data import Ring
+from gansmith.objectives import Adversarial
+from gansmith.objectives.augmentation import (
     Affine,
     Augment,
     Augmentation,
@@ -25,15 +30,10 @@ from gansmith.augmentation import (
     Saturation,
     Translate,
 )
-from gansmith.data import Ring
-from gansmith.errors import RecipeError
-from gansmith.game import Turn
-from gansmith.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
-from gansmith.objectives import Adversarial
-from gansmith.overrides import override
-from gansmith.penalties import R1, R2, GradientPenalty
-from gansmith.schedules import Linear
-from gansmith.spec import component
+from gansmith.objectives.base import Turn
+from gansmith.objectives.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
+from gansmith.objectives.penalties import R1, R2, GradientPenalty
+from gansmith.optim.schedules import Linear
 from support import components, name_of, quick, trainer
 
 OPERATIONS = components(Operation)

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 import gansmith
+from gansmith.core.component import to_json
 from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
 from gansmith.recipes import catalogue, make
-from gansmith.spec import to_json
 from support import RECIPES, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
@@ -163,9 +163,9 @@ def assert_same_pictures(one: Path, other: Path) -> None:
 
 
 def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gansmith.describe
+    from gansmith.training import dry_run
 
-    monkeypatch.setattr(gansmith.describe, "measure_speed", lambda *_: (1000.0, 0.1))
+    monkeypatch.setattr(dry_run, "measure_speed", lambda *_: (1000.0, 0.1))
     answer = cli("train", "tutorial-small", "budget=60000images", "--data", "digits", "--dry-run")
     assert answer.code == 0, answer.err
     assert tree(here) == {}
@@ -180,7 +180,7 @@ DURATIONS = [(0.04, "0.0 seconds"), (59.9, "59.9 seconds"), (60, "1.0 minutes"),
 
 @pytest.mark.parametrize(("seconds", "told"), DURATIONS)
 def test_a_duration_is_told_in_the_largest_unit_that_fits(seconds: float, told: str) -> None:
-    from gansmith.describe import duration
+    from gansmith.core.formatting import duration
 
     assert duration(seconds) == told
 
@@ -321,7 +321,7 @@ def test_the_real_command_from_start_to_end(tmp_path: Path) -> None:
 def test_a_bar_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import sys
 
-    from gansmith import progress
+    from gansmith.cli import progress
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     taken = []

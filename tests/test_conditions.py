@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from gansmith.conditions import Clusters, Condition, Labels, shares_of
+from gansmith.core.errors import DataError, RecipeError, RunError
 from gansmith.data import Digits, Samples
-from gansmith.errors import DataError, RecipeError, RunError
-from gansmith.game import Batch, Shapes
-from gansmith.inputs import Inputs, one_hot
 from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.networks.base import Shapes
 from gansmith.networks.conditional import Joined, Projection, built
 from gansmith.networks.packed import Packed
 from gansmith.networks.residual import ResidualDiscriminator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
+from gansmith.objectives.base import Batch
 from gansmith.recipes import make
-from gansmith.training import train
+from gansmith.sampling.conditions import Clusters, Condition, Labels, shares_of
+from gansmith.sampling.inputs import Inputs, one_hot
+from gansmith.sampling.noise import Normal
+from gansmith.training.loop import train
 from support import quick, trainer
 
 BLOBS = np.array([[-3.0, 0.0], [3.0, 0.0], [0.0, 5.0]])

@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gansmith import tables, training
-from gansmith.building import build
-from gansmith.coverage import counting, protocols, results, table
-from gansmith.coverage.counting import Counted
-from gansmith.coverage.protocols import PROTOCOLS
+from gansmith.cli import tables
+from gansmith.core.errors import RecipeError, RunError, TrainingError
 from gansmith.data import Endless, Grid, Mnist, Ring, Samples, Split, StackedMnist, stacked
 from gansmith.data.fetch import cached
-from gansmith.errors import RecipeError, RunError, TrainingError
-from gansmith.game import Shapes
-from gansmith.recipe import Pictures, Recipe
+from gansmith.evaluation.coverage import counting, protocols, table
+from gansmith.evaluation.coverage import results as coverage_results
+from gansmith.evaluation.coverage.counting import Counted
+from gansmith.evaluation.coverage.protocols import PROTOCOLS
+from gansmith.networks.base import Shapes
+from gansmith.networks.build import build
 from gansmith.recipes import make
-from gansmith.run import Run
-from gansmith.training import train
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.runs.run import Run
+from gansmith.training import loop
+from gansmith.training.loop import train
 from support import Answer, assert_refused, assert_same_run, stop_after, trainer
 
 Cli = Callable[..., Answer]
@@ -185,7 +187,7 @@ def test_d_is_told_the_kinds_of_stacks_made_on_the_fly_and_the_run_goes_on_bit_f
 
 def weights_of(name: str, *overrides: str, data: str) -> dict[str, int]:
     recipe = make(name, overrides, data)
-    networks = build(recipe, Shapes(recipe.noise.dim, {"ring": (2,), "stacked-mnist": (3, 28, 28)}[data]))
+    networks = build(recipe.networks, recipe.seed, Shapes(recipe.noise.dim, {"ring": (2,), "stacked-mnist": (3, 28, 28)}[data]))
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
 
 
@@ -215,7 +217,7 @@ def test_packs_and_not_samples_make_a_batch(name: str, judged: int) -> None:
     for pack in (1, 2, 4):
         recipe = make(name, [f"pack={pack}"])
         assert recipe.batch_size == judged * pack
-        assert results.pack_of(recipe) == pack
+        assert coverage_results.pack_of(recipe) == pack
 
 
 def test_weights_start_small() -> None:
@@ -230,7 +232,7 @@ def test_weights_start_small() -> None:
 
 def test_the_paper_s_recipes_take_the_papers_budgets() -> None:
     for protocol in PROTOCOLS.values():
-        whole = results.make_recipe(protocol, full=True)
+        whole = coverage_results.make_recipe(protocol, full=True)
         assert whole.budget == make(protocol.recipe, data=protocol.name).budget == f"{protocol.images}images"
         assert whole.data == protocol.data
 
@@ -239,12 +241,12 @@ def test_the_paper_s_recipes_take_the_papers_budgets() -> None:
 
 
 def test_any_recipe_gets_the_protocols_data_and_a_tenth_of_its_budget() -> None:
-    assert results.make_recipe(PROTOCOLS["grid"], "default", seed=3).budget == "4000000images"
-    recipe = results.make_recipe(PROTOCOLS["grid"], "default", ["batch_size=50"], 3)
+    assert coverage_results.make_recipe(PROTOCOLS["grid"], "default", seed=3).budget == "4000000images"
+    recipe = coverage_results.make_recipe(PROTOCOLS["grid"], "default", ["batch_size=50"], 3)
     assert (recipe.data, recipe.seed, recipe.batch_size, recipe.scores) == (Grid(), 3, 50, None)
-    assert results.make_recipe(PROTOCOLS["ring"], None, ["pack=2"]).budget == "8000000images"
-    assert results.make_recipe(PROTOCOLS["ring"], None, ["pack=2"], full=True).budget == "80000000images"
-    assert results.make_recipe(PROTOCOLS["ring"], None, ["budget=5m"]).budget == "5m"
+    assert coverage_results.make_recipe(PROTOCOLS["ring"], None, ["pack=2"]).budget == "8000000images"
+    assert coverage_results.make_recipe(PROTOCOLS["ring"], None, ["pack=2"], full=True).budget == "80000000images"
+    assert coverage_results.make_recipe(PROTOCOLS["ring"], None, ["budget=5m"]).budget == "5m"
 
 
 @pytest.mark.parametrize(
@@ -259,16 +261,16 @@ def test_any_recipe_gets_the_protocols_data_and_a_tenth_of_its_budget() -> None:
 )
 def test_what_a_protocol_says_is_not_changed(overrides: list[str], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
-        results.make_recipe(PROTOCOLS["ring"], None, overrides)
+        coverage_results.make_recipe(PROTOCOLS["ring"], None, overrides)
 
 
 def test_a_key_is_of_the_recipe_and_not_of_what_is_said_of_it() -> None:
     ring = PROTOCOLS["ring"]
-    one, other = (results.make_recipe(ring, seed=seed) for seed in (0, 1))
-    keys = [results.key_of(ring, recipe) for recipe in (one, other, dataclasses.replace(one, why=("so",)))]
+    one, other = (coverage_results.make_recipe(ring, seed=seed) for seed in (0, 1))
+    keys = [coverage_results.key_of(ring, recipe) for recipe in (one, other, dataclasses.replace(one, why=("so",)))]
     assert keys[0] == keys[2]
     assert keys[0].removesuffix("-s0") == keys[1].removesuffix("-s1")
-    assert results.key_of(ring, results.make_recipe(ring, None, ["pack=2"])) != keys[0]
+    assert coverage_results.key_of(ring, coverage_results.make_recipe(ring, None, ["pack=2"])) != keys[0]
 
 
 def test_every_published_row_is_of_a_count_that_is_measured() -> None:
@@ -283,7 +285,9 @@ def test_every_published_row_is_of_a_count_that_is_measured() -> None:
 
 def test_the_table_has_median_and_range_beside_published_rows_and_floors() -> None:
     counted = [(Counted(2500, m, k, q, s),) for m, k, q, s in ((8, 0.01, 0.98, 1.0), (6, 0.3, 0.9, None), (7, 0.02, 0.97, 1.2))]
-    found = [results.Result("ring", "mine", ("a=1",), i, 9, 0.1, {}, 60.0, c, 1000, {}, {}) for i, c in enumerate(counted)]
+    found = [
+        coverage_results.Result("ring", "mine", ("a=1",), i, 9, 0.1, {}, 60.0, c, 1000, {}, {}) for i, c in enumerate(counted)
+    ]
     head, ours, gan, *_, floor = table.rows(PROTOCOLS["ring"], found, {"best": (Counted(2500, 8, 0.0015, 0.9889, 0.974),)})
     assert head == ["", "modes of 8", "high quality, %", "reverse KL", "sd ratio"]
     assert ours == ["mine a=1", "7 [6, 8]", "97 [90, 98]", "0.02 [0.01, 0.3]", "1.1 [1, 1.2]"]
@@ -314,7 +318,7 @@ def test_the_command_trains_counts_and_goes_on(cli: Cli, here: Path, monkeypatch
     said = json.loads(path.read_text())
     assert (said["images"], said["share"], said["seed"]) == (400, 1e-5, 0)
     again = counting.of_samples(Run.open(run).sample(1000, 2500).array, PROTOCOLS["ring"])
-    assert results.load(path).counted == again
+    assert coverage_results.load(path).counted == again
     assert "0.001 % of the protocol's 400,000 steps of 100, seed 0," in answer.out
     for words in ("GAN (PacGAN, table 1)", "PacGAN4 (PacGAN, table 1)", "a perfect generator", "pacgan-mixture budget=400images"):
         assert words in answer.out
@@ -329,19 +333,19 @@ def test_the_command_trains_counts_and_goes_on(cli: Cli, here: Path, monkeypatch
     def never(*_: object, **__: object) -> None:
         raise AssertionError("everything is there")
 
-    monkeypatch.setattr("gansmith.training.steps", never)
+    monkeypatch.setattr("gansmith.training.loop.steps", never)
     assert cli(*command, "--seeds", 2).out == answer.out
 
 
 def test_a_seed_that_diverges_is_named_and_left_out(cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trained = training.steps
+    trained = loop.steps
 
     def steps(recipe: Recipe, *args: Any, **kwargs: Any) -> Any:
         if recipe.seed in diverging:
             raise TrainingError(f"generator's loss is not finite at step {recipe.seed + 3}")
         return trained(recipe, *args, **kwargs)
 
-    monkeypatch.setattr("gansmith.training.steps", steps)
+    monkeypatch.setattr("gansmith.training.loop.steps", steps)
     command, diverging = ("coverage", "ring", "budget=400images", *TINY, "--seeds", 2, "--threads", 1), {1}
     answer = cli(*command)
     assert answer.code == 0, answer.err
@@ -356,8 +360,8 @@ def test_a_seed_that_diverges_is_named_and_left_out(cli: Cli, here: Path, monkey
 
 def test_a_run_that_was_stopped_goes_on(cli: Cli, here: Path) -> None:
     overrides = ["budget=400images", *TINY]
-    recipe = results.make_recipe(PROTOCOLS["grid"], None, overrides)
-    folder = Path("runs/coverage") / results.key_of(PROTOCOLS["grid"], recipe)
+    recipe = coverage_results.make_recipe(PROTOCOLS["grid"], None, overrides)
+    folder = Path("runs/coverage") / coverage_results.key_of(PROTOCOLS["grid"], recipe)
     stop_after(recipe, folder, 2)
     stopped = Run.open(folder).images
     answer = cli("coverage", "grid", *overrides, "--seeds", 1, "--threads", 1)
@@ -370,7 +374,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     (here / "mine.py").write_text(
         "import dataclasses\n"
         "from gansmith.networks import MLPDiscriminator, MLPGenerator\n"
-        "from gansmith.recipe import Recipe\n"
+        "from gansmith import Recipe\n"
         "from gansmith.recipes.default import default\n\n\n"
         "def mine(data) -> Recipe:\n"
         '    networks = {"generator": MLPGenerator((8,), end="linear"), "discriminator": MLPDiscriminator((8,))}\n'
@@ -380,7 +384,10 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     assert answer.code == 0, answer.err
     (path,) = (here / "runs" / "coverage").glob("*.json")
     assert path.name.startswith("ring-mine_of_mine-")
-    assert results.load(path).weights == {"generator": (2 + 50) * 8 + 8 + 8 * 2 + 2, "discriminator": 2 * 8 + 8 + 8 + 1 + 50 * 8}
+    assert coverage_results.load(path).weights == {
+        "generator": (2 + 50) * 8 + 8 + 8 * 2 + 2,
+        "discriminator": 2 * 8 + 8 + 8 + 1 + 50 * 8,
+    }
 
 
 @pytest.mark.parametrize(
@@ -416,14 +423,21 @@ def test_mistakes_are_answered_in_a_line_and_leave_nothing_behind(
 )
 def test_a_damaged_file_is_named(spoil: Callable[[dict[str, object]], str], cli: Cli, here: Path) -> None:
     counted = {"count": 2500, "modes": 8.0, "kl": 0.1, "high_quality": None, "sd_ratio": None}
-    said = {field.name: 0 for field in dataclasses.fields(results.Result)} | {"format": 1, "counted": [counted], "overrides": []}
+    said = {field.name: 0 for field in dataclasses.fields(coverage_results.Result)} | {
+        "format": 1,
+        "counted": [counted],
+        "overrides": [],
+    }
     overrides = ["budget=400images", *TINY]
-    path = here / f"{results.key_of(PROTOCOLS['ring'], results.make_recipe(PROTOCOLS['ring'], None, overrides))}.json"
+    path = (
+        here
+        / f"{coverage_results.key_of(PROTOCOLS['ring'], coverage_results.make_recipe(PROTOCOLS['ring'], None, overrides))}.json"
+    )
     path.write_text(json.dumps(said))
-    assert results.load(path).counted == (Counted(**counted),)  # type: ignore[arg-type]
+    assert coverage_results.load(path).counted == (Counted(**counted),)  # type: ignore[arg-type]
     path.write_text(spoil(said))
     with pytest.raises(RunError, match=r"s0\.json"):
-        results.load(path)
+        coverage_results.load(path)
     assert_refused(cli("coverage", "ring", *overrides, "--seeds", 1, "--results", here), path.name)
 
 

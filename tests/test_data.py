@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gansmith.core.component import from_json, to_json
+from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.overrides import override
 from gansmith.data import (
     NAMES,
     Arrays,
@@ -28,13 +31,11 @@ from gansmith.data import (
     StackedMnist,
     find,
     label,
+    memory,
     source,
 )
 from gansmith.data.source import Batches
-from gansmith.errors import DataError, RecipeError
-from gansmith.overrides import override
 from gansmith.recipes import make
-from gansmith.spec import from_json, to_json
 from support import trainer
 
 
@@ -211,13 +212,13 @@ def test_labels_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("made", [Ring(), Grid(), Digits(size=64)])
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_made(made: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(memory, "MAX_BYTES", 1_000_000)
     with pytest.raises(DataError, match=refused("memory", "later release", "data.size=...")):
         made.load()
 
 
 def test_the_limit_is_60_percent_of_memory_and_nothing_is_allocated_to_find_out() -> None:
-    assert 2**28 < source.MAX_BYTES < 2**46
+    assert 2**28 < memory.MAX_BYTES < 2**46
 
 
 @pytest.mark.parametrize(
@@ -234,12 +235,12 @@ def test_the_limit_is_60_percent_of_memory_and_nothing_is_allocated_to_find_out(
 def test_a_containers_limit_counts_where_it_is_less_than_the_machines_memory(
     said: tuple[str | None, str | None], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "_physical_memory", lambda: 2**33)
+    monkeypatch.setattr(memory, "_physical_memory", lambda: 2**33)
     paths = (tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes")
     for path, text in zip(paths, said, strict=True):
         if text is not None:
             path.write_text(text)
-    assert source._usable_memory(paths) == expected
+    assert memory._usable_memory(paths) == expected
     with pytest.raises(DataError, match=refused("ring", "7.45e+09 GiB")):
         Ring(num=5 * 10**17).load()
 

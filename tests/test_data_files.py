@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gansmith.data import Arrays, Idx, fit_images, source
-from gansmith.errors import DataError
+from gansmith.core.errors import DataError
+from gansmith.data import Arrays, Idx, fit_images, memory
 from test_data import refused
 
 RNG = np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_idx_labels_must_be_as_many_as_images(tmp_path: Path) -> None:
 
 
 def test_an_idx_file_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_BYTES", 100)
+    monkeypatch.setattr(memory, "MAX_BYTES", 100)
     with pytest.raises(DataError, match=refused("a.idx needs", "memory", "later release")):
         Idx(put(tmp_path / "a.idx", GOOD)).load()
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gansmith.conditions import Clusters
+from gansmith.core.errors import DataError, RecipeError, RunError
 from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
-from gansmith.errors import DataError, RecipeError, RunError
 from gansmith.objectives import Adversarial
-from gansmith.penalties import R1
+from gansmith.objectives.penalties import R1
 from gansmith.recipes import make
 from gansmith.recipes.default import default
-from gansmith.run import Run
-from gansmith.training import train
+from gansmith.runs.run import Run
+from gansmith.sampling.conditions import Clusters
+from gansmith.training.loop import train
 from support import trainer
 
 
@@ -130,7 +130,7 @@ def test_a_recipe_of_ones_own_may_ask_for_the_data(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
         "import dataclasses\n"
-        "from gansmith.recipe import Recipe\n"
+        "from gansmith import Recipe\n"
         "from gansmith.recipes.default import default\n\n\n"
         "def mine(data) -> Recipe:\n"
         '    return dataclasses.replace(default(data), name="mine")\n'

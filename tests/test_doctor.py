@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import gansmith
-from gansmith import doctor, report
-from gansmith.checkup import checkup
+from gansmith import doctor
 from gansmith.doctor.advice import ADVICE, ALONE
 from gansmith.doctor.rules import LAST, RULES
-from gansmith.recipe import Watch
-from gansmith.run import Run
-from gansmith.watching import Watcher
+from gansmith.report import page as page_module
+from gansmith.runs.run import Run
+from gansmith.training.checkup import checkup
+from gansmith.training.monitor import Watcher
 from support import Answer, assert_refused, python, quick, tiny
 
 TOTAL, LOOKS = 40_000, 40
@@ -323,10 +323,10 @@ def test_what_was_before_a_recovery_counts_no_more() -> None:
 
 def test_a_run_that_is_to_stop_is_told_why() -> None:
     ill = looks(spread=0.1, kinds=0.07, distance=0.9)
-    assert doctor.ends(Watch(on_trouble="stop"), looks(), TOTAL) is None
-    for watch in (None, Watch(), Watch(on_trouble="recover")):
-        assert doctor.ends(watch, ill, TOTAL) is None
-    assert re.match("collapse: Samples are nearly all alike", doctor.ends(Watch(on_trouble="stop"), ill, TOTAL) or "")
+    assert doctor.ends("stop", looks(), TOTAL) is None
+    for on_trouble in (None, "warn", "recover"):
+        assert doctor.ends(on_trouble, ill, TOTAL) is None
+    assert re.match("collapse: Samples are nearly all alike", doctor.ends("stop", ill, TOTAL) or "")
 
 
 # ---------------------------------------------------------------------------------------------------- what is said
@@ -348,7 +348,7 @@ def test_what_is_said_has_a_number_a_cause_a_remedy_and_a_place_to_read_on(troub
 
 def test_the_remedies_overrides_are_ones() -> None:
     """What is written NAME=VALUE in the advice can be given to a recipe as it stands."""
-    from gansmith.overrides import override
+    from gansmith.core.overrides import override
 
     for advice in ADVICE.values():
         names = "objective|condition|ema|value_range|seed|networks|optimizers"
@@ -410,11 +410,11 @@ def test_the_command_names_the_cause_and_what_follows_from_it(run: Path, cli: Ca
 def test_the_report_says_it_too(run: Path) -> None:
     for signs, words in (({}, "healthy"), ({"spread": 0.1, "kinds": 0.07, "distance": 0.9}, "docs/doctor.md#collapse")):
         write_looks(run, looks(**signs))
-        page = report.page(Run.open(run))
+        page = page_module.page(Run.open(run))
         assert "What the doctor saw" in page
         assert words in page
     write_looks(run, [])
-    assert "What the doctor saw" not in report.page(Run.open(run))
+    assert "What the doctor saw" not in page_module.page(Run.open(run))
 
 
 def test_an_unwatched_run_is_looked_at_by_its_checkpoints(tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ import pytest
 import torch
 
 import gansmith
-from gansmith import evaluation, metrics, reference, scoring
-from gansmith.comparison import brief, compare
+from gansmith.core.errors import DataError, RunError
+from gansmith.core.formatting import brief
 from gansmith.data import Digits
-from gansmith.data.slices import reference_rows, validation_rows
-from gansmith.errors import DataError, RunError
-from gansmith.evaluation import evaluate
-from gansmith.scores import Classes, Evaluation, Finding, Memorisation, Pair, Score
+from gansmith.data.splits import reference_rows, validation_rows
+from gansmith.evaluation import evaluate as evaluation
+from gansmith.evaluation import reference, scoring
+from gansmith.evaluation.comparison import compare
+from gansmith.evaluation.evaluate import evaluate
+from gansmith.evaluation.extractors import Extractor
+from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.results import Classes, Evaluation, Finding, Memorisation, Pair, Score
 from support import Answer, assert_refused, python, quick
 
 Cli = Callable[..., Answer]
@@ -107,8 +111,8 @@ def test_the_validation_slice_is_a_sixth_and_never_in_the_reference(digits: np.n
     assert real.all_moments.total.numpy() == pytest.approx(rows.sum(0), rel=1e-6)
 
 
-def _pixels(shape: tuple[int, ...]) -> gansmith.extractors.Extractor:  # type: ignore[name-defined]
-    from gansmith.extractors import find
+def _pixels(shape: tuple[int, ...]) -> Extractor:
+    from gansmith.evaluation.extractors import find
 
     return find("pixels", Digits(), shape)
 
@@ -187,7 +191,7 @@ def test_the_order_of_the_samples_is_no_matter(digits: np.ndarray, floor: Evalua
 
 
 def test_the_size_of_the_chunks_is_no_matter(digits: np.ndarray, floor: Evaluation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gansmith.subjects.CHUNK", 64)
+    monkeypatch.setattr("gansmith.evaluation.sources.CHUNK", 64)
     found = evaluate(digits, "digits")
     for key, score in found.scores.items():
         assert score.value == pytest.approx(floor.scores[key].value, rel=1e-9, abs=1e-12), key
@@ -196,8 +200,8 @@ def test_the_size_of_the_chunks_is_no_matter(digits: np.ndarray, floor: Evaluati
 def test_another_process_finds_the_same(run: gansmith.Run) -> None:
     code = """
 import json, sys
-from gansmith import scoring
-from gansmith.evaluation import evaluate
+from gansmith import evaluate
+from gansmith.evaluation import scoring
 scoring.SUBSETS = 3
 print(json.dumps(evaluate(sys.argv[1], count=200, draws=2).to_json()["scores"]))
 """
@@ -396,10 +400,10 @@ def test_evaluate_prints_a_table_and_keeps_what_was_found(run: gansmith.Run, cli
     assert answer.err == ""
     for word in ("Frechet distance", "kernel distance", "seeds 1000 to 1001", "1,248 of digits", "120 real", "pixels", "lower"):
         assert word in answer.out
-    assert run.evaluation == Evaluation.load(out)
+    assert Evaluation.of(run) == Evaluation.load(out)
     (run.path / "evaluation.json").unlink()
     assert cli("evaluate", run.path, "--count", 130, "--draws", 1).code == 0
-    assert run.evaluation is None  # other settings are not kept
+    assert Evaluation.of(run) is None  # other settings are not kept
 
 
 @pytest.mark.usefixtures("_quickly")
@@ -425,12 +429,12 @@ def test_compare_reads_what_is_kept_and_evaluates_the_rest(
 
 
 def test_a_kept_evaluation_of_an_earlier_state_is_not_taken(run: gansmith.Run) -> None:
-    run.keep(an_evaluation(images_seen=run.images - 1))
-    assert run.evaluation is None
-    run.keep(an_evaluation(images_seen=run.images))
-    assert run.evaluation == an_evaluation(images_seen=run.images)
+    an_evaluation(images_seen=run.images - 1).keep(run)
+    assert Evaluation.of(run) is None
+    an_evaluation(images_seen=run.images).keep(run)
+    assert Evaluation.of(run) == an_evaluation(images_seen=run.images)
     (run.path / "evaluation.json").write_text("{")
-    assert run.evaluation is None
+    assert Evaluation.of(run) is None
 
 
 OWN = """

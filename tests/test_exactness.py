@@ -19,11 +19,11 @@ import safetensors.torch
 import torch
 
 import gansmith
-from gansmith.machine import choose_precision
-from gansmith.recipe import Recipe
-from gansmith.run import Run
-from gansmith.spec import to_json
-from gansmith.training import steps
+from gansmith.core.component import to_json
+from gansmith.core.device import choose_precision
+from gansmith.recipes.base import Recipe
+from gansmith.runs.run import Run
+from gansmith.training.loop import steps
 from support import (
     RECIPES,
     VARIANTS,
@@ -204,7 +204,7 @@ def test_killed_on_the_command_line_and_started_again_by_the_same_command(
 
 def _writes_of(recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int | None) -> int:
     """Train; the process "dies" just before write number `stop_at` takes its name. Returns how many there were."""
-    from gansmith import files
+    from gansmith.core import files
 
     real, count = files.os.replace, 0
 
@@ -235,7 +235,7 @@ def test_killed_before_any_one_write_equals_uninterrupted(tmp_path: Path, monkey
     assert 15 < total < 60
     for moment in range(total):
         folder = tmp_path / str(moment)
-        monkeypatch.setattr("gansmith.journal.Journal.save", _save_unless_dying())
+        monkeypatch.setattr("gansmith.training.journal.Journal.save", _save_unless_dying())
         _writes_of(recipe, folder, monkeypatch, moment)
         monkeypatch.undo()
         gansmith.train(recipe, folder, device="cpu")
@@ -247,7 +247,7 @@ def _save_unless_dying() -> Callable[..., None]:
     """A process that is killed saves nothing on its way out, though Python's `finally` here would."""
     import sys
 
-    from gansmith.journal import Journal
+    from gansmith.training.journal import Journal
 
     save = Journal.save
 

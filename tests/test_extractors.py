@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
+from gansmith.core.errors import DataError, RecipeError
 from gansmith.data import Digits, FashionMnist, Folder, Mnist, Ring
 from gansmith.data.fetch import cached
-from gansmith.errors import DataError, RecipeError
-from gansmith.extractors import Extractor, find, lenet, training
-from gansmith.extractors.extractor import PASS, fitted
-from gansmith.extractors.inception import inception
+from gansmith.evaluation.extractors import Extractor, find, lenet, training
+from gansmith.evaluation.extractors.extractor import PASS, fitted
+from gansmith.evaluation.extractors.inception import inception
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (PASS + 9, 1, 28, 28), dtype=np.uint8))
 SHIPPED = {

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gansmith.core.errors import DataError, RecipeError
 from gansmith.data import Attribute, Digits, Faces, Ring, Samples, faces, size_of, source
-from gansmith.errors import DataError, RecipeError
-from gansmith.game import Shapes
+from gansmith.networks.base import Shapes
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
+from gansmith.optim.optimizers import Adam
 from gansmith.recipes import make
 from gansmith.recipes.default import default
 from support import Answer

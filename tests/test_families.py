@@ -12,18 +12,18 @@ import pytest
 import torch
 from torch import nn
 
-from gansmith.augmentation import Augment
+from gansmith.core.errors import RecipeError
 from gansmith.data import FashionMnist
-from gansmith.errors import RecipeError
-from gansmith.game import Shapes
-from gansmith.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
 from gansmith.networks import BatchNorm, ConvDiscriminator, ConvGenerator, MLPGenerator, ResidualDiscriminator, ResidualGenerator
-from gansmith.noise import Normal, Uniform
+from gansmith.networks.base import Shapes
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam, Clipped, RmsProp
-from gansmith.penalties import R1, R2, GradientPenalty
-from gansmith.recipe import Recipe
+from gansmith.objectives.augmentation import Augment
+from gansmith.objectives.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
+from gansmith.objectives.penalties import R1, R2, GradientPenalty
+from gansmith.optim.optimizers import Adam, Clipped, RmsProp
 from gansmith.recipes import make
+from gansmith.recipes.base import Recipe
+from gansmith.sampling.noise import Normal, Uniform
 from support import tiny, trainer
 
 LOSSES = ("wgan", "wgan-gp", "lsgan", "hinge", "r3gan")
@@ -303,7 +303,7 @@ def test_the_mean_of_places_is_their_sum_over_their_number() -> None:
 
 def test_a_step_with_a_gradient_penalty_is_counted() -> None:
     """The penalty differentiates at D's own input, where a counter that tells modules apart fails."""
-    from gansmith.describe import step_cost
+    from gansmith.training.dry_run import step_cost
 
     plain = step_cost(make("wgan-gp", ["objective.penalties=[]"], data="digits"), (1, 8, 8))
     penalised = step_cost(make("wgan-gp", data="digits"), (1, 8, 8))
@@ -313,7 +313,7 @@ def test_a_step_with_a_gradient_penalty_is_counted() -> None:
 
 def test_a_large_step_is_counted_in_small_parts_with_as_many_fakes() -> None:
     """Of networks too large to try a whole batch; a step of two images had the fakes of all of it in G's turn."""
-    from gansmith.describe import large_step_cost, step_cost
+    from gansmith.training.dry_run import large_step_cost, step_cost
 
     recipe = make("wgan", ["batch_size=8", "objective.generator_fakes=16"], data="digits")
     assert large_step_cost(recipe, (1, 8, 8)) == step_cost(recipe, (1, 8, 8))

@@ -18,9 +18,9 @@ import pytest
 import safetensors.torch
 
 import gansmith
-from gansmith.ema import Ema
-from gansmith.recipe import Pictures, Recipe
+from gansmith.optim.ema import Ema
 from gansmith.recipes import make
+from gansmith.recipes.base import Pictures, Recipe
 from support import metadata, newest_checkpoint, stop_after
 
 DATA = Path(__file__).parent / "data"

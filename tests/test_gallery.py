@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import gansmith
-from gansmith.errors import RunError
+from gansmith.core.errors import RunError
 from gansmith.recipes import catalogue
 from support import quick
 

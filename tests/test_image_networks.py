@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gansmith.errors import RecipeError
-from gansmith.game import Network, Shapes
+from gansmith.core.errors import RecipeError
+from gansmith.core.overrides import read
 from gansmith.networks import (
     ConvDiscriminator,
     MaxoutDiscriminator,
@@ -26,11 +26,11 @@ from gansmith.networks import (
     ResidualDiscriminator,
     ResidualGenerator,
 )
+from gansmith.networks.base import Network, Shapes
 from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.r3gan import R3GanBlock, WholeMap
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.networks.residual import DownBlock, UpBlock
-from gansmith.overrides import read
 from support import assert_same_tensors, components, name_of, tiny, trainer
 
 PAGE = Path(__file__).parents[1] / "docs" / "networks.md"

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from gansmith.diagnostics.image_statistics import ABOUT, per_image
+from gansmith.evaluation.diagnostics.image_statistics import ABOUT, per_image
 from support import digits
 
 

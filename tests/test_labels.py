@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gansmith import images
-from gansmith.captions import beside
-from gansmith.conditions import Clusters, Codes, Labels, num_kinds, shares_of, sort
+from gansmith.core.errors import DataError, RunError
 from gansmith.data import Digits, Folder, Mnist, Samples
 from gansmith.data.labelled import _in_order
-from gansmith.errors import DataError, RunError
-from gansmith.inputs import Inputs
-from gansmith.kinds import Asking, layout_of
-from gansmith.noise import Normal
-from gansmith.recipe import Pictures
-from gansmith.run import Run
-from gansmith.training import train
+from gansmith.drawing import grids
+from gansmith.drawing.captions import beside
+from gansmith.runs.run import Run
+from gansmith.sampling.classes import Asking, layout_of
+from gansmith.sampling.conditions import Clusters, Codes, Labels, num_kinds, shares_of, sort
+from gansmith.sampling.inputs import Inputs
+from gansmith.sampling.noise import Normal
+from gansmith.training.loop import train
 from support import Answer, assert_refused, assert_same_run, quick, stop_after, tiny
 
 Cli = Callable[..., Answer]
@@ -162,11 +161,10 @@ def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
 
 
 def test_a_row_for_each_kind_that_was_shown() -> None:
-    recipe = dataclasses.replace(quick("condition=labels"), pictures=Pictures(count=64, columns=8))
-    layout = layout_of(recipe, (1, 8, 8), Asking((0.5, 0.0, 0.5), (*FRUIT, "plum")))
+    layout = layout_of(64, 8, (1, 8, 8), Asking((0.5, 0.0, 0.5), (*FRUIT, "plum")))
     assert (layout.count, layout.columns, layout.kinds, layout.names) == (16, 8, (0, 2), ("apple", "plum"))
     for shape, shares in (((2,), (0.5, 0.5)), ((1, 8, 8), ()), ((1, 8, 8), (1 / 27,) * 27)):
-        assert layout_of(recipe, shape, Asking(shares)).kinds == ()
+        assert layout_of(64, 8, shape, Asking(shares)).kinds == ()
 
 
 def test_a_row_holds_the_samples_that_are_asked_for() -> None:
@@ -187,12 +185,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pictures_while_training_have_a_row_a_class(labelled: Path) -> None:
     run = Run.open(labelled)
-    last = images.cut(run.pictures[run.images], (1, 8, 8), 20)
+    last = grids.cut(run.pictures[run.images], (1, 8, 8), 20)
     assert np.array_equal(last, run.rows(0).array)
     for kind in (0, 7):
         assert np.array_equal(last[2 * kind : 2 * kind + 2], run.asked(kind).sample(0, 2).array)
     digits = Digits().load()
-    real = images.cut(run.real_picture, (1, 8, 8), 20)
+    real = grids.cut(run.real_picture, (1, 8, 8), 20)
     assert np.array_equal(real[14], digits.values[digits.labels == 7][0].transpose(1, 2, 0))
     assert np.array_equal(real[15], digits.values[digits.labels == 7][1].transpose(1, 2, 0))
 
@@ -238,7 +236,7 @@ def test_a_run_that_is_told_goes_on_bit_for_bit(condition: str, tmp_path: Path) 
 
 
 def test_the_report_names_the_rows(labelled: Path) -> None:
-    from gansmith.report import page
+    from gansmith.report.page import page
 
     html = page(Run.open(labelled))
     names = "".join(f"<span>{i}</span>" for i in range(10))

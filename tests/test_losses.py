@@ -13,11 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gansmith import losses
-from gansmith.game import Turn
-from gansmith.losses import Hinge, LeastSquares, Loss, NonSaturating, Relativistic, Saturating, Wasserstein
-from gansmith.objectives import Adversarial
-from gansmith.penalties import R1, R2, Dragan, GradientPenalty, Judged, Penalty
+from gansmith.objectives import Adversarial, losses
+from gansmith.objectives.base import Turn
+from gansmith.objectives.losses import Hinge, LeastSquares, Loss, NonSaturating, Relativistic, Saturating, Wasserstein
+from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty, Judged, Penalty
 from support import components, name_of, tiny, trainer
 
 LOSSES = components(Loss)
@@ -147,7 +146,9 @@ def test_a_loss_is_its_papers_formula(loss: Any) -> None:
 
 
 def test_every_loss_of_the_package_has_its_formula_here() -> None:
-    own = {c for c in vars(losses).values() if isinstance(c, type) and c.__module__ == "gansmith.losses" and c is not Loss}
+    own = {
+        c for c in vars(losses).values() if isinstance(c, type) and c.__module__ == "gansmith.objectives.losses" and c is not Loss
+    }
     assert own == {type(loss) for loss in FORMULAS}
 
 

@@ -11,8 +11,9 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from gansmith import metrics, neighbours
-from gansmith.metrics import Labelled, Moments
+from gansmith.evaluation.metrics import neighbours
+from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.metrics.scores import Labelled, Moments
 
 Set = Callable[[int, int], Tensor]
 TIGHT = 1e-6

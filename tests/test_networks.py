@@ -12,14 +12,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gansmith.building import build, check_shapes
-from gansmith.ema import Ema
-from gansmith.errors import RecipeError
-from gansmith.game import Network, Shapes
+from gansmith.core.errors import RecipeError
 from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.networks.base import Network, Shapes
+from gansmith.networks.build import build, check_shapes
 from gansmith.networks.maxout import Maxout
 from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.mlp import Dropout
+from gansmith.optim.ema import Ema
 from gansmith.recipes import make
 from support import RECIPES, components, name_of
 
@@ -71,7 +71,7 @@ TUTORIALS = list(G_WIDTHS)
 
 def networks(name: str, sample: tuple[int, ...] = MNIST) -> dict[str, nn.Module]:
     recipe = make(name)
-    return build(recipe, Shapes(recipe.noise.dim, sample))
+    return build(recipe.networks, recipe.seed, Shapes(recipe.noise.dim, sample))
 
 
 def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
@@ -162,8 +162,8 @@ def test_the_ends_of_every_recipes_networks_adapt_to_the_data(name: str, sample:
     np.savez(tmp_path / "data.npz", images=np.zeros((4, *sample[1:], sample[0]), np.uint8), labels=[0, 0, 1, 1])
     recipe = make(name, data=str(tmp_path / "data.npz"))  # some choose their networks by what the data look like
     shapes = Shapes(recipe.noise.dim, sample)
-    made = build(recipe, shapes)
-    check_shapes(recipe, made, shapes)
+    made = build(recipe.networks, recipe.seed, shapes)
+    check_shapes(made, shapes)
     with torch.no_grad():
         fake = made.pop("generator")(torch.randn(3, shapes.noise), None)
         assert fake.shape == (3, *sample)
@@ -329,10 +329,10 @@ def test_a_start_depends_on_the_seed_and_the_networks_place_alone() -> None:
     recipe, other_seed = make("tutorial-small"), make("tutorial-small", ["seed=1"])
     shapes = Shapes(32, MNIST)
     torch.manual_seed(1)
-    one = build(recipe, shapes)
+    one = build(recipe.networks, recipe.seed, shapes)
     torch.manual_seed(2)
-    again, other = build(recipe, shapes), build(other_seed, shapes)
-    wider = build(make("tutorial-small", ["networks.generator.widths=[7]"]), shapes)
+    again, other = build(recipe.networks, recipe.seed, shapes), build(other_seed.networks, other_seed.seed, shapes)
+    wider = build(make("tutorial-small", ["networks.generator.widths=[7]"]).networks, recipe.seed, shapes)
     for name in ("generator", "discriminator"):
         for a, b, c in zip(one[name].parameters(), again[name].parameters(), other[name].parameters(), strict=True):
             assert torch.equal(a, b)
@@ -355,16 +355,16 @@ class Wrong(nn.Module):
 
 def test_a_network_whose_shapes_do_not_fit_is_named_with_both() -> None:
     recipe, shapes = make("tutorial-small"), Shapes(32, (1, 8, 8))
-    good = build(recipe, shapes)
+    good = build(recipe.networks, recipe.seed, shapes)
     with pytest.raises(RecipeError, match=r"'generator' makes samples of shape \(1, 9, 9\).*the data's are \(1, 8, 8\)"):
-        check_shapes(recipe, {**good, "generator": Wrong(1, 9, 9)}, shapes)
+        check_shapes({**good, "generator": Wrong(1, 9, 9)}, shapes)
     with pytest.raises(RecipeError, match=r"'discriminator' answers with shape \(4, 4\)"):
-        check_shapes(recipe, {**good, "discriminator": Wrong(4, 4)}, shapes)
+        check_shapes({**good, "discriminator": Wrong(4, 4)}, shapes)
     with pytest.raises(RecipeError, match=r"'discriminator' does not take samples of shape \(1, 8, 8\)"):
-        check_shapes(recipe, build(recipe, Shapes(32, (1, 9, 9))) | {"generator": good["generator"]}, shapes)
+        check_shapes(build(recipe.networks, recipe.seed, Shapes(32, (1, 9, 9))) | {"generator": good["generator"]}, shapes)
     with pytest.raises(RecipeError, match=r"'generator' does not take noise of shape \(32,\)"):
-        check_shapes(recipe, good | {"generator": build(recipe, Shapes(31, (1, 8, 8)))["generator"]}, shapes)
-    check_shapes(recipe, {**good, "discriminator": Wrong(16)}, shapes)  # sixteen places judged
+        check_shapes(good | {"generator": build(recipe.networks, recipe.seed, Shapes(31, (1, 8, 8)))["generator"]}, shapes)
+    check_shapes({**good, "discriminator": Wrong(16)}, shapes)  # sixteen places judged
 
 
 # ---------------------------------------------------------------------------------------------------- the average

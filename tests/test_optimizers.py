@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gansmith.errors import RecipeError
-from gansmith.optimizers import SGD, Adam, Clipped, Optimizer, RmsProp
-from gansmith.schedules import Constant, Cosine, Linear
+from gansmith.core.errors import RecipeError
+from gansmith.optim.optimizers import SGD, Adam, Clipped, Optimizer, RmsProp
+from gansmith.optim.schedules import Constant, Cosine, Linear
 from support import assert_same_tensors, components, name_of
 
 EVERY = pytest.mark.parametrize("optimizer", components(Optimizer), ids=name_of)

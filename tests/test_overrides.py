@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from gansmith import spec
-from gansmith.errors import RecipeError
-from gansmith.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
+from gansmith.core import component as spec
+from gansmith.core.errors import RecipeError
+from gansmith.core.overrides import override
 from gansmith.networks import BatchNorm
-from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import SGD
-from gansmith.overrides import override
-from gansmith.penalties import R1, R2
-from gansmith.recipe import Pictures, WithReplacement
+from gansmith.objectives.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
+from gansmith.objectives.penalties import R1, R2
+from gansmith.optim.optimizers import SGD
 from gansmith.recipes import make
+from gansmith.recipes.base import Pictures
+from gansmith.recipes.order import WithReplacement
+from gansmith.sampling.noise import Normal, Uniform
 
 CHANGES = [
     ("batch_size=64", lambda r: r.batch_size, 64),

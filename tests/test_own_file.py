@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import gansmith
-from gansmith import spec
-from gansmith.errors import RunError
+from gansmith.core import component as spec
+from gansmith.core import user_code
+from gansmith.core.errors import RunError
 from gansmith.recipes import find, make
 from support import Answer, assert_refused, python, tree
 
@@ -26,14 +27,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from gansmith import Recipe, Shapes, component
 from gansmith.data import Digits
-from gansmith.game import Shapes
 from gansmith.networks import MLPDiscriminator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.recipe import Recipe
-from gansmith.spec import component
+from gansmith.optim import Adam
+from gansmith.sampling.noise import Normal
 
 with Path(__file__).with_name("was-run").open("a") as log:  # so that the tests see when this file is executed
     log.write("x")
@@ -104,7 +103,7 @@ def forget() -> None:
     """As in a new process: the user's components are not known."""
     for name in ("Cubic", "Tiny"):
         spec.REGISTRY.pop(name, None)
-    spec._FILES.clear()
+    user_code._FILES.clear()
 
 
 def times_run(file: Path) -> int:
@@ -132,7 +131,7 @@ def test_its_parts_are_overridden_and_shown_like_any_others(mine: Path, cli: Cli
 
 
 def test_its_loss_serves_a_recipe_of_the_package_too(mine: Path) -> None:
-    spec.load_file(mine)
+    user_code.load_file(mine)
     assert spec.to_text(make("tutorial-small", ["objective.loss=cubic"]).objective.loss) == "cubic"  # type: ignore[attr-defined]
 
 
@@ -214,7 +213,7 @@ def test_in_a_new_process_nothing_is_known_and_nothing_is_run(mine: Path, here: 
     ran = times_run(mine)
     code = """
 import sys, gansmith
-from gansmith.errors import RunError
+from gansmith import RunError
 try:
     gansmith.load("run")
 except RunError as error:
@@ -312,7 +311,7 @@ def test_the_template_trains_as_it_stands(tmp_path: Path, here: Path, cli: Cli) 
     changes = ("budget=320images", "--data", "digits", "--run", "run")
     assert cli("train", "my_gan.py:my_run", *changes).code == 0
     spec.REGISTRY.pop("SoftLeastSquares", None)
-    spec._FILES.clear()
+    user_code._FILES.clear()
     assert cli("train", "my_gan.py:my_run", *changes, "seed=1").code == 2  # the same folder, another recipe
     assert len(gansmith.load("run", trust="my_gan.py").sample(count=2)) == 2
     assert "_template" not in cli("list").out

@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 
 import gansmith
-from gansmith import processes
-from gansmith.recipe import Recipe
-from gansmith.spec import to_json
+from gansmith.core import distributed
+from gansmith.core.component import to_json
+from gansmith.recipes.base import Recipe
 from support import Answer, assert_same_run, environment, finish, newest_checkpoint, quick, untimed_log
 
 # One torchrun for all of it, as starting two processes takes the longest: a whole run, a watched one, one that is left twice and
@@ -26,9 +26,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 torch.set_num_threads(1)
 import gansmith
-from gansmith.errors import RunError
-from gansmith.overrides import override
-from gansmith.spec import from_json
+from gansmith.core.errors import RunError
+from gansmith.core.overrides import override
+from gansmith.core.component import from_json
 
 recipe = from_json(json.loads(sys.argv[1]))
 
@@ -153,15 +153,15 @@ def test_the_parts_of_all_processes_are_the_whole(world: int, count: int, monkey
     rows = list(range(count))
     parts = []
     for rank in range(world):
-        monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
-        monkeypatch.setattr(processes, "world", lambda: world)
-        parts.append(rows[processes.share(count)])
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(distributed, "world", lambda: world)
+        parts.append(rows[distributed.share(count)])
     assert [row for part in parts for row in part] == rows
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_one_process_joins_nobody() -> None:
-    processes.join(torch.device("cpu"))
+    distributed.join(torch.device("cpu"))
     assert not torch.distributed.is_initialized()
-    assert (processes.rank(), processes.world(), processes.share(5)) == (0, 1, slice(0, 5))
-    assert processes.agree(7, torch.device("cpu")) == 7
+    assert (distributed.rank(), distributed.world(), distributed.share(5)) == (0, 1, slice(0, 5))
+    assert distributed.agree(7, torch.device("cpu")) == 7

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gansmith.conditions import Labels
+from gansmith.core.component import to_json
+from gansmith.core.errors import DataError
 from gansmith.data import Arrays, Balanced, Digits, FashionMnist, Rare, Ring, label, num_classes, shape_of
-from gansmith.errors import DataError
-from gansmith.evaluation import evaluate
-from gansmith.extractors import find as find_extractor
-from gansmith.extractors import own_of
+from gansmith.evaluation.evaluate import evaluate
+from gansmith.evaluation.extractors import find as find_extractor
+from gansmith.evaluation.extractors import own_of
 from gansmith.recipes import make
-from gansmith.spec import to_json
-from gansmith.training import train
+from gansmith.sampling.conditions import Labels
+from gansmith.training.loop import train
 from support import quick, trainer
 
 

@@ -15,18 +15,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gansmith import rng, spec
+from gansmith.core import component as spec
+from gansmith.core import rng
+from gansmith.core.errors import RecipeError
+from gansmith.core.overrides import override
+from gansmith.core.rng import Place, Stream
 from gansmith.data import FashionMnist, Mnist
-from gansmith.errors import RecipeError
-from gansmith.losses import NonSaturating, Saturating
-from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial, Critic
-from gansmith.optimizers import SGD, Adam
-from gansmith.overrides import override
-from gansmith.recipe import Recipe, Shuffled, WithReplacement, images_in
+from gansmith.objectives.losses import NonSaturating, Saturating
+from gansmith.optim.optimizers import SGD, Adam
 from gansmith.recipes import catalogue, find, make
-from gansmith.rng import Place, Stream
-from gansmith.trainer import Trainer
+from gansmith.recipes.base import Recipe
+from gansmith.recipes.lengths import images_in
+from gansmith.recipes.order import Shuffled, WithReplacement
+from gansmith.sampling.noise import Normal, Uniform
+from gansmith.training.trainer import Trainer
 from support import RECIPES, in_double, trainer
 
 EVERY = pytest.mark.parametrize("name", RECIPES)

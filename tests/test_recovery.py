@@ -12,19 +12,20 @@ import pytest
 import torch
 
 import gansmith
-from gansmith import doctor, recovery
+from gansmith import doctor
+from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.overrides import override
+from gansmith.core.rng import MAX_SEED
 from gansmith.doctor.advice import ADVICE
-from gansmith.errors import RecipeError, TrainingError
-from gansmith.journal import Journal
 from gansmith.objectives import Adversarial
-from gansmith.overrides import override
-from gansmith.recipe import Recipe, Scores
 from gansmith.recipes import make
-from gansmith.recovery import REMEDIES, Recovery
-from gansmith.rng import MAX_SEED
-from gansmith.run import KEPT_TO_GO_BACK, Run
-from gansmith.trainer import Trainer
-from gansmith.validation import Validation
+from gansmith.recipes.base import Recipe, Scores
+from gansmith.runs.run import KEPT_TO_GO_BACK, Run
+from gansmith.training import recovery
+from gansmith.training.journal import Journal
+from gansmith.training.recovery import REMEDIES, Recovery
+from gansmith.training.trainer import Trainer
+from gansmith.training.validation import Validation
 from support import assert_same_run, quick, stop_after
 from test_doctor import LOOKS, TOTAL, looks
 
@@ -268,7 +269,7 @@ def test_weights_that_took_over_are_not_the_best_by_the_score_of_those_they_repl
 def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:
     run = Run.open(recovered)
     found = Recovery.read(run.facts, run.images)
-    trainer = gansmith.trainer.Trainer(run.recipe, torch.device("cpu"))
+    trainer = Trainer(run.recipe, torch.device("cpu"))
     trainer.total_images, trainer.images, trainer.steps = 1600, found[0].images, 7
     made = recovery.put_right(trainer, run.recipe, found[:1], None)
     assert (made.images, made.steps, made.total_images) == (found[0].images, 7, 1600)
@@ -277,7 +278,7 @@ def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:
 
 
 def test_weights_of_a_checkpoint_are_taken_and_the_count_goes_on() -> None:
-    trainer = gansmith.trainer.Trainer(quick(), torch.device("cpu"))
+    trainer = Trainer(quick(), torch.device("cpu"))
     trainer.total_images = 1600
     for _ in range(3):
         trainer.step()

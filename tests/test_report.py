@@ -17,15 +17,17 @@ import pytest
 from PIL import Image
 
 import gansmith
-from gansmith import charts, images, report
+from gansmith.core.errors import RunError
+from gansmith.core.overrides import override
 from gansmith.data import Arrays, Ring
-from gansmith.errors import RunError
-from gansmith.kinds import Layout
-from gansmith.overrides import override
-from gansmith.recipe import Pictures
-from gansmith.report import number
-from gansmith.run import Run
-from gansmith.scores import Evaluation
+from gansmith.drawing import animation as animation_module
+from gansmith.drawing import charts, grids
+from gansmith.evaluation.results import Evaluation
+from gansmith.recipes.base import Pictures
+from gansmith.report import page as page_module
+from gansmith.report.page import number
+from gansmith.runs.run import Run
+from gansmith.sampling.classes import Layout
 from support import REAL_LINES, Answer, assert_refused, quick, slim, stop_after, tiny, with_ema
 
 Cli = Callable[..., Answer]
@@ -145,13 +147,13 @@ def test_it_is_written_at_the_end_of_a_training(done: Run) -> None:
 
 def test_it_is_written_whole_and_again_the_same(done: Run) -> None:
     before = done.report.read_bytes()
-    assert report.write(gansmith.load(done.path)) == done.report
+    assert page_module.write(gansmith.load(done.path)) == done.report
     assert done.report.read_bytes() == before
 
 
 def test_with_an_evaluation_it_says_everything_that_is_known(done: Run) -> None:
     evaluation = evaluated()
-    page = assert_self_contained(report.page(done, evaluation))
+    page = assert_self_contained(page_module.page(done, evaluation))
     assert page.ids >= ALWAYS | SCORED
     for found in evaluation.scores.values():
         for text in (found.title, found.name, found.about, found.better, number(found.value), number(found.floor)):
@@ -166,7 +168,7 @@ def test_with_an_evaluation_it_says_everything_that_is_known(done: Run) -> None:
 
 
 def test_pairs_show_the_sample_and_the_training_image(done: Run) -> None:
-    page = Page(report.page(done, evaluated()))
+    page = Page(page_module.page(done, evaluated()))
     shown = {image["alt"]: image["src"] for image in page.images}
     training = done.recipe.data.load("train").values
     for alt, expected in (
@@ -186,7 +188,7 @@ def test_a_run_is_scored_once_for_its_report(done: Run, tmp_path: Path, cli: Cli
         asked.append(data)
         return evaluated()
 
-    monkeypatch.setattr("gansmith.evaluation.evaluate", evaluate)
+    monkeypatch.setattr("gansmith.evaluation.evaluate.evaluate", evaluate)
     folder = shutil.copytree(done.path, tmp_path / "run")
     for data in ((), (), ("--data", "digits"), ()):
         (folder / "report.html").unlink()
@@ -207,7 +209,7 @@ def test_what_comes_from_the_run_is_text_and_nothing_else(tmp_path: Path, monkey
         verdict=[{"good": False, "text": HOSTILE, "from": ["fd"]}],
         data={"label": HOSTILE, "split": HOSTILE, "num_real": 10},
     )
-    for html in (report.page(run, evaluation), report.page(run)):
+    for html in (page_module.page(run, evaluation), page_module.page(run)):
         page = assert_self_contained(html)
         assert HOSTILE in page.text
         assert "<img src=http" not in html
@@ -225,15 +227,16 @@ def test_it_fits_every_kind_of_run(kind: str, tmp_path: Path) -> None:
     }[kind]()
     run = gansmith.train(override(recipe, "budget=128images"), tmp_path / "run", device="cpu")
     assert assert_self_contained(run.report.read_text()).ids >= ALWAYS
-    assert assert_self_contained(report.page(run, evaluated())).ids >= ALWAYS | {"scores"}
+    assert assert_self_contained(page_module.page(run, evaluated())).ids >= ALWAYS | {"scores"}
     assert (
-        assert_self_contained(report.page(run, evaluated(memorisation=None, classes=None, verdict=[], scores={}))).ids >= ALWAYS
+        assert_self_contained(page_module.page(run, evaluated(memorisation=None, classes=None, verdict=[], scores={}))).ids
+        >= ALWAYS
     )
 
 
 def test_it_is_there_for_a_run_that_goes_on(tmp_path: Path) -> None:
     stop_after(quick(), tmp_path / "run", 3)
-    page = assert_self_contained(report.page(gansmith.load(tmp_path / "run")))
+    page = assert_self_contained(page_module.page(gansmith.load(tmp_path / "run")))
     assert "96 of" in page.text
     assert "too few records" in page.text
 
@@ -243,7 +246,7 @@ def test_what_the_folder_has_lost_is_left_out(done: Run, tmp_path: Path) -> None
     shutil.rmtree(folder / "samples")
     for name in ("log.jsonl", "results.json"):
         (folder / name).unlink()
-    page = assert_self_contained(report.page(gansmith.load(folder)))
+    page = assert_self_contained(page_module.page(gansmith.load(folder)))
     assert page.ids >= ALWAYS - {"growth"}
     assert "growth" not in page.ids
 
@@ -253,7 +256,7 @@ def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: P
     """Noise in colour is the worst there is for a picture's size."""
     noise = np.random.default_rng(0).integers(0, 256, (64, side, side, 3), dtype=np.uint8)
     for i in range(25):
-        images.image_grid(np.roll(noise, i, axis=2), 8).save(tmp_path / f"{i}.png", compress_level=1)
+        grids.image_grid(np.roll(noise, i, axis=2), 8).save(tmp_path / f"{i}.png", compress_level=1)
     run: Any = SimpleNamespace(
         facts={"sample_shape": [3, side, side], "num_real": 64},
         recipe=SimpleNamespace(pictures=Pictures(count=64), condition=None),
@@ -261,8 +264,8 @@ def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: P
         pictures={1000 * i: tmp_path / f"{i}.png" for i in range(25)},
         real_picture=tmp_path / "0.png",
     )
-    timeline = report._timeline(run)
-    shown = [report._animation(run), report._real(run), timeline and timeline["picture"]]
+    timeline = page_module._timeline(run)
+    shown = [page_module._animation(run), page_module._real(run), timeline and timeline["picture"]]
     sizes = [len(picture.uri) for picture in shown if picture]
     assert len(sizes) == 3
     assert sum(sizes) + 2 * sizes[1] < 3_000_000  # and as much again for what was made and for the way between seeds
@@ -325,8 +328,8 @@ def test_bars_stand_for_shares() -> None:
 @pytest.mark.parametrize(("count", "columns"), [(1, 8), (16, 8), (13, 5)])
 def test_a_grid_is_cut_into_the_pictures_it_was_made_of(shape: tuple[int, ...], count: int, columns: int, tmp_path: Path) -> None:
     made = np.random.default_rng(0).integers(0, 256, (count, *shape[1:], shape[0]), dtype=np.uint8)
-    images.image_grid(made, columns).save(tmp_path / "grid.png")
-    assert np.array_equal(images.cut(tmp_path / "grid.png", shape, count), made)
+    grids.image_grid(made, columns).save(tmp_path / "grid.png")
+    assert np.array_equal(grids.cut(tmp_path / "grid.png", shape, count), made)
 
 
 def test_what_is_no_grid_is_not_cut(tmp_path: Path) -> None:
@@ -334,14 +337,14 @@ def test_what_is_no_grid_is_not_cut(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     for name in ("other.png", "broken.png"):
         with pytest.raises(RunError, match=f"{name} is no grid"):
-            images.cut(tmp_path / name, (1, 28, 28), 4)
+            grids.cut(tmp_path / name, (1, 28, 28), 4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_animation_keeps_its_gaps_clear_and_its_colours_near(channels: int) -> None:
     flat = np.random.default_rng(0).integers(0, 256, (3, 4, 1, 1, channels), dtype=np.uint8)
-    frames = [images.clear_grid(np.broadcast_to(f, (4, 6, 6, channels)), 2) for f in flat]
-    with Image.open(io.BytesIO(images.animated(frames, 100))) as animation:
+    frames = [grids.clear_grid(np.broadcast_to(f, (4, 6, 6, channels)), 2) for f in flat]
+    with Image.open(io.BytesIO(animation_module.animated(frames, 100))) as animation:
         assert animation.n_frames == 3
         for i, frame in enumerate(frames):
             animation.seek(i)

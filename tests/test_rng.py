@@ -12,10 +12,10 @@ import torch
 from scipy import stats
 
 import gansmith
-from gansmith import rng
-from gansmith.noise import Noise, Normal, Uniform
-from gansmith.recipe import Order, Shuffled, WithReplacement
-from gansmith.rng import Place, Stream
+from gansmith.core import rng
+from gansmith.core.rng import Place, Stream
+from gansmith.recipes.order import Order, Shuffled, WithReplacement
+from gansmith.sampling.noise import Noise, Normal, Uniform
 from support import components, name_of, quick, stop_after, tiny, with_ema
 
 DIMS = [1, 2, 3, 7, 8, 9, 16, 31, 100, 128]

@@ -22,15 +22,15 @@ import torch
 from torch import Tensor, nn
 
 import gansmith
-from gansmith import files
+from gansmith.core import files
+from gansmith.core.component import from_json, to_json
+from gansmith.core.errors import DataError, DiskError, GansmithError, RecipeError, RunError, TrainingError
+from gansmith.core.overrides import override
 from gansmith.data import Samples
-from gansmith.errors import DataError, DiskError, GansmithError, RecipeError, RunError, TrainingError
-from gansmith.losses import NonSaturating
-from gansmith.overrides import override
-from gansmith.recipe import Recipe
-from gansmith.run import Run
-from gansmith.spec import from_json, to_json
-from gansmith.trainer import Trainer
+from gansmith.objectives.losses import NonSaturating
+from gansmith.recipes.base import Recipe
+from gansmith.runs.run import Run
+from gansmith.training.trainer import Trainer
 from support import (
     CPU,
     REAL_LOSS_PLOT,
@@ -136,7 +136,7 @@ def test_a_loss_plot_shows_both_losses_and_what_d_says(done: Path, monkeypatch: 
     from matplotlib.figure import Figure
 
     drawn: list[Figure] = []
-    monkeypatch.setattr("gansmith.images.rendered", drawn.append)
+    monkeypatch.setattr("gansmith.drawing.plots.rendered", drawn.append)
     log = gansmith.load(done).log
     REAL_LOSS_PLOT(log, "title")
     above, below = drawn[0].axes
@@ -150,7 +150,7 @@ def test_a_loss_plot_shows_both_losses_and_what_d_says(done: Path, monkeypatch: 
 
 
 def test_growing_pictures_are_25_ever_farther_apart() -> None:
-    from gansmith.recipe import Pictures
+    from gansmith.recipes.base import Pictures
 
     marks = Pictures().marks(1_000_000, 60_000)
     assert len(marks) == 25
@@ -197,7 +197,8 @@ def test_equal_checkpoints_are_equal_files(done: Path, tmp_path: Path) -> None:
 
 def command_that_tells(say: Callable[[int], None], folder: str, arguments: list[str]) -> None:
     """The command line in a child that says the number of each step it has taken."""
-    from gansmith import cli, progress
+    from gansmith.cli import main as command_line
+    from gansmith.cli import progress
 
     def follow(records: Iterator[Any], *_: Any) -> None:
         for record in records:
@@ -206,7 +207,7 @@ def command_that_tells(say: Callable[[int], None], folder: str, arguments: list[
     progress.follow = follow  # type: ignore[assignment]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["gansmith", "train", folder, *arguments]
-    cli.main()
+    command_line.main()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -450,14 +451,14 @@ def test_killed_while_the_folder_was_begun_it_is_begun_again(tmp_path: Path) -> 
 
 def test_begun_in_vain_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C or a full disk before the recipe is written."""
-    import gansmith.run
+    from gansmith.runs import run as run_module
 
     for fault in (KeyboardInterrupt(), DiskError("can't write: No space left on device")):
 
         def write_json(path: Path, value: Any, fault: BaseException = fault) -> None:
             raise fault
 
-        monkeypatch.setattr(gansmith.run, "write_json", write_json)
+        monkeypatch.setattr(run_module, "write_json", write_json)
         with pytest.raises(type(fault)):
             gansmith.train(quick(), tmp_path / "deep" / "run", device="cpu")
         assert tree(tmp_path) == {}
@@ -545,12 +546,12 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(room: int, done: Path, tmp
 
 
 def command_on_a_full_disk(say: Callable[[int], None], folder: str, arguments: list[str], room: int) -> None:
-    from gansmith import cli
+    from gansmith.cli import main as command_line
 
     with contextlib.redirect_stderr(open(Path(folder) / "stderr", "w")), contextlib.redirect_stdout(None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
         sys.argv = ["gansmith", *arguments]
-        cli.main()
+        command_line.main()
 
 
 @pytest.mark.parametrize("out", ["x.npz", "x.png", "folder"])
@@ -625,7 +626,7 @@ def test_seconds_become_a_number_of_images_that_is_kept(tmp_path: Path, monkeypa
     def measure(*_: Any) -> None:
         raise AssertionError("the speed is measured once")
 
-    monkeypatch.setattr("gansmith.training.measure_speed", measure)
+    monkeypatch.setattr("gansmith.training.budget.measure_speed", measure)
     run = gansmith.train(recipe, tmp_path / "run", device="cpu")
     assert run.total_images == total
     assert total <= run.images < total + 33
@@ -633,7 +634,7 @@ def test_seconds_become_a_number_of_images_that_is_kept(tmp_path: Path, monkeypa
 
 
 def test_a_warm_up_leaves_the_run_as_if_the_number_had_been_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gansmith.training.images_for", _measured_as(1600))
+    monkeypatch.setattr("gansmith.training.budget.images_for", _measured_as(1600))
     timed = gansmith.train(override(quick("watch=none"), "budget=5m"), tmp_path / "timed", device="cpu")  # looks take of its time
     monkeypatch.undo()
     counted = gansmith.train(quick("watch=none"), tmp_path / "counted", device="cpu")
@@ -643,7 +644,7 @@ def test_a_warm_up_leaves_the_run_as_if_the_number_had_been_given(tmp_path: Path
 
 def _measured_as(images: int) -> Callable[[Recipe, Trainer], int]:
     """The true measurement, then another number for its result."""
-    from gansmith.trainer import measure_speed
+    from gansmith.training.speed import measure_speed
 
     def images_for(recipe: Recipe, game: Trainer) -> int:
         speed, spent = measure_speed(recipe, game.device, game.samples, 0.05)

@@ -15,13 +15,16 @@ import torch
 from PIL import Image
 
 import gansmith
-from gansmith import images, sampling
-from gansmith.errors import RunError
-from gansmith.images import Gallery, Images, Points, image_grid, kind_of
-from gansmith.noise import Noise
-from gansmith.recipe import Recipe
+from gansmith.core.errors import RunError
+from gansmith.data.modality import Images, Points, kind_of
+from gansmith.drawing import animation as animation_module
+from gansmith.drawing.grids import image_grid
 from gansmith.recipes import make
-from gansmith.trainer import Trainer
+from gansmith.recipes.base import Recipe
+from gansmith.sampling import gallery as gallery_module
+from gansmith.sampling.gallery import Gallery
+from gansmith.sampling.noise import Noise
+from gansmith.training.trainer import Trainer
 from support import RECIPES, Answer, assert_refused, components, name_of, quick, slim, stop_after, tiny, trainer, tree, with_ema
 
 Cli = Callable[..., Answer]
@@ -50,7 +53,7 @@ def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
     kind = game.kind
 
     def sample(seed: int, count: int, first: int = 0) -> np.ndarray:
-        return sampling.sample(game.sampler, game.inputs, kind, seed, count, first)
+        return dataclasses.replace(game.sampler, kind=kind).sample(seed, count, first)
 
     hundred = sample(0, 100)
     assert hundred.shape == (100, 8, 8, 1)
@@ -59,8 +62,8 @@ def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
         assert np.array_equal(sample(0, count, first), hundred[first : first + count])
     assert len(np.unique(hundred.reshape(100, -1), axis=0)) > 1
     # The floats behind them, too, are the same to the last bit.
-    whole = torch.cat([made for _, made in sampling.chunks(game.sampler, game.inputs, 0, 0, 128)])
-    (start, part), *_ = sampling.chunks(game.sampler, game.inputs, 0, 70, 71)
+    whole = torch.cat([made for _, made in game.sampler.chunks(0, 0, 128)])
+    (start, part), *_ = game.sampler.chunks(0, 70, 71)
     assert torch.equal(part, whole[start : start + len(part)])
 
 
@@ -76,20 +79,20 @@ def test_samples_are_held_once_however_many_parts_they_are_made_in() -> None:
             parts.append(weakref.ref(part))
             return part
 
-    many = sampling.sample(game.sampler, game.inputs, Watched(), 0, 500, 30)
+    many = dataclasses.replace(game.sampler, kind=Watched()).sample(0, 500, 30)
     assert len(parts) == 9
-    assert np.array_equal(many, sampling.sample(game.sampler, game.inputs, Images(), 0, 530)[30:])
+    assert np.array_equal(many, game.sampler.sample(0, 530)[30:])
 
 
 def test_two_seeds_share_no_image() -> None:
     game = stepped(quick())
-    made = [sampling.sample(game.sampler, game.inputs, game.kind, seed, 64) for seed in (0, 1, 2, 2**63 - 1)]
+    made = [game.sampler.sample(seed, 64) for seed in (0, 1, 2, 2**63 - 1)]
     assert len(np.unique(np.concatenate(made).reshape(4 * 64, -1), axis=0)) == 4 * 64
 
 
 @pytest.mark.parametrize("noise", components(Noise), ids=name_of)
 def test_samples_and_training_share_no_z(noise: Noise) -> None:
-    from gansmith.rng import Place, Stream
+    from gansmith.core.rng import Place, Stream
 
     sampled = noise.rows(0, Stream.SAMPLE, Place(), 0, 500)
     trained = noise.rows(0, Stream.NOISE, Place(), 0, 500)
@@ -101,17 +104,17 @@ def test_samples_are_made_in_evaluation_mode_and_training_goes_on_in_its_own(nam
     game = stepped(tiny(name))
     generator = game.networks["generator"]
     before = {k: v.clone() for k, v in generator.state_dict().items()}
-    one = sampling.sample(game.sampler, game.inputs, game.kind, 0, 10)
-    assert np.array_equal(one, sampling.sample(game.sampler, game.inputs, game.kind, 0, 10))  # no dropout
+    one = game.sampler.sample(0, 10)
+    assert np.array_equal(one, game.sampler.sample(0, 10))  # no dropout
     assert generator.training
     assert all(torch.equal(v, before[k]) for k, v in generator.state_dict().items())  # no statistics moved
     generator.eval()
-    sampling.sample(game.sampler, game.inputs, game.kind, 0, 10)
+    game.sampler.sample(0, 10)
     assert not generator.training
 
 
 def test_a_sample_is_what_the_module_makes_of_its_z(folder: Path) -> None:
-    from gansmith.rng import Place, Stream
+    from gansmith.core.rng import Place, Stream
 
     run = gansmith.load(folder)
     z = torch.from_numpy(run.recipe.noise.rows(5, Stream.SAMPLE, Place(), 0, 64))
@@ -207,7 +210,7 @@ def test_a_gif_holds_every_picture(tmp_path: Path) -> None:
         path = tmp_path / f"{i}.png"
         Image.new("L", (40, 30), 60 * i).save(path)
         paths.append(path)
-    with Image.open(io.BytesIO(images.gif(paths))) as animation:
+    with Image.open(io.BytesIO(animation_module.gif(paths))) as animation:
         assert animation.n_frames == 4
         assert animation.size == (40, 30)
 
@@ -286,7 +289,7 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(folder: Path, here
 
 def test_a_picture_of_too_many_samples_is_refused(folder: Path, tmp_path: Path) -> None:
     gallery = gansmith.load(folder).sample(count=1)
-    many = Gallery(np.broadcast_to(gallery.array, (images.MAX_GRID + 1, 8, 8, 1)), gallery.kind)
+    many = Gallery(np.broadcast_to(gallery.array, (gallery_module.MAX_GRID + 1, 8, 8, 1)), gallery.kind)
     with pytest.raises(RunError, match="at most"):
         many.save(tmp_path / "x.png")
     assert tree(tmp_path) == {}
@@ -319,7 +322,7 @@ def test_killed_while_it_samples_nothing_is_there(folder: Path, tmp_path: Path, 
         raise KeyboardInterrupt
 
     gallery = gansmith.load(folder).sample(count=3)
-    for out, where in (("x.npz", "numpy.savez"), ("folder", "gansmith.images.png")):
+    for out, where in (("x.npz", "numpy.savez"), ("folder", "gansmith.sampling.gallery.png")):
         with monkeypatch.context() as patch:
             patch.setattr(where, interrupt)
             with pytest.raises(KeyboardInterrupt):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from torch import nn
 
-from gansmith.ema import Ema
-from gansmith.run import Run
-from gansmith.schedules import Constant, Cosine, Linear, Schedule
+from gansmith.optim.ema import Ema
+from gansmith.optim.schedules import Constant, Cosine, Linear, Schedule
+from gansmith.runs.run import Run
 from support import components, name_of, quick, stop_after, trainer
 
 

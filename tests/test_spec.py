@@ -10,21 +10,23 @@ from typing import Any
 
 import pytest
 
-from gansmith import spec
-from gansmith.augmentation import Augment, Augmentation, Flip, InstanceNoise, Operation
+from gansmith.core import component as spec
+from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.overrides import override, read
 from gansmith.data import Source
-from gansmith.errors import RecipeError, unknown
-from gansmith.game import Network, Objective
-from gansmith.losses import LeastSquares, Loss, NonSaturating
 from gansmith.networks import BatchNorm, MLPGenerator
-from gansmith.noise import Noise, Uniform
+from gansmith.networks.base import Network
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam, Optimizer
-from gansmith.overrides import override, read
-from gansmith.penalties import R1, GradientPenalty, Penalty
-from gansmith.recipe import Order, Pictures, Recipe
+from gansmith.objectives.augmentation import Augment, Augmentation, Flip, InstanceNoise, Operation
+from gansmith.objectives.base import Objective
+from gansmith.objectives.losses import LeastSquares, Loss, NonSaturating
+from gansmith.objectives.penalties import R1, GradientPenalty, Penalty
+from gansmith.optim.optimizers import Adam, Optimizer
+from gansmith.optim.schedules import Cosine, Linear, Schedule
 from gansmith.recipes import make
-from gansmith.schedules import Cosine, Linear, Schedule
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.recipes.order import Order
+from gansmith.sampling.noise import Noise, Uniform
 from support import all_components, components, name_of, tiny
 
 EVERY = pytest.mark.parametrize("component", all_components(), ids=name_of)
@@ -129,7 +131,7 @@ def test_a_class_called_like_another_component_is_refused_until_renamed() -> Non
         class Hinge:
             """Not the one."""
 
-    assert spec.find_component("hinge").__module__ == "gansmith.losses"
+    assert spec.find_component("hinge").__module__ == "gansmith.objectives.losses"
 
 
 def test_json_of_an_unknown_component_is_refused_with_the_nearest() -> None:
@@ -147,7 +149,7 @@ def test_differences_name_the_deepest_place_and_both_values() -> None:
 
 
 def test_a_length_is_a_number_and_a_unit() -> None:
-    from gansmith.recipe import images_in, seconds_in
+    from gansmith.recipes.lengths import images_in, seconds_in
 
     assert images_in("25epochs", 60_000) == 1_500_000
     assert images_in("0.5epochs", 1497) == 748
@@ -183,7 +185,7 @@ def test_a_player_without_its_network_or_its_optimizer_is_refused() -> None:
 
 
 def test_a_network_with_two_owners_is_refused() -> None:
-    from gansmith.game import Player, check_ownership
+    from gansmith.objectives.base import Player, check_ownership
 
     def loss(*_: Any) -> Any:
         raise AssertionError

@@ -13,17 +13,47 @@ import pytest
 import typer
 
 import gansmith
-from gansmith.cli import app
-from gansmith.cli_recipes import recipe_and_overrides
+from gansmith.cli.main import app
+from gansmith.cli.recipes import recipe_and_overrides
+from gansmith.core.component import kebab
 from gansmith.data import NAMES, find
 from gansmith.recipes import catalogue, make
-from gansmith.spec import kebab
 from support import python
 
 ROOT = Path(__file__).parents[1]
 COMMAND: Any = typer.main.get_command(app)
 
-PUBLIC = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
+PUBLIC = [
+    "Batch",
+    "DataError",
+    "DiskError",
+    "GansmithError",
+    "Judged",
+    "Loss",
+    "Network",
+    "Noise",
+    "Objective",
+    "Outcome",
+    "Penalty",
+    "Player",
+    "Recipe",
+    "RecipeError",
+    "Record",
+    "Run",
+    "RunError",
+    "Samples",
+    "Shapes",
+    "Source",
+    "TrainingError",
+    "Turn",
+    "Verdict",
+    "component",
+    "evaluate",
+    "load",
+    "sample",
+    "steps",
+    "train",
+]
 
 RECIPES = [
     "acgan",

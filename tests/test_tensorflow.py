@@ -19,16 +19,16 @@ import torch
 from torch import Tensor, nn
 
 import gansmith
-from gansmith import keras_mlp
-from gansmith.errors import TrainingError
-from gansmith.keras_mlp import KerasNetwork
-from gansmith.keras_trainer import KerasTrainer
+from gansmith.core.errors import TrainingError
+from gansmith.export import keras as keras_module
 from gansmith.networks import MaxoutDiscriminator
+from gansmith.networks.keras import KerasNetwork
 from gansmith.networks.mlp import Dropout, Stack
-from gansmith.recipe import Recipe
 from gansmith.recipes import make
-from gansmith.run import Run
-from gansmith.trainer import Trainer
+from gansmith.recipes.base import Recipe
+from gansmith.runs.run import Run
+from gansmith.training.keras import KerasTrainer
+from gansmith.training.trainer import Trainer
 from support import (
     CPU,
     Answer,
@@ -103,7 +103,7 @@ def both(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> tuple[Trainer, Kera
 
 
 def with_optimizer(recipe: Recipe, text: str) -> Recipe:
-    from gansmith.overrides import override
+    from gansmith.core.overrides import override
 
     for player in recipe.optimizers:
         recipe = override(recipe, f"optimizers.{player}={text}")
@@ -397,7 +397,7 @@ def test_what_a_generator_is_told_has_its_size_in_the_file(condition: str, tmp_p
     import keras
 
     run = gansmith.train(quick(f"condition={condition}", budget="64images"), tmp_path / "run", device="cpu")
-    model = keras.saving.load_model(keras_mlp.export(run, tmp_path / "x.keras"))
+    model = keras.saving.load_model(keras_module.export(run, tmp_path / "x.keras"))
     given = run.inputs.rows(0, 0, 5)
     assert given.told is not None
     assert [one.shape[1] for one in model.inputs] == [given.z.shape[1], given.told.shape[1]]
@@ -477,9 +477,10 @@ def test_pytorchs_way_imports_neither_keras_nor_tensorflow(tmp_path: Path) -> No
     """Not even where they are installed, though TensorBoard would import them; nor do the modules that hold the Keras side."""
     code = """
 import sys
-import gansmith, gansmith.keras_trainer, gansmith.spec
+import gansmith, gansmith.training.keras
+from gansmith.core import component
 from gansmith.recipes import make
-gansmith.spec.load_all()
+component.load_all()
 run = gansmith.train(make("tutorial-small", ["budget=200images", "scores=none"], "digits"), sys.argv[1], device="cpu")
 run.sample(0, 4)
 print(sorted({name.split(".")[0] for name in sys.modules} & {"keras", "tensorflow"}))
@@ -491,7 +492,7 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"keras", "tensorflo
 @with_tensorflow
 def test_the_doctor_sees_the_weights_as_they_are() -> None:
     """Between two checkpoints they are in Keras's variables, and a look asks PyTorch's networks."""
-    from gansmith.watching import Watcher
+    from gansmith.training.monitor import Watcher
 
     recipe = recipe_called("tutorial-small")
     game, plain = KerasTrainer(recipe, CPU), trainer(recipe)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from gansmith import threads
-from gansmith.errors import TrainingError
-from gansmith.run import Run
-from gansmith.threads import quickest
-from gansmith.training import steps
+from gansmith.core.errors import TrainingError
+from gansmith.runs.run import Run
+from gansmith.training import speed as speed_module
+from gansmith.training.loop import steps
+from gansmith.training.speed import quickest
 from support import quick, trainer
 
 LONG = "budget=1h"
@@ -35,7 +35,7 @@ def speeds(monkeypatch: pytest.MonkeyPatch, **images_a_second: float) -> list[in
         torch.set_num_threads(number)
         return images_a_second[names[number]]
 
-    monkeypatch.setattr(threads, "_speed", speed)
+    monkeypatch.setattr(speed_module, "_speed", speed)
     return tried
 
 
@@ -75,18 +75,18 @@ def test_a_loss_that_is_not_finite_is_left_to_the_run(monkeypatch: pytest.Monkey
     def fail(*_: object) -> float:
         raise TrainingError("the loss is not finite")
 
-    monkeypatch.setattr(threads, "_speed", fail)
+    monkeypatch.setattr(speed_module, "_speed", fail)
     assert quickest(trainer(quick(LONG))) == 4
 
 
 def test_a_real_trial_counts_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "SECONDS", 0.01)
+    monkeypatch.setattr(speed_module, "SECONDS", 0.01)
     assert quickest(trainer(quick(LONG))) in (1, 2, 4)
 
 
 def test_the_folder_says_it_and_who_goes_on_takes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     speeds(monkeypatch, one=50.0, two=100.0, four=60.0)
-    monkeypatch.setattr(threads, "WORTHWHILE", 0.0)
+    monkeypatch.setattr(speed_module, "WORTHWHILE", 0.0)
     recipe = quick()
     with closing(steps(recipe, tmp_path / "run", threads="auto")) as records:
         next(records)

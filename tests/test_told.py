@@ -14,11 +14,8 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from gansmith.augmentation import Augment
-from gansmith.conditions import Clusters, Codes, Labels
+from gansmith.core.errors import RecipeError, RunError
 from gansmith.data import FashionMnist, Mnist
-from gansmith.errors import RecipeError, RunError
-from gansmith.game import Network, Shapes, Verdict, logits_of
 from gansmith.networks import (
     AuxiliaryDiscriminator,
     ClassNormedGenerator,
@@ -30,15 +27,17 @@ from gansmith.networks import (
     Packed,
     ResidualGenerator,
 )
+from gansmith.networks.base import Network, Shapes, Verdict, logits_of, pack_of
 from gansmith.networks.conditional import JoinedToSample, ToldByNorms, WithHead, built
 from gansmith.objectives import Adversarial, Recover
-from gansmith.objectives.logits import pack_of
-from gansmith.optimizers import SGD
+from gansmith.objectives.augmentation import Augment
+from gansmith.optim.optimizers import SGD
+from gansmith.optim.schedules import Exponential, Linear
 from gansmith.recipes import make
-from gansmith.run import Run
-from gansmith.schedules import Exponential, Linear
-from gansmith.sliding import slide
-from gansmith.training import train
+from gansmith.runs.run import Run
+from gansmith.sampling.conditions import Clusters, Codes, Labels
+from gansmith.sampling.sliders import slide
+from gansmith.training.loop import train
 from support import Answer, assert_refused, quick, trainer
 
 Cli = Callable[..., Answer]
@@ -324,7 +323,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
-    gallery = slide(coded, 1, rows=4, steps=5, reach=1.5)
+    gallery = slide(coded.sampler, 1, rows=4, steps=5, reach=1.5)
     assert (len(gallery), gallery.columns, gallery.names) == (20, 5, ("0", "1", "2", "0"))
     given = coded.asked(1).inputs.sliding(0, 1, 1, [-1.5, 0.0, 1.5])
     plain = coded.asked(1).inputs.rows(0, 1, 1)
@@ -335,7 +334,7 @@ def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
     assert np.array_equal(given.z, np.repeat(plain.z, 3, 0))
     rows = gallery.array.reshape(4, 5, 8, 8)
     assert any(not np.array_equal(row[0], row[-1]) for row in rows)
-    asked = slide(coded.asked(2), 0, rows=2, steps=2)
+    asked = slide(coded.asked(2).sampler, 0, rows=2, steps=2)
     assert asked.names == ("2", "2")
 
 
@@ -350,4 +349,4 @@ def test_the_slide_command_and_what_it_refuses(coded: Run, tmp_path: Path, cli: 
     assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--class", 3), "knows kinds 0 to 2")
     plain = train(quick("condition=labels", budget="64images"), tmp_path / "run", device="cpu")
     with pytest.raises(RunError, match="has no sliders: train it with condition=codes"):
-        slide(plain, 0)
+        slide(plain.sampler, 0)

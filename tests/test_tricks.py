@@ -14,23 +14,24 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from gansmith import judging
-from gansmith.augmentation import Augment
-from gansmith.conditions import Clusters, Codes, Condition, Labels
+from gansmith.core.component import component, kebab
+from gansmith.core.errors import RecipeError
 from gansmith.data import Digits, Samples
-from gansmith.errors import RecipeError
-from gansmith.game import Network, Outcome, Shapes, Turn
-from gansmith.losses import Loss, Relativistic, Wasserstein
 from gansmith.networks import AuxiliaryDiscriminator, ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, MLPGenerator
-from gansmith.noise import Normal
+from gansmith.networks.base import Network, Shapes, pack_of
 from gansmith.objectives import Adversarial, Critic, Recover
-from gansmith.objectives.logits import judge_sides, over_packs, pack_of
-from gansmith.optimizers import SGD, Adam
-from gansmith.penalties import R1, R2, GradientPenalty, Penalty
-from gansmith.recipe import Recipe
-from gansmith.schedules import Cosine, Linear
-from gansmith.spec import component, kebab
-from gansmith.trainer import Trainer
+from gansmith.objectives.augmentation import Augment
+from gansmith.objectives.base import Outcome, Turn
+from gansmith.objectives.logits import judge_sides, over_packs
+from gansmith.objectives.losses import Loss, Relativistic, Wasserstein
+from gansmith.objectives.penalties import R1, R2, GradientPenalty, Penalty
+from gansmith.optim.optimizers import SGD, Adam
+from gansmith.optim.schedules import Cosine, Linear
+from gansmith.recipes.base import Recipe
+from gansmith.sampling.conditions import Clusters, Codes, Condition, Labels
+from gansmith.sampling.noise import Normal
+from gansmith.training import discriminator_accuracy
+from gansmith.training.trainer import Trainer
 from support import CPU, assert_same_tensors, components, name_of, quick, trainer
 
 LOSSES, PENALTIES = components(Loss), components(Penalty)
@@ -224,7 +225,7 @@ def test_d_alone_may_judge_packs_too() -> None:
 def test_held_out_packs_are_counted_as_packs() -> None:
     recipe = quick()
     packed = {**recipe.networks, "discriminator": InPacks(recipe.networks["discriminator"], 3)}
-    found = judging.held_out(trainer(dataclasses.replace(recipe, networks=packed)))
+    found = discriminator_accuracy.held_out(trainer(dataclasses.replace(recipe, networks=packed)))
     real = len(Digits().load("test")) // 3
     fakes = sum(len(range(i, min(i + 64, len(Digits().load("test"))))) // 3 for i in range(0, len(Digits().load("test")), 64))
     assert found["num_judged"] == real + fakes
@@ -366,7 +367,7 @@ def test_a_compiled_game_takes_the_steps_of_a_plain_one_and_goes_on(monkeypatch:
         assert all(np.isclose(one[k], two[k], rtol=1e-4, atol=1e-6) for k in one)
     assert counters["stats"]["unique_graphs"] >= before + 3  # G with and without gradients, and D
     assert list(quick.state().tensors) == list(plain.state().tensors)
-    assert type(quick.sampler) is type(plain.sampler)  # samples come from what any process has
+    assert type(quick.sampled) is type(plain.sampled)  # samples come from what any process has
     other.restore(copied(quick))
     assert quick.step().floats() == other.step().floats()
     assert_same_tensors(quick.state().tensors, other.state().tensors)

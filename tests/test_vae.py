@@ -16,16 +16,20 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 import gansmith
-from gansmith import held_out, reconstruction
+from gansmith.core.errors import RecipeError, RunError
 from gansmith.data import Digits
-from gansmith.errors import RecipeError, RunError
-from gansmith.game import Batch, Shapes, Turn
-from gansmith.likelihoods import Bernoulli, Gaussian, Likelihood
+from gansmith.evaluation import objective_scores
 from gansmith.networks import ConvEncoder, MLPDiscriminator, MLPEncoder
+from gansmith.networks.base import Shapes
 from gansmith.objectives import VaeGan, Variational
-from gansmith.objectives.latent import Posterior
-from gansmith.recipe import Recipe
+from gansmith.objectives.base import Batch, Turn
+from gansmith.objectives.likelihoods import Bernoulli, Gaussian, Likelihood
 from gansmith.recipes import make
+from gansmith.recipes.base import Recipe
+from gansmith.runs import networks as networks_module
+from gansmith.runs.networks import encoder_of
+from gansmith.sampling import reconstruction
+from gansmith.sampling.posterior import Posterior
 from support import Answer, assert_refused, components, name_of, slim, tiny, trainer
 
 Cli = Callable[..., Answer]
@@ -319,10 +323,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.mark.parametrize("name", ["vae", "vae-gan"])
 def test_a_reconstruction_is_the_decoded_mean_of_what_was_encoded(name: str, runs: dict[str, Path]) -> None:
     run = gansmith.load(runs[name])
-    found = reconstruction.reconstruct(run, count=11)
+    found = reconstruction.reconstruct(run.sampler, encoder_of(run), run.recipe.data, count=11)
     test = Digits().load("test").values[:11]
     assert np.array_equal(found.real, test.transpose(0, 2, 3, 1))
-    networks = held_out.networks_of(run)
+    networks = networks_module.networks_of(run)
     low, high = run.recipe.value_range
     with torch.no_grad():
         mean = networks["encoder"](torch.from_numpy(test).float() / 255 * (high - low) + low).chunk(2, 1)[0]
@@ -338,7 +342,8 @@ def test_the_command_draws_reals_above_what_was_made_of_them(runs: dict[str, Pat
     assert "11 real images above what was made of them in new/x.png" in answer.out
     with Image.open("new/x.png") as picture:
         sheet = np.asarray(picture)[::4, ::4]
-    found = reconstruction.reconstruct(gansmith.load(runs["vae"]), count=11)
+    run = gansmith.load(runs["vae"])
+    found = reconstruction.reconstruct(run.sampler, encoder_of(run), run.recipe.data, count=11)
     cells = [[sheet[2 + 10 * row : 10 + 10 * row, 2 + 10 * column : 10 + 10 * column] for column in range(8)] for row in range(4)]
     for i in range(11):
         row, column = 2 * (i // 8), i % 8
@@ -371,7 +376,7 @@ def test_what_cannot_be_reconstructed_is_refused_in_a_line(
 def test_an_evaluation_holds_the_elbo_of_held_out_images(runs: dict[str, Path]) -> None:
     run = gansmith.load(runs["vae"])
     test = Digits().load("test")
-    found = held_out.scores(run, test)
+    found = objective_scores.scores(run, test)
     assert list(found) == ["elbo", "log_likelihood", "kl"]
     elbo = found["elbo"]
     assert elbo.value == pytest.approx(found["log_likelihood"].value - found["kl"].value, rel=1e-6)
@@ -380,8 +385,8 @@ def test_an_evaluation_holds_the_elbo_of_held_out_images(runs: dict[str, Path]) 
     assert elbo.low < elbo.value < elbo.high
     assert elbo.name == f"elbo[variational(likelihood=bernoulli(binarised=True))]@{len(test)}"
     torch.manual_seed(5)
-    assert held_out.scores(run, test)["elbo"].value == elbo.value  # the same draws each time
-    networks = held_out.networks_of(run)
+    assert objective_scores.scores(run, test)["elbo"].value == elbo.value  # the same draws each time
+    networks = networks_module.networks_of(run)
     real = torch.from_numpy(test.values).float() / 255
     again = [
         Variational().measure(networks, Batch(real, len(real)), turn(numbers(len(real), 20).float()))["elbo"] for _ in range(5)
@@ -391,9 +396,9 @@ def test_an_evaluation_holds_the_elbo_of_held_out_images(runs: dict[str, Path]) 
 
 def test_a_gan_has_nothing_to_say_there_nor_has_anyone_without_held_out_images(runs: dict[str, Path]) -> None:
     test = Digits().load("test")
-    assert held_out.scores(gansmith.load(runs["tutorial-small"]), test) == {}
-    assert held_out.scores(gansmith.load(runs["vae-gan"]), test) == {}
-    assert held_out.scores(gansmith.load(runs["vae"]), None) == {}
+    assert objective_scores.scores(gansmith.load(runs["tutorial-small"]), test) == {}
+    assert objective_scores.scores(gansmith.load(runs["vae-gan"]), test) == {}
+    assert objective_scores.scores(gansmith.load(runs["vae"]), None) == {}
 
 
 def test_evaluate_shows_it_and_it_survives_json(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -408,4 +413,4 @@ def test_networks_of_a_run_without_a_checkpoint_are_refused(runs: dict[str, Path
     recipe: Recipe = gansmith.load(runs["vae"]).recipe
     run = gansmith.Run(tmp_path, recipe, gansmith.load(runs["vae"]).facts)
     with pytest.raises(RunError, match="no checkpoint yet"):
-        held_out.networks_of(run)
+        networks_module.networks_of(run)

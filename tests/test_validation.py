@@ -13,18 +13,23 @@ import pytest
 import torch
 
 import gansmith
-from gansmith import metrics, progress, reference, rng, sampling, validation
+from gansmith.cli import progress
+from gansmith.core import rng
+from gansmith.core.component import to_json
+from gansmith.core.errors import RecipeError, RunError
+from gansmith.core.overrides import override
 from gansmith.data import Digits, Ring, Samples, find
-from gansmith.data.slices import reference_rows, validation_rows
-from gansmith.errors import RecipeError, RunError
-from gansmith.log import SCORE
-from gansmith.overrides import override
-from gansmith.recipe import Recipe, Scores
+from gansmith.data.splits import reference_rows, validation_rows
+from gansmith.evaluation import reference
+from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.results import Evaluation
+from gansmith.evaluation.sources import FIRST_SEED
 from gansmith.recipes import make
-from gansmith.run import Run
-from gansmith.spec import to_json
-from gansmith.subjects import FIRST_SEED
-from gansmith.validation import Validation
+from gansmith.recipes.base import Recipe, Scores
+from gansmith.runs.log import SCORE
+from gansmith.runs.run import Run
+from gansmith.training import validation
+from gansmith.training.validation import Validation
 from support import (
     Answer,
     Child,
@@ -79,7 +84,7 @@ def test_scores_hold_other_samples_against_other_images_than_reports() -> None:
     train = Digits().load().values
     rows = validation_rows(len(train))
     assert not set(rows) & set(reference_rows(len(train)))
-    fakes = sampling.sample(game.sampler, game.inputs, game.kind, 2**32, 128)
+    fakes = game.sampler.sample(2**32, 128)
     sides = [torch.from_numpy(s.reshape(len(s), -1) / 255).double() for s in (train[rows], fakes)]
     expected = metrics.frechet_distance(*map(metrics.Moments.of, sides))
     assert validation_of(recipe).score(game.sampler) == pytest.approx(expected, rel=1e-5)
@@ -244,12 +249,12 @@ def test_the_number_of_scorings_is_decided_once(tmp_path: Path, monkeypatch: pyt
 
 
 def test_scores_are_paid_out_of_a_budget_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gansmith import training
+    from gansmith.training import budget as budget_module
 
     recipe = quick("scores=scores", "budget=100s")
-    monkeypatch.setattr(training, "images_for", lambda *_: 100_000)
+    monkeypatch.setattr(budget_module, "images_for", lambda *_: 100_000)
     monkeypatch.setattr(Validation, "plan", lambda *_: (4, 4.0))
-    assert training.plan(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
+    assert budget_module.plan(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
 
 
 def test_a_short_run_is_not_scored_unless_asked_to(tmp_path: Path) -> None:
@@ -344,8 +349,8 @@ def test_an_evaluation_of_the_best_is_not_taken_for_one_of_the_last(
     last = gansmith.evaluate(run.path, count=200, draws=2)
     assert (last.checkpoint, last.images_seen) == ("last", run.images)
     assert last.scores["fd"].value != found.scores["fd"].value
-    run.keep(found)
-    assert run.evaluation is None
+    found.keep(run)
+    assert Evaluation.of(run) is None
 
 
 # ---------------------------------------------------------------------------------------------------- ending early

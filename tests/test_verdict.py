@@ -18,13 +18,13 @@ from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from gansmith import metrics
-from gansmith.diagnostics import Side, diagnostics
-from gansmith.diagnostics.arrangement import changes
-from gansmith.metrics import Moments
-from gansmith.verdict import _ADVICE, verdict
-from gansmith.verdict.complaints import complaints, interpolated
-from gansmith.verdict.facts import Topic, box, of_samples
+from gansmith.evaluation.diagnostics import Side, diagnostics
+from gansmith.evaluation.diagnostics.arrangement import changes
+from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.metrics.scores import Moments
+from gansmith.evaluation.verdict import _ADVICE, verdict
+from gansmith.evaluation.verdict.complaints import complaints, interpolated
+from gansmith.evaluation.verdict.facts import Topic, box, of_samples
 from support import quick
 
 NUM = 300
@@ -290,7 +290,7 @@ def test_there_is_advice_on_every_topic() -> None:
 
 
 def test_what_is_advised_to_one_who_trains_is_accepted() -> None:
-    from gansmith.overrides import override
+    from gansmith.core.overrides import override
 
     texts = " ".join(entry.run for entry in _ADVICE)
     for text in re.findall(r"[\w.]+\+?=(?!\.\.\.)[\w.]*(?:\([^)]*\)|\[[^]]*\])?", texts):

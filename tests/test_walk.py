@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 
 import gansmith
-from gansmith import images
+from gansmith.core.overrides import override
+from gansmith.core.rng import Place, Stream
 from gansmith.data import Ring
-from gansmith.noise import Normal, Uniform, between
-from gansmith.overrides import override
-from gansmith.recipe import Recipe
-from gansmith.rng import Place, Stream
-from gansmith.run import Run
+from gansmith.drawing import grids
+from gansmith.recipes.base import Recipe
+from gansmith.runs.run import Run
+from gansmith.sampling.noise import Normal, Uniform, between
 from support import Answer, assert_refused, quick, slim, tiny, with_ema
 
 Cli = Callable[..., Answer]
@@ -145,7 +145,7 @@ def test_a_gif_walks_round_and_shows_the_seeds_own_samples(digits: Run, here: Pa
 def test_a_png_has_a_row_for_each_way(digits: Run, here: Path, cli: Cli) -> None:
     answer = cli("interpolate", digits.path, "--out", "walk.png", "--steps", 3, "--seeds", 0, "--seeds", 1, "--seeds", 5)
     assert answer.code == 0, answer.err
-    shown = images.cut(Path("walk.png"), (1, 8, 8), 8)
+    shown = grids.cut(Path("walk.png"), (1, 8, 8), 8)
     assert np.array_equal(shown, digits.walk([0, 1, 5], 3).reshape(-1, 8, 8, 1))
 
 

@@ -15,13 +15,16 @@ import torch
 from torch import Tensor, nn
 
 import gansmith
-from gansmith import doctor, training, watching
+from gansmith import doctor
+from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.overrides import override
 from gansmith.data import Digits, Samples
-from gansmith.errors import RecipeError, TrainingError
-from gansmith.overrides import override
-from gansmith.recipe import Recipe, Watch
 from gansmith.recipes import make
-from gansmith.watching import Watcher
+from gansmith.recipes.base import Recipe, Watch
+from gansmith.training import budget as budget_module
+from gansmith.training import loop, monitor
+from gansmith.training.monitor import Watcher
+from gansmith.training.trainer import Trainer
 from support import assert_same_run, newest_checkpoint, quick, records_of, stop_after, tiny, trainer, untimed_log, with_ema
 
 
@@ -149,11 +152,11 @@ def test_units_that_never_fire_are_dead() -> None:
     network = nn.Sequential(layer, nn.ReLU(inplace=True))
     layer.weight.data.fill_(1.0)
     layer.bias.data.copy_(torch.tensor([-100.0] * 6 + [100.0] * 2))
-    with watching.units_of(network) as alive:
+    with monitor.units_of(network) as alive:
         network(torch.randn(16, 4))
         network(torch.randn(16, 4))
-    assert watching.dead_share(alive) == 0.75
-    assert watching.dead_share({}) is None
+    assert monitor.dead_share(alive) == 0.75
+    assert monitor.dead_share({}) is None
 
 
 def test_a_relu_that_several_layers_share_is_one_for_each() -> None:
@@ -168,18 +171,18 @@ def test_a_relu_that_several_layers_share_is_one_for_each() -> None:
             return self.relu(self.narrow(self.relu(self.wide(x))))  # type: ignore[no-any-return]
 
     network = Shared()
-    with watching.units_of(network) as alive:
+    with monitor.units_of(network) as alive:
         for _ in range(2):
             network(torch.rand(16, 4))
     assert sorted(map(len, alive.values())) == [3, 8]
-    assert watching.dead_share(alive) == pytest.approx(1 / 3)
+    assert monitor.dead_share(alive) == pytest.approx(1 / 3)
 
 
 def with_samples(values: np.ndarray, *overrides: str) -> Watcher:
     """On samples that no file holds."""
     name = "tutorial-small" if values.ndim == 4 else "goodfellow-2014"
     recipe = make(name, ["scores=none", *overrides], "digits" if values.ndim == 4 else "ring")
-    return Watcher(gansmith.trainer.Trainer(recipe, torch.device("cpu"), Samples(values)))
+    return Watcher(Trainer(recipe, torch.device("cpu"), Samples(values)))
 
 
 def test_points_far_from_the_origin_are_measured_as_near_ones() -> None:
@@ -248,7 +251,7 @@ def test_the_losses_aim_as_they_should_unless_they_are_turned(loss: str, monkeyp
 
 
 def test_how_often_one_is_above_the_other() -> None:
-    assert watching.above(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
+    assert monitor.above(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
 
 
 def test_travel_is_the_distance_from_the_start() -> None:
@@ -288,7 +291,7 @@ def test_the_pull_is_the_gradient_of_gs_loss() -> None:
 )
 def test_signs_that_make_no_sense_are_left_out(name: str, data: str, missing: set[str] | None) -> None:
     recipe = make(name, ["data.num=400"] if data == "ring" else [], data)
-    watcher = watching.of(trainer(recipe))
+    watcher = monitor.of(trainer(recipe))
     assert (watcher is None) == (missing is None)
     if watcher is not None and missing is not None:
         signs = watcher.look()
@@ -323,7 +326,7 @@ def test_of_a_sorted_folder_not_the_first_images_alone_are_looked_at() -> None:
     digits = Digits().load()
     assert digits.labels is not None
     order = np.argsort(digits.labels, kind="stable")
-    game = gansmith.trainer.Trainer(watched(), torch.device("cpu"), Samples(digits.values[order], digits.labels[order]))
+    game = Trainer(watched(), torch.device("cpu"), Samples(digits.values[order], digits.labels[order]))
     assert len(set(digits.labels[order][Watcher(game).few])) == 10
 
 
@@ -339,7 +342,7 @@ def test_a_discriminator_with_batch_norm_is_asked_as_it_is_trained() -> None:
     before = {k: v.clone() for k, v in network.state_dict().items()}
     Watcher(game).look()
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
-    with watching.evaluating(game.networks), torch.no_grad(), watching.as_trained(network):
+    with monitor.evaluating(game.networks), torch.no_grad(), monitor.as_trained(network):
         real = game.kind.to_model(game.stored[:64])
         judged = network(real)
     for norm in norms:
@@ -368,7 +371,7 @@ def test_what_can_not_be_looked_at_is_trained_all_the_same(
     with caplog.at_level("WARNING"):
         assert gansmith.train(watched(), tmp_path / "run", device="cpu").finished
     assert "no room for 256 samples" in caplog.text
-    assert watching.plan(Watcher(trainer(watched())), 100.0)[0] == 0
+    assert monitor.plan(Watcher(trainer(watched())), 100.0)[0] == 0
 
 
 # ---------------------------------------------------------------------------------------------------- how often, what it costs
@@ -392,32 +395,32 @@ def test_the_cost_is_at_most_the_share(monkeypatch: pytest.MonkeyPatch, each: fl
         return {}
 
     monkeypatch.setattr(Watcher, "look", look)
-    times, cost = watching.plan(Watcher(trainer(quick("watch=watch"))), seconds)
+    times, cost = monitor.plan(Watcher(trainer(quick("watch=watch"))), seconds)
     assert abs(times - looks) <= 1
     if times:
         assert cost <= 0.02 * seconds + 2 * each
 
 
 def test_a_run_of_few_steps_is_not_timed_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "measure_speed", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(budget_module, "measure_speed", lambda *_: pytest.fail("timed"))
     game = trainer(quick())
-    assert training.plan(quick(), game, None, Watcher(game)) == (1600, 0, 0)
+    assert budget_module.plan(quick(), game, None, Watcher(game)) == (1600, 0, 0)
     asked = trainer(watched())
-    assert training.plan(watched(), asked, None, Watcher(asked)) == (1600, 0, 6)
+    assert budget_module.plan(watched(), asked, None, Watcher(asked)) == (1600, 0, 6)
 
 
 def test_steps_are_counted_and_not_batches() -> None:
     """Five turns of D read five batches a step."""
     for turns, looks in ((1, None), (5, 0)):
         recipe = quick("objective.share=nothing", f"objective.discriminator_turns={turns}")
-        assert watching.asked(Watcher(trainer(recipe)), 500 * recipe.batch_size) == looks
+        assert monitor.asked(Watcher(trainer(recipe)), 500 * recipe.batch_size) == looks
 
 
 def test_a_short_run_that_is_to_stop_or_recover_is_watched() -> None:
     for wish in ("stop", "recover"):
         recipe = quick(f"watch.on_trouble={wish}")
         game = trainer(recipe)
-        assert training.plan(recipe, game, None, Watcher(game)) == (1600, 0, watching.RELIED_ON)
+        assert budget_module.plan(recipe, game, None, Watcher(game)) == (1600, 0, monitor.RELIED_ON)
 
 
 def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -426,23 +429,23 @@ def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(mon
     def fail(*_: object) -> None:
         raise TrainingError("the loss is not finite")
 
-    monkeypatch.setattr(training, "measure_speed", fail)
-    for wish, looks in (("recover", watching.RELIED_ON), ("warn", 0)):
+    monkeypatch.setattr(budget_module, "measure_speed", fail)
+    for wish, looks in (("recover", monitor.RELIED_ON), ("warn", 0)):
         recipe = quick(f"watch.on_trouble={wish}", budget="64000images")
         game = trainer(recipe)
-        assert training.plan(recipe, game, None, Watcher(game)) == (64_000, 0, looks)
+        assert budget_module.plan(recipe, game, None, Watcher(game)) == (64_000, 0, looks)
 
 
 def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "measure_speed", lambda *_: (1000.0, 0.3))
-    monkeypatch.setattr(watching, "plan", lambda _, seconds: (int(seconds), 5.0))
+    monkeypatch.setattr(budget_module, "measure_speed", lambda *_: (1000.0, 0.3))
+    monkeypatch.setattr(monitor, "plan", lambda _, seconds: (int(seconds), 5.0))
     recipe = quick(budget="64000images")
     game = trainer(recipe)
-    assert training.plan(recipe, game, None, Watcher(game)) == (64_000, 0, 64)
+    assert budget_module.plan(recipe, game, None, Watcher(game)) == (64_000, 0, 64)
     timed = quick(budget="100s")
-    monkeypatch.setattr(training, "images_for", lambda *_: 10_000)
+    monkeypatch.setattr(budget_module, "images_for", lambda *_: 10_000)
     game = trainer(timed)
-    assert training.plan(timed, game, None, Watcher(game)) == (9500, 0, 100)
+    assert budget_module.plan(timed, game, None, Watcher(game)) == (9500, 0, 100)
 
 
 def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,7 +464,7 @@ def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch:
 
     monkeypatch.setattr(type(watcher.trainer.recipe.data), "load", slow)
     monkeypatch.setattr(Watcher, "look", timed)
-    times, _ = watching.plan(watcher, 100.0)
+    times, _ = monitor.plan(watcher, 100.0)
     assert clock[0] > 50
     assert times > 30
 
@@ -476,7 +479,7 @@ def test_held_out_samples_that_can_not_be_loaded_keep_nobody_from_training(
 
     monkeypatch.setattr(type(watcher.trainer.recipe.data), "load", fail)
     with caplog.at_level("WARNING"):
-        assert watching.plan(watcher, 100.0)[0] == 0
+        assert monitor.plan(watcher, 100.0)[0] == 0
     assert "the test split is not there" in caplog.text
 
 
@@ -494,7 +497,7 @@ def test_a_loss_that_is_not_finite_is_written_down(tmp_path: Path) -> None:
 
 def test_the_curves_of_the_log_go_on_over_looks(done: Path) -> None:
     """A look is a record of its own: where it stands the losses are NaN, and a plot must leave that out."""
-    from gansmith import images
+    from gansmith.drawing import plots
     from support import REAL_LOSS_PLOT
 
     log = gansmith.load(done).log
@@ -502,10 +505,10 @@ def test_the_curves_of_the_log_go_on_over_looks(done: Path) -> None:
     picture = REAL_LOSS_PLOT(log, "title")
     keep = np.isfinite(log["generator/loss"])
     assert picture.tobytes() == REAL_LOSS_PLOT({name: values[keep] for name, values in log.items()}, "title").tobytes()
-    assert images.loss_plot is not REAL_LOSS_PLOT
+    assert plots.loss_plot is not REAL_LOSS_PLOT
 
 
 def test_recovery_is_for_one_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(training.processes, "world", lambda: 2)
+    monkeypatch.setattr(loop.distributed, "world", lambda: 2)
     with pytest.raises(RecipeError, match="recover"), records_of(quick("watch.on_trouble=recover"), tmp_path / "run") as records:
         next(records)

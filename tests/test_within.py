@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from gansmith import neighbours, report
+from gansmith.cli.tables import show
 from gansmith.data import Digits, Mnist
-from gansmith.evaluation import evaluate
-from gansmith.metrics import Labelled
-from gansmith.run import Run
-from gansmith.scores import Evaluation, class_columns
-from gansmith.subjects import kept
-from gansmith.tables import show
-from gansmith.training import train
-from gansmith.within import Within, agreement, told, within
+from gansmith.data.modality import kept
+from gansmith.evaluation.evaluate import evaluate
+from gansmith.evaluation.metrics import neighbours
+from gansmith.evaluation.metrics.per_class import Within, agreement, told, within
+from gansmith.evaluation.metrics.scores import Labelled
+from gansmith.evaluation.results import Evaluation, class_columns
+from gansmith.report import page
+from gansmith.runs.run import Run
+from gansmith.training.loop import train
 from support import quick
 
 BLOBS = torch.tensor([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
@@ -113,7 +114,7 @@ def test_a_run_that_is_told_labels_is_measured_by_class(run: Run, tmp_path: Path
     show(found)
     said = capsys.readouterr().out
     assert "coverage by real" in said
-    html = report.page(run, found)
+    html = page.page(run, found)
     assert 'id="of-classes"' in html
     assert 'data-label="coverage by real"' in html
     digits = Digits().load()  # other data, of whose classes nobody asked for any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gansmith.wording import listed
+from gansmith.core.formatting import listed
 
 
 @pytest.mark.parametrize(

@@ -12,25 +12,86 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gansmith.core.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from gansmith.evaluation import evaluate
-    from gansmith.recipe import Recipe
-    from gansmith.run import Run, load, sample
-    from gansmith.trainer import Record
-    from gansmith.training import steps, train
+    from gansmith.core.component import component
+    from gansmith.core.errors import DataError, DiskError, GansmithError, RecipeError, RunError, TrainingError
+    from gansmith.data.source import Samples, Source
+    from gansmith.evaluation.evaluate import evaluate
+    from gansmith.networks.base import Network, Shapes, Verdict
+    from gansmith.objectives.base import Batch, Objective, Outcome, Player, Turn
+    from gansmith.objectives.losses import Loss
+    from gansmith.objectives.penalties import Judged, Penalty
+    from gansmith.recipes.base import Recipe
+    from gansmith.runs.run import Run, load, sample
+    from gansmith.sampling.noise import Noise
+    from gansmith.training.loop import steps, train
+    from gansmith.training.trainer import Record
 
-__version__ = "0.1.0"
-__all__ = ["Recipe", "Record", "Run", "evaluate", "load", "sample", "steps", "train"]
+__all__ = [
+    "Batch",
+    "DataError",
+    "DiskError",
+    "GansmithError",
+    "Judged",
+    "Loss",
+    "Network",
+    "Noise",
+    "Objective",
+    "Outcome",
+    "Penalty",
+    "Player",
+    "Recipe",
+    "RecipeError",
+    "Record",
+    "Run",
+    "RunError",
+    "Samples",
+    "Shapes",
+    "Source",
+    "TrainingError",
+    "Turn",
+    "Verdict",
+    "component",
+    "evaluate",
+    "load",
+    "sample",
+    "steps",
+    "train",
+]
 
+# Where each name lives. What is here is promised to stay; modules below the rooms may move.
 _HOMES = {
-    "Recipe": "recipe",
-    "Record": "trainer",
-    "Run": "run",
-    "evaluate": "evaluation",
-    "load": "run",
-    "sample": "run",
-    "steps": "training",
-    "train": "training",
+    "Recipe": "recipes.base",
+    "Record": "training.trainer",
+    "Run": "runs.run",
+    "evaluate": "evaluation.evaluate",
+    "load": "runs.run",
+    "sample": "runs.run",
+    "steps": "training.loop",
+    "train": "training.loop",
+    "GansmithError": "core.errors",
+    "RecipeError": "core.errors",
+    "DataError": "core.errors",
+    "RunError": "core.errors",
+    "TrainingError": "core.errors",
+    "DiskError": "core.errors",
+    "component": "core.component",
+    "Batch": "objectives.base",
+    "Turn": "objectives.base",
+    "Outcome": "objectives.base",
+    "Player": "objectives.base",
+    "Objective": "objectives.base",
+    "Loss": "objectives.losses",
+    "Penalty": "objectives.penalties",
+    "Judged": "objectives.penalties",
+    "Network": "networks.base",
+    "Shapes": "networks.base",
+    "Verdict": "networks.base",
+    "Noise": "sampling.noise",
+    "Samples": "data.source",
+    "Source": "data.source",
 }
 
 

@@ -10,10 +10,11 @@ from typing import IO
 
 import numpy as np
 
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
+from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing, must_fit
-from gansmith.errors import DataError
-from gansmith.spec import component
+from gansmith.data.source import Samples, Split, cant_read, existing
 
 # The names by which an .npz may call its arrays: ours first, then those that Keras and MedMNIST write.
 _IMAGES: dict[Split, tuple[str, ...]] = {"train": ("images", "train_images", "x_train"), "test": ("test_images", "x_test")}

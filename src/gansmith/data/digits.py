@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gansmith.core.component import component
 from gansmith.data.pixels import Channels, Size, fit_images
 from gansmith.data.source import Samples, Split
-from gansmith.spec import component
 
 _NUM_TEST = 300
 _MAX_INK = 16  # a pixel counts the inked dots in a block of 4 x 4

@@ -20,11 +20,12 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from gansmith import files
+from gansmith.core import files
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
 from gansmith.data.fetch import cache_folder, to_stderr
-from gansmith.data.source import Attribute, Samples, Split, must_fit
-from gansmith.errors import DataError
-from gansmith.spec import component
+from gansmith.data.memory import must_fit
+from gansmith.data.source import Attribute, Samples, Split
 
 STYLE = "personas"
 INSTALL = "pip install 'gansmith[faces]'"

@@ -19,9 +19,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gansmith.core.errors import DataError, DiskError, unknown
 from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
 from gansmith.data.source import cant_read
-from gansmith.errors import DataError, DiskError, unknown
 
 _SCRATCH = ".fetch-"  # temporary folders in the cache begin so
 _STALE = 24 * 3600  # seconds after which one was left by a process that was killed

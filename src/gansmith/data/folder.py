@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
 from gansmith.data.labelled import labels_from, numbered
+from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing, must_fit
-from gansmith.errors import DataError
-from gansmith.spec import component
+from gansmith.data.source import Samples, Split, cant_read, existing
 
 if TYPE_CHECKING:
     from PIL.Image import Image

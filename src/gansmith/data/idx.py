@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
+from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing, must_fit
-from gansmith.errors import DataError
-from gansmith.spec import component
+from gansmith.data.source import Samples, Split, cant_read, existing
 
 # Both spellings are about: train-images-idx3-ubyte and train-images.idx3-ubyte.
 _MNIST_STYLE = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13][-.]ubyte(\.gz)?")

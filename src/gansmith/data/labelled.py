@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gansmith.core.errors import DataError
 from gansmith.data.source import cant_read
-from gansmith.errors import DataError
 
 COLUMNS = ("file", "label")
 

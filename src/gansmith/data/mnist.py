@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
 from gansmith.data.fetch import fetch
 from gansmith.data.idx import mnist_style_files, read_pair
 from gansmith.data.pixels import Channels, Size, fit_images
 from gansmith.data.source import Samples, Split
-from gansmith.errors import DataError
-from gansmith.spec import component
 
 _CLOTHES = ("t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from gansmith.data.source import must_fit
+from gansmith.data.memory import must_fit
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 """The side of a square image, in pixels."""

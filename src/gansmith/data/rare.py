@@ -7,10 +7,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from gansmith.core.component import component
+from gansmith.core.errors import DataError
 from gansmith.data.mnist import FashionMnist
 from gansmith.data.source import Samples, Source, Split
-from gansmith.errors import DataError
-from gansmith.spec import component
 
 _KEY = 2009  # of NumPy's Philox, for the images that stay
 LEAST = 2  # images of a class: a generator that has seen one can only repeat it

@@ -7,10 +7,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from gansmith import rng
+from gansmith.core import rng
+from gansmith.core.component import component
+from gansmith.data.memory import must_fit
 from gansmith.data.mnist import Mnist
-from gansmith.data.source import Batches, Samples, Split, must_fit
-from gansmith.spec import component
+from gansmith.data.source import Batches, Samples, Split
 
 _KEYS: dict[Split, int] = {"train": 1611, "test": 1612}  # of NumPy's Philox, for the fixed stacks
 

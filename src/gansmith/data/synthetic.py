@@ -11,8 +11,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from gansmith.data.source import Samples, Split, must_fit
-from gansmith.spec import component
+from gansmith.core.component import component
+from gansmith.data.memory import must_fit
+from gansmith.data.source import Samples, Split
 
 _KEYS: dict[Split, int] = {"train": 2017, "test": 2018}
 """The first half of Philox's key. The second is 0 for which mode a point is of, 1 for where it lies about its mean."""

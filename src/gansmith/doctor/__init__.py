@@ -10,16 +10,13 @@ import contextlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from gansmith.doctor.advice import ADVICE, ALONE, Advice
+from gansmith.doctor.history import LEAST_LOOKS, PREFIX, Look, Seen, Trouble
 from gansmith.doctor.rules import EDGES, LAST, RULES, Found
-from gansmith.doctor.seen import LEAST_LOOKS, PREFIX, Look, Seen, Trouble
-
-if TYPE_CHECKING:
-    from gansmith.recipe import Watch
 
 __all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "Look", "Seen", "Trouble", "diagnose", "ends", "looks_in", "why_not_healthy"]
 
@@ -103,9 +100,9 @@ def _of_nothing() -> Iterator[None]:
         yield
 
 
-def ends(watch: Watch | None, looks: Sequence[Look], total_images: int) -> str | None:
+def ends(on_trouble: str | None, looks: Sequence[Look], total_images: int) -> str | None:
     """Why a run that is to stop at a trouble ends here; None where it goes on."""
-    if watch is None or watch.on_trouble != "stop":
+    if on_trouble != "stop":
         return None
     found = diagnose(looks, total_images)
     return f"{found[0].trouble}: {found[0].sign}" if found else None

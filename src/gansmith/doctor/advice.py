@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gansmith.doctor.seen import Trouble
+from gansmith.doctor.history import Trouble
 
 PAGE = "docs/doctor.md"
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from gansmith.doctor.seen import EARLY, Seen, Trouble
+from gansmith.doctor.history import EARLY, Seen, Trouble
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from gansmith.networks.larsen import LarsenDiscriminator, LarsenGenerator
 from gansmith.networks.lsgan import LsganGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mirza import MirzaDiscriminator, MirzaGenerator
-from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPEncoder, MLPGenerator
+from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPEncoder, MLPGenerator, Stack
 from gansmith.networks.packed import Packed
 from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
 from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
@@ -40,6 +40,7 @@ __all__ = [
     "R3GanGenerator",
     "ResidualDiscriminator",
     "ResidualGenerator",
+    "Stack",
     "UnrolledDiscriminator",
     "UnrolledGenerator",
 ]

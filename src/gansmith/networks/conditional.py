@@ -14,10 +14,10 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from gansmith.errors import RecipeError
-from gansmith.game import Network, Shapes, Verdict
+from gansmith.core.component import component, kebab
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Network, Shapes, Verdict
 from gansmith.networks.mlp import Stack
-from gansmith.spec import component, kebab
 
 
 @runtime_checkable

@@ -10,12 +10,12 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gansmith.errors import RecipeError
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import BatchNorm, Stack
 from gansmith.networks.spectral import spectrally_normed
-from gansmith.spec import component
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 

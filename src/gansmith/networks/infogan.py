@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 from torch import nn
 
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, image_shape, started_small
 from gansmith.networks.mlp import ENDS, End, Stack
-from gansmith.spec import component
 
 Slope = Annotated[float, Field(ge=0.0)]
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 from pydantic import PositiveInt
 from torch import nn
 
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
 from gansmith.networks.mlp import Stack
-from gansmith.spec import component
 
 
 @component

@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.networks.base import Shapes
 from gansmith.networks.mlp import Dropout, Init, Share, Stack, initialised
 from gansmith.networks.spectral import spectrally_normed
-from gansmith.spec import component
 
 
 @component

@@ -9,11 +9,11 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from gansmith.errors import RecipeError
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Shapes
 from gansmith.networks.maxout import Maxout
 from gansmith.networks.mlp import ENDS, Dropout, End, Share
-from gansmith.spec import component
 
 
 @component

@@ -10,10 +10,10 @@ import torch
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.spectral import spectrally_normed
-from gansmith.spec import component
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Init = Literal["torch", "glorot", "he", "small"]

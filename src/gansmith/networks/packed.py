@@ -9,8 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gansmith.game import Network, Shapes
-from gansmith.spec import component
+from gansmith.core.component import component
+from gansmith.networks.base import Network, Shapes
 
 
 @component

@@ -10,14 +10,14 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from gansmith.errors import RecipeError
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import ENDS, End, Stack
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.networks.spectral import spectrally_normed
-from gansmith.spec import component
 
 L = TypeVar("L", nn.Conv2d, nn.Linear)
 

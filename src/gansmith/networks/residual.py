@@ -10,13 +10,13 @@ import torch
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import ENDS, End, Stack
 from gansmith.networks.resampling import halvings
 from gansmith.networks.spectral import spectrally_normed
-from gansmith.spec import component
 
 
 @component

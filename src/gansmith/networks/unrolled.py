@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from gansmith.game import Shapes
+from gansmith.core.component import component
+from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import FromMap, ToMap, Widths, image_shape, started_small
 from gansmith.networks.mlp import Stack
-from gansmith.spec import component
 
 
 @component

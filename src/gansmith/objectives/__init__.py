@@ -1,8 +1,8 @@
 """Games: one file each, a frozen dataclass whose `players()` says who pays what."""
 
 from gansmith.objectives.adversarial import Adversarial
+from gansmith.objectives.auxiliary import Recover
 from gansmith.objectives.critic import Critic
-from gansmith.objectives.recover import Recover
 from gansmith.objectives.vae_gan import VaeGan
 from gansmith.objectives.variational import Variational
 

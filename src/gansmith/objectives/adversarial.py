@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from gansmith.augmentation import Augment, Augmentation
-from gansmith.errors import RecipeError
-from gansmith.game import Batch, Networks, Outcome, Player, Turn, logits_of
-from gansmith.losses import Loss, NonSaturating, Wasserstein
-from gansmith.objectives.logits import Answer, Judge, added, judge_sides, over_packs, over_places, pack_of, what_d_says
-from gansmith.objectives.recover import Recover, right, with_head
-from gansmith.penalties import Judged, Penalty
-from gansmith.schedules import Constant, Schedule
-from gansmith.spec import component, kebab
-
-if TYPE_CHECKING:
-    from gansmith.recipe import Recipe
+from gansmith.core.component import component, kebab
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Networks, logits_of, pack_of
+from gansmith.objectives.augmentation import Augment, Augmentation
+from gansmith.objectives.auxiliary import Recover, right, with_head
+from gansmith.objectives.base import Batch, Outcome, Player, RunSettings, Turn
+from gansmith.objectives.logits import Answer, Judge, added, judge_sides, over_packs, over_places, what_d_says
+from gansmith.objectives.losses import Loss, NonSaturating, Wasserstein
+from gansmith.objectives.penalties import Judged, Penalty
+from gansmith.optim.schedules import Constant, Schedule
 
 
 @component
@@ -79,7 +77,11 @@ class Adversarial:
             Player("generator", ("generator",), self.generator_loss, reads="shared", waits=waits),
         )
 
-    def _fits(self, recipe: Recipe) -> None:
+    def _fits(self, recipe: RunSettings) -> None:
+        if recipe.compile and self.penalties:
+            name = kebab(type(self.penalties[0]).__name__)
+            told = f"penalty {name} differentiates D twice, and torch.compile makes code for once alone"
+            raise RecipeError(f"compile: {told}: leave compile at false, or objective.penalties empty")
         if self.recover is not None and recipe.condition is None:
             told = "objective.recover asks D what a sample was told to be, and condition is none"
             raise RecipeError(f"{told}: say condition=labels or condition=codes, or leave recover at none")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gansmith.game import Batch, Networks, Outcome, Player, Turn, logits_of
-from gansmith.losses import Loss, NonSaturating
-from gansmith.objectives.logits import Answer, judge_sides, over_places, pack_of, what_d_says
-from gansmith.spec import component
+from gansmith.core.component import component
+from gansmith.networks.base import Networks, logits_of, pack_of
+from gansmith.objectives.base import Batch, Outcome, Player, Turn
+from gansmith.objectives.logits import Answer, judge_sides, over_places, what_d_says
+from gansmith.objectives.losses import Loss, NonSaturating
 
 
 @component

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gansmith.errors import RecipeError
-from gansmith.game import Verdict, logits_of
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Verdict, logits_of
 
 Answer = Tensor | Verdict
 Judge = Callable[[Tensor], Answer]  # samples [N, ...] -> logits [N, M], or [N // pack, M], perhaps with a head's answer
-
-
-def pack_of(discriminator: nn.Module) -> int:
-    """How many samples it judges at once (PacGAN; Lin et al. 2018): what it says as `pack`, else 1."""
-    return int(getattr(discriminator, "pack", 1))
 
 
 def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:

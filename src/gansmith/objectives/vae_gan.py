@@ -10,13 +10,14 @@ import torch
 from pydantic import PositiveFloat
 from torch import Tensor, nn
 
-from gansmith.errors import RecipeError
-from gansmith.game import Batch, Networks, Outcome, Player, Turn
-from gansmith.losses import Loss, NonSaturating
+from gansmith.core.component import component
+from gansmith.core.errors import RecipeError
+from gansmith.networks.base import Networks
 from gansmith.networks.mlp import Stack
-from gansmith.objectives.latent import Posterior, check_noise, encoded
+from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.objectives.logits import over_places, what_d_says
-from gansmith.spec import component
+from gansmith.objectives.losses import Loss, NonSaturating
+from gansmith.sampling.posterior import Posterior, check_noise, encoded
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class VaeGan:
 
     def players(self) -> tuple[Player, ...]:
         return (
-            Player("discriminator", ("discriminator",), self.discriminator_loss, fits=check_noise),
+            Player("discriminator", ("discriminator",), self.discriminator_loss, fits=lambda recipe: check_noise(recipe.noise)),
             Player("encoder", ("encoder",), self.encoder_loss, reads="shared", keeps_graph=True),
             Player("generator", ("generator",), self.generator_loss, reads="shared"),
         )

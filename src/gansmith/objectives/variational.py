@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from gansmith.game import Batch, Networks, Outcome, Player, Turn
-from gansmith.likelihoods import Bernoulli, Likelihood
-from gansmith.objectives.latent import check_noise, encoded
-from gansmith.recipe import Recipe
-from gansmith.spec import component
+from gansmith.core.component import component
+from gansmith.networks.base import Networks
+from gansmith.objectives.base import Batch, Outcome, Player, RunSettings, Turn
+from gansmith.objectives.likelihoods import Bernoulli, Likelihood
+from gansmith.sampling.posterior import check_noise, encoded
 
 
 @component
@@ -52,8 +52,8 @@ class Variational:
             log_likelihood, kl = self.likelihood.log(target, made), posterior.divergence()
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
 
-    def _fits(self, recipe: Recipe) -> None:
-        check_noise(recipe)
+    def _fits(self, recipe: RunSettings) -> None:
+        check_noise(recipe.noise)
         self.likelihood.check_range(*recipe.value_range)
 
 

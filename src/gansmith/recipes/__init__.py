@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gansmith.errors import RecipeError, unknown
-from gansmith.overrides import override, read, split_override
-from gansmith.spec import load_file
+from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.overrides import override, read, split_override
+from gansmith.core.user_code import load_file
 
 if TYPE_CHECKING:
-    from gansmith.recipe import Recipe
+    from gansmith.recipes.base import Recipe
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     import dataclasses
 
     from gansmith.data import find as find_data
-    from gansmith.recipe import Recipe
+    from gansmith.recipes.base import Recipe
 
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters

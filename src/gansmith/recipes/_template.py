@@ -3,7 +3,7 @@
     gansmith train my_gan.py:my_run --data digits budget=2epochs
 
 It adds one loss. A penalty, a network, noise or a whole objective is added the same way: a frozen `@component` whose
-fields are its settings, with the methods that `gansmith.losses`, `.penalties`, `.game` or `.noise` ask of it. The run
+fields are its settings, with the methods that `gansmith.Loss`, `Penalty`, `Network`, `Noise` or `Objective` ask of it. The run
 folder then records this file's path and SHA-256; opening the run elsewhere asks for it with `--trust my_gan.py`.
 """
 
@@ -11,13 +11,12 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from gansmith import Recipe, component
 from gansmith.data import Mnist
 from gansmith.networks import MLPDiscriminator, MLPGenerator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.recipe import Recipe
-from gansmith.spec import component
+from gansmith.optim import Adam
+from gansmith.sampling.noise import Normal
 
 
 @component

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from gansmith.augmentation import Augment, Flip, Translate
-from gansmith.conditions import Labels
 from gansmith.data import Balanced, Rare, Source, shape_of
 from gansmith.data.rare import Share
 from gansmith.objectives import Adversarial
-from gansmith.recipe import Length, Recipe
+from gansmith.objectives.augmentation import Augment, Flip, Translate
+from gansmith.recipes.base import Recipe
 from gansmith.recipes.default import default
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.conditions import Labels
 
 
 def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -> Recipe:

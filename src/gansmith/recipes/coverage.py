@@ -7,19 +7,12 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from gansmith.data import Ring, Source, StackedMnist
-from gansmith.game import Network
-from gansmith.networks import (
-    BatchNorm,
-    MaxoutDiscriminator,
-    MLPGenerator,
-    Packed,
-    UnrolledDiscriminator,
-    UnrolledGenerator,
-)
-from gansmith.noise import Normal
+from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPGenerator, Packed, UnrolledDiscriminator, UnrolledGenerator
+from gansmith.networks.base import Network
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.recipe import Pictures, Recipe
+from gansmith.optim.optimizers import Adam
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.sampling.noise import Normal
 
 
 def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:

@@ -6,15 +6,16 @@ import math
 
 from pydantic import PositiveInt
 
+from gansmith.core.errors import RecipeError
 from gansmith.data import FashionMnist, Source, label, size_of
-from gansmith.ema import Ema
-from gansmith.errors import RecipeError
 from gansmith.networks import BatchNorm, ConvDiscriminator, ConvGenerator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.recipe import Length, Pictures, Recipe
-from gansmith.schedules import Linear
+from gansmith.optim.ema import Ema
+from gansmith.optim.optimizers import Adam
+from gansmith.optim.schedules import Linear
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.noise import Normal
 
 SMALLEST = 4  # pixels a side of the smallest map, as in the paper's figure 1
 PUBLISHED, SMALL = 64, 32  # channels of the finest map

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gansmith.conditions import Clusters
+from gansmith.core.formatting import listed
 from gansmith.data import FashionMnist, Source, size_of
-from gansmith.ema import Ema
 from gansmith.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.penalties import R1
-from gansmith.recipe import Length, Pictures, Recipe, seconds_in
-from gansmith.schedules import Cosine, Linear
-from gansmith.wording import listed
+from gansmith.objectives.penalties import R1
+from gansmith.optim.ema import Ema
+from gansmith.optim.optimizers import Adam
+from gansmith.optim.schedules import Cosine, Linear
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.recipes.lengths import Length, seconds_in
+from gansmith.sampling.conditions import Clusters
+from gansmith.sampling.noise import Normal
 
 MOST_KINDS = 50
 SAMPLES_A_KIND = 50

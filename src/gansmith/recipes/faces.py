@@ -6,19 +6,20 @@ import dataclasses
 import math
 from typing import Literal
 
-from gansmith.augmentation import Augment
+from gansmith.core.errors import RecipeError
 from gansmith.data import Faces, Source, shape_of
-from gansmith.ema import Ema
-from gansmith.errors import RecipeError
-from gansmith.losses import Relativistic
 from gansmith.networks import R3GanDiscriminator, R3GanGenerator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.penalties import R1, R2
-from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.objectives.augmentation import Augment
+from gansmith.objectives.losses import Relativistic
+from gansmith.objectives.penalties import R1, R2
+from gansmith.optim.ema import Ema
+from gansmith.optim.optimizers import Adam
+from gansmith.optim.schedules import Cosine
+from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.default import default
-from gansmith.schedules import Cosine
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.noise import Normal
 
 WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the finest one
 

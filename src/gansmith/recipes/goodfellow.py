@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import PositiveInt
 
 from gansmith.data import Mnist
-from gansmith.losses import NonSaturating
 from gansmith.networks import MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
-from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial, Critic
-from gansmith.optimizers import SGD, Adam
-from gansmith.recipe import Pictures, Recipe
+from gansmith.objectives.losses import NonSaturating
+from gansmith.optim.optimizers import SGD, Adam
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.sampling.noise import Normal, Uniform
 
 
 def goodfellow_2014(k: PositiveInt = 1) -> Recipe:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from gansmith.augmentation import Affine, Augment, Translate
-from gansmith.conditions import Codes
 from gansmith.data import Mnist, Source, shape_of
 from gansmith.networks import AuxiliaryDiscriminator, InfoGanDiscriminator, InfoGanGenerator
-from gansmith.noise import Uniform
 from gansmith.objectives import Adversarial, Recover
-from gansmith.optimizers import Adam
-from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.objectives.augmentation import Affine, Augment, Translate
+from gansmith.optim.optimizers import Adam
+from gansmith.optim.schedules import Linear
+from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.default import default
-from gansmith.schedules import Linear
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.conditions import Codes
+from gansmith.sampling.noise import Uniform
 
 
 def infogan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:

@@ -6,10 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from gansmith.conditions import Labels
 from gansmith.data import Mnist, Source
-from gansmith.game import Network
-from gansmith.losses import Hinge
 from gansmith.networks import (
     AcGanDiscriminator,
     AcGanGenerator,
@@ -21,12 +18,16 @@ from gansmith.networks import (
     ResidualDiscriminator,
     ResidualGenerator,
 )
-from gansmith.noise import Normal, Uniform
+from gansmith.networks.base import Network
 from gansmith.objectives import Adversarial, Recover
-from gansmith.optimizers import SGD, Adam
-from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.objectives.losses import Hinge
+from gansmith.optim.optimizers import SGD, Adam
+from gansmith.optim.schedules import Exponential, Linear
+from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.default import default
-from gansmith.schedules import Exponential, Linear
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.conditions import Labels
+from gansmith.sampling.noise import Normal, Uniform
 
 
 def cgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:

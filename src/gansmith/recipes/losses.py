@@ -11,11 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
-from gansmith.augmentation import Augment
 from gansmith.data import FashionMnist, Source
-from gansmith.ema import Ema
-from gansmith.game import Network
-from gansmith.losses import Hinge, LeastSquares, Relativistic, Wasserstein
 from gansmith.networks import (
     BatchNorm,
     ConvDiscriminator,
@@ -25,14 +21,19 @@ from gansmith.networks import (
     ResidualDiscriminator,
     ResidualGenerator,
 )
-from gansmith.noise import Noise, Normal, Uniform
+from gansmith.networks.base import Network
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam, Clipped, Optimizer, RmsProp
-from gansmith.penalties import R1, R2, GradientPenalty
-from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.objectives.augmentation import Augment
+from gansmith.objectives.losses import Hinge, LeastSquares, Relativistic, Wasserstein
+from gansmith.objectives.penalties import R1, R2, GradientPenalty
+from gansmith.optim.ema import Ema
+from gansmith.optim.optimizers import Adam, Clipped, Optimizer, RmsProp
+from gansmith.optim.schedules import Cosine, Linear
+from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.dcgan import PUBLISHED as DCGAN_WIDTH
 from gansmith.recipes.dcgan import SMALL, discriminator, doublings, generator
-from gansmith.schedules import Cosine, Linear
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.noise import Noise, Normal, Uniform
 
 FALLING = Linear(start=0.5)  # a rate that falls to 0 over the second half: what a run of minutes needs to settle
 

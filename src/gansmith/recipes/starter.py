@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gansmith.data import FashionMnist
-from gansmith.ema import Ema
 from gansmith.networks import ConvDiscriminator, ConvGenerator
-from gansmith.noise import Normal
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam
-from gansmith.recipe import Pictures, Recipe
-from gansmith.schedules import Linear
+from gansmith.optim.ema import Ema
+from gansmith.optim.optimizers import Adam
+from gansmith.optim.schedules import Linear
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.sampling.noise import Normal
 
 
 def starter() -> Recipe:

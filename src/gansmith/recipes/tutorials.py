@@ -15,12 +15,13 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from gansmith.data import Channels, FashionMnist, Mnist
-from gansmith.losses import NonSaturating
 from gansmith.networks import BatchNorm, MLPDiscriminator, MLPGenerator
-from gansmith.noise import Normal, Uniform
 from gansmith.objectives import Adversarial
-from gansmith.optimizers import Adam, Optimizer
-from gansmith.recipe import Pictures, Recipe, WithReplacement
+from gansmith.objectives.losses import NonSaturating
+from gansmith.optim.optimizers import Adam, Optimizer
+from gansmith.recipes.base import Pictures, Recipe
+from gansmith.recipes.order import WithReplacement
+from gansmith.sampling.noise import Normal, Uniform
 
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 

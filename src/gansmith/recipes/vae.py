@@ -6,11 +6,8 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
+from gansmith.core.errors import RecipeError
 from gansmith.data import Mnist, Source, label, shape_of
-from gansmith.ema import Ema
-from gansmith.errors import RecipeError
-from gansmith.game import Network
-from gansmith.likelihoods import Bernoulli, Gaussian
 from gansmith.networks import (
     BatchNorm,
     ConvDiscriminator,
@@ -21,12 +18,16 @@ from gansmith.networks import (
     MLPEncoder,
     MLPGenerator,
 )
-from gansmith.noise import Normal
+from gansmith.networks.base import Network
 from gansmith.objectives import VaeGan, Variational
-from gansmith.optimizers import Adam, RmsProp
-from gansmith.recipe import Length, Pictures, Recipe
+from gansmith.objectives.likelihoods import Bernoulli, Gaussian
+from gansmith.optim.ema import Ema
+from gansmith.optim.optimizers import Adam, RmsProp
+from gansmith.optim.schedules import Linear
+from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.dcgan import doublings
-from gansmith.schedules import Linear
+from gansmith.recipes.lengths import Length
+from gansmith.sampling.noise import Normal
 
 
 def vae(

@@ -1,0 +1,121 @@
+"""Progress on a terminal as a bar, elsewhere as a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gansmith.core import distributed
+
+if TYPE_CHECKING:
+    from gansmith.training.trainer import Record
+
+SHOWN = ("D(x)", "D(G(z))", "accuracy")
+
+
+class Speed:
+    """Images a second over the last few seconds, and the time left at that speed."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int]] = []
+
+    def __call__(self, images: int) -> float:
+        """0 where nothing is known yet."""
+        now = time.perf_counter()
+        self.seen = [*(s for s in self.seen[-40:] if now - s[0] < 20), (now, images)]
+        (then, before), (last, after) = self.seen[0], self.seen[-1]
+        return (after - before) / max(last - then, 1e-9)
+
+
+def pace(rate: float, record: Record) -> str:
+    """`12,300 images/s, 4.88 s an epoch`; empty where the rate is not known yet."""
+    return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
+
+
+def figures(record: Record) -> str:
+    """`D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50  FD 12.3 (best 11.9)`."""
+    values = record.floats()
+    losses = [f"{name.split('/')[0][0].upper()} loss {value:.3f}" for name, value in values.items() if name.endswith("/loss")]
+    said = [f"{name} {values[f'discriminator/{name}']:.2f}" for name in SHOWN if f"discriminator/{name}" in values]
+    scores = [f"FD {record.scores['FD']:.3g} (best {record.scores['best']:.3g})"] if record.scores else []
+    return "  ".join(losses + said + scores)
+
+
+def follow(records: Iterable[Record], title: str) -> None:
+    """Run through the records, showing how far they are; with several processes the first one shows it."""
+    records = _titled(records, title)
+    if distributed.rank() != 0:
+        for _ in records:
+            pass
+    elif sys.stderr.isatty():
+        _bar(records)
+    else:
+        _lines(records)
+
+
+def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
+    """The title once there is a first record: before it a refusal would still be the only line."""
+    for i, record in enumerate(records):
+        if i == 0 and distributed.rank() == 0:
+            print(title, file=sys.stderr, flush=True)
+        yield record
+
+
+def _bar(records: Iterable[Record]) -> None:
+    speed, last = Speed(), 0.0
+    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[figures]}"), console=Console(stderr=True), refresh_per_second=4) as bar:
+        task = bar.add_task("", total=None, speed="", figures="warming up")
+        for record in records:
+            now = time.perf_counter()
+            if now - last > 0.25 or record.images >= record.total_images:
+                last = now
+                told = pace(speed(record.images), record)
+                bar.update(task, completed=record.images, total=record.total_images, speed=told, figures=figures(record))
+
+
+def _lines(records: Iterable[Record]) -> None:
+    """A line after 2 seconds, then at growing intervals of up to half a minute."""
+    speed, last, wait = Speed(), time.perf_counter(), 2.0
+    for record in records:
+        now = time.perf_counter()
+        if not speed.seen:
+            speed(record.images)
+            last = now
+        done = record.images >= record.total_images
+        if now - last < wait and not done:
+            if now - speed.seen[-1][0] > 0.5:
+                speed(record.images)
+            continue
+        last, wait = now, min(30.0, wait * 1.5)
+        rate = speed(record.images)
+        told = f"{pace(rate, record)}  " if rate else ""
+        if rate and not done:
+            told += f"{clock((record.total_images - record.images) / rate)} left  "
+        share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"
+        print(f"{share}  {told}{figures(record)}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A function to call with what is being done, how far it is, and of how much: a bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bar:
+        task = bar.add_task("starting", total=1)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def clock(seconds: float) -> str:
+    """`4:05`, `1:02:03`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

@@ -1,0 +1,94 @@
+"""Files: writing that is whole or not there, by a temporary name, synced, then renamed; and reading JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from gansmith.core.errors import DiskError, GansmithError, RunError
+
+_REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
+
+
+@contextlib.contextmanager
+def disk_errors(what: str | Path) -> Iterator[None]:
+    """OSError as one line: a RunError for a path that can't be written at all, a DiskError for a disk that is full or broken."""
+    try:
+        yield
+    except GansmithError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
+            raise RunError(f"can't write {what}: {reason}; choose another path") from None
+        raise DiskError(
+            f"can't write {what}: {reason}; nothing half-written is left, make room and start the same command"
+        ) from None
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder that `path` goes into, where nothing is in its place."""
+    with disk_errors(path):
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write bytes to, which takes its name only when it is complete and on the disk."""
+    with disk_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+
+
+def write(path: Path, content: bytes) -> None:
+    with atomic(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """A JSON object of a run, with these keys at least. Raises RunError naming the file."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(f"can't read {path}: {error}") from None
+    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]
+    if missing:
+        raise RunError(f"{path} is damaged: it has no {', '.join(missing)}; restore it, or train in another folder")
+    return dict(value)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its name only when it is complete. `path` may exist if it is empty."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            os.replace(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise

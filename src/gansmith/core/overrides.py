@@ -1,0 +1,166 @@
+"""Overrides on the command line: `NAME=VALUE` changes one place of a component, `LIST+=VALUE` grows a list.
+
+A value is read by the type of its field, with Python's own parser and a handful of its forms: nothing is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from gansmith.core.component import find_component, kebab, one_line, short
+from gansmith.core.errors import RecipeError, unknown
+
+T = TypeVar("T")
+
+_ANY = ConfigDict(arbitrary_types_allowed=True)
+
+
+def split_override(text: str) -> tuple[str, bool, str]:
+    """`a.b+=c` -> ("a.b", True, "c"). Raises RecipeError where there is no `=`."""
+    match = re.fullmatch(r"\s*([\w.\-]+?)\s*(\+?=)(.*)", text, re.S)
+    if not match:
+        raise RecipeError(f"override {text!r} has no value: write NAME=VALUE, as in batch_size=64, or LIST+=VALUE")
+    return match[1].replace("-", "_"), match[2] == "+=", match[3].strip()
+
+
+def override(value: T, text: str) -> T:
+    """A copy of a component with one place changed: `override(recipe, "objective.penalties+=r1(weight=5)")`.
+
+    The value is read by the type of its field; lists grow with `+=`. Raises RecipeError naming the place.
+    """
+    path, grows, new = split_override(text)
+    try:
+        return typing.cast("T", _changed(value, type(value), path.split("."), new, grows))
+    except RecipeError as error:
+        raise RecipeError(f"override {text}: {error}") from None
+
+
+def _changed(value: Any, kind: Any, path: Sequence[str], text: str, grows: bool) -> Any:
+    if not path:
+        if not grows:
+            return read(text, kind)
+        if not isinstance(value, tuple):
+            raise RecipeError(f"+= grows a list, and this is {short(value)}")
+        item = _inner(kind, 0)
+        added = read(text, kind) if text.startswith("[") else (read(text, item),)
+        return (*value, *added)
+    head, rest = path[0], path[1:]
+    if isinstance(value, tuple):
+        if not head.isdigit() or int(head) >= len(value):
+            raise RecipeError(f"{head!r} is no place in a list of {len(value)}")
+        i = int(head)
+        return (*value[:i], _changed(value[i], _inner(kind, i), rest, text, grows), *value[i + 1 :])
+    if isinstance(value, Mapping):
+        if head not in value:
+            raise RecipeError(unknown("name", head, value))
+        return {**value, head: _changed(value[head], _inner(kind, 1), rest, text, grows)}
+    if not dataclasses.is_dataclass(value):
+        raise RecipeError(f"{short(value)} has no field {head!r}")
+    hints = typing.get_type_hints(type(value), include_extras=True)
+    names = [f.name for f in dataclasses.fields(value)]
+    if head not in names:
+        raise RecipeError(unknown(f"field of {type(value).__name__}", head, names))
+    return dataclasses.replace(value, **{head: _changed(getattr(value, head), hints[head], rest, text, grows)})  # type: ignore[type-var]
+
+
+def _plain(kind: Any) -> Any:
+    """The type under Annotated[...] and Optional[...]."""
+    while typing.get_origin(kind) is typing.Annotated:
+        kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        some = [k for k in typing.get_args(kind) if k is not type(None)]
+        return _plain(some[0]) if len(some) == 1 else kind
+    return kind
+
+
+def _inner(kind: Any, place: int) -> Any:
+    """The type of the items of tuple[X, ...], tuple[X, Y] or dict[str, X]."""
+    args = [a for a in typing.get_args(_plain(kind)) if a is not Ellipsis]
+    return args[min(place, len(args) - 1)] if args else object
+
+
+def _optional(kind: Any) -> bool:
+    while typing.get_origin(kind) is typing.Annotated:
+        kind = typing.get_args(kind)[0]
+    return type(None) in typing.get_args(kind)
+
+
+def read(text: str, kind: Any) -> Any:
+    """`text` as a value of type `kind`: numbers, `true`, lists, and components such as `r1(weight=5)`."""
+    plain = _plain(kind)
+    if _optional(kind) and text.lower() == "none":
+        return None
+    if _is_text(plain):
+        return _validated(text.strip("'\""), kind)
+    if re.fullmatch(r"[A-Za-z][\w\-]*", text) and text.lower() not in {"true", "false", "none", "inf", "nan"}:
+        if not _is_class(plain) or plain in (int, float, bool):
+            raise RecipeError(f"expected {_name(plain)}, got {text!r}")
+        return find_component(text, plain)()
+    # A name with hyphens, as in least-squares or mlp-generator(...), is no Python: write it as one word. Quotes stay.
+    python = re.sub(r"('[^']*'|\"[^\"]*\")|\b[A-Za-z]\w*(?:-[A-Za-z]\w*)+", lambda m: m[1] or m[0].replace("-", "_"), text)
+    try:
+        tree = ast.parse(python, mode="eval").body
+    except (SyntaxError, ValueError):
+        raise RecipeError(f"can't read {text!r}: expected {_name(plain)}") from None
+    return _validated(_evaluate(tree, plain), kind)
+
+
+def _evaluate(tree: ast.expr, kind: Any) -> Any:
+    match tree:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)) if isinstance(value, (int, float)):
+            return -value
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return tuple(_evaluate(item, _plain(_inner(kind, i))) for i, item in enumerate(items))
+        case ast.Name(id=name) if name.lower() in {"true", "false", "none"}:
+            return {"true": True, "false": False, "none": None}[name.lower()]
+        case ast.Name(id=name) if kind is str or not _is_class(kind):
+            return name
+        case ast.Name(id=name):
+            return find_component(name, kind)()
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+            cls = find_component(name, kind if _is_class(kind) else object)
+            hints = typing.get_type_hints(cls, include_extras=True)
+            names = [f.name for f in dataclasses.fields(cls)]
+            given = {}
+            for keyword in keywords:
+                if keyword.arg not in names:
+                    raise RecipeError(unknown(f"field of {cls.__name__}", str(keyword.arg), names))
+                given[keyword.arg] = _evaluate(keyword.value, _plain(hints[keyword.arg]))
+            return cls(**given)
+    raise RecipeError(f"can't read {ast.unparse(tree)!r}: expected {_name(kind)}, or a component such as r1(weight=5)")
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether every value of this type is a text: str, a choice of words, or a union of such."""
+    kind = _plain(kind)
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return all(map(_is_text, typing.get_args(kind)))
+    return kind is str or (typing.get_origin(kind) is typing.Literal and all(isinstance(a, str) for a in typing.get_args(kind)))
+
+
+def _is_class(kind: Any) -> bool:
+    return isinstance(kind, type) and kind not in (str, int, float, bool)
+
+
+def _name(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names.get(kind) or (f"a {kebab(kind.__name__)}" if isinstance(kind, type) else str(kind).replace("typing.", ""))
+
+
+def _validated(value: Any, kind: Any) -> Any:
+    if isinstance(kind, type) and isinstance(value, kind) and dataclasses.is_dataclass(kind):
+        return value  # it was checked when it was made
+    try:
+        return TypeAdapter(kind, config=None if dataclasses.is_dataclass(kind) else _ANY).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise RecipeError(one_line("value", error).removeprefix("value: ")) from None

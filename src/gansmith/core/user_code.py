@@ -1,0 +1,77 @@
+"""The user's own Python files: run once for each content, and named with their digests."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import sys
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from gansmith.core.component import _FILE_MODULE, REGISTRY, parts
+from gansmith.core.errors import RecipeError
+
+_FILES: dict[str, types.ModuleType] = {}
+
+
+def load_file(path: str | Path) -> types.ModuleType:
+    """Run a user's own Python file, once for each content, and register the components it defines.
+
+    Only ever called with a file the user named on the command line or in a call.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"can't read {path}: {error.strerror}") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in _FILES:
+        name = _FILE_MODULE + digest[:12]
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise RecipeError(f"{path} is not a Python file: expected a name that ends in .py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        before = dict(REGISTRY)
+        try:
+            spec.loader.exec_module(module)
+        except RecipeError:
+            raise
+        except Exception as error:
+            del sys.modules[name]
+            REGISTRY.clear()
+            REGISTRY.update(before)
+            line = _line_in(error, path)
+            raise RecipeError(f"{path}{line} failed: {type(error).__name__}: {error}") from error
+        _FILES[digest] = module
+    module = _FILES[digest]
+    own = {
+        n: c for n, c in vars(module).items() if dataclasses.is_dataclass(c) and getattr(c, "__module__", "") == module.__name__
+    }
+    REGISTRY.update({n: typing.cast("type", c) for n, c in own.items()})  # of two versions of a file, the one named last counts
+    return module
+
+
+def _line_in(error: BaseException, path: Path) -> str:
+    tb, line = error.__traceback__, ""
+    while tb is not None:
+        if Path(tb.tb_frame.f_code.co_filename) == path.resolve():
+            line = f", line {tb.tb_lineno},"
+        tb = tb.tb_next
+    return line
+
+
+def own_files(value: Any) -> dict[str, str]:
+    """{path: SHA-256} of the files outside the package that define a component in `value`."""
+    found: dict[str, str] = {}
+    for part in parts(value):
+        module = sys.modules.get(type(part).__module__)
+        file = getattr(module, "__file__", None)
+        loaded = next((digest for digest, known in _FILES.items() if known is module), None)
+        if not type(part).__module__.startswith("gansmith.") and file and (loaded or Path(file).is_file()):
+            found[file] = loaded or hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return found

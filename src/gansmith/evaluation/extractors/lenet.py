@@ -1,0 +1,91 @@
+"""Small networks in the manner of LeNet-5 (LeCun et al. 1998), which know digits and clothes: features of grey 28 x 28 images.
+
+    convolution (5x5, then twice 3x3), 2x2 maximum, ReLU, three times: 28, 14, 7, 3 pixels a side; linear to 84 features, ReLU;
+    linear to classes
+
+It trains with batch norm, which is folded into the weights afterwards, so what is shipped is convolutions and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gansmith.core.errors import DataError
+from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
+
+SIDE = 28
+WIDTH = 84  # as LeNet-5's last hidden layer
+FOLDER = Path(__file__).parent
+
+
+class LeNet(nn.Module):
+    """float32 [N, 1, 28, 28] in [0, 1] -> features [N, 84] and logits [N, K]."""
+
+    def __init__(self, widths: tuple[int, int, int], num_classes: int) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, size, padding=size // 2)
+            for before, after, size in zip((1, *widths[:-1]), widths, (5, 3, 3), strict=True)
+        )
+        self.hidden = nn.Linear(9 * widths[-1], WIDTH)
+        self.classifier = nn.Linear(WIDTH, num_classes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.contiguous(memory_format=torch.channels_last)  # half the time of the other layout on a CPU
+        for convolution in self.convolutions:
+            x = functional.relu(functional.max_pool2d(convolution(x), 2))
+        features = functional.relu(self.hidden(x.flatten(1)))
+        return features, self.classifier(features)
+
+
+def shipped(name: str) -> Extractor:
+    """`lenet-mnist` or `lenet-fashion`, from the weights in this folder."""
+    return load(FOLDER / f"{name}.safetensors")
+
+
+def load(path: Path) -> Extractor:
+    """An extractor from a file that `gansmith data extractor` wrote. Raises DataError where it is missing or damaged."""
+    try:
+        content = path.read_bytes()
+        tensors = safetensors.torch.load(content)
+        facts = metadata(path)
+        if digest_of(tensors) != facts["sha256"]:
+            raise ValueError("its weights are not those it was written with")
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise DataError(f"can't read the extractor {path}: {error}; remake it with gansmith data extractor") from None
+    widths = tuple(len(tensors[f"convolutions.{i}.weight"]) for i in range(3))
+    module = LeNet((widths[0], widths[1], widths[2]), len(facts["classes"]))
+    module.load_state_dict(tensors)
+    module.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def batch(images: Tensor) -> Features:
+        features, logits = module(fitted(images, 1, SIDE))
+        return Features(features, logits.softmax(1))
+
+    resizing = f"bilinear to {SIDE} x {SIDE}, grey"
+    return Extractor(facts["name"], facts["sha256"], WIDTH, tuple(facts["classes"]), resizing, in_passes(batch))
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """What the file says of itself: name, command, seed, accuracies, classes, digest."""
+    with safetensors.safe_open(path, "pt") as file:
+        return dict(json.loads((file.metadata() or {})["gansmith"]))
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and values, whatever order or file they come in."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,56 @@
+"""What a run's own objective says of images it did not learn from, such as a VAE's bound of their likelihood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gansmith.core import rng
+from gansmith.core.component import to_text
+from gansmith.core.rng import Place, Stream
+from gansmith.data import Samples
+from gansmith.data.modality import kind_of
+from gansmith.evaluation.results import Score, brief_count
+from gansmith.objectives.base import Batch, Measuring, Turn
+from gansmith.runs.networks import networks_of
+from gansmith.runs.run import Run
+
+SEED = 1000  # of the noise; the first of those that reported samples are drawn with
+CHUNK = 500
+
+
+def scores(run: Run, held_out: Samples | None) -> dict[str, Score]:
+    """A score of each measure of the run's objective, with an interval over the images; none where it measures nothing.
+
+    Nothing is said of a run that is told kinds, nor where there are no held-out images.
+    """
+    objective = run.recipe.objective
+    if not isinstance(objective, Measuring) or held_out is None or run.recipe.condition is not None:
+        return {}
+    networks, kind = networks_of(run), kind_of(held_out.shape, run.recipe.value_range)
+    parts: list[dict[str, Tensor]] = []
+    with torch.no_grad(), rng.fork():
+        for start in range(0, len(held_out), CHUNK):
+            real = kind.to_model(torch.from_numpy(held_out.values[start : start + CHUNK]))
+            rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place(images=start)))
+            turn = Turn(images=start, epoch_images=len(held_out), progress=1.0, draw=_drawer(run, start))
+            parts.append(objective.measure(networks, Batch(real, len(real)), turn))
+    found = {}
+    for key, (title, better, about) in objective.measures.items():
+        values = torch.cat([part[key] for part in parts]).double()
+        mean, half = float(values.mean()), 1.96 * float(values.std()) / math.sqrt(len(values))
+        name = f"{key}[{to_text(objective, full=True)}]@{brief_count(len(values))}"
+        found[key] = Score(name, title, mean, mean - half, mean + half, (mean,), None, better, about)
+    return found
+
+
+def _drawer(run: Run, start: int) -> Callable[[int, int | None], Tensor]:
+    """z of the images from number `start` on."""
+
+    def draw(count: int, _: int | None) -> Tensor:
+        return torch.from_numpy(run.recipe.noise.rows(SEED, Stream.SAMPLE, Place(), start, count))
+
+    return draw

@@ -1,0 +1,45 @@
+"""A fully connected generator as a Keras model in a `.keras` file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gansmith.core.errors import RunError
+from gansmith.core.files import disk_errors, make_parent, write
+from gansmith.networks.keras import KerasNetwork
+
+if TYPE_CHECKING:
+    from gansmith.runs.run import Run
+
+
+def export(run: Run, path: Path) -> Path:
+    """Write a run's generator as a `.keras` file that Keras loads without gansmith.
+
+    It maps z [N, Z], and kinds and sliders [N, K + S] where it is told any, to images [N, H, W, C] in the run's value range, or
+    points [N, D].
+    Raises RunError for a name that does not end in .keras, RecipeError for a generator that is not fully connected.
+    """
+    if path.suffix != ".keras":
+        raise RunError(f"can't write {path}: expected a name that ends in .keras")
+    make_parent(path)
+    model = _model(run)
+    with tempfile.TemporaryDirectory() as folder, disk_errors(path):
+        model.save(Path(folder) / path.name)
+        write(path, (Path(folder) / path.name).read_bytes())
+    return path
+
+
+def _model(run: Run) -> Any:
+    network, recipe = KerasNetwork(run.module), run.recipe
+    keras = network.keras
+    z = keras.Input((recipe.noise.dim,), name="z")
+    told = len(run.asking.shares) + run.asking.sliders
+    inputs = [z, keras.Input((told,), name="kind")] if told else [z]
+    made = keras.layers.Concatenate()(inputs) if told else z
+    for layer in network.body:
+        made = layer(made)
+    if len(run.facts["sample_shape"]) == 3:
+        made = keras.layers.Permute((2, 3, 1))(made)  # Keras has the channels last
+    return keras.Model(inputs if told else z, made, name=recipe.name.replace("-", "_"))

@@ -1,0 +1,66 @@
+"""The contract of networks: what they are built between, what they take and what they return.
+
+generator(noise [N, Z], condition)          -> sample [N, ...]
+discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
+
+A discriminator that judges m samples at once has the attribute `pack = m` and returns logits [N // m, M]. One that also predicts
+the condition of a sample returns a `Verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    pass
+
+Networks = Mapping[str, nn.Module]
+
+
+class Verdict(NamedTuple):
+    """The answer of a discriminator that also says what a sample was told to be (Odena et al. 2017; Chen et al. 2016)."""
+
+    logits: Tensor  # [N, M]
+    kinds: Tensor  # [N, K], logits of the kinds
+    sliders: Tensor  # [N, S], the sliders' expected values
+
+
+def logits_of(answer: Tensor | Verdict) -> Tensor:
+    """What a discriminator says of real and fake, [N, M], whatever else it says."""
+    return answer.logits if isinstance(answer, Verdict) else answer
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images).
+
+    The generator is told which of `kinds` kinds a sample is, and `sliders` numbers; 0 where it is told nothing. So is the
+    discriminator where it is `known` what the real ones are.
+    """
+
+    noise: int
+    sample: tuple[int, ...]
+    kinds: int = 0
+    sliders: int = 0
+    known: bool = True
+
+    @property
+    def told(self) -> int:
+        """How many numbers a condition has, K + S."""
+        return self.kinds + self.sliders
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A network's description. `build` fits its ends to the data; weights come from torch's generator, which the loop seeds."""
+
+    def build(self, shapes: Shapes) -> nn.Module: ...
+
+
+def pack_of(discriminator: nn.Module) -> int:
+    """How many samples it judges at once (PacGAN; Lin et al. 2018): what it says as `pack`, else 1."""
+    return int(getattr(discriminator, "pack", 1))

@@ -1,0 +1,32 @@
+"""A network as a table: its layers in the order they run, the shape each makes of one sample, and its number of weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def network_facts(network: nn.Module, input_shape: tuple[int, ...], told: int = 0) -> dict[str, Any]:
+    """Layers in the order they run, with the shape each makes of one sample and its number of weights."""
+    layers = list(_layers(network, input_shape, told))
+    return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
+
+
+def _layers(network: nn.Module, input_shape: tuple[int, ...], told: int) -> Iterator[dict[str, Any]]:
+    network = copy.deepcopy(network).to("meta").eval()
+    rows: list[dict[str, Any]] = []
+    for name, module in network.named_modules():
+        if next(module.children(), None) is None:
+
+            def note(module: nn.Module, _: Any, output: Any, name: str = name) -> None:
+                weights = sum(p.numel() for p in module.parameters())
+                rows.append({"name": name, "layer": str(module), "output": list(output.shape[1:]), "weights": weights})
+
+            module.register_forward_hook(note)
+    with torch.no_grad():
+        network(torch.empty(1, *input_shape, device="meta"), torch.empty(1, told, device="meta") if told else None)
+    yield from rows

@@ -1,0 +1,265 @@
+"""Differentiable augmentation of whatever D judges, reals and fakes, in both players' turns (Zhao et al. 2020, eq. 4 to 6).
+
+An operation maps samples [N, ...] to samples of the same shape, drawing a strength for each sample from torch's generator, which
+the loop has seeded from the turn's place. All of them can be differentiated twice, so gradient penalties reach through them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Protocol, runtime_checkable
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor
+
+from gansmith.core import distributed
+from gansmith.core.component import component, kebab
+from gansmith.core.errors import RecipeError
+from gansmith.objectives.base import Turn
+from gansmith.optim.schedules import Constant, Linear, Schedule
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Amount = Annotated[float, Field(ge=0.0)]
+Degrees = Annotated[float, Field(ge=0.0, lt=90.0)]
+Target = Annotated[float, Field(gt=-1.0, lt=1.0)]
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """What D sees instead of the samples themselves."""
+
+    def __call__(self, samples: Tensor, turn: Turn) -> Tensor:
+        """[N, ...] -> [N, ...], differentiable twice."""
+        ...
+
+    def adapt(self, lead: Tensor, images: int, turn: Turn) -> dict[str, Callable[[], Tensor]]:
+        """Learn from D's turn, in which `lead` [N, M] is by how much D held reals for real, N being `images` over all processes.
+
+        Returns what to log.
+        """
+        ...
+
+    def check_sample(self, shape: tuple[int, ...]) -> None:
+        """Raises RecipeError where it is not for samples of this shape."""
+        ...
+
+
+@runtime_checkable
+class Operation(Protocol):
+    def __call__(self, samples: Tensor, progress: float) -> Tensor: ...
+
+    @property
+    def for_points(self) -> bool:
+        """Whether it works on points [N, D] as it does on images [N, C, H, W]."""
+        ...
+
+
+@component
+class Flip:
+    """Left and right changed, for half of the samples."""
+
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return torch.where(_for_each(samples) < 0.5, samples.flip(3), samples)
+
+
+@component
+class Translate:
+    """Moved by whole pixels, up to `share` of height and width to either side; 0 comes in (Zhao et al. 2020)."""
+
+    share: Share = 0.125
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        height, width = samples.shape[2:]
+        rows, inside_rows = self._taken(samples, height)
+        columns, inside_columns = self._taken(samples, width)
+        inside = inside_rows[:, None, :, None] & inside_columns[:, None, None, :]
+        return _pixels(samples, rows[:, :, None], columns[:, None, :]).masked_fill(~inside, 0.0)
+
+    def _taken(self, samples: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """Of each sample along an axis: from where every pixel comes, and whether there is one, [N, length] both."""
+        most = round(self.share * length)
+        shift = torch.randint(-most, most + 1, (len(samples), 1), device=samples.device)
+        taken = torch.arange(length, device=samples.device) - shift
+        return taken.clamp(0, length - 1), (taken >= 0) & (taken < length)
+
+
+@component
+class Affine:
+    """Turned by up to `degrees`, made larger or smaller by up to the factor 1 + `zoom`, and slanted by up to `shear` degrees.
+
+    About the middle, bilinear between pixels, mirrored at the borders. After Karras et al. 2020a, appendix B, with even draws.
+    It gathers pixels, as grid_sample cannot be differentiated twice.
+    """
+
+    degrees: Degrees = 10.0
+    zoom: Amount = 0.1
+    shear: Degrees = 10.0
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        height, width = samples.shape[2:]
+        down, right = torch.meshgrid(
+            torch.arange(height, device=samples.device) - (height - 1) / 2,
+            torch.arange(width, device=samples.device) - (width - 1) / 2,
+            indexing="ij",
+        )
+        angle, slant = (math.radians(most) * (2 * _for_each(samples)[:, 0] - 1) for most in (self.degrees, self.shear))
+        smaller = (1 + self.zoom) ** (2 * _for_each(samples)[:, 0] - 1)
+        right = right + slant.tan() * down
+        rows = smaller * (angle.sin() * right + angle.cos() * down) + (height - 1) / 2
+        columns = smaller * (angle.cos() * right - angle.sin() * down) + (width - 1) / 2
+        top, left = rows.floor(), columns.floor()
+        moved = torch.zeros_like(samples)
+        for row, of_row in ((top, top + 1 - rows), (top + 1, rows - top)):
+            for column, of_column in ((left, left + 1 - columns), (left + 1, columns - left)):
+                pixels = _pixels(samples, _mirrored(row, height), _mirrored(column, width))
+                moved = moved + pixels * (of_row * of_column)[:, None].to(samples.dtype)
+        return moved
+
+
+@component
+class Cutout:
+    """A rectangle of `share` of the height and of the width becomes 0; its middle is anywhere in the image (Zhao et al. 2020)."""
+
+    share: Share = 0.5
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        rows, columns = (self._cut(samples, length) for length in samples.shape[2:])
+        return samples.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0.0)
+
+    def _cut(self, samples: Tensor, length: int) -> Tensor:
+        size = round(self.share * length)
+        first = torch.randint(0, length + 1 - size % 2, (len(samples), 1), device=samples.device) - size // 2
+        place = torch.arange(length, device=samples.device)
+        return (place >= first) & (place < first + size)
+
+
+@component
+class Brightness:
+    """A number in [-amount, amount] is added to all colours of a sample (Zhao et al. 2020)."""
+
+    amount: Amount = 0.5
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return _recoloured(samples, lambda colours: colours + self.amount * (2 * _for_each(colours) - 1))
+
+
+@component
+class Saturation:
+    """The way of each channel from the pixel's mean is multiplied by 1 - amount to 1 + amount (Zhao et al. 2020).
+
+    One channel is left as it is.
+    """
+
+    amount: Amount = 1.0
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        if samples.shape[1] == 1:
+            return samples
+        return _recoloured(samples, lambda colours: _from(colours.mean(1, keepdim=True), colours, self.amount))
+
+
+@component
+class Contrast:
+    """The way of each number from the sample's mean is multiplied by 1 - amount to 1 + amount (Zhao et al. 2020)."""
+
+    amount: Amount = 0.5
+    for_points: ClassVar[bool] = False
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return _recoloured(samples, lambda colours: _from(colours.mean((1, 2, 3), keepdim=True), colours, self.amount))
+
+
+@component
+class InstanceNoise:
+    """N(0, sigma^2) is added to every number; sigma falls to 0 over the run (Sonderby et al. 2017; Arjovsky and Bottou 2017)."""
+
+    sigma: Amount = 0.1
+    schedule: Schedule = Linear()
+    for_points: ClassVar[bool] = True
+
+    def __call__(self, samples: Tensor, progress: float) -> Tensor:
+        return samples + self.sigma * self.schedule.factor(progress) * torch.randn_like(samples)
+
+
+def _pixels(samples: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """What stands at rows and columns, int64 that broadcast to [N, H, W], of samples [N, C, H, W]."""
+    at = (rows * samples.shape[3] + columns).flatten(1)
+    return samples.flatten(2).gather(2, at[:, None].expand(-1, samples.shape[1], -1)).view(samples.shape)
+
+
+def _mirrored(at: Tensor, length: int) -> Tensor:
+    """Whole places along an axis, those outside thrown back at its ends, int64."""
+    last = length - 1
+    return (last - (last - at.abs()).abs()).clamp(0, last).long()
+
+
+def _for_each(samples: Tensor) -> Tensor:
+    """A uniform number in [0, 1) for each sample, [N, 1, ...]."""
+    return torch.rand(len(samples), *[1] * (samples.ndim - 1), device=samples.device)
+
+
+def _recoloured(samples: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change` of the colours alone: a fourth channel is transparency, and stays as it is."""
+    if samples.shape[1] != 4:
+        return change(samples)
+    return torch.cat([change(samples[:, :3]), samples[:, 3:]], 1)
+
+
+def _from(middle: Tensor, samples: Tensor, amount: float) -> Tensor:
+    return middle + (samples - middle) * (1 + amount * (2 * _for_each(samples) - 1))
+
+
+@component
+class Augment:
+    """Each operation in turn, on each sample with a chance of `probability` times `schedule`.
+
+    As it stands it is DiffAugment's colour, translation and cutout (Zhao et al. 2020).
+
+    With `target`, as in .6, it is adaptive (ADA; Karras et al. 2020a, section 3): the chance p starts at 0, and each turn of D
+    moves it by batch / speed_images, up where r_t = E[sign D(x)] is above the target and down where it is below, within
+    [0, probability]. They keep p below .8, above which operations may show in the samples, and look at r_t once in 4 batches.
+    """
+
+    operations: tuple[Operation, ...] = (Brightness(), Saturation(), Contrast(), Translate(), Cutout())
+    probability: Share = 1.0
+    schedule: Schedule = Constant()
+    target: Target | None = None
+    speed_images: PositiveInt = 500_000  # D's turns over so many images take p from 0 to 1
+
+    def __call__(self, samples: Tensor, turn: Turn) -> Tensor:
+        factor = self.schedule.factor(turn.progress)
+        chance = self.probability * factor if self.target is None else self._p(turn, samples.device) * factor
+        if isinstance(chance, float) and chance == 0.0:
+            return samples
+        for operation in self.operations:
+            changed = operation(samples, turn.progress)
+            always = isinstance(chance, float) and chance >= 1.0
+            samples = changed if always else torch.where(_for_each(samples) < chance, changed, samples)
+        return samples
+
+    def adapt(self, lead: Tensor, images: int, turn: Turn) -> dict[str, Callable[[], Tensor]]:
+        if self.target is None:
+            return {}
+        p, r_t = self._p(turn, lead.device), distributed.mean(lead.sign().float())
+        p.add_((r_t - self.target).sign(), alpha=images / self.speed_images).clamp_(0.0, self.probability)
+        now = p.clone()
+        return {"augmentation": lambda: now, "r_t": lambda: r_t}
+
+    def _p(self, turn: Turn, device: torch.device) -> Tensor:
+        return turn.lasting("augmentation", lambda: torch.zeros((), device=device))
+
+    def check_sample(self, shape: tuple[int, ...]) -> None:
+        for operation in self.operations:
+            if len(shape) != 3 and not operation.for_points:
+                told = f"augmentation {kebab(type(operation).__name__)} is for images [C, H, W], but the data's samples are"
+                todo = "leave it out, as in objective.augmentation=augment(operations=[instance-noise])"
+                raise RecipeError(f"{told} {list(shape)}: {todo}")

@@ -1,0 +1,20 @@
+"""A recipe as lines of text, each as one would write it in an override."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from gansmith.core.component import to_text
+from gansmith.recipes.base import Recipe
+
+
+def recipe_lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """(field, value) pairs as one would write them in overrides."""
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield f"{field.name}.{key}", to_text(item, full=True)
+        else:
+            yield field.name, to_text(value, full=True)

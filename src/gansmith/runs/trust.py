@@ -1,0 +1,49 @@
+"""Trust: a recipe that was written down, and the files of the user's own that it needs, which run only where they are named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from gansmith.core.errors import RecipeError, RunError
+from gansmith.core.files import read_json
+from gansmith.recipes.base import Recipe
+from gansmith.core.component import from_json
+from gansmith.core.user_code import load_file, own_files
+
+
+def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | None) -> Recipe:
+    """The recipe in a run's file; `files` are those of the user's own it was made with, and their SHA-256.
+
+    Raises RunError where the user names no such file or another one, or it has changed, or this is no recipe.
+    """
+    run = path.parent
+    if trust is not None:
+        digest = _digest_of(Path(trust))
+        if files and digest not in files.values():
+            raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}")
+        load_file(trust)
+    try:
+        recipe = from_json(read_json(path))
+    except RecipeError as error:
+        if files and trust is None:
+            raise RunError(f"{run} uses code of your own, {named(files)}: name that file or a copy with --trust FILE") from None
+        raise RunError(f"{path}: {error}") from None
+    if not isinstance(recipe, Recipe):
+        raise RunError(f"{path} holds no recipe")
+    if changed := set(own_files(recipe).values()) - set(files.values()):
+        raise RunError(f"{run} was made with {named(files)}; the file has changed since ({min(changed)[:12]}...)")
+    return recipe
+
+
+def named(files: Mapping[str, str]) -> str:
+    """Such files in words."""
+    return ", ".join(f"{path} (SHA-256 {digest[:12]}...)" for path, digest in files.items()) or "no file"
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RunError(f"can't read {path}: {error.strerror}") from None

@@ -1,0 +1,49 @@
+"""The way between seeds as a file: a row of pictures for each way, or an animation that ends where it began."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gansmith.core import files
+from gansmith.core.errors import RunError
+from gansmith.drawing import animation, grids
+from gansmith.sampling.gallery import MAX_GRID
+from gansmith.sampling.sampler import Sampler
+
+STEPS = {".gif": 24, ".png": 8}
+FRAME_MILLISECONDS = 60
+LONGEST_FRAME = 256  # pixels a side that a small image is enlarged to, by a whole factor
+
+
+def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None = None) -> str:
+    """Write the way from each seed's first sample to the next seed's and say what was written.
+
+    As x.png a row for each way, `steps` + 1 pictures with both ends; as x.gif `steps` pictures for each way and one way more,
+    back to the first seed. Points become one picture of all ways, and no animation.
+
+    Raises RunError for another ending, fewer than two seeds, points as x.gif, or more pictures than one file should hold.
+    """
+    if path.suffix not in STEPS:
+        raise RunError(f"can't write a walk as {path.suffix!r} ({path}): use x.gif for an animation, x.png for rows of pictures")
+    if len(seeds) < 2:
+        raise RunError(f"a walk needs two seeds or more, got {len(seeds)}: give them as --seeds 0 1 2")
+    steps = steps or STEPS[path.suffix]
+    if len(seeds) * (steps + 1) > MAX_GRID:
+        raise RunError(f"{path}: {len(seeds)} seeds in {steps} steps make more than {MAX_GRID:,} pictures; use fewer")
+    is_loop = path.suffix == ".gif"
+    has_images = len(sampler.shape) == 3
+    if is_loop and not has_images:
+        raise RunError(f"{path}: {sampler.name} makes points, whose ways fit one picture; use x.png")
+    rows = sampler.walk([*seeds, seeds[0]] if is_loop else seeds, steps)
+    if is_loop:
+        frames = [grids.one(image) for row in rows for image in row[:-1]]
+        scale = max(1, LONGEST_FRAME // max(frames[0].size))
+        files.write(path, animation.animated([grids.enlarged(frame, scale) for frame in frames], FRAME_MILLISECONDS, greys=256))
+        return f"{len(frames)} pictures through seeds {_named(seeds)} and back in {path}"
+    files.write(path, grids.png(sampler.kind.picture(rows.reshape(-1, *rows.shape[2:]), steps + 1)))
+    return f"{len(rows)} rows of {steps + 1} pictures through seeds {_named(seeds)} in {path}"
+
+
+def _named(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))

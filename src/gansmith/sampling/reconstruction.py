@@ -1,0 +1,82 @@
+"""Real samples made again from what an encoder says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from gansmith.core import files
+from gansmith.core.errors import DataError, RunError
+from gansmith.data import Source
+from gansmith.drawing import grids
+from gansmith.sampling.gallery import MAX_GRID
+from gansmith.sampling.posterior import encoded
+from gansmith.sampling.sampler import Sampler
+
+COLUMNS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Real samples and the same made again, as a Gallery keeps them: uint8 [N, H, W, C], float32 [N, D] for points."""
+
+    real: np.ndarray
+    again: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """The root of the mean squared difference, images in [0, 1]."""
+        scale = 255.0 if self.real.dtype == np.uint8 else 1.0
+        return float(np.sqrt(np.square((self.real.astype(np.float64) - self.again) / scale).mean()))
+
+
+def reconstruct(sampler: Sampler, encoder: nn.Module, data: Source, count: int = 32) -> Reconstruction:
+    """Encode and generate again the first `count` held-out samples of `data`, or training ones where there are none held out.
+
+    z is the mean that the encoder gives. Raises RunError where the data's shape is not the generator's.
+    """
+    try:
+        samples = data.load("test")
+    except DataError:
+        samples = data.load()
+    if samples.shape != sampler.shape:
+        message = f"{sampler.name} makes samples of {list(sampler.shape)}, the data's are {list(samples.shape)}"
+        raise RunError(f"{message}: make them alike, or name other data with --data")
+    real = sampler.kind.to_model(torch.from_numpy(samples.values[:count].copy()))
+    with torch.no_grad():
+        posterior = encoded(encoder, real, None, sampler.inputs.noise.dim)
+        again = sampler.generator(posterior.mean, None)
+    return Reconstruction(sampler.kind.from_model(real), sampler.kind.from_model(again))
+
+
+def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: int = 32) -> str:
+    """Write a picture, each row of real samples above the same samples reconstructed, and say what was written.
+
+    Raises RunError where the data's shape is not the generator's, for another ending than .png, for points, or for more samples
+    than a picture holds.
+    """
+    if path.suffix != ".png":
+        raise RunError(f"can't write reconstructions as {path.suffix!r} ({path}): use x.png")
+    if len(sampler.shape) != 3:
+        raise RunError(f"{sampler.name} makes points, which make no picture beside each other; use reconstruct from Python")
+    if 2 * count > MAX_GRID:
+        raise RunError(f"a picture holds at most {MAX_GRID // 2:,} reconstructions, got {count:,}: ask for fewer")
+    found = reconstruct(sampler, encoder, data, count)
+    columns = min(COLUMNS, len(found.real))
+    files.make_parent(path)
+    files.write(path, grids.png(sampler.kind.picture(in_rows(found.real, found.again, columns), columns)))
+    return (
+        f"{len(found.real)} real images above what was made of them in {path}; they differ by {found.error:.3g} (rms, of 0 to 1)"
+    )
+
+
+def in_rows(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
+    """A row of the one, then a row of the other; what does not fill a row is white."""
+    missing = -len(above) % columns
+    blank = np.full((missing, *above.shape[1:]), 255, above.dtype)
+    rows = [np.concatenate([part, blank]).reshape(-1, columns, *above.shape[1:]) for part in (above, below)]
+    return np.stack(rows, 1).reshape(-1, *above.shape[1:])

@@ -1,0 +1,51 @@
+"""The doctor's checkup of a run: from the vital signs in its log, or, where it was not watched, from its checkpoints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gansmith import doctor
+from gansmith.core.errors import RunError
+from gansmith.doctor.checkup import Checkup
+
+if TYPE_CHECKING:
+    from gansmith.runs.run import Run
+
+
+def checkup(run: Run) -> Checkup:
+    """What is going wrong in a run. Raises RunError where there is nothing to look at."""
+    found = run.checkup
+    if found is None:
+        looks = sorted(_looks_at_checkpoints(run) + doctor.looks_in(run.records), key=lambda look: look["images"])
+        found = Checkup.of_looks(looks, run.total_images or 1, from_checkpoints=True)
+    if not found.num_looks:
+        raise RunError(f"run {run.path} has no checkpoint to look at yet: train it for longer")
+    return found
+
+
+def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
+    """A look at each checkpoint that is kept, in their order. Raises RunError where there is nothing to be seen."""
+    if "generator" in run.recipe.frozen:
+        raise RunError(
+            f"run {run.path} leaves its generator as it started (frozen), so there is nothing that could go wrong with it"
+        )
+    import torch
+
+    from gansmith.training.monitor import Watcher
+    from gansmith.training.trainer import Trainer
+
+    looks: list[dict[str, Any]] = []
+    if not run.images:
+        return looks
+    trainer = Trainer(run.recipe, torch.device("cpu"))
+    trainer.total_images = run.total_images or 1
+    watcher = Watcher(trainer)
+    for saved in run.kept:
+        trainer.restore(saved)
+        try:
+            signs = watcher.look()
+        except Exception as error:  # whatever a network or an objective of the user's own may raise
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise RunError(f"run {run.path} does not let itself be looked at: {told}") from None
+        looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
+    return looks

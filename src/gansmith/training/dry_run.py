@@ -1,0 +1,114 @@
+"""What a recipe is, in words and numbers: its fields, each network's layers with shapes and weights, what a step costs
+and, where one is tried, takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from gansmith.core.component import to_json
+from gansmith.core.device import choose_device
+from gansmith.core.formatting import duration, skipped
+from gansmith.data import Samples
+from gansmith.networks.build import build
+from gansmith.networks.summary import network_facts
+from gansmith.recipes.base import Recipe
+from gansmith.recipes.lengths import images_in, seconds_in
+from gansmith.training.backends import trainer_of
+from gansmith.training.speed import measure_speed
+from gansmith.training.trainer import Trainer
+
+LARGE = 20_000_000  # weights of all networks
+
+
+def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+    """Everything `gansmith show --json` prints, ready for JSON."""
+    shapes = recipe.shapes(sample_shape, num_kinds)
+    networks = build(recipe.networks, recipe.seed, shapes)
+    inputs = {"generator": (shapes.noise,)}
+    weights = sum(w.numel() for network in networks.values() for w in network.parameters())
+    step = step_cost(recipe, sample_shape, num_kinds) if weights < LARGE else large_step_cost(recipe, sample_shape, num_kinds)
+    return {
+        "recipe": to_json(recipe),
+        "sample_shape": list(sample_shape),
+        "networks": {name: network_facts(net, inputs.get(name, sample_shape), shapes.told) for name, net in networks.items()},
+        "step": step,
+    }
+
+
+def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+    """The same of networks whose step takes more memory than a laptop has: a step of two images, so many times."""
+    few = step_cost(_in_twos(recipe), sample_shape, num_kinds)
+    return {"images": recipe.batch_size // 2 * few["images"], "flops": recipe.batch_size // 2 * few["flops"]}
+
+
+def _in_twos(recipe: Recipe) -> Recipe:
+    """The same with batches of two, and as many fakes to a batch as before where the objective says how many."""
+    objective: Any = recipe.objective
+    said = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.name.endswith("_fakes")}
+    fewer = {name: max(1, 2 * count // recipe.batch_size) for name, count in said.items() if count is not None}
+    return dataclasses.replace(recipe, batch_size=2, objective=dataclasses.replace(objective, **fewer))
+
+
+def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+    """One step's real images and floating-point operations, counted while it runs on made-up data."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
+    values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
+    is_known = recipe.condition is not None and recipe.condition.known
+    made_up = Samples(values, kinds=np.zeros(len(values), np.int64) if is_known else None, num_kinds=num_kinds)
+    trainer = Trainer(recipe, torch.device("cpu"), made_up)
+    counter = FlopCounterMode(display=False)
+    # Who asks for a gradient at D's own input, as penalties do, meets an error in the hooks that tell modules apart.
+    counter.mod_tracker = _NoModules()  # type: ignore[assignment]
+    with counter:
+        trainer.step()
+    return {"images": trainer.images, "flops": counter.get_total_flops()}
+
+
+class _NoModules:
+    """Tells the counter that everything happens in one place."""
+
+    parents = ("Global",)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def budget_text(recipe: Recipe, epoch_images: int) -> str:
+    if seconds_in(recipe.budget) is not None:
+        return f"{recipe.budget} of training, counted in images once the speed is known"
+    return f"{recipe.budget}, {images_in(recipe.budget, epoch_images):,} images"
+
+
+def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iterator[str]:
+    """What one step says of shapes and memory, then what a few seconds of steps say of their speed. Nothing is written."""
+    import resource
+
+    trainer = trainer_of(framework)(recipe, choose_device(device))
+    record = trainer.step()
+    trainer.check()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer))
+    samples = trainer.samples
+    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.framework}"
+    yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
+    yield f"  noise          {[recipe.noise.dim]}"
+    for network, module in trainer.networks.items():
+        yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"
+    yield "  after a step   " + ", ".join(f"{k} {v:.3f}" for k, v in record.floats().items())
+    yield f"  peak memory    {peak:,.0f} MB"
+    yield f"  speed          {speed:,.0f} images/s"
+    yield f"  budget         {budget_text(recipe, trainer.epoch_images)}"
+    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
+    yield f"  that takes     {duration(seconds)}"

@@ -1,0 +1,70 @@
+"""How many of the processor's threads a run takes.
+
+More are not always quicker. The layers of a small network end before a second thread has begun, and threads wait for each other
+after every layer, actively: where another program holds one of the cores, all of them stand still until it lets go.
+"""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from gansmith.core import distributed
+from gansmith.core.errors import TrainingError
+from gansmith.data import Samples
+from gansmith.recipes.base import Recipe
+from gansmith.recipes.lengths import images_in, seconds_in
+from gansmith.training.trainer import Trainer
+
+SECONDS = 0.3  # of each trial
+WORTHWHILE = 20.0  # seconds of training below which trials take more than they give
+GAIN = 1.1  # more threads must be so many times as quick
+
+
+def quickest(trainer: Trainer, begun_with: int | None = None) -> int:
+    """The number of threads for a run on a CPU: the one it was begun with, else the quickest of all, half of them ... and one.
+
+    Twice the threads must give a tenth more speed. Short runs, other devices, several processes and TensorFlow, whose number is
+    fixed once it is at work, take what PyTorch does.
+    """
+    most = torch.get_num_threads()
+    if begun_with is not None:
+        return min(begun_with, most)
+    if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.framework != "torch":
+        return most
+    try:
+        chosen, best = most, _speed(trainer, most)
+        seconds = seconds_in(trainer.recipe.budget) or images_in(trainer.recipe.budget, trainer.epoch_images) / best
+        tried = most
+        while tried > 1 and seconds > WORTHWHILE:
+            tried //= 2
+            if (speed := _speed(trainer, tried)) * GAIN > best:
+                chosen, best = tried, max(speed, best)
+    except TrainingError:  # the run itself comes to the same step, and tells what is kept
+        return most
+    finally:
+        torch.set_num_threads(most)
+    return chosen
+
+
+def _speed(trainer: Trainer, threads: int) -> float:
+    torch.set_num_threads(threads)
+    return measure_speed(trainer.recipe, trainer.device, trainer.samples, SECONDS)[0]
+
+
+def measure_speed(
+    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, kind: type[Trainer] = Trainer
+) -> tuple[float, float]:
+    """(real images a second, seconds spent) of a game of its own that is thrown away."""
+    start = time.perf_counter()
+    game = kind(recipe, device, samples)
+    for _ in range(3):  # threads, kernels and memory settle
+        game.step()
+    game.check()
+    first, begun = game.images, time.perf_counter()
+    while distributed.agree(int(time.perf_counter() - begun < seconds or game.steps < 6), device):
+        game.step()
+    game.check()
+    now = time.perf_counter()
+    return (game.images - first) / (now - begun), now - start
