@@ -22,13 +22,14 @@ test: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -n 2
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py
 
 test-tensorflow: .venv-tensorflow/ready
-	.venv-tensorflow/bin/python -m pytest -n 2 tests/test_tensorflow.py
+	.venv-tensorflow/bin/python -m pytest -n 2 tests/training/test_tensorflow.py
 
 setup: .venv/ready
 

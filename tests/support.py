@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from PIL import Image
 from torch import Tensor
 
 import gansmith
+from gansmith import doctor
 from gansmith.core import component as spec
 from gansmith.data import Digits, Source, Split, modality
 from gansmith.drawing import charts, plots
@@ -36,6 +39,8 @@ from gansmith.recipes.base import Pictures, Recipe
 from gansmith.training.loop import steps
 from gansmith.training.trainer import Trainer
 
+ROOT = Path(__file__).parents[1]
+DATA = Path(__file__).parent / "data"  # stored runs and golden values
 CPU = torch.device("cpu")
 RECIPES = list(catalogue())
 TIMED = ("seconds", "images_per_second")  # what a log may say differently of the same run
@@ -372,3 +377,54 @@ VARIANTS: dict[str, Callable[[], Recipe]] = {
 def digits(count: int, split: Split = "train") -> np.ndarray:
     """The first 8x8 digits of a split, uint8 [count, 1, 8, 8]."""
     return Digits().load(split).values[:count]
+
+
+# ---------------------------------------------------------------------------------------------------- refusals, looks
+
+
+def refused(*words: str) -> str:
+    """The pattern of a message of one line that has these words in this order."""
+    return r"(?s)\A(?!.*\n).*" + ".*".join(map(re.escape, words))
+
+
+TOTAL, LOOKS = 40_000, 40
+Sign = float | Callable[[float], float]
+
+HEALTHY: dict[str, Sign] = {
+    "finite": 1.0,
+    "distance": lambda p: 0.9 * np.exp(-6 * p) + 0.03,
+    "spread": lambda p: min(0.95, 0.15 + 3 * p),
+    "raw_spread": lambda p: min(0.95, 0.15 + 3 * p),
+    "nearest": 0.6,
+    "missed": lambda p: max(0.1, 0.9 - 2 * p),
+    "kinds": lambda p: min(0.85, 0.1 + 2 * p),
+    "place_0": lambda p: 0.1 * np.sin(50 * p),
+    "place_1": 0.1,
+    "copied": 0.0,
+    "low": 0.0,
+    "high": 0.0,
+    "told_apart": lambda p: 0.99 if p < 0.2 else 0.85,
+    "told_apart_unseen": 0.8,
+    "knows_its_own": 0.55,
+    "gap": 1.5,
+    "logits": 1.2,
+    "pull": 3.0,
+    "aim": 1.0,
+    "real_apart": 2.0,
+    "travel_generator": lambda p: p,
+    "travel_discriminator": lambda p: p,
+    "dead_generator": 0.05,
+}
+
+
+def looks(count: int = LOOKS, **changed: Sign | None) -> list[dict[str, Any]]:
+    """The looks at a run of 40, healthy but for what is changed; a sign may be a function of progress, and None leaves it out."""
+    if "spread" in changed:  # without an average the two are one
+        changed = {"raw_spread": changed["spread"]} | changed
+    signs = {name: sign for name, sign in (HEALTHY | changed).items() if sign is not None}
+    made = []
+    for i in range(1, count + 1):
+        p = i / LOOKS
+        values = {doctor.PREFIX + name: float(sign(p) if callable(sign) else sign) for name, sign in signs.items()}
+        made.append({"images": i * TOTAL // LOOKS} | {name: value for name, value in values.items() if not math.isnan(value)})
+    return made

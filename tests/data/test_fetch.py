@@ -23,7 +23,7 @@ from gansmith.core.errors import DataError, DiskError
 from gansmith.data import NAMES, origins
 from gansmith.data.fetch import REMOTES, Expected, Remote, cache_folder, cached, fetch
 from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
-from test_data import refused
+from support import refused
 
 CONTENTS = {"train-images": b"a few pixels" * 50, "train-labels": b"\1\2\3", "t10k-images": b"more", "t10k-labels": b"\4"}
 FILES = {name: Expected(len(c), hashlib.md5(c).hexdigest()) for name, c in CONTENTS.items()}

@@ -18,10 +18,10 @@ import gansmith
 from gansmith.core.component import to_json
 from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
 from gansmith.recipes import catalogue, make
-from support import RECIPES, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
+from support import RECIPES, ROOT, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
-README = Path(__file__).parents[1] / "README.md"
+README = ROOT / "README.md"
 SMALL = ("tutorial-small", "budget=320images", "--data", "digits")
 
 

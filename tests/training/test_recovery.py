@@ -26,8 +26,7 @@ from gansmith.training.journal import Journal
 from gansmith.training.recovery import REMEDIES, Recovery
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation
-from support import assert_same_run, quick, stop_after
-from test_doctor import LOOKS, TOTAL, looks
+from support import LOOKS, TOTAL, assert_same_run, looks, quick, stop_after
 
 ILL: dict[str, Any] = {"spread": 0.1, "kinds": 0.07, "distance": 0.9}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,13 +35,7 @@ from gansmith.data import (
 )
 from gansmith.data.source import Batches
 from gansmith.recipes import make
-from support import trainer
-
-
-def refused(*words: str) -> str:
-    """The pattern of a message of one line that has these words in this order."""
-    return r"(?s)\A(?!.*\n).*" + ".*".join(map(re.escape, words))
-
+from support import refused, trainer
 
 # ---------------------------------------------------------------------------------------------------- the room as a whole
 

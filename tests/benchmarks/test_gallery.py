@@ -13,9 +13,7 @@ import pytest
 import gansmith
 from gansmith.core.errors import RunError
 from gansmith.recipes import catalogue
-from support import quick
-
-ROOT = Path(__file__).parents[1]
+from support import ROOT, quick
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,9 @@ from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.r3gan import R3GanBlock, WholeMap
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.networks.residual import DownBlock, UpBlock
-from support import assert_same_tensors, components, name_of, tiny, trainer
+from support import ROOT, assert_same_tensors, components, name_of, tiny, trainer
 
-PAGE = Path(__file__).parents[1] / "docs" / "networks.md"
+PAGE = ROOT / "docs" / "networks.md"
 PAIRS: dict[str, tuple[Network, Network]] = {
     "r3gan": (R3GanGenerator(), R3GanDiscriminator()),
     "residual": (ResidualGenerator((16, 8, 8)), ResidualDiscriminator((8, 8, 16))),

@@ -6,6 +6,7 @@ second one is stored beside it. Its checkpoint holds each fact as an entry of it
 """
 
 from __future__ import annotations
+from support import DATA
 
 import dataclasses
 import json
@@ -23,7 +24,6 @@ from gansmith.recipes import make
 from gansmith.recipes.base import Pictures, Recipe
 from support import metadata, newest_checkpoint, stop_after
 
-DATA = Path(__file__).parent / "data"
 STORED, SAMPLES = DATA / "run-format-1", DATA / "run-format-1-samples.npz"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from gansmith.core.errors import DataError
 from gansmith.data import Arrays, Idx, fit_images, memory
-from test_data import refused
+from support import refused
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 5, 4), dtype=np.uint8)

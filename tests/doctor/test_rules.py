@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import gansmith
@@ -20,50 +19,9 @@ from gansmith.report import page as page_module
 from gansmith.runs.run import Run
 from gansmith.training.checkup import checkup
 from gansmith.training.monitor import Watcher
-from support import Answer, assert_refused, python, quick, tiny
+from support import HEALTHY, LOOKS, ROOT, TOTAL, Answer, Sign, assert_refused, looks, python, quick, tiny
 
-TOTAL, LOOKS = 40_000, 40
-PAGE = Path(__file__).parents[1] / "docs" / "doctor.md"
-Sign = float | Callable[[float], float]
-
-HEALTHY: dict[str, Sign] = {
-    "finite": 1.0,
-    "distance": lambda p: 0.9 * np.exp(-6 * p) + 0.03,
-    "spread": lambda p: min(0.95, 0.15 + 3 * p),
-    "raw_spread": lambda p: min(0.95, 0.15 + 3 * p),
-    "nearest": 0.6,
-    "missed": lambda p: max(0.1, 0.9 - 2 * p),
-    "kinds": lambda p: min(0.85, 0.1 + 2 * p),
-    "place_0": lambda p: 0.1 * np.sin(50 * p),
-    "place_1": 0.1,
-    "copied": 0.0,
-    "low": 0.0,
-    "high": 0.0,
-    "told_apart": lambda p: 0.99 if p < 0.2 else 0.85,
-    "told_apart_unseen": 0.8,
-    "knows_its_own": 0.55,
-    "gap": 1.5,
-    "logits": 1.2,
-    "pull": 3.0,
-    "aim": 1.0,
-    "real_apart": 2.0,
-    "travel_generator": lambda p: p,
-    "travel_discriminator": lambda p: p,
-    "dead_generator": 0.05,
-}
-
-
-def looks(count: int = LOOKS, **changed: Sign | None) -> list[dict[str, Any]]:
-    """The looks at a run of 40, healthy but for what is changed; a sign may be a function of progress, and None leaves it out."""
-    if "spread" in changed:  # without an average the two are one
-        changed = {"raw_spread": changed["spread"]} | changed
-    signs = {name: sign for name, sign in (HEALTHY | changed).items() if sign is not None}
-    made = []
-    for i in range(1, count + 1):
-        p = i / LOOKS
-        values = {doctor.PREFIX + name: float(sign(p) if callable(sign) else sign) for name, sign in signs.items()}
-        made.append({"images": i * TOTAL // LOOKS} | {name: value for name, value in values.items() if not math.isnan(value)})
-    return made
+PAGE = ROOT / "docs" / "doctor.md"
 
 
 def said(made: list[dict[str, Any]]) -> list[str]:

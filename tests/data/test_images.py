@@ -17,7 +17,7 @@ from PIL import Image
 from gansmith.core.errors import DataError
 from gansmith.data import Folder, fit_images, memory
 from gansmith.data.folder import read_image
-from test_data import refused
+from support import refused
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
