@@ -1,5 +1,6 @@
 # make demo    environment, Fashion-MNIST, a GAN trained in about three minutes, its pictures, and what to do next
-# make test    environment (if missing), lint, format, types and the whole test suite
+# make test    environment (if missing), lint, format, types, the whole test suite, and test-wheel
+# make test-wheel   build the wheel, install it into an empty environment (.venv-wheel), and train, sample and report there
 # make golden  measure the golden values of training on this machine anew: for a change that should alter training
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
@@ -7,7 +8,7 @@
 PYTHON ?= python3
 RUN ?= runs/demo
 
-.PHONY: demo test golden setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -24,6 +25,10 @@ test: .venv/ready
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m pytest -n 2
+	@sh scripts/test_wheel.sh $(PYTHON)
+
+test-wheel: .venv/ready
+	@sh scripts/test_wheel.sh $(PYTHON)
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py
@@ -35,10 +40,10 @@ setup: .venv/ready
 
 setup-tensorflow: .venv-tensorflow/ready
 
-.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
+.venv/ready: pyproject.toml constraints.txt scripts/setup.sh scripts/venv.sh
 	@sh scripts/setup.sh $(PYTHON)
 	@touch $@
 
-.venv-tensorflow/ready: pyproject.toml constraints.txt scripts/setup.sh
+.venv-tensorflow/ready: pyproject.toml constraints.txt scripts/setup.sh scripts/venv.sh
 	@sh scripts/setup.sh $(PYTHON) .venv-tensorflow tensorflow,dev
 	@touch $@

@@ -67,7 +67,7 @@ def main() -> None:
         facts["runs"].append(found)
         sheet += rows
     files.write(HERE / "results" / "blur.json", (json.dumps(facts, indent=1) + "\n").encode())
-    picture = runs[0].kind.picture(np.concatenate(sheet), COLUMNS)
+    picture = runs[0].modality.picture(np.concatenate(sheet), COLUMNS)
     files.write(HERE.parent / "docs" / "images" / "blur.png", grids.png(picture))
     print("| | sharpness (of real images') | midtones | rms error | ELBO, nats |\n|---|---|---|---|---|")
     sharp = facts["real"]["sharpness"]
@@ -79,8 +79,8 @@ def main() -> None:
                 off = f"{found['rms_error']:.3f}" if is_again else ""
                 elbo = f"{found['elbo'][0]:.2f}" if "elbo" in found and is_again else ""
                 ratio = found[kind]["sharpness"] / sharp
-                told = f"{found[kind]['sharpness']:.3f} ({ratio:.2f}) | {found[kind]['midtones']:.3f} | {off} | {elbo}"
-                print(f"| `{found['recipe']}`, {kind} | {told} |")
+                message = f"{found[kind]['sharpness']:.3f} ({ratio:.2f}) | {found[kind]['midtones']:.3f} | {off} | {elbo}"
+                print(f"| `{found['recipe']}`, {kind} | {message} |")
 
 
 if __name__ == "__main__":

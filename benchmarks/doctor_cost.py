@@ -22,8 +22,7 @@ from gansmith.core.device import environment
 from gansmith.core.files import write_json
 from gansmith.recipes import make
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training import monitor
-from gansmith.training.monitor import Watcher
+from gansmith.training.monitor import LEAST_TIMES, MOST_TIMES, Monitor
 from gansmith.training.trainer import Trainer
 
 OUT = Path(__file__).parent / "results" / "doctor" / "cost.json"
@@ -36,9 +35,9 @@ def cost(name: str, data: str, rounds: int) -> dict[str, Any]:
     trainer.total_images = 10**9
     for _ in range(10):
         trainer.step()
-    watcher, clock = Watcher(trainer), time.process_time
+    monitor, clock = Monitor(trainer), time.process_time
     begun = clock()
-    watcher.look()
+    monitor.look()
     first = clock() - begun
     steps, looks = [], []
     for _ in range(rounds):
@@ -47,13 +46,13 @@ def cost(name: str, data: str, rounds: int) -> dict[str, Any]:
             trainer.step()
         steps.append((clock() - begun) / (trainer.images - images))
         begun = clock()
-        watcher.look()
+        monitor.look()
         looks.append(clock() - begun)
     an_image, each = statistics.median(steps), statistics.median(looks)
     seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) * an_image
-    allowed = watcher.trainer.recipe.watch.share * seconds if watcher.trainer.recipe.watch else 0.0
-    times = min(monitor.MOST_TIMES, int(max(0.0, allowed - first) / each) - 1)
-    times = times if times >= monitor.LEAST_TIMES else 0
+    allowed = monitor.trainer.recipe.watch.time_fraction * seconds if monitor.trainer.recipe.watch else 0.0
+    times = min(MOST_TIMES, int(max(0.0, allowed - first) / each) - 1)
+    times = times if times >= LEAST_TIMES else 0
     return {
         "recipe": name,
         "data": data,

@@ -59,7 +59,7 @@ def gan(
     betas: tuple[float, float] = (0.5, 0.99),
     noise: int = 16,
     batch: int = 64,
-    objective: Adversarial = Adversarial(judge_together=True),
+    objective: Adversarial = Adversarial(joint_batch=True),
     d_optimizer: Optimizer | None = None,
     g_optimizer: Optimizer | None = None,
 ) -> Recipe:
@@ -409,7 +409,7 @@ LONGER: dict[str, Any] = {"batch": 32, "images": 160_000}  # 5,000 steps
 POINTS: dict[str, Any] = {"batch": 64, "images": 128_000}  # 2,000 steps
 TURNS = LONG | {"objective": Adversarial(loss=Saturating())}
 HINGE, SPECTRAL = Adversarial(loss=Hinge()), MLPDiscriminator((128, 128), spectral_norm=True)
-FROZEN = "optimizers.discriminator.rate=1e-12"
+FROZEN = "optimizers.discriminator.lr=1e-12"
 JUMP = Adam(1e-3, (0.5, 0.99), schedule=Jump())
 
 A = [
@@ -426,7 +426,7 @@ A = [
             objective=Adversarial(loss=Hinge()),
         ),
     ),
-    Case("ring, R1", lambda: points_gan(Ring(), objective=Adversarial(judge_together=True, penalties=(R1(1.0),)))),
+    Case("ring, R1", lambda: points_gan(Ring(), objective=Adversarial(joint_batch=True, penalties=(R1(1.0),)))),
     Case("ring, default", lambda: named("default", "budget=160000images", data="ring")),
     Case("mnist, small, half betas", lambda: named("tutorial-small", *HALF, "budget=2epochs")),
     Case("mnist, starter", lambda: named("starter", "budget=25000images", data="mnist")),
@@ -443,8 +443,8 @@ A = [
     ),
     # ill
     Case("mnist, small", lambda: named("tutorial-small", "budget=2epochs"), ill(COLLAPSE, STRONG)),
-    Case("digits, D stands still", lambda: digits_gan("optimizers.discriminator.rate=1e-12"), ill(STILL, WEAK, COLLAPSE)),
-    Case("digits, G stands still", lambda: digits_gan("optimizers.generator.rate=1e-12"), ill(STILL, STARVED, STRONG)),
+    Case("digits, D stands still", lambda: digits_gan("optimizers.discriminator.lr=1e-12"), ill(STILL, WEAK, COLLAPSE)),
+    Case("digits, G stands still", lambda: digits_gan("optimizers.generator.lr=1e-12"), ill(STILL, STARVED, STRONG)),
     Case(
         "digits, rates of .02",
         lambda: digits_gan(rate=2e-2, betas=(0.9, 0.999)),
@@ -483,7 +483,7 @@ A = [
     ),
     Case(
         "grid, D's rate low",
-        lambda: points_gan(Grid(), "optimizers.discriminator.rate=0.00001", images=320_000),
+        lambda: points_gan(Grid(), "optimizers.discriminator.lr=0.00001", images=320_000),
         ill(WEAK, OSCILLATION, COLLAPSE),
     ),
     # Looked at before the edges were final, and so no test any more.
@@ -555,12 +555,12 @@ A = [
     ),
     Case(
         "boxes, D frozen by a tiny rate",
-        lambda: gan(written(*BOX), *SMALL, "optimizers.discriminator.rate=1e-11", **SHORT),
+        lambda: gan(written(*BOX), *SMALL, "optimizers.discriminator.lr=1e-11", **SHORT),
         ill(STILL, WEAK, COLLAPSE),
     ),
     Case(
         "moons, G's rate tiny",
-        lambda: points_gan(written("moons", moons), "optimizers.generator.rate=1e-11", **POINTS),
+        lambda: points_gan(written("moons", moons), "optimizers.generator.lr=1e-11", **POINTS),
         ill(STILL, STRONG, STARVED),
     ),
     # Meant to be learnt by heart, which it is not within its 3,000 steps: hardly a sample lies at a training image.
@@ -644,7 +644,7 @@ C = [
     ),
     Case(
         "discs, G's rate a hundred times D's",
-        lambda: gan(written(*DISC), *SMALL, "optimizers.discriminator.rate=0.00002", rate=2e-3, **LONG),
+        lambda: gan(written(*DISC), *SMALL, "optimizers.discriminator.lr=0.00002", rate=2e-3, **LONG),
         ill(WEAK, OSCILLATION, COLLAPSE, PARTIAL),
     ),
     Case(

@@ -111,7 +111,7 @@ def keras_style(recipe: Any, threads: int) -> Callable[[], int]:
 
     def adam(player: str) -> Any:
         said = recipe.optimizers[player]
-        return keras.optimizers.Adam(said.rate, said.betas[0], said.betas[1], epsilon=said.eps)
+        return keras.optimizers.Adam(said.lr, said.betas[0], said.betas[1], epsilon=said.eps)
 
     g, d = recipe.networks["generator"], recipe.networks["discriminator"]
     generator = keras.Sequential([keras.Input((latent,))])

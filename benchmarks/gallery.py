@@ -73,7 +73,7 @@ def entry_of(run: Run, command: str) -> Entry:
         command=command,
         images=run.images,
         minutes=round(run.results["seconds"] / 60, 1),
-        threads=run.facts["environment"]["threads"],
+        threads=run.metadata["environment"]["threads"],
         **_scores(found.to_json()["scores"]),
         extractor=found.extractor["name"],
         picture=picture,
@@ -149,9 +149,9 @@ def page(shown: list[Entry]) -> str:
 
 
 def _section(entry: Entry) -> list[str]:
-    told = [f"{entry.images:,} images"]
-    told += [f"{entry.minutes:g} minutes"] if entry.minutes is not None else []
-    told += [f"{entry.threads} thread{'s' if entry.threads > 1 else ''}"] if entry.threads else []
+    condition = [f"{entry.images:,} images"]
+    condition += [f"{entry.minutes:g} minutes"] if entry.minutes is not None else []
+    condition += [f"{entry.threads} thread{'s' if entry.threads > 1 else ''}"] if entry.threads else []
     head, row = zip(*((SHOWN[key], _number(value)) for key, value in entry.scores.items()), strict=True)
     floors = [_number(entry.floors[key]) if key in entry.floors else "" for key in entry.scores]
     return [
@@ -163,7 +163,7 @@ def _section(entry: Entry) -> list[str]:
         "",
         f"![Samples of {entry.recipe}]({entry.picture})",
         "",
-        f"On {entry.data}: {', '.join(told)}.",
+        f"On {entry.data}: {', '.join(condition)}.",
         "",
         "| | " + " | ".join(head) + " |",
         "|---|" + "---|" * len(head),

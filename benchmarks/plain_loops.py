@@ -40,7 +40,7 @@ class Game:
     out: TextIO
 
     def optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(network.parameters(), lr=self.adam.rate, betas=self.adam.betas, eps=self.adam.eps)
+        return torch.optim.Adam(network.parameters(), lr=self.adam.lr, betas=self.adam.betas, eps=self.adam.eps)
 
     def loader(self) -> DataLoader[tuple[Tensor, int]]:
         return DataLoader(Digits(self.images, self.labels), batch_size=self.batch_size, shuffle=True)

@@ -221,7 +221,7 @@ def gansmith_side(name: str, threads: int, seed: int, connection: Connection) ->
         start_up = time.perf_counter() - start
         with FlopCounterMode(display=False) as counter:
             seen = next(records).images
-        facts = gansmith.load(Path(folder) / "run").facts
+        facts = gansmith.load(Path(folder) / "run").metadata
         shape = tuple(facts["sample_shape"])
         least, counted = least_flops_of(recipe, math.prod(shape)), counter.get_total_flops()
         connection.send(Facts(recipe.batch_size, facts["epoch_images"], start_up, least, counted))

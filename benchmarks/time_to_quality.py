@@ -44,8 +44,8 @@ SHOWN = ("fd", "precision", "recall", "density", "coverage", "class_kl")
 def key_of(recipe: Recipe, machine: dict[str, Any], full: str) -> str:
     """`default-mnist-5m-s0-1a2b3c4d`: the last part is of the recipe, field by field, and of the machine."""
     plain = dataclasses.replace(recipe, why=())  # what is said of a choice is no part of it
-    told = json.dumps([to_json(plain), {k: machine[k] for k in ("processor", "torch", "threads")}], sort_keys=True)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+    condition = json.dumps([to_json(plain), {k: machine[k] for k in ("processor", "torch", "threads")}], sort_keys=True)
+    digest = hashlib.sha256(condition.encode()).hexdigest()[:8]
     return f"{recipe.name}-{label(recipe.data)}-{full}-s{recipe.seed}-{digest}"
 
 
@@ -68,7 +68,7 @@ def measured(
     subprocess.run([sys.executable, "-m", "gansmith", *command], check=True, stdout=subprocess.DEVNULL)
     run = Run.open(folder)
     scored = evaluate(run)
-    asked = images_in(made.budget, run.facts["epoch_images"]) if re.search("epoch|image", made.budget) else None
+    asked = images_in(made.budget, run.metadata["epoch_images"]) if re.search("epoch|image", made.budget) else None
     facts = {
         "recipe": recipe,
         "data": data,
@@ -78,10 +78,10 @@ def measured(
         "images_asked": asked,
         "seconds": run.results["seconds"],
         "curve": _curve(run.log),
-        "curve_is": run.facts.get("score"),
+        "curve_is": run.metadata.get("score"),
         "scores": {k: scored.scores[k].to_json() for k in SHOWN},
         "extractor": scored.extractor,
-        "machine": run.facts["environment"],
+        "machine": run.metadata["environment"],
         "commit": _commit(),
         "command": " ".join(["gansmith", *command]).replace(str(folder), f"runs/{key}"),
     }
@@ -189,8 +189,8 @@ def main() -> None:
         for recipe in given.recipes:
             for seed in given.seeds:
                 measured(recipe, given.data, f"{given.minutes:g}m", seed, given.runs, given.threads)
-        for told in tutorials:
-            name, _, budget = told.partition("=")
+        for condition in tutorials:
+            name, _, budget = condition.partition("=")
             measured(name, given.data, budget or None, 0, given.runs, given.threads)
     rows = all_of(given.data)
     print(table(rows))

@@ -97,7 +97,7 @@ def in_double(game: Trainer, monkeypatch: Any) -> Trainer:
     for network in game.networks.values():
         network.double()
         network.register_forward_pre_hook(lambda module, given: tuple(x.double() if x is not None else x for x in given))
-    game.movers = {p.name: game.recipe.optimizers[p.name].over(game.moved[p.name]) for p in game.players}
+    game.optimizer_states = {p.name: game.recipe.optimizers[p.name].init(game.trained_weights[p.name]) for p in game.players}
     if game.recipe.ema is not None:
         game.average = game.recipe.ema.start(game.networks["generator"])
     low, high = game.recipe.value_range
@@ -159,10 +159,10 @@ def assert_same_run(one: Path, other: Path) -> None:
 # ---------------------------------------------------------------------------------------------------- every component
 
 
-def components(kind: Any) -> list[Any]:
-    """An example of every registered component of the package that is a `kind`; a new file is found without being told."""
+def components(modality: Any) -> list[Any]:
+    """An example of every registered component of the package that is a `modality`; a new file is found without being told."""
     spec.load_all()
-    return [e for e in map(example, _package_components()) if isinstance(e, kind)]
+    return [e for e in map(example, _package_components()) if isinstance(e, modality)]
 
 
 def _package_components() -> list[type]:
@@ -190,13 +190,15 @@ def example(cls: type) -> Any:
     return cls(**values)
 
 
-def _value(kind: Any) -> Any:
+def _value(modality: Any) -> Any:
     values = {int: 6, float: 0.5, str: "some.npz", bool: True, Source: Digits(), Network: MLPDiscriminator((8,))}
-    if kind in values:
-        return values[kind]
-    if typing.get_origin(kind) is tuple:
-        return tuple(_value(k) for k in typing.get_args(kind) if k is not Ellipsis) * (2 if ... in typing.get_args(kind) else 1)
-    raise NotImplementedError(f"give the tests an example of {kind} in support._value")
+    if modality in values:
+        return values[modality]
+    if typing.get_origin(modality) is tuple:
+        return tuple(_value(k) for k in typing.get_args(modality) if k is not Ellipsis) * (
+            2 if ... in typing.get_args(modality) else 1
+        )
+    raise NotImplementedError(f"give the tests an example of {modality} in support._value")
 
 
 # ---------------------------------------------------------------------------------------------------- command line
@@ -272,10 +274,10 @@ _SERVER.set_forkserver_preload(
 
 
 class Child:
-    """A process of its own that runs `work(say, *args)`; each `say(number)` reaches `told`."""
+    """A process of its own that runs `work(say, *args)`; each `say(number)` reaches `wait_for`."""
 
     def __init__(self, work: Callable[..., None], *args: Any) -> None:
-        self.told, theirs = _SERVER.Pipe(duplex=False)
+        self.pipe, theirs = _SERVER.Pipe(duplex=False)
         self.process = _SERVER.Process(target=_in_child, args=(work, theirs, *args), daemon=True)
         self.process.start()
         theirs.close()
@@ -286,13 +288,13 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.join(60)
-        self.told.close()
+        self.pipe.close()
 
     def wait_for(self, number: int, timeout: float = 120) -> bool:
         """Whether the child said `number` or more; False where it ended before."""
         try:
-            while self.told.poll(timeout):
-                if self.told.recv() >= number:
+            while self.pipe.poll(timeout):
+                if self.pipe.recv() >= number:
                     return True
         except EOFError:
             return False
@@ -308,9 +310,9 @@ class Child:
         assert self.process.exitcode == 0
 
 
-def _in_child(work: Callable[..., None], told: Connection, *args: Any) -> None:
+def _in_child(work: Callable[..., None], pipe: Connection, *args: Any) -> None:
     hurry()
-    work(told.send, *args)
+    work(pipe.send, *args)
 
 
 def train_and_tell(say: Callable[[int], None], recipe: dict[str, Any], folder: str) -> None:

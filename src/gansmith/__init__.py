@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from gansmith.core.errors import DataError, DiskError, GansmithError, RecipeError, RunError, TrainingError
     from gansmith.data.source import Samples, Source
     from gansmith.evaluation.evaluate import evaluate
-    from gansmith.networks.base import Network, Shapes, Verdict
+    from gansmith.networks.base import DiscriminatorOutput, Network, Shapes
     from gansmith.objectives.base import Batch, Objective, Outcome, Player, Turn
     from gansmith.objectives.losses import Loss
-    from gansmith.objectives.penalties import Judged, Penalty
+    from gansmith.objectives.penalties import Penalty, PenaltyInput
     from gansmith.recipes.base import Recipe
     from gansmith.runs.run import Run, load, sample
     from gansmith.sampling.noise import Noise
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "DataError",
+    "DiscriminatorOutput",
     "DiskError",
     "GansmithError",
-    "Judged",
     "Loss",
     "Network",
     "Noise",
     "Objective",
     "Outcome",
     "Penalty",
+    "PenaltyInput",
     "Player",
     "Recipe",
     "RecipeError",
@@ -52,7 +53,6 @@ __all__ = [
     "Source",
     "TrainingError",
     "Turn",
-    "Verdict",
     "component",
     "evaluate",
     "load",
@@ -85,10 +85,10 @@ _HOMES = {
     "Objective": "objectives.base",
     "Loss": "objectives.losses",
     "Penalty": "objectives.penalties",
-    "Judged": "objectives.penalties",
+    "PenaltyInput": "objectives.penalties",
     "Network": "networks.base",
     "Shapes": "networks.base",
-    "Verdict": "networks.base",
+    "DiscriminatorOutput": "networks.base",
     "Noise": "sampling.noise",
     "Samples": "data.source",
     "Source": "data.source",

@@ -36,7 +36,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*SMALL, "batch_size=0"), ("batch_size=0", "greater than 0")),
     ((*SMALL, "batch_size=abc"), ("batch_size=abc", "a whole number", "'abc'")),
     ((*SMALL, "budget=5"), ("budget=5: expected a length such as 25epochs", "got 5")),
-    ((*SMALL, "optimizers.generator.rate=-1"), ("rate=-1", "greater than 0")),
+    ((*SMALL, "optimizers.generator.lr=-1"), ("lr=-1", "greater than 0")),
     ((*SMALL, "optimizers.generator.betas=[0.5,1.5]"), ("betas", "less than 1")),
     ((*SMALL, "networks.generator.widths=[0]"), ("widths", "greater than 0")),
     ((*SMALL, "value_range=[1.0,-1.0]"), ("value_range", "low < high")),
@@ -56,7 +56,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*SMALL, "objective.discriminator_fakes=8", "objective.loss=relativistic"), ("relativistic", "discriminator_fakes")),
     (
         ("train", "infogan", "--data", "digits", "objective.penalties=[]", "objective.discriminator_fakes=8"),
-        ("recover", "discriminator_fakes"),
+        ("auxiliary-loss", "discriminator_fakes"),
     ),
     (
         ("train", "goodfellow-2014", "--data", "digits", "k=2", "objective.turns=simultaneous"),

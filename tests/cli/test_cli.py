@@ -178,11 +178,11 @@ def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeyp
 DURATIONS = [(0.04, "0.0 seconds"), (59.9, "59.9 seconds"), (60, "1.0 minutes"), (9000, "2.5 hours")]
 
 
-@pytest.mark.parametrize(("seconds", "told"), DURATIONS)
-def test_a_duration_is_told_in_the_largest_unit_that_fits(seconds: float, told: str) -> None:
+@pytest.mark.parametrize(("seconds", "message"), DURATIONS)
+def test_a_duration_is_told_in_the_largest_unit_that_fits(seconds: float, message: str) -> None:
     from gansmith.core.formatting import duration
 
-    assert duration(seconds) == told
+    assert duration(seconds) == message
 
 
 def test_a_real_dry_run(here: Path, cli: Cli) -> None:

@@ -106,7 +106,7 @@ def test_a_component_plays_one_part_alone(component: Any) -> None:
 
 COMPOSITES = [
     Adversarial(loss=LeastSquares(), penalties=(R1(5.0), GradientPenalty())),
-    Adversarial(loss=NonSaturating(real_label=0.9), share="fakes", terms="mean", judge_together=True),
+    Adversarial(loss=NonSaturating(real_label=0.9), share="fakes", reduction="mean", joint_batch=True),
     Adversarial(generator_fakes=256, discriminator_turns=3),
     MLPGenerator((128, 256), batch_norm=BatchNorm(eps=0.8, first=1), dropout=0.25, end="sigmoid", init="glorot"),
     Adversarial(penalties=(R1(),), penalty_every=16, penalty_schedule=Cosine(first=10.0, end=1.0), augmentation=Augment()),
@@ -141,10 +141,10 @@ def test_json_of_an_unknown_component_is_refused_with_the_nearest() -> None:
 
 def test_differences_name_the_deepest_place_and_both_values() -> None:
     one = tiny("tutorial-small")
-    other = override(override(one, "optimizers.generator.rate=1e-3"), "objective.loss=hinge")
+    other = override(override(one, "optimizers.generator.lr=1e-3"), "objective.loss=hinge")
     found = list(spec.differences(spec.to_json(one), spec.to_json(other)))
-    assert ("optimizers.generator.rate", 2e-4, 1e-3) in found
-    assert {place for place, _, _ in found} == {"optimizers.generator.rate", "objective.loss"}
+    assert ("optimizers.generator.lr", 2e-4, 1e-3) in found
+    assert {place for place, _, _ in found} == {"optimizers.generator.lr", "objective.loss"}
     assert list(spec.differences(spec.to_json(one), spec.to_json(one))) == []
 
 

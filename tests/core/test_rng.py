@@ -243,7 +243,7 @@ def test_another_seed_is_another_run() -> None:
     from support import trainer
 
     one, other = trainer(quick()), trainer(quick("seed=1"))
-    for a, b in zip(one.moved["generator"], other.moved["generator"], strict=True):
+    for a, b in zip(one.trained_weights["generator"], other.trained_weights["generator"], strict=True):
         assert not torch.equal(a, b)
     assert not np.array_equal(
         one.recipe.order.indices(0, 0, 32, 1497), other.recipe.order.indices(other.recipe.seed, 0, 32, 1497)

@@ -159,7 +159,7 @@ def test_it_is_default_for_faces() -> None:
 
 def test_r3gan_has_the_published_size_and_settings() -> None:
     """Huang et al. 2024, FFHQ-64: widths 768, 768, 768, 768, 384, two blocks a stage, 16 channels a group; counted by hand."""
-    recipe = make("faces", ["method=r3gan"])
+    recipe = make("faces", ["published=true"])
     shapes = Shapes(recipe.noise.dim, (3, 64, 64))
 
     def block(width: int) -> int:
@@ -180,12 +180,12 @@ def test_r3gan_has_the_published_size_and_settings() -> None:
         assert isinstance(optimizer, Adam)
         assert optimizer.betas[0] == 0.0
         assert [round(optimizer.beta2(at), 6) for at in (0.0, 1.0)] == [0.9, 0.99]
-        assert [round(optimizer.rate * optimizer.schedule.factor(at), 9) for at in (0.0, 1.0)] == [2e-4, 5e-5]
+        assert [round(optimizer.lr * optimizer.schedule.factor(at), 9) for at in (0.0, 1.0)] == [2e-4, 5e-5]
 
 
 def test_r3gan_is_for_images() -> None:
-    with pytest.raises(RecipeError, match=r"method=r3gan is for images.*\[2\]: leave it out"):
-        make("faces", ["method=r3gan"], "ring")
+    with pytest.raises(RecipeError, match=r"published=true is for images.*\[2\]: leave it out"):
+        make("faces", ["published=true"], "ring")
     assert make("faces", [], "ring").data == Ring()
     with pytest.raises(RecipeError, match="method"):
         make("faces", ["method=stylegan"])

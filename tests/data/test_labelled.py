@@ -17,8 +17,8 @@ from gansmith.data.labelled import _in_order
 from gansmith.drawing import grids
 from gansmith.drawing.captions import beside
 from gansmith.runs.run import Run
-from gansmith.sampling.classes import Asking, layout_of
-from gansmith.sampling.conditions import Clusters, Codes, Labels, num_kinds, shares_of, sort
+from gansmith.sampling.classes import ConditionSpace, layout_of
+from gansmith.sampling.conditions import Clusters, Codes, Labels, num_categories, shares_of, sort
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.noise import Normal
 from gansmith.training.loop import train
@@ -79,11 +79,11 @@ BAD_TABLES = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "told"), BAD_TABLES, ids=[told for _, told in BAD_TABLES])
-def test_a_table_that_does_not_fit_gets_one_line(lines: tuple[str, ...], told: str, tmp_path: Path, cli: Cli) -> None:
+@pytest.mark.parametrize(("lines", "message"), BAD_TABLES, ids=[message for _, message in BAD_TABLES])
+def test_a_table_that_does_not_fit_gets_one_line(lines: tuple[str, ...], message: str, tmp_path: Path, cli: Cli) -> None:
     pictures(tmp_path, "a.png", "b.png")
     table(tmp_path, *lines)
-    assert_refused(cli("data", "show", tmp_path, "labels=labels.csv"), told)
+    assert_refused(cli("data", "show", tmp_path, "labels=labels.csv"), message)
 
 
 def test_labels_without_names_need_not_be_in_a_row(tmp_path: Path, cli: Cli) -> None:
@@ -105,16 +105,16 @@ def test_a_table_without_images_and_one_that_is_not_there(tmp_path: Path, cli: C
 
 
 def test_labels_fit_themselves_to_the_data() -> None:
-    assert num_kinds(Labels(), Mnist()) == 10  # nothing is fetched for it
-    assert num_kinds(Labels(), Digits()) == 10
-    assert num_kinds(Labels(12), Digits()) == 12
-    assert num_kinds(Clusters(7), Digits()) == 7
-    assert num_kinds(None, Digits()) == 0
+    assert num_categories(Labels(), Mnist()) == 10  # nothing is fetched for it
+    assert num_categories(Labels(), Digits()) == 10
+    assert num_categories(Labels(12), Digits()) == 12
+    assert num_categories(Clusters(7), Digits()) == 7
+    assert num_categories(None, Digits()) == 0
     samples = sort(Digits().load(), Labels())
-    assert samples.num_kinds == 10
-    assert samples.kinds is samples.labels
+    assert samples.num_categories == 10
+    assert samples.categories is samples.labels
     codes = sort(Digits().load(), Codes(5))
-    assert (codes.kinds, codes.num_kinds, shares_of(codes.kinds, 5)) == (None, 5, (0.2,) * 5)
+    assert (codes.categories, codes.num_categories, shares_of(codes.categories, 5)) == (None, 5, (0.2,) * 5)
 
 
 def test_a_class_with_one_sample_is_no_mistake_until_networks_are_told(tmp_path: Path) -> None:
@@ -143,28 +143,28 @@ def test_show_refuses_labels_of_data_that_carry_none(tmp_path: Path, cli: Cli) -
 
 
 def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
-    asking = Asking((0.5, 0.25, 0.25, 0.0), ("Bag", "2", "1", "bird"))
-    assert [asking.number(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
-    assert asking.number("2", "run x") == 1  # a name comes before a number
-    assert asking.number(2, "run x") == 2
+    condition_space = ConditionSpace((0.5, 0.25, 0.25, 0.0), ("Bag", "2", "1", "bird"))
+    assert [condition_space.number(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
+    assert condition_space.number("2", "run x") == 1  # a name comes before a number
+    assert condition_space.number(2, "run x") == 2
     with pytest.raises(RunError, match="run x knows no class 'bug': choose one of Bag, 2, 1, bird"):
-        asking.number("bug", "run x")
+        condition_space.number("bug", "run x")
     with pytest.raises(RunError, match="was shown no sample of class 'bird'"):
-        asking.number("bird", "run x")
+        condition_space.number("bird", "run x")
     with pytest.raises(RunError, match="run x was told nothing of kinds"):
-        Asking().number(0, "run x")
-    many = Asking((1 / 40,) * 40, tuple(f"class-{i}" for i in range(40)))
+        ConditionSpace().number(0, "run x")
+    many = ConditionSpace((1 / 40,) * 40, tuple(f"class-{i}" for i in range(40)))
     with pytest.raises(RunError, match="unknown class 'class-7x'; did you mean 'class-7'"):
         many.number("class-7x", "run x")
     with pytest.raises(RunError, match="knows kinds 0 to 39, asked for 40"):
-        Asking((1 / 40,) * 40).number("40", "run x")
+        ConditionSpace((1 / 40,) * 40).number("40", "run x")
 
 
 def test_a_row_for_each_kind_that_was_shown() -> None:
-    layout = layout_of(64, 8, (1, 8, 8), Asking((0.5, 0.0, 0.5), (*FRUIT, "plum")))
-    assert (layout.count, layout.columns, layout.kinds, layout.names) == (16, 8, (0, 2), ("apple", "plum"))
+    layout = layout_of(64, 8, (1, 8, 8), ConditionSpace((0.5, 0.0, 0.5), (*FRUIT, "plum")))
+    assert (layout.count, layout.columns, layout.categories, layout.names) == (16, 8, (0, 2), ("apple", "plum"))
     for shape, shares in (((2,), (0.5, 0.5)), ((1, 8, 8), ()), ((1, 8, 8), (1 / 27,) * 27)):
-        assert layout_of(64, 8, shape, Asking(shares)).kinds == ()
+        assert layout_of(64, 8, shape, ConditionSpace(shares)).categories == ()
 
 
 def test_a_row_holds_the_samples_that_are_asked_for() -> None:
@@ -173,7 +173,7 @@ def test_a_row_holds_the_samples_that_are_asked_for() -> None:
     for row, kind in enumerate((1, 0)):
         alone = dataclasses.replace(inputs, asked=kind).rows(7, 0, 4)
         assert np.array_equal(given.z[4 * row :][:4], alone.z)
-        assert np.array_equal(given.told[4 * row :][:4], alone.told)  # type: ignore[index]
+        assert np.array_equal(given.condition[4 * row :][:4], alone.condition)  # type: ignore[index]
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ def test_kinds_that_were_found_are_asked_for_by_number_and_are_no_labels(tmp_pat
         run.asked("4")
 
 
-@pytest.mark.parametrize("condition", ["labels", "codes(num=4, sliders=1)"])
+@pytest.mark.parametrize("condition", ["labels", "codes(num=4, continuous=1)"])
 def test_a_run_that_is_told_goes_on_bit_for_bit(condition: str, tmp_path: Path) -> None:
     recipe = quick(f"condition={condition}")
     train(recipe, tmp_path / "whole", device="cpu")

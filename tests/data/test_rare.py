@@ -82,7 +82,7 @@ def test_the_recipe_tells_both_players_the_class_and_reads_rare_ones_often() -> 
     assert recipe.data == Balanced(Rare(Digits(), share=0.1))
     game = trainer(recipe)
     assert game.step().images == 16  # few images go in small batches
-    assert game.shapes.kinds == 10
+    assert game.shapes.categories == 10
     assert min(game.inputs.shares) > 0.04
     assert make("augment", ["data=rare(of=digits, share=0.1)", "least=0.2"]).data == Balanced(Rare(Digits(), share=0.1), 0.2)
 
@@ -119,5 +119,5 @@ def test_data_without_labels_are_refused(here: Path) -> None:
 
 def test_points_have_classes_too() -> None:
     assert make("augment", data="ring").condition == Labels()
-    assert trainer(make("augment", ["data=ring(num=200)"])).shapes.kinds == 8
+    assert trainer(make("augment", ["data=ring(num=200)"])).shapes.categories == 8
     assert counts(Ring(num=100))

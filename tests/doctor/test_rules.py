@@ -18,7 +18,7 @@ from gansmith.doctor.rules import LAST, RULES
 from gansmith.report import page as page_module
 from gansmith.runs.run import Run
 from gansmith.training.checkup import checkup
-from gansmith.training.monitor import Watcher
+from gansmith.training.monitor import Monitor
 from support import HEALTHY, LOOKS, ROOT, TOTAL, Answer, Sign, assert_refused, looks, python, quick, tiny
 
 PAGE = ROOT / "docs" / "doctor.md"
@@ -75,7 +75,7 @@ def test_each_trouble_is_named_first(trouble: str, signs: dict[str, Sign | None]
 def test_every_rule_and_every_advice_is_tried_above() -> None:
     assert {trouble for trouble, _ in GONE_WRONG} == ADVICE.keys()
     spoken = {
-        rule.__name__ for rule in (*RULES, *LAST) for _, s in GONE_WRONG if rule(doctor.Seen(looks(**s), TOTAL)) is not None
+        rule.__name__ for rule in (*RULES, *LAST) for _, s in GONE_WRONG if rule(doctor.History(looks(**s), TOTAL)) is not None
     }
     assert spoken == {rule.__name__ for rule in (*RULES, *LAST)}
 
@@ -118,7 +118,7 @@ def test_the_cause_comes_first_and_at_most_two_follow_from_it() -> None:
     }
     found = doctor.diagnose(looks(**everything), TOTAL)
     assert [(f.trouble, f.follows) for f in found] == [("stands still", False), ("D too strong", True), ("collapse", True)]
-    assert said(looks(spread=0.1, kinds=0.07, missed=0.9, distance=0.9)) == ["collapse"]
+    assert said(looks(spread=0.1, categories=0.07, missed=0.9, distance=0.9)) == ["collapse"]
 
 
 def test_of_two_signs_of_a_trouble_the_first_says_where_it_stands() -> None:
@@ -161,7 +161,7 @@ def test_a_range_that_is_far_off_needs_no_perfect_discriminator() -> None:
 
 def test_a_spread_that_rises_from_next_to_nothing_is_no_progress() -> None:
     for start, trouble in ((0.01, ["collapse"]), (0.11, [])):  # either grows by a sixth in a fourteenth of the run
-        grown = looks(18, kinds=0.2, distance=0.9, told_apart=0.9, spread=lambda p, start=start: start * math.exp(2.2 * p))  # type: ignore[misc]
+        grown = looks(18, categories=0.2, distance=0.9, told_apart=0.9, spread=lambda p, start=start: start * math.exp(2.2 * p))  # type: ignore[misc]
         assert said(grown) == trouble
 
 
@@ -172,8 +172,8 @@ def test_a_spread_that_rises_from_next_to_nothing_is_no_progress() -> None:
 def test_a_young_run_is_left_in_peace(signs: dict[str, Sign | None], trouble: str, steps: int) -> None:
     """Three tutorials that go well later begin with a thousand steps of one blob."""
     for taken in (steps - 100, steps + 100):
-        told = said(looks(**signs, distance=0.6, steps=lambda p, taken=taken: p * taken))  # type: ignore[misc]
-        assert (trouble in told) == (taken > steps)
+        condition = said(looks(**signs, distance=0.6, steps=lambda p, taken=taken: p * taken))  # type: ignore[misc]
+        assert (trouble in condition) == (taken > steps)
 
 
 def test_least_squares_that_pulls_overrated_samples_down_is_not_turned() -> None:
@@ -191,7 +191,7 @@ def test_a_discriminator_that_is_overtaken_is_weak_and_not_the_wrong_way_round()
 
 def test_advice_without_a_discriminator_names_none() -> None:
     left_out = dict.fromkeys(("told_apart", "told_apart_unseen", "knows_its_own", "gap", "logits", "aim", "travel_discriminator"))
-    (found, *_) = doctor.diagnose(looks(**left_out, spread=0.1, kinds=0.07, distance=0.9), TOTAL)  # type: ignore[arg-type]
+    (found, *_) = doctor.diagnose(looks(**left_out, spread=0.1, categories=0.07, distance=0.9), TOTAL)  # type: ignore[arg-type]
     assert found.trouble == "collapse"
     assert not re.search(r"\bD\b|discriminator", found.cause + found.remedy)
     for advice in ALONE.values():
@@ -264,12 +264,12 @@ def test_signs_that_were_not_taken_are_no_trouble() -> None:
     kept = {"finite", "distance", "spread", "missed", "kinds", "place_0", "place_1"}
     left_out: dict[str, Sign | None] = {name: None for name in HEALTHY if name not in kept}
     assert said(looks(**left_out)) == []
-    assert said(looks(**left_out, spread=0.1, kinds=0.07, distance=0.9))[0] == "collapse"  # type: ignore[arg-type]
+    assert said(looks(**left_out, spread=0.1, categories=0.07, distance=0.9))[0] == "collapse"  # type: ignore[arg-type]
     assert said([]) == []
 
 
 def test_what_was_before_a_recovery_counts_no_more() -> None:
-    ill = looks(20, spread=0.1, kinds=0.07, distance=0.9)
+    ill = looks(20, spread=0.1, categories=0.07, distance=0.9)
     again = [{"images": ill[-1]["images"], f"{doctor.PREFIX}recovery": 1}]
     healthy = looks(20)
     for look in healthy:
@@ -280,7 +280,7 @@ def test_what_was_before_a_recovery_counts_no_more() -> None:
 
 
 def test_a_run_that_is_to_stop_is_told_why() -> None:
-    ill = looks(spread=0.1, kinds=0.07, distance=0.9)
+    ill = looks(spread=0.1, categories=0.07, distance=0.9)
     assert doctor.ends("stop", looks(), TOTAL) is None
     for on_trouble in (None, "warn", "recover"):
         assert doctor.ends(on_trouble, ill, TOTAL) is None
@@ -338,7 +338,7 @@ def write_looks(folder: Path, made: list[dict[str, Any]]) -> None:
 
 
 def test_the_command_says_it_all(run: Path, cli: Callable[..., Answer], tmp_path: Path) -> None:
-    write_looks(run, looks(spread=0.1, kinds=0.07, distance=0.9))
+    write_looks(run, looks(spread=0.1, categories=0.07, distance=0.9))
     answer = cli("doctor", run, "--json", tmp_path / "new" / "found.json")
     assert answer.code == 0
     for words in ("collapse (40 looks", "Sign:", "Cause:", "Do:", "Read on:", "docs/doctor.md#collapse"):
@@ -358,7 +358,7 @@ def test_too_few_looks_are_no_verdict(run: Path, cli: Callable[..., Answer]) -> 
 
 
 def test_the_command_names_the_cause_and_what_follows_from_it(run: Path, cli: Callable[..., Answer]) -> None:
-    write_looks(run, looks(travel_generator=0.0, told_apart=1.0, distance=0.9, spread=0.1, kinds=0.07))
+    write_looks(run, looks(travel_generator=0.0, told_apart=1.0, distance=0.9, spread=0.1, categories=0.07))
     answer = cli("doctor", run).out
     assert f"{run}: stands still" in answer
     assert "Follows: D too strong (D tells" in answer
@@ -391,11 +391,11 @@ def test_a_generator_that_is_frozen_is_not_called_still(cli: Callable[..., Answe
 def test_what_can_not_be_looked_at_is_said_in_a_line(
     tmp_path: Path, cli: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Watcher) -> dict[str, float]:
+    def fail(self: Monitor) -> dict[str, float]:
         raise RuntimeError("no room\nfor 256 samples")
 
     gansmith.train(quick("watch=none", budget="320images"), tmp_path / "run", device="cpu")
-    monkeypatch.setattr(Watcher, "look", fail)
+    monkeypatch.setattr(Monitor, "look", fail)
     assert_refused(cli("doctor", tmp_path / "run"), "does not let itself be looked at", "RuntimeError: no room for 256 samples")
     words = ("tutorial-small", "--data", "digits", "budget=320images", "scores=none", "watch.times=2")
     assert cli("train", *words, "--run", tmp_path / "watched").code == 0
@@ -406,7 +406,7 @@ def test_checkpoints_of_a_run_that_was_put_right_are_not_looked_at(run: Path) ->
     write_looks(run, looks(1))
     assert checkup(Run.open(run)).from_checkpoints
     found = Run.open(run)
-    found.facts["recoveries"] = []
+    found.metadata["recoveries"] = []
     assert not checkup(found).from_checkpoints
 
 

@@ -22,7 +22,7 @@ from gansmith.data.modality import Images
 from gansmith.evaluation.attributes import classifier, directions
 from gansmith.evaluation.attributes import shares as shares_module
 from gansmith.sampling.gallery import Gallery
-from gansmith.sampling.inputs import Given, Inputs
+from gansmith.sampling.inputs import GeneratorInput, Inputs
 from gansmith.sampling.noise import Normal
 from gansmith.sampling.sampler import Sampler
 from gansmith.training.loop import train
@@ -49,24 +49,24 @@ class Marks:
 class ByHand(nn.Module):
     """The upper half is bright where z_0 > 0, the lower one where z_1 - z_2 > 0; what it is told adds to z_1."""
 
-    def forward(self, z: Tensor, told: Tensor | None = None) -> Tensor:
-        lower = z[:, 1] - z[:, 2] + (0 if told is None else 3 * (told[:, 1] - told[:, 0]))
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        lower = z[:, 1] - z[:, 2] + (0 if condition is None else 3 * (condition[:, 1] - condition[:, 0]))
         halves = torch.tanh(20 * torch.stack([z[:, 0], lower], 1)) * 0.6
         return halves.repeat_interleave(4, 1)[:, None, :, None].expand(-1, 1, 8, 8).contiguous()
 
 
 def by_hand(shares: tuple[float, ...] = ()) -> Any:
     """What stands for a run of it."""
-    inputs, module, kind = Inputs(Normal(3), shares), ByHand(), Images()
+    inputs, module, modality = Inputs(Normal(3), shares), ByHand(), Images()
 
-    sampler = Sampler(module, inputs, kind, (1, 8, 8))
+    sampler = Sampler(module, inputs, modality, (1, 8, 8))
 
     def sample(seed: int, count: int, first: int = 0) -> Gallery:
-        return Gallery(sampler.sample(seed, count, first), kind)
+        return Gallery(sampler.sample(seed, count, first), modality)
 
     recipe = SimpleNamespace(data=Marks(), name="by-hand")
     return SimpleNamespace(
-        recipe=recipe, inputs=inputs, module=module, kind=kind, sampler=sampler, sample=sample, path="by-hand", images=0
+        recipe=recipe, inputs=inputs, module=module, modality=modality, sampler=sampler, sample=sample, path="by-hand", images=0
     )
 
 
@@ -117,7 +117,9 @@ def test_a_judge_that_errs_is_corrected() -> None:
     """It says yes of one no in four; samples of which 30 % are yes look like 47.5 %."""
     truth = np.array([0, 0, 0, 0, 1] * 200)
     said = np.array([1, 0, 0, 0, 1] * 200)
-    judge = classifier.Judge(nn.Identity(), {"a": Attribute(truth, NAMES)}, {"a": Attribute(truth, NAMES)}, {"a": said})
+    judge = classifier.AttributeClassifier(
+        nn.Identity(), {"a": Attribute(truth, NAMES)}, {"a": Attribute(truth, NAMES)}, {"a": said}
+    )
     (found,) = shares_module.compared(judge, {"a": np.array([1] * 475 + [0] * 525)})
     assert found.made == pytest.approx((0.7, 0.3), abs=1e-6)
     assert found.judged_distance == pytest.approx(0.275)
@@ -193,7 +195,7 @@ def test_the_ways_of_a_generator_by_hand_are_found(shares: tuple[float, ...]) ->
 def test_nothing_is_chosen_by_the_samples_that_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """On those where the length is chosen it is best to go to `yes`, on those that are reported to `no`."""
 
-    def outcome(walker: Any, given: Given, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
+    def outcome(walker: Any, given: GeneratorInput, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
         return (0.9 if (given is walker.choice) == (value == 1) else 0.85), 1.0, 100
 
     monkeypatch.setattr(directions._Walker, "_outcome", outcome)
@@ -212,11 +214,11 @@ def test_a_picture_has_the_sample_itself_in_its_middle() -> None:
 
 
 def test_a_step_moves_what_is_given_and_nothing_else() -> None:
-    given = Given(np.zeros((2, 3), np.float32), np.ones((2, 2), np.float32))
+    given = GeneratorInput(np.zeros((2, 3), np.float32), np.ones((2, 2), np.float32))
     there = directions.moved(given, np.array([1.0, 2, 3, 4, 5]))
     assert there.z.tolist() == [[1, 2, 3]] * 2
-    assert there.told is not None
-    assert there.told.tolist() == [[5, 6]] * 2
+    assert there.condition is not None
+    assert there.condition.tolist() == [[5, 6]] * 2
     assert given.z.sum() == 0
 
 

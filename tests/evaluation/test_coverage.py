@@ -153,7 +153,7 @@ def test_a_run_on_stacks_reads_them_on_the_fly_and_goes_on_bit_for_bit(tmp_path:
     game = trainer(recipe)
     assert game.epoch_images == 60
     expected = recipe.data.batches()(0, 320, 32)  # type: ignore[attr-defined]
-    assert np.array_equal(game.read(320).real.numpy(), game.kind.to_model(game.stored.new_tensor(expected.values)).numpy())
+    assert np.array_equal(game.read(320).real.numpy(), game.modality.to_model(game.stored.new_tensor(expected.values)).numpy())
     train(recipe, tmp_path / "whole", device="cpu")
     stop_after(recipe, tmp_path / "parts", 4)
     train(recipe, tmp_path / "parts", device="cpu")
@@ -167,12 +167,14 @@ def test_d_is_told_the_kinds_of_stacks_made_on_the_fly_and_the_run_goes_on_bit_f
     game = trainer(recipe)
     batch = game.read(320)
     made = recipe.data.batches()(0, 320, 32)  # type: ignore[attr-defined]
-    assert np.array_equal(batch.real.numpy(), game.kind.to_model(game.stored.new_tensor(made.values)).numpy())
-    assert batch.known
+    assert np.array_equal(batch.real.numpy(), game.modality.to_model(game.stored.new_tensor(made.values)).numpy())
+    assert batch.observed
     assert batch.condition is not None
-    assert game.kinds is not None
-    kinds = game.kinds.numpy()
-    centres = np.stack([game.samples.values[kinds == kind].mean((0, 2, 3)) for kind in range(4)])  # each colour is of one grey
+    assert game.categories is not None
+    categories = game.categories.numpy()
+    centres = np.stack(
+        [game.samples.values[categories == modality].mean((0, 2, 3)) for modality in range(4)]
+    )  # each colour is of one grey
     nearest = np.square(made.values.mean((2, 3))[:, None] - centres).sum(2).argmin(1)
     assert batch.condition.numpy().argmax(1).tolist() == nearest.tolist()
     assert len(set(nearest)) == 4
@@ -391,7 +393,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["rng"], ("unknown protocol 'rng'", "did you mean 'ring'")),
         (["ring", "--seeds", 0], ("--seeds: expected 1 or more runs, got 0",)),
@@ -403,9 +405,9 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     ],
 )
 def test_mistakes_are_answered_in_a_line_and_leave_nothing_behind(
-    words: list[object], told: tuple[str, ...], cli: Cli, here: Path
+    words: list[object], message: tuple[str, ...], cli: Cli, here: Path
 ) -> None:
-    assert_refused(cli("coverage", *words, "--threads", 1), *told)
+    assert_refused(cli("coverage", *words, "--threads", 1), *message)
     assert not list(here.glob("runs/coverage/*"))
 
 

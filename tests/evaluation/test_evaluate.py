@@ -106,7 +106,7 @@ def test_the_validation_slice_is_a_sixth_and_never_in_the_reference(digits: np.n
     assert len(validation_rows(1497)) == 1497 // 6
     assert np.array_equal(np.sort(both), np.arange(1497))
     images = Digits().load("train").values
-    real = reference.load(Digits(), lambda samples: _pixels(samples.shape)).yardstick().real
+    real = reference.load(Digits(), lambda samples: _pixels(samples.shape)).reference_set().real
     rows = images[reference_rows(1497)].reshape(-1, 64).astype(np.float64) / 255
     assert real.all_moments.total.numpy() == pytest.approx(rows.sum(0), rel=1e-6)
 

@@ -16,7 +16,7 @@ from gansmith.data import Digits, Mnist
 from gansmith.data.modality import kept
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.metrics import neighbours
-from gansmith.evaluation.metrics.per_class import Within, agreement, told, within
+from gansmith.evaluation.metrics.per_class import PerClass, agreement, per_class_result, within
 from gansmith.evaluation.metrics.scores import Labelled
 from gansmith.evaluation.results import Evaluation, class_columns
 from gansmith.report import page
@@ -58,30 +58,32 @@ def test_the_asked_class_is_right_where_the_classifier_says_so() -> None:
     found = within(real, fake, said, fake.classes)
     assert found.accuracy is not None
     assert found.accuracy.tolist() == [1.0, 0.5, 1.0]
-    row = told([found, dataclasses.replace(found, accuracy=torch.tensor([0.0, 0.5, torch.nan]))], None, ("a", "b", "c"))
+    row = per_class_result(
+        [found, dataclasses.replace(found, accuracy=torch.tensor([0.0, 0.5, torch.nan]))], None, ("a", "b", "c")
+    )
     assert row.accuracy == (0.5, 0.5, None)
     assert row.coverage_floor is None
     assert [title for title, _ in class_columns(row)] == ["asked class right", "coverage"]
 
 
 def test_what_is_kept_of_it_comes_back() -> None:
-    found = Within(torch.tensor([0.5, torch.nan]), None)
-    again = Within.read(found.tensors())
+    found = PerClass(torch.tensor([0.5, torch.nan]), None)
+    again = PerClass.read(found.tensors())
     assert again is not None
     assert again.values() == found.values() == {"class_coverage": 0.5, "worst_class_coverage": 0.5}
-    assert Within.read({}) is None
+    assert PerClass.read({}) is None
 
 
 def test_agreement_is_the_best_of_all_matchings() -> None:
     draw = np.random.default_rng(0)
-    kinds, said = draw.integers(0, 4, 200), torch.from_numpy(draw.random((200, 4)))
-    value, matched = agreement(kinds, said)
+    categories, said = draw.integers(0, 4, 200), torch.from_numpy(draw.random((200, 4)))
+    value, matched = agreement(categories, said)
     classes = said.argmax(1).numpy()
-    every = {m: float((np.array(m)[kinds] == classes).mean()) for m in itertools.permutations(range(4))}
+    every = {m: float((np.array(m)[categories] == classes).mean()) for m in itertools.permutations(range(4))}
     assert value == max(every.values()) == every[matched]  # type: ignore[index]
     shuffled = np.array([2, 0, 3, 1])
-    assert agreement(kinds, torch.eye(4)[torch.from_numpy(shuffled[kinds])]) == (1.0, (2, 0, 3, 1))
-    assert agreement(kinds[:50] * 0, torch.eye(4)[:1].expand(50, 4))[0] == 1.0
+    assert agreement(categories, torch.eye(4)[torch.from_numpy(shuffled[categories])]) == (1.0, (2, 0, 3, 1))
+    assert agreement(categories[:50] * 0, torch.eye(4)[:1].expand(50, 4))[0] == 1.0
 
 
 def test_real_test_images_get_the_floor_in_each_class(tmp_path: Path) -> None:

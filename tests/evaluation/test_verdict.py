@@ -60,7 +60,7 @@ def world() -> World:
 
 
 @cache
-def yardstick(count: int) -> tuple[Side, Side, dict[str, float], Tensor]:
+def reference_set(count: int) -> tuple[Side, Side, dict[str, float], Tensor]:
     """The floor is of as many held-out images as there are samples."""
     real, held_out = world().see(world().real), world().see(world().held_out)
     return real, held_out, *scored(held_out.first(count), real)
@@ -85,7 +85,7 @@ def evaluated(images: np.ndarray) -> dict[str, Any]:
 @cache
 def as_json(pixels: bytes) -> str:
     images = np.frombuffer(pixels, np.uint8).reshape(-1, *world().real.shape[1:]).copy()
-    real, held_out, floor, held_distances = yardstick(min(NUM, len(images)))
+    real, held_out, floor, held_distances = reference_set(min(NUM, len(images)))
     fake = world().see(images)
     scores, distances = scored(fake, real, held_distances)
     at = torch.tensor([0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1], dtype=torch.float64)
@@ -284,8 +284,8 @@ def test_how_things_are_said() -> None:
 
 
 def test_there_is_advice_on_every_topic() -> None:
-    kinds = typing.get_args(Topic)
-    topics = {topic for kind in kinds for topic in (typing.get_args(kind) or (kind,))}
+    categories = typing.get_args(Topic)
+    topics = {topic for modality in categories for topic in (typing.get_args(modality) or (modality,))}
     assert topics == {topic for entry in _ADVICE for topic in entry.topics}
 
 

@@ -27,9 +27,9 @@ from gansmith.networks import (
     Packed,
     ResidualGenerator,
 )
-from gansmith.networks.base import Network, Shapes, Verdict, logits_of, pack_of
+from gansmith.networks.base import DiscriminatorOutput, Network, Shapes, logits_of, pack_of
 from gansmith.networks.conditional import JoinedToSample, ToldByNorms, WithHead, built
-from gansmith.objectives import Adversarial, Recover
+from gansmith.objectives import Adversarial, AuxiliaryLoss
 from gansmith.objectives.augmentation import Augment
 from gansmith.optim.optimizers import SGD
 from gansmith.optim.schedules import Exponential, Linear
@@ -104,7 +104,7 @@ PUBLISHED = [
 def test_a_published_network_has_as_many_weights_as_its_table(
     name: str, sample: tuple[int, ...], classes: int, of_g: int, of_d: int
 ) -> None:
-    recipe = make(name, ["paper=true"])
+    recipe = make(name, ["published=true"])
     shapes = recipe.shapes(sample, classes)
     with torch.device("meta"):
         counted = {n: sum(p.numel() for p in built(net, n, shapes).parameters()) for n, net in recipe.networks.items()}
@@ -112,19 +112,19 @@ def test_a_published_network_has_as_many_weights_as_its_table(
 
 
 def test_show_counts_them_too(cli: Cli) -> None:
-    shown = json.loads(cli("show", "cgan", "paper=true", "--json").out)["networks"]
+    shown = json.loads(cli("show", "cgan", "published=true", "--json").out)["networks"]
     assert (shown["generator"]["weights"], shown["discriminator"]["weights"]) == PUBLISHED[0][3:]
     for network in shown.values():
         assert sum(layer["weights"] for layer in network["layers"]) == network["weights"]
 
 
 def test_cgans_settings_are_the_papers() -> None:
-    recipe = make("cgan", ["paper=true"])
+    recipe = make("cgan", ["published=true"])
     assert (recipe.batch_size, recipe.value_range, recipe.noise.dim) == (100, (0.0, 1.0), 100)
     for sgd in recipe.optimizers.values():
         assert isinstance(sgd, SGD)
-        assert sgd.rate * sgd.schedule.factor(0.0) == 0.1
-        assert sgd.rate * sgd.schedule.factor(1.0) == pytest.approx(1e-6)
+        assert sgd.lr * sgd.schedule.factor(0.0) == 0.1
+        assert sgd.lr * sgd.schedule.factor(1.0) == pytest.approx(1e-6)
         assert sgd.momentum * sgd.momentum_schedule.factor(0.0) == 0.5
         assert sgd.momentum * sgd.momentum_schedule.factor(1.0) == pytest.approx(0.7)
         steps = 480 * 600
@@ -133,7 +133,7 @@ def test_cgans_settings_are_the_papers() -> None:
 
 def test_projections_batches_are_those_of_the_authors_program() -> None:
     """pfnet-research/sngan_projection, configs/sn_projection.yml on four GPUs: 16 reals and 32 samples of G on each."""
-    recipe = make("projection", ["paper=true"])
+    recipe = make("projection", ["published=true"])
     assert isinstance(recipe.objective, Adversarial)
     assert (recipe.batch_size, recipe.objective.generator_fakes, recipe.objective.discriminator_turns) == (64, 128, 5)
     assert recipe.budget == f"{450_000 * 5 * 64}images"
@@ -162,13 +162,13 @@ def test_the_small_variant_is_default_told_otherwise(name: str) -> None:
 
 
 def test_infogan_is_default_with_codes_and_changes_that_fade() -> None:
-    paper, recipe, plain = make("infogan", ["paper=true"]), make("infogan"), make("default", data="mnist")
-    assert paper.condition == recipe.condition == Codes(10, sliders=2)
+    paper, recipe, plain = make("infogan", ["published=true"]), make("infogan"), make("default", data="mnist")
+    assert paper.condition == recipe.condition == Codes(10, continuous=2)
     assert isinstance(paper.objective, Adversarial)
     assert isinstance(recipe.objective, Adversarial)
     assert isinstance(recipe.objective.augmentation, Augment)
     assert [recipe.objective.augmentation.schedule.factor(part) for part in (0.2, 0.6, 1.0)] == pytest.approx([1.0, 0.5, 0.0])
-    assert paper.objective == dataclasses.replace(recipe.objective, judge_together=False, augmentation=None)
+    assert paper.objective == dataclasses.replace(recipe.objective, joint_batch=False, augmentation=None)
     assert recipe.networks["generator"] == plain.networks["generator"]
     points = make("infogan", data="ring").objective
     assert isinstance(points, Adversarial)
@@ -177,7 +177,7 @@ def test_infogan_is_default_with_codes_and_changes_that_fade() -> None:
 
 # ---------------------------------------------------------------------------------------------------- ways of telling
 
-SHAPES = Shapes(3, (2, 8, 8), kinds=4)
+SHAPES = Shapes(3, (2, 8, 8), categories=4)
 TOLD = torch.eye(4)[[0, 1, 2, 3, 0, 1]]
 
 
@@ -190,14 +190,14 @@ def test_any_discriminator_is_told_by_its_input(network: Network) -> None:
     assert torch.equal(d(x, TOLD), d.network(torch.cat([x, maps], 1), None))
     assert not torch.equal(d(x, TOLD), d(x, TOLD.roll(1, 0)))
     assert pack_of(d) == (2 if isinstance(network, Packed) else 1)
-    points = built(JoinedDiscriminator(MLPDiscriminator((5,))), "discriminator", Shapes(3, (2,), kinds=4))
+    points = built(JoinedDiscriminator(MLPDiscriminator((5,))), "discriminator", Shapes(3, (2,), categories=4))
     assert points(torch.randn(6, 2), TOLD).shape == (6, 1)
 
 
 @pytest.mark.parametrize("wrapped", [JoinedDiscriminator, AuxiliaryDiscriminator], ids=str)
 def test_a_network_that_nothing_is_told_is_the_one_inside(wrapped: Callable[[Network], Network]) -> None:
-    for shapes in (Shapes(3, (2, 8, 8)), Shapes(3, (2, 8, 8), 4, 1, known=False)):
-        if wrapped is AuxiliaryDiscriminator and shapes.told:
+    for shapes in (Shapes(3, (2, 8, 8)), Shapes(3, (2, 8, 8), 4, 1, observed=False)):
+        if wrapped is AuxiliaryDiscriminator and shapes.condition_dim:
             continue
         torch.manual_seed(0)
         inside = MLPDiscriminator((5,)).build(Shapes(3, (2, 8, 8)))
@@ -207,7 +207,7 @@ def test_a_network_that_nothing_is_told_is_the_one_inside(wrapped: Callable[[Net
 
 
 def test_a_discriminator_is_told_no_codes() -> None:
-    shapes = Shapes(3, (2, 8, 8), kinds=4, sliders=2, known=False)
+    shapes = Shapes(3, (2, 8, 8), categories=4, continuous=2, observed=False)
     plain = built(MLPDiscriminator((5,)), "discriminator", shapes)
     assert list(plain.state_dict()) == list(MLPDiscriminator((5,)).build(Shapes(3, (2, 8, 8))).state_dict())
     generator = built(MLPGenerator((5,)), "generator", shapes)
@@ -215,12 +215,14 @@ def test_a_discriminator_is_told_no_codes() -> None:
 
 
 def test_a_head_says_what_was_told_beside_the_logit() -> None:
-    d = built(AuxiliaryDiscriminator(MLPDiscriminator((5,)), hidden=7), "discriminator", Shapes(3, (2, 8, 8), 4, 2, known=False))
+    d = built(
+        AuxiliaryDiscriminator(MLPDiscriminator((5,)), hidden=7), "discriminator", Shapes(3, (2, 8, 8), 4, 2, observed=False)
+    )
     assert isinstance(d, WithHead)
     x = torch.randn(6, 2, 8, 8)
     verdict = d(x, None)
-    assert isinstance(verdict, Verdict)
-    assert (verdict.kinds.shape, verdict.sliders.shape) == ((6, 4), (6, 2))
+    assert isinstance(verdict, DiscriminatorOutput)
+    assert (verdict.categories.shape, verdict.continuous.shape) == ((6, 4), (6, 2))
     assert torch.equal(logits_of(verdict), d.last(d.body(x)))
     with pytest.raises(RecipeError, match="has a head beside its last layer"):
         built(AuxiliaryDiscriminator(Packed(MLPDiscriminator((5,)))), "discriminator", SHAPES)
@@ -258,11 +260,13 @@ def test_the_first_conditional_networks_keep_the_label_apart() -> None:
 
 
 def test_what_is_not_recovered_costs_its_negative_log_probability() -> None:
-    verdict = Verdict(torch.zeros(6, 1), torch.randn(6, 4), torch.randn(6, 2))
-    told = torch.cat([TOLD, torch.rand(6, 2)], 1)
-    normal = torch.distributions.Normal(verdict.sliders, 1.0)
-    expected = functional.cross_entropy(verdict.kinds, TOLD.argmax(1), reduction="none") - normal.log_prob(told[:, 4:]).sum(1)
-    cost = Recover().cost(verdict, told)
+    verdict = DiscriminatorOutput(torch.zeros(6, 1), torch.randn(6, 4), torch.randn(6, 2))
+    condition = torch.cat([TOLD, torch.rand(6, 2)], 1)
+    normal = torch.distributions.Normal(verdict.continuous, 1.0)
+    expected = functional.cross_entropy(verdict.categories, TOLD.argmax(1), reduction="none") - normal.log_prob(
+        condition[:, 4:]
+    ).sum(1)
+    cost = AuxiliaryLoss().cost(verdict, condition)
     assert torch.allclose(cost, expected - np.log(2 * np.pi), atol=1e-5)  # 2 sliders, each with a constant of log(2 pi) / 2
 
 
@@ -270,12 +274,12 @@ def losses_of(condition: str, **weights: float) -> tuple[float, float, dict[str,
     """A step without dropout, with the head's weights so."""
     wrapped = "networks.discriminator=auxiliary-discriminator(network=mlp-discriminator(widths=[8]))"
     given = ", ".join(f"{name}={value}" for name, value in weights.items())
-    recover = f"objective.recover=recover({given})"
-    floats = trainer(quick(wrapped, f"condition={condition}", recover)).step().floats()
+    auxiliary = f"objective.auxiliary=auxiliary-loss({given})"
+    floats = trainer(quick(wrapped, f"condition={condition}", auxiliary)).step().floats()
     return floats["discriminator/loss"], floats["generator/loss"], floats
 
 
-@pytest.mark.parametrize("condition", ["labels", "codes(num=4, sliders=2)"])
+@pytest.mark.parametrize("condition", ["labels", "codes(num=4, continuous=2)"])
 def test_both_players_pay_and_reals_only_where_their_kind_is_known(condition: str) -> None:
     free_d, free_g, said = losses_of(condition, discriminator=0.0, generator=0.0)
     d, g, _ = losses_of(condition, discriminator=0.0, generator=1.0)
@@ -290,18 +294,18 @@ def test_both_players_pay_and_reals_only_where_their_kind_is_known(condition: st
 
 
 def test_recovery_that_can_not_be_is_refused() -> None:
-    with pytest.raises(RecipeError, match="condition is none: say condition=labels or condition=codes"):
-        quick("objective.recover=recover")
+    with pytest.raises(RecipeError, match="condition is none: choose condition=labels or condition=codes"):
+        quick("objective.auxiliary=auxiliary-loss")
     with pytest.raises(RecipeError, match=r"wrap it, as in networks\.discriminator=auxiliary-discriminator"):
-        trainer(quick("condition=labels", "objective.recover=recover")).step()
+        trainer(quick("condition=labels", "objective.auxiliary=auxiliary-loss")).step()
 
 
 def test_codes_are_drawn_anew_for_each_step_and_by_place_alone() -> None:
-    game = trainer(quick("condition=codes(num=4, sliders=2)"))
+    game = trainer(quick("condition=codes(num=4, continuous=2)"))
     one, other = game.read(0), game.read(64)
     assert one.condition is not None
     assert other.condition is not None
-    assert not one.known
+    assert not one.observed
     assert one.condition.shape == (len(one.real), 6)
     assert torch.equal(one.condition[:, :4].sum(1), torch.ones(len(one.real)))
     assert one.condition[:, 4:].abs().max() <= 1.0
@@ -318,7 +322,7 @@ def test_codes_are_drawn_anew_for_each_step_and_by_place_alone() -> None:
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(
-        quick("condition=codes(num=3, sliders=2)", budget="640images"), tmp_path_factory.mktemp("told") / "run", device="cpu"
+        quick("condition=codes(num=3, continuous=2)", budget="640images"), tmp_path_factory.mktemp("told") / "run", device="cpu"
     )
 
 
@@ -327,10 +331,10 @@ def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
     assert (len(gallery), gallery.columns, gallery.names) == (20, 5, ("0", "1", "2", "0"))
     given = coded.asked(1).inputs.sliding(0, 1, 1, [-1.5, 0.0, 1.5])
     plain = coded.asked(1).inputs.rows(0, 1, 1)
-    assert given.told is not None
-    assert plain.told is not None
-    assert given.told[:, 4].tolist() == [-1.5, 0.0, 1.5]
-    assert np.array_equal(given.told[:, :4], np.repeat(plain.told[:, :4], 3, 0))
+    assert given.condition is not None
+    assert plain.condition is not None
+    assert given.condition[:, 4].tolist() == [-1.5, 0.0, 1.5]
+    assert np.array_equal(given.condition[:, :4], np.repeat(plain.condition[:, :4], 3, 0))
     assert np.array_equal(given.z, np.repeat(plain.z, 3, 0))
     rows = gallery.array.reshape(4, 5, 8, 8)
     assert any(not np.array_equal(row[0], row[-1]) for row in rows)

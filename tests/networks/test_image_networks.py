@@ -45,8 +45,8 @@ def weights(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
-def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
-    return [m for m in network.modules() if isinstance(m, kinds)]
+def layers(network: nn.Module, *categories: type[nn.Module]) -> list[Any]:
+    return [m for m in network.modules() if isinstance(m, categories)]
 
 
 @EVERY_PAIR

@@ -74,8 +74,8 @@ def networks(name: str, sample: tuple[int, ...] = MNIST) -> dict[str, nn.Module]
     return build(recipe.networks, recipe.seed, Shapes(recipe.noise.dim, sample))
 
 
-def layers(network: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
-    return [m for m in network.modules() if isinstance(m, kinds)]
+def layers(network: nn.Module, *categories: type[nn.Module]) -> list[Any]:
+    return [m for m in network.modules() if isinstance(m, categories)]
 
 
 def widths(network: nn.Module) -> tuple[int, ...]:

@@ -19,10 +19,10 @@ from gansmith.core.errors import RecipeError
 from gansmith.data import Digits, Samples
 from gansmith.networks import AuxiliaryDiscriminator, ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.networks.base import Network, Shapes, pack_of
-from gansmith.objectives import Adversarial, Critic, Recover
+from gansmith.objectives import Adversarial, AuxiliaryLoss, Critic
 from gansmith.objectives.augmentation import Augment
 from gansmith.objectives.base import Outcome, Turn
-from gansmith.objectives.logits import judge_sides, over_packs
+from gansmith.objectives.logits import logits_of_both, mean_over_packs
 from gansmith.objectives.losses import Loss, Relativistic, Wasserstein
 from gansmith.objectives.penalties import R1, R2, GradientPenalty, Penalty
 from gansmith.optim.optimizers import SGD, Adam
@@ -135,11 +135,11 @@ def test_penalties_follow_their_schedule_and_their_means_are_told_as_they_are() 
     base = ds_turn(made, at(), Adversarial()).costs.mean()
     for progress in (0.0, 0.25, 1.0):
         outcome = ds_turn(made, at(6, progress))
-        told = outcome.logs["r1"]() + outcome.logs["r2"]()
+        condition = outcome.logs["r1"]() + outcome.logs["r2"]()
         factor = 2 * (1 + 9 * (1 + np.cos(np.pi * progress)) / 2)
-        assert np.isclose((outcome.costs.mean() - base).item(), factor * told.item(), rtol=1e-4)
+        assert np.isclose((outcome.costs.mean() - base).item(), factor * condition.item(), rtol=1e-4)
         assert np.isclose(
-            told.item(), sum(ds_turn(made, at(), Adversarial(penalties=(p,))).logs[name_of(p)]() for p in (R1(2.0), R2(3.0)))
+            condition.item(), sum(ds_turn(made, at(), Adversarial(penalties=(p,))).logs[name_of(p)]() for p in (R1(2.0), R2(3.0)))
         )
     faded = dataclasses.replace(rule, penalty_schedule=Linear())
     assert "r1" not in ds_turn(made, at(6, 1.0), faded).logs  # a factor of 0 spares the work
@@ -147,8 +147,8 @@ def test_penalties_follow_their_schedule_and_their_means_are_told_as_they_are() 
 
 def test_the_trainer_counts_the_steps() -> None:
     made = game(Adversarial(penalties=(R1(),), penalty_every=3))
-    told = [["discriminator/r1" in made.step().values for _ in range(7)]]
-    assert told == [[True, False, False, True, False, False, True]]
+    condition = [["discriminator/r1" in made.step().values for _ in range(7)]]
+    assert condition == [[True, False, False, True, False, False, True]]
 
 
 # ---------------------------------------------------------------------------------------------------- packs
@@ -156,10 +156,10 @@ def test_the_trainer_counts_the_steps() -> None:
 
 def test_the_mean_over_a_pack_leaves_out_what_is_left_over() -> None:
     costs = torch.tensor([1.0, 3.0, 5.0, 9.0, 100.0])
-    assert over_packs(costs, 1).tolist() == costs.tolist()
-    assert over_packs(costs, 2).tolist() == [2.0, 7.0]
-    assert over_packs(costs, 4).tolist() == [4.5]
-    assert over_packs(costs[:3], 4).tolist() == [3.0]  # filled up by repeating
+    assert mean_over_packs(costs, 1).tolist() == costs.tolist()
+    assert mean_over_packs(costs, 2).tolist() == [2.0, 7.0]
+    assert mean_over_packs(costs, 4).tolist() == [4.5]
+    assert mean_over_packs(costs[:3], 4).tolist() == [3.0]  # filled up by repeating
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7, 12])
@@ -171,7 +171,7 @@ def test_no_pack_holds_reals_and_fakes(count: int, pack: int) -> None:
     def judge(samples: Tensor) -> Tensor:
         return d(samples).flatten(1)
 
-    apart, together = (judge_sides(judge, real, fake, together, pack) for together in (False, True))
+    apart, together = (logits_of_both(judge, real, fake, together, pack) for together in (False, True))
     for one, other, sign in zip(apart, together, (1, -1), strict=True):
         assert torch.equal(one, other)
         assert one.shape == (max(1, count // pack), pack)
@@ -182,8 +182,8 @@ def test_a_d_that_hides_that_it_packs_is_refused() -> None:
     made = game(Adversarial(), {**PLAIN, "discriminator": InPacks(PLAIN["discriminator"])})
     made.networks["discriminator"].pack = 1
     made.networks["discriminator"].forward = lambda x, _: torch.zeros(len(x) // 2, 1)  # type: ignore[method-assign]
-    told = r"network 'discriminator' answers 7 samples with 3 rows of logits; expected 7: .* as its attribute pack"
-    with pytest.raises(RecipeError, match=told):
+    message = r"network 'discriminator' answers 7 samples with 3 rows of logits; expected 7: .* as its attribute pack"
+    with pytest.raises(RecipeError, match=message):
         ds_turn(made, at())
 
 
@@ -236,11 +236,11 @@ def test_held_out_packs_are_counted_as_packs() -> None:
 
 
 def test_what_lasts_is_made_once_and_changed_in_place() -> None:
-    lasts: dict[str, Tensor] = {}
+    states: dict[str, Tensor] = {}
     for step in range(3):
-        turn = Turn(0, 1, 0.0, lambda count, _: torch.zeros(count, 1), step, lasts=lasts)
-        turn.lasting("sum", lambda: torch.zeros(2)).add_(step)
-    assert lasts["sum"].tolist() == [3.0, 3.0]
+        turn = Turn(0, 1, 0.0, lambda count, _: torch.zeros(count, 1), step, states=states)
+        turn.state("sum", lambda: torch.zeros(2)).add_(step)
+    assert states["sum"].tolist() == [3.0, 3.0]
 
 
 def test_a_restored_trainer_has_what_lasted_and_leaves_the_checkpoint_alone() -> None:
@@ -251,7 +251,7 @@ def test_a_restored_trainer_has_what_lasted_and_leaves_the_checkpoint_alone() ->
     other.restore(state)
     other.step()
     assert np.isclose(state.tensors["lasting/augmentation"].item(), 0.03)
-    assert np.isclose(other.lasting["augmentation"].item(), 0.04)
+    assert np.isclose(other.states["augmentation"].item(), 0.04)
 
 
 def copied(made: Trainer) -> Any:
@@ -267,20 +267,20 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # (changes of the ob
     "plain": ({}, PLAIN),
     "lazy": ({"penalty_every": 2, "penalty_schedule": Cosine(first=10.0, end=1.0)}, PLAIN),
     "packed": ({}, {**PLAIN, "discriminator": InPacks(MLPDiscriminator((8,)), 2)}),
-    "packed-together": ({"judge_together": True}, {**PLAIN, "discriminator": InPacks(MLPDiscriminator((8,)), 3)}),
+    "packed-together": ({"joint_batch": True}, {**PLAIN, "discriminator": InPacks(MLPDiscriminator((8,)), 3)}),
     "spectral": ({}, SPECTRAL),
-    "shared-together": ({"share": "fakes", "judge_together": True, "terms": "mean"}, SPECTRAL),
+    "shared-together": ({"share": "fakes", "joint_batch": True, "reduction": "mean"}, SPECTRAL),
     "two-turns": ({"discriminator_turns": 2, "penalty_every": 3}, PLAIN),
-    "kinds": ({"judge_together": True}, SPECTRAL),
+    "kinds": ({"joint_batch": True}, SPECTRAL),
     "kinds-joined": ({}, {**PLAIN, "discriminator": JoinedDiscriminator(InPacks(MLPDiscriminator((8,)), 2))}),
-    "labels-recovered": ({"judge_together": True, "recover": Recover()}, RECOVERING),
-    "codes-recovered": ({"share": "fakes", "recover": Recover()}, RECOVERING),
+    "labels-recovered": ({"joint_batch": True, "auxiliary": AuxiliaryLoss()}, RECOVERING),
+    "codes-recovered": ({"share": "fakes", "auxiliary": AuxiliaryLoss()}, RECOVERING),
 }
 TOLD: dict[str, Condition] = {  # what players are told, in these ways
     "kinds": Clusters(3),
     "kinds-joined": Clusters(3),
     "labels-recovered": Labels(),
-    "codes-recovered": Codes(3, sliders=1),
+    "codes-recovered": Codes(3, continuous=1),
 }
 EACH_PENALTY = [(), *((p,) for p in PENALTIES), (R1(), R2(), GradientPenalty())]
 
@@ -340,8 +340,8 @@ def test_penalties_in_bf16_are_those_in_float32() -> None:
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=name_of)
 def test_compiled_networks_and_second_derivatives_are_refused_together(penalty: Penalty) -> None:
-    told = rf"compile: penalty {kebab(type(penalty).__name__)} differentiates D twice.*: leave compile at false, or"
-    with pytest.raises(RecipeError, match=told):
+    message = rf"compile: penalty {kebab(type(penalty).__name__)} differentiates D twice.*: leave compile at false, or"
+    with pytest.raises(RecipeError, match=message):
         quick(f"objective.penalties+={name_of(penalty)}", "compile=true")
 
 
@@ -427,15 +427,15 @@ def test_turns_at_once_spiral_out_and_turns_in_a_row_stay_on_their_curve(turns: 
 
 
 def test_both_pay_before_either_moves_and_g_moves_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+    condition: list[str] = []
     made = game(Adversarial(turns="simultaneous", share="fakes", discriminator_fakes=5))
-    for name, mover in made.movers.items():
-        step = mover.step
-        monkeypatch.setattr(mover, "step", lambda *given, name=name, step=step: (told.append(name), step(*given)))
+    for name, optimizer_state in made.optimizer_states.items():
+        step = optimizer_state.step
+        monkeypatch.setattr(optimizer_state, "step", lambda *given, name=name, step=step: (condition.append(name), step(*given)))
     for name, network in made.networks.items():
-        network.register_forward_hook(lambda _, given, made, name=name: told.append(f"{name} of {len(given[0])}"))
+        network.register_forward_hook(lambda _, given, made, name=name: condition.append(f"{name} of {len(given[0])}"))
     made.step()
-    assert told == [
+    assert condition == [
         "generator of 5",
         "discriminator of 7",
         "discriminator of 5",
@@ -447,7 +447,7 @@ def test_both_pay_before_either_moves_and_g_moves_first(monkeypatch: pytest.Monk
 
 def test_of_unequal_numbers_each_side_counts_as_a_whole() -> None:
     """D pays the mean over its reals plus the mean over its fakes, however many there are of either."""
-    made = game(Adversarial(discriminator_fakes=20, judge_together=True))
+    made = game(Adversarial(discriminator_fakes=20, joint_batch=True))
     record = made.step()
     alone = game(Adversarial(discriminator_fakes=20))
     assert np.isclose(record["discriminator/loss"], alone.step()["discriminator/loss"], rtol=1e-6)

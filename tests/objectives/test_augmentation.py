@@ -54,11 +54,11 @@ def done(operation: Any, x: Tensor, seed: int = 1, progress: float = 0.0) -> Ten
         return operation(x, progress)
 
 
-def turn(progress: float = 0.0, lasts: dict[str, Tensor] | None = None) -> Turn:
+def turn(progress: float = 0.0, states: dict[str, Tensor] | None = None) -> Turn:
     def draw(count: int, at: int | None) -> Tensor:
         raise AssertionError("augmentation draws no z")
 
-    return Turn(0, 1, progress, draw, lasts={} if lasts is None else lasts)
+    return Turn(0, 1, progress, draw, states={} if states is None else states)
 
 
 # ---------------------------------------------------------------------------------------------------- every operation
@@ -286,26 +286,26 @@ def test_an_augmentation_that_is_off_gives_the_samples_themselves() -> None:
 
 def test_an_adaptive_p_takes_the_path_of_the_papers_rule() -> None:
     """Section 3.1 and 3.2: p goes up where more of the reals are held for real than the target says, else down."""
-    rule, lasts, random = Augment(target=0.6, probability=0.8, speed_images=640), {}, np.random.default_rng(0)
+    rule, states, random = Augment(target=0.6, probability=0.8, speed_images=640), {}, np.random.default_rng(0)
     p, path = 0.0, []
     for step in range(60):
         lead = random.normal(3.0 if step < 20 or step > 45 else -0.5, 2.0, (64, 3)).astype(np.float32)
         r_t = np.sign(lead).mean()
         p = float(np.clip(p + np.sign(r_t - 0.6) * 64 / 640, 0, 0.8))
-        told = rule.adapt(torch.from_numpy(lead), 64, turn(lasts=lasts))
-        assert np.isclose(told["augmentation"]().item(), p, atol=1e-6)
-        assert np.isclose(told["r_t"]().item(), r_t, atol=1e-6)
+        condition = rule.adapt(torch.from_numpy(lead), 64, turn(states=states))
+        assert np.isclose(condition["augmentation"]().item(), p, atol=1e-6)
+        assert np.isclose(condition["r_t"]().item(), r_t, atol=1e-6)
         path.append(p)
     assert np.isclose(max(path), 0.8)
     assert min(path[20:]) == 0.0
-    assert lasts["augmentation"].item() == told["augmentation"]().item()
+    assert states["augmentation"].item() == condition["augmentation"]().item()
     assert Augment().adapt(torch.ones(4, 1), 4, turn()) == {}
 
 
 def test_an_adaptive_p_is_the_share_that_is_augmented() -> None:
     rule, x = Augment((Doubled(),), target=0.6), torch.ones(2000, 1, 1, 1)
     for p in (0.0, 0.25, 1.0):
-        made = rule(x, turn(lasts={"augmentation": torch.tensor(p)}))
+        made = rule(x, turn(states={"augmentation": torch.tensor(p)}))
         assert abs((made == 2).double().mean().item() - p) <= 4 * (p * (1 - p) / 2000) ** 0.5
 
 
@@ -332,7 +332,7 @@ class Seen(nn.Module):
 @pytest.mark.parametrize("together", [True, False])
 def test_d_sees_nothing_that_is_not_augmented_in_either_turn(loss: Any, together: bool) -> None:
     game = game_with()
-    plain, doubled = (Adversarial(loss=loss, judge_together=together, augmentation=a) for a in (None, Augment((Doubled(),))))
+    plain, doubled = (Adversarial(loss=loss, joint_batch=together, augmentation=a) for a in (None, Augment((Doubled(),))))
     batch, z = game.read(0), torch.randn(32, 32)
     d = game.networks["discriminator"] = Seen(game.networks["discriminator"])
     for objective in (plain, doubled):
@@ -384,13 +384,13 @@ def test_a_d_that_is_too_sure_of_the_reals_turns_the_augmentation_up(loss: Any) 
 
     d, game.networks["generator"] = Sure(), Sevens()
     game.networks["discriminator"] = d
-    batch, lasts = game.read(0), {}
+    batch, states = game.read(0), {}
     ps = []
     for bias in (3.0, 3.0, -3.0):
         d.bias = bias
-        objective = dataclasses.replace(game.recipe.objective, judge_together=True)
+        objective = dataclasses.replace(game.recipe.objective, joint_batch=True)
         outcome = objective.discriminator_loss(
-            game.networks, batch, Turn(0, 1, 0.0, lambda count, at: torch.zeros(count, 32), lasts=lasts)
+            game.networks, batch, Turn(0, 1, 0.0, lambda count, at: torch.zeros(count, 32), states=states)
         )
         ps.append(round(outcome.logs["augmentation"]().item(), 6))
     assert ps == [0.1, 0.2, 0.1]
@@ -405,8 +405,10 @@ def test_p_is_in_the_record_and_in_the_state() -> None:
 
 def test_points_take_noise_alone_and_are_told_so() -> None:
     points = dataclasses.replace(quick("objective.augmentation=augment"), data=Ring())
-    told = r"^augmentation brightness is for images \[C, H, W\], but the data's samples are \[2\]: leave it out, as in objective"
-    with pytest.raises(RecipeError, match=told):
+    message = (
+        r"^augmentation brightness is for images \[C, H, W\], but the data's samples are \[2\]: leave it out, as in objective"
+    )
+    with pytest.raises(RecipeError, match=message):
         trainer(points)
     record = trainer(override(points, "objective.augmentation=augment(operations=[instance-noise])")).step()
     assert all(np.isfinite(v) for v in record.floats().values())

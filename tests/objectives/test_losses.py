@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gansmith.objectives import Adversarial, losses
 from gansmith.objectives.base import Turn
 from gansmith.objectives.losses import Hinge, LeastSquares, Loss, NonSaturating, Relativistic, Saturating, Wasserstein
-from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty, Judged, Penalty
+from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty, Penalty, PenaltyInput
 from support import components, name_of, tiny, trainer
 
 LOSSES = components(Loss)
@@ -273,11 +273,11 @@ def turn() -> Turn:
     return Turn(0, 1, 0.0, draw)
 
 
-def judged(penalty: Penalty, d: nn.Module, shape: tuple[int, ...] = (6, 1, 2, 2)) -> Judged:
+def judged(penalty: Penalty, d: nn.Module, shape: tuple[int, ...] = (6, 1, 2, 2)) -> PenaltyInput:
     asked = penalty.needs_gradient
     real = logits(*shape, seed=1).float().requires_grad_("real" in asked)
     fake = logits(*shape, seed=2).float().requires_grad_("fake" in asked)
-    return Judged(real, fake, d(real), d(fake), d)
+    return PenaltyInput(real, fake, d(real), d(fake), d)
 
 
 @EVERY_PENALTY
@@ -420,11 +420,11 @@ def test_ds_turn_builds_no_graph_of_g_and_gs_turn_costs_no_gradients_of_d() -> N
     game = trainer(tiny("tutorial-paper"))
     batch, z = game.read(0), torch.randn(32, 100)
     outcome = game.recipe.objective.players()[0].loss(game.networks, batch, Turn(0, 1, 0.0, lambda count, at: z))
-    assert torch.autograd.grad(outcome.costs.sum(), game.moved["generator"], allow_unused=True) == (None,) * len(
-        game.moved["generator"]
+    assert torch.autograd.grad(outcome.costs.sum(), game.trained_weights["generator"], allow_unused=True) == (None,) * len(
+        game.trained_weights["generator"]
     )
     game.step()
-    for weights in game.moved.values():
+    for weights in game.trained_weights.values():
         assert all(w.grad is None for w in weights)
 
 
@@ -445,7 +445,7 @@ COMBINED = [(name_of(p), loss) for p in PENALTIES for loss in LOSSES]
 @pytest.mark.parametrize(("penalty", "loss"), COMBINED, ids=[f"{p}-{name_of(loss)}" for p, loss in COMBINED])
 @pytest.mark.parametrize("together", ["true", "false"])
 def test_every_loss_trains_with_every_penalty(penalty: str, loss: Any, together: str) -> None:
-    changes = [f"objective.loss={name_of(loss)}", f"objective.penalties+={penalty}", f"objective.judge_together={together}"]
+    changes = [f"objective.loss={name_of(loss)}", f"objective.penalties+={penalty}", f"objective.joint_batch={together}"]
     game = trainer(tiny("tutorial-dropout", *changes))
     before = {k: v.clone() for k, v in game.state().tensors.items() if k.startswith("networks")}
     record = game.step()
@@ -465,10 +465,10 @@ def test_a_penalty_adds_its_mean_to_ds_loss_and_nothing_to_gs() -> None:
     assert abs(record["generator/loss"] - plain_record["generator/loss"]) < 0.1
 
 
-@pytest.mark.parametrize(("terms", "factor"), [("sum", 1.0), ("mean", 0.5)])
+@pytest.mark.parametrize(("reduction", "factor"), [("sum", 1.0), ("mean", 0.5)])
 @pytest.mark.parametrize("together", ["true", "false"])
-def test_terms_are_added_or_averaged(terms: str, factor: float, together: str) -> None:
-    overrides = (f"objective.terms={terms}", f"objective.judge_together={together}", "objective.share=nothing")
+def test_terms_are_added_or_averaged(reduction: str, factor: float, together: str) -> None:
+    overrides = (f"objective.reduction={reduction}", f"objective.joint_batch={together}", "objective.share=nothing")
     game = trainer(tiny("tutorial-small", *overrides))
     d, g = game.networks["discriminator"], game.networks["generator"]
     batch, z = game.read(0), logits(32, 32, scale=1.0).float()

@@ -124,14 +124,14 @@ def test_with_the_exact_posterior_of_a_linear_model_the_elbo_is_the_log_likeliho
 def test_the_player_pays_minus_the_elbo_and_moves_both_networks() -> None:
     game = trainer(tiny("vae"))
     record = game.step()
-    told = record.floats()
-    assert told["autoencoder/loss"] == pytest.approx(-told["autoencoder/ELBO"], rel=1e-6)
-    assert told["autoencoder/ELBO"] == pytest.approx(told["autoencoder/log p(x|z)"] - told["autoencoder/KL"], rel=1e-5)
-    assert [p.moves for p in game.players] == [("encoder", "generator")]
+    logged = record.floats()
+    assert logged["autoencoder/loss"] == pytest.approx(-logged["autoencoder/ELBO"], rel=1e-6)
+    assert logged["autoencoder/ELBO"] == pytest.approx(logged["autoencoder/log p(x|z)"] - logged["autoencoder/KL"], rel=1e-5)
+    assert [p.trains for p in game.players] == [("encoder", "generator")]
 
 
 def test_the_elbo_rises() -> None:
-    game = trainer(tiny("vae", "hidden=64", "optimizers.autoencoder.rate=3e-3"))
+    game = trainer(tiny("vae", "hidden=64", "optimizers.autoencoder.lr=3e-3"))
     values = [game.step()["autoencoder/ELBO"] for _ in range(150)]
     assert np.mean(values[-10:]) > np.mean(values[:3]) + 8
 
@@ -226,7 +226,7 @@ def test_networks_that_do_not_suit_are_refused_in_a_line(recipe: str, override: 
 def double(game: Any) -> Any:
     for network in game.networks.values():
         network.double()
-    game.movers = {p.name: game.recipe.optimizers[p.name].over(game.moved[p.name]) for p in game.players}
+    game.optimizer_states = {p.name: game.recipe.optimizers[p.name].init(game.trained_weights[p.name]) for p in game.players}
     return game
 
 
@@ -236,7 +236,7 @@ def test_a_step_of_the_vae_gan_is_algorithm_1_written_out() -> None:
     recipe = tiny("vae-gan", f"objective.gamma={gamma}", f"objective.sigma={sigma}", "precision=float32")
     networks = {**recipe.networks, "discriminator": MLPDiscriminator((12, 9))}
     rates = {
-        name: f"optimizers.{name}=sgd(rate={rate})"
+        name: f"optimizers.{name}=sgd(lr={rate})"
         for name, rate in (("discriminator", 0.1), ("encoder", 0.01), ("generator", 0.02))
     }
     recipe = dataclasses.replace(
@@ -411,6 +411,6 @@ def test_evaluate_shows_it_and_it_survives_json(runs: dict[str, Path], tmp_path:
 
 def test_networks_of_a_run_without_a_checkpoint_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     recipe: Recipe = gansmith.load(runs["vae"]).recipe
-    run = gansmith.Run(tmp_path, recipe, gansmith.load(runs["vae"]).facts)
+    run = gansmith.Run(tmp_path, recipe, gansmith.load(runs["vae"]).metadata)
     with pytest.raises(RunError, match="no checkpoint yet"):
         networks_module.networks_of(run)

@@ -55,43 +55,43 @@ CASES = [
 @pytest.mark.parametrize(("ours", "torchs"), CASES, ids=[str(c[0]) for c in CASES])
 def test_the_steps_are_pytorchs(ours: Any, torchs: Any) -> None:
     mine, theirs = weights(), [w.requires_grad_() for w in weights()]
-    mover, reference = ours.over(mine), torchs(theirs)
+    optimizer_state, reference = ours.init(mine), torchs(theirs)
     for step in range(40):
         progress = step / 40  # schedules change the settings on the way
         for group in reference.param_groups:
-            group["lr"] = ours.rate * (1.0 if step < 20 else 2.0 - 2 * progress)
+            group["lr"] = ours.lr * (1.0 if step < 20 else 2.0 - 2 * progress)
             if "betas" in group:
                 group["betas"] = (ours.betas[0], beta2(ours, progress))
         for w, g in zip(theirs, gradients(step), strict=True):
             w.grad = g
         reference.step()
-        mover.step(gradients(step), progress)
+        optimizer_state.step(gradients(step), progress)
         for a, b in zip(mine, theirs, strict=True):
             assert torch.allclose(a, b, rtol=1e-11, atol=1e-13)
 
 
 def test_adam_is_algorithm_1() -> None:
     (w,), rng = [np.random.default_rng(0).normal(size=6)], np.random.default_rng(1)
-    m, v, rate, (b1, b2), eps = np.zeros(6), np.zeros(6), 0.01, (0.7, 0.95), 1e-3
+    m, v, lr, (b1, b2), eps = np.zeros(6), np.zeros(6), 0.01, (0.7, 0.95), 1e-3
     mine = [torch.from_numpy(w.copy())]
-    mover = Adam(rate, (b1, b2), eps).over(mine)
+    optimizer_state = Adam(lr, (b1, b2), eps).init(mine)
     for t in range(1, 30):
         g = rng.normal(size=6)
         m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
-        w = w - rate * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
-        mover.step([torch.from_numpy(g)], 0.0)
+        w = w - lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+        optimizer_state.step([torch.from_numpy(g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
 
 
 def test_sgd_is_polyaks_heavy_ball() -> None:
     w, v, rng = np.zeros(6), np.zeros(6), np.random.default_rng(1)
     mine = [torch.from_numpy(w.copy())]
-    mover = SGD(0.1, momentum=0.8).over(mine)
+    optimizer_state = SGD(0.1, momentum=0.8).init(mine)
     for _ in range(10):
         g = rng.normal(size=6)
         v = 0.8 * v + g
         w = w - 0.1 * v
-        mover.step([torch.from_numpy(g)], 0.0)
+        optimizer_state.step([torch.from_numpy(g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-12)
 
 
@@ -99,13 +99,13 @@ def test_clipping_is_algorithm_1_of_the_wasserstein_gan() -> None:
     """Lines 6 and 7: w <- clip(w + rate RMSProp(w, g), -c, c), where g is the gradient to climb."""
     w, v, rng = np.random.default_rng(0).normal(size=6), np.zeros(6), np.random.default_rng(1)
     mine = [torch.from_numpy(w.copy())]
-    mover = Clipped(RmsProp(0.05, 0.9, eps=1e-3), bound=0.3).over(mine)
+    optimizer_state = Clipped(RmsProp(0.05, 0.9, eps=1e-3), bound=0.3).init(mine)
     at_the_bound = 0
     for _ in range(30):
         g = rng.normal(size=6)
         v = 0.9 * v + 0.1 * g**2
         w = np.minimum(np.maximum(w + 0.05 * g / (np.sqrt(v) + 1e-3), -0.3), 0.3)
-        mover.step([torch.from_numpy(-g)], 0.0)
+        optimizer_state.step([torch.from_numpy(-g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
         at_the_bound += int((np.abs(w) == 0.3).sum())
     assert 10 < at_the_bound < 170  # some are held, and some are not
@@ -114,8 +114,8 @@ def test_clipping_is_algorithm_1_of_the_wasserstein_gan() -> None:
 def test_a_clipped_optimizer_has_the_rate_and_the_state_of_the_one_inside() -> None:
     inside = Adam(3e-4, schedule=FALLING)
     clipped = Clipped(inside, bound=0.5)
-    assert (clipped.rate, clipped.schedule) == (inside.rate, FALLING)
-    assert clipped.over(weights()).state.keys() == inside.over(weights()).state.keys()
+    assert (clipped.lr, clipped.schedule) == (inside.lr, FALLING)
+    assert clipped.init(weights()).state.keys() == inside.init(weights()).state.keys()
     with pytest.raises(RecipeError, match=r"Clipped\.bound"):
         Clipped(bound=0.0)
 
@@ -125,7 +125,7 @@ def test_a_step_goes_downhill_and_in_place(optimizer: Any) -> None:
     mine = weights()
     places = [w.data_ptr() for w in mine]
     before = [w.clone() for w in mine]
-    optimizer.over(mine).step([w.clone() for w in mine], 0.0)  # the gradient of |w|^2 / 2
+    optimizer.init(mine).step([w.clone() for w in mine], 0.0)  # the gradient of |w|^2 / 2
     assert [w.data_ptr() for w in mine] == places
     for a, b in zip(mine, before, strict=True):
         assert (a - b).sign().eq(-b.sign()).all()
@@ -150,7 +150,7 @@ def test_the_order_in_memory_changes_nothing(optimizer: Any, of_weight: str, of_
         other = gradient[0, 0, 0, 0].expand_as(gradient)
         gradient = other.contiguous()
     mine = LAYOUTS[of_weight](start.clone())
-    one, two = optimizer.over([plain]), optimizer.over([mine])
+    one, two = optimizer.init([plain]), optimizer.init([mine])
     for _ in range(3):
         one.step([gradient], 0.0)
         two.step([other], 0.0)
@@ -160,17 +160,17 @@ def test_the_order_in_memory_changes_nothing(optimizer: Any, of_weight: str, of_
 @EVERY
 def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
     one = weights()
-    mover = optimizer.over(one)
+    optimizer_state = optimizer.init(one)
     for step in range(3):
-        mover.step(gradients(step), 0.0)
+        optimizer_state.step(gradients(step), 0.0)
     other = [w.clone() for w in one]
-    again = optimizer.over(other)
-    assert again.state.keys() == mover.state.keys()
+    again = optimizer.init(other)
+    assert again.state.keys() == optimizer_state.state.keys()
     for name, values in again.state.items():
-        for mine, theirs in zip(values, mover.state[name], strict=True):
+        for mine, theirs in zip(values, optimizer_state.state[name], strict=True):
             mine.copy_(theirs)
     for step in range(3, 6):
-        mover.step(gradients(step), 0.0)
+        optimizer_state.step(gradients(step), 0.0)
         again.step(gradients(step), 0.0)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
@@ -179,22 +179,22 @@ def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1.0])
 def test_a_skipped_step_changes_nothing_whatever_the_gradient_and_one_that_is_not_is_as_ever(optimizer: Any, bad: float) -> None:
     mine = weights(dtype=torch.float32)
-    mover = optimizer.over(mine)
+    optimizer_state = optimizer.init(mine)
 
     def everything() -> dict[str, Tensor]:
-        state = {f"{k}{i}": v.clone() for k, values in mover.state.items() for i, v in enumerate(values)}
+        state = {f"{k}{i}": v.clone() for k, values in optimizer_state.state.items() for i, v in enumerate(values)}
         return {f"w{i}": w.clone() for i, w in enumerate(mine)} | state
 
-    mover.step([g.float() for g in gradients(0)], 0.0)
+    optimizer_state.step([g.float() for g in gradients(0)], 0.0)
     before = everything()
-    mover.step([w * bad for w in mine], 0.0, torch.tensor(1.0))
+    optimizer_state.step([w * bad for w in mine], 0.0, torch.tensor(1.0))
     assert_same_tensors(everything(), before)
     twin = [w.clone() for w in mine]
-    other = optimizer.over(twin)
+    other = optimizer.init(twin)
     for name, values in other.state.items():
-        for a, b in zip(values, mover.state[name], strict=True):
+        for a, b in zip(values, optimizer_state.state[name], strict=True):
             a.copy_(b)
-    mover.step([g.float() for g in gradients(1)], 0.0, torch.tensor(0.0))
+    optimizer_state.step([g.float() for g in gradients(1)], 0.0, torch.tensor(0.0))
     other.step([g.float() for g in gradients(1)], 0.0)
     assert all(torch.equal(a, b) for a, b in zip(mine, twin, strict=True))
 

@@ -41,9 +41,9 @@ def test_the_shapes() -> None:
 
 def test_a_step_is_taken_at_the_scheduled_rate() -> None:
     """SGD without momentum moves weights by rate times gradient, so half the rate is half the way."""
-    changes = [f"optimizers.{p}=sgd(rate=0.1, schedule=linear(start=0.0))" for p in ("discriminator", "generator")]
+    changes = [f"optimizers.{p}=sgd(lr=0.1, schedule=linear(start=0.0))" for p in ("discriminator", "generator")]
     full, half = trainer(quick(*changes)), trainer(quick(*changes))
-    start = [w.detach().clone() for w in full.moved["discriminator"]]
+    start = [w.detach().clone() for w in full.trained_weights["discriminator"]]
     half.total_images = 64  # after 32 images it is at its middle
     full.total_images = 10**12
     for game in (full, half):
@@ -51,7 +51,7 @@ def test_a_step_is_taken_at_the_scheduled_rate() -> None:
     half_way, whole_way = [], []
     for game, way in ((full, whole_way), (half, half_way)):
         game.step()
-        way += [a.detach() - b for a, b in zip(game.moved["discriminator"], start, strict=True)]
+        way += [a.detach() - b for a, b in zip(game.trained_weights["discriminator"], start, strict=True)]
     for a, b in zip(whole_way, half_way, strict=True):
         assert np.allclose(a.numpy(), 2 * b.numpy(), rtol=1e-3, atol=1e-7)
 

@@ -39,7 +39,9 @@ def test_it_takes_a_step_on_points() -> None:
 
 
 def test_few_points_get_a_slower_discriminator() -> None:
-    rates = [{who: mover.rate for who, mover in default(Ring(num=num)).optimizers.items()} for num in (4999, 5000)]  # type: ignore[attr-defined]
+    rates = [
+        {who: optimizer_state.lr for who, optimizer_state in default(Ring(num=num)).optimizers.items()} for num in (4999, 5000)
+    ]  # type: ignore[attr-defined]
     assert rates == [{"discriminator": 1e-3, "generator": 1e-3}, {"discriminator": 3e-3, "generator": 1e-3}]
     assert [default(Ring(num=num)).why[1][:6] for num in (4999, 5000)] == ["so few", "50 kin"]
 

@@ -161,7 +161,7 @@ SIDES = {"wgan": 64, "wgan-gp": 32, "lsgan": 112, "hinge": 32, "r3gan": 32}
 
 def published(name: str) -> Recipe:
     side = SIDES[name]
-    return make(name, ["size=published" if name == "r3gan" else "published=true", f"data.size={side}", "data.channels=3"])
+    return make(name, ["published=true", f"data.size={side}", "data.channels=3"])
 
 
 # Batches of G and budgets are those of the authors' programs: martinarjovsky/WassersteinGAN (niter),
@@ -233,7 +233,7 @@ def test_the_published_size_is_the_papers(name: str) -> None:
     assert objective.loss == row["loss"]
     assert objective.penalties == row.get("penalties", ())
     assert objective.discriminator_turns == row["turns"]
-    assert {o.rate for o in recipe.optimizers.values()} == {row["rate"]}
+    assert {o.lr for o in recipe.optimizers.values()} == {row["rate"]}
     assert objective.generator_fakes == row.get("fakes")
     assert recipe.noise == row["z"]
     assert recipe.budget == row["budget"]
@@ -255,7 +255,7 @@ def test_what_else_the_papers_say() -> None:
     adam, objective = r3.optimizers["generator"], r3.objective
     assert isinstance(adam, Adam)
     assert isinstance(objective, Adversarial)
-    assert [adam.rate * adam.schedule.factor(p) for p in (0.0, 1.0)] == pytest.approx([2e-4, 5e-5])
+    assert [adam.lr * adam.schedule.factor(p) for p in (0.0, 1.0)] == pytest.approx([2e-4, 5e-5])
     assert [adam.beta2(p) for p in (0.0, 1.0)] == pytest.approx([0.9, 0.99])
     assert [0.005 * objective.penalty_schedule.factor(p) for p in (0.0, 1.0)] == pytest.approx([0.05, 0.005])
     changed = objective.augmentation

@@ -79,7 +79,7 @@ def sizes(name: str) -> Iterator[list[str]]:
 
 @EVERY
 def test_a_budget_that_is_given_is_kept_in_every_size(name: str) -> None:
-    """`paper=true` had that of the paper whatever was said."""
+    """`published=true` had that of the paper whatever was said."""
     for size in sizes(name):
         assert make(name, [*size, "budget=300images"], data="digits").budget == "300images", size
 
@@ -198,7 +198,7 @@ def test_a_tutorials_settings_are_its_sources_to_the_letter(name: str) -> None:
     objective = recipe.objective
     assert isinstance(objective, Adversarial)
     assert objective.loss == row.get("loss", NonSaturating())
-    assert (objective.terms, objective.share) == (row["terms"], row["share"])
+    assert (objective.reduction, objective.share) == (row["terms"], row["share"])
     assert objective.generator_fakes == row.get("generator_fakes")
     assert objective.discriminator_fakes == row.get("discriminator_fakes")
     assert objective.turns == row.get("turns", "alternating")
@@ -270,7 +270,7 @@ def test_epochs_are_counted_in_real_images() -> None:
 SETTINGS = [
     ("epochs=20", lambda r: r.budget, "20epochs"),
     ("batch_size=64", lambda r: r.batch_size, 64),
-    ("rate=1e-3", lambda r: {o.rate for o in r.optimizers.values()}, {1e-3}),
+    ("rate=1e-3", lambda r: {o.lr for o in r.optimizers.values()}, {1e-3}),
     ("beta1=0.9", lambda r: {o.betas for o in r.optimizers.values()}, {(0.9, 0.999)}),
     ("beta2=0.99", lambda r: {o.betas for o in r.optimizers.values()}, {(0.5, 0.99)}),
     ("latent_size=64", lambda r: r.noise, Normal(64)),

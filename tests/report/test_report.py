@@ -258,7 +258,7 @@ def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: P
     for i in range(25):
         grids.image_grid(np.roll(noise, i, axis=2), 8).save(tmp_path / f"{i}.png", compress_level=1)
     run: Any = SimpleNamespace(
-        facts={"sample_shape": [3, side, side], "num_real": 64},
+        metadata={"sample_shape": [3, side, side], "num_real": 64},
         recipe=SimpleNamespace(pictures=Pictures(count=64), condition=None),
         layout=Layout(64, 8),
         pictures={1000 * i: tmp_path / f"{i}.png" for i in range(25)},

@@ -6,7 +6,6 @@ second one is stored beside it. Its checkpoint holds each fact as an entry of it
 """
 
 from __future__ import annotations
-from support import DATA
 
 import dataclasses
 import json
@@ -22,7 +21,7 @@ import gansmith
 from gansmith.optim.ema import Ema
 from gansmith.recipes import make
 from gansmith.recipes.base import Pictures, Recipe
-from support import metadata, newest_checkpoint, stop_after
+from support import DATA, metadata, newest_checkpoint, stop_after
 
 STORED, SAMPLES = DATA / "run-format-1", DATA / "run-format-1-samples.npz"
 
@@ -49,7 +48,7 @@ def stored(tmp_path: Path) -> Path:
 def test_it_opens_and_says_what_it_is(stored: Path) -> None:
     run = gansmith.load(stored)
     assert run.recipe == recipe()
-    assert run.facts["format"] == 1
+    assert run.metadata["format"] == 1
     assert run.images == 640
     assert not run.finished
     assert list(run.log["images"]) == [320, 640]

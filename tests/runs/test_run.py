@@ -92,12 +92,12 @@ def test_a_run_folder_holds_what_it_says(done: Path) -> None:
         *("events", "samples", "checkpoints", "generator"),
     }
     assert from_json(json.loads((done / "recipe.json").read_text())) == quick()
-    facts = json.loads((done / "run.json").read_text())
-    assert facts["format"] == 1
-    assert facts["total_images"] == 1600
-    assert facts["sample_shape"] == [1, 8, 8]
-    assert facts["num_real"] == 1497
-    assert facts["files"] == {}
+    metadata = json.loads((done / "run.json").read_text())
+    assert metadata["format"] == 1
+    assert metadata["total_images"] == 1600
+    assert metadata["sample_shape"] == [1, 8, 8]
+    assert metadata["num_real"] == 1497
+    assert metadata["files"] == {}
     assert {p.name for p in (done / "samples").iterdir()} >= {"real.png", "animation.gif", "000000000000.png"}
     assert len(checkpoints(done)) == 3
     assert list((done / "events").iterdir())
@@ -187,7 +187,7 @@ def test_equal_checkpoints_are_equal_files(done: Path, tmp_path: Path) -> None:
     for folder in folders:
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "generator").mkdir()
-        Run(folder, run.recipe, run.facts).save(saved, run.module.state_dict())
+        Run(folder, run.recipe, run.metadata).save(saved, run.module.state_dict())
     assert all(tree(folder) == tree(folders[0]) for folder in folders)
     assert tree(folders[0]).keys() >= {f"checkpoints/{newest_checkpoint(done).name}", "generator/generator.safetensors"}
 
@@ -393,12 +393,12 @@ def test_a_run_that_trains_can_be_sampled_meanwhile(tmp_path: Path) -> None:
 
 def test_a_run_of_another_recipe_is_refused_field_by_field(halfway: Path, cli: Cli) -> None:
     before = tree(halfway)
-    other = override(override(quick(), "optimizers.generator.rate=0.001"), "batch_size=64")
+    other = override(override(quick(), "optimizers.generator.lr=0.001"), "batch_size=64")
     with pytest.raises(RunError) as error:
         gansmith.train(other, halfway, device="cpu")
     message = str(error.value)
     assert "\n" not in message
-    for part in ("optimizers.generator.rate was 0.0002, now 0.001", "batch_size was 32, now 64", str(halfway)):
+    for part in ("optimizers.generator.lr was 0.0002, now 0.001", "batch_size was 32, now 64", str(halfway)):
         assert part in message
     assert tree(halfway) == before
     answer = cli("train", "tutorial-small", "--data", "digits", "--run", halfway)
@@ -408,9 +408,9 @@ def test_a_run_of_another_recipe_is_refused_field_by_field(halfway: Path, cli: C
 
 @pytest.mark.parametrize(("number", "todo"), [(2, "upgrade gansmith"), (99, "upgrade gansmith"), (0, "that made it"), (None, "")])
 def test_a_format_that_is_not_read_is_refused_with_what_to_do(number: int | None, todo: str, finished: Path, cli: Cli) -> None:
-    facts = json.loads((finished / "run.json").read_text())
-    facts["format"] = number
-    (finished / "run.json").write_text(json.dumps(facts))
+    metadata = json.loads((finished / "run.json").read_text())
+    metadata["format"] = number
+    (finished / "run.json").write_text(json.dumps(metadata))
     answer = cli("sample", finished, "--out", finished / "x.npz")
     assert_refused(answer, f"format {number!r}", "reads 1", todo)
     assert not (finished / "x.npz").exists()
@@ -500,10 +500,10 @@ def test_float_images_of_a_users_own_source_are_refused_and_left_as_they_were() 
 
 @pytest.mark.parametrize("key", ["torch", "threads", "processor"])
 def test_another_machine_is_told_and_gone_on_with(key: str, halfway: Path, caplog: pytest.LogCaptureFixture) -> None:
-    facts = json.loads((halfway / "run.json").read_text())
-    now = facts["environment"][key]
-    facts["environment"][key] = "another"
-    (halfway / "run.json").write_text(json.dumps(facts))
+    metadata = json.loads((halfway / "run.json").read_text())
+    now = metadata["environment"][key]
+    metadata["environment"][key] = "another"
+    (halfway / "run.json").write_text(json.dumps(metadata))
     with caplog.at_level(logging.WARNING):
         assert gansmith.train(quick(), halfway, device="cpu").finished
     assert [m for m in caplog.messages if f"{key} was another, now {now}" in m]
@@ -533,8 +533,8 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(room: int, done: Path, tmp
     """With 300,000 bytes a checkpoint still fits; with 2,000 none does; with 0 nothing does."""
     folder = tmp_path / "run"
     with Child(train_on_a_full_disk, to_json(quick()), str(folder), room, 25) as child:
-        assert child.told.poll(60)
-        said = child.told.recv()
+        assert child.pipe.poll(60)
+        said = child.pipe.recv()
         child.process.join(60)
     assert said == (0 if room == 300_000 else 1)
     saved = Run.open(folder).latest()
@@ -716,13 +716,13 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
             break
     game = records.gi_frame.f_locals["trainer"]
     with torch.no_grad():
-        game.moved["generator"][0].view(-1)[3] = float("nan")
+        game.trained_weights["generator"][0].view(-1)[3] = float("nan")
     with pytest.raises(TrainingError, match=r"generator.*not finite at step 25"):
         records.close()
     assert newest_checkpoint(tmp_path / "run").name.startswith("000000000704")
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "sgd(rate=0.05, momentum=0.5)"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd(lr=0.05, momentum=0.5)"])
 @pytest.mark.parametrize("side", ["discriminator", "generator"])
 def test_on_an_accelerator_the_update_is_skipped_and_the_flag_read_when_logging(
     side: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
@@ -756,11 +756,11 @@ def test_on_an_accelerator_a_run_ends_at_the_next_record_and_goes_on_exactly(
     with monkeypatch.context() as patch:
         deferred(patch)
         spoil(patch, "generator", 30)
-        told = []
+        condition = []
         with pytest.raises(TrainingError, match=r"'generator' is not finite at step 30.*at 704 images"):  # noqa: PT012
             for record in gansmith.steps(quick(), folder, device="cpu"):
-                told.append(record.step)
-        assert 30 <= told[-1] < 40  # the record at 1,200 images or the checkpoint at 1,050
+                condition.append(record.step)
+        assert 30 <= condition[-1] < 40  # the record at 1,200 images or the checkpoint at 1,050
     gansmith.train(quick(), folder, device="cpu")
     assert_same_run(done, folder)
 

@@ -37,30 +37,30 @@ def blobs(num: int = 300, seed: int = 0) -> Samples:
 
 def test_clusters_find_what_lies_apart() -> None:
     samples = blobs()
-    kinds = Clusters(3).of(samples)
-    assert kinds.dtype == np.int64
-    assert sorted(len(set(kinds[samples.labels == label])) for label in range(3)) == [1, 1, 1]
-    assert len(set(kinds)) == 3
-    assert np.array_equal(kinds, Clusters(3).of(samples))
+    categories = Clusters(3).of(samples)
+    assert categories.dtype == np.int64
+    assert sorted(len(set(categories[samples.labels == label])) for label in range(3)) == [1, 1, 1]
+    assert len(set(categories)) == 3
+    assert np.array_equal(categories, Clusters(3).of(samples))
 
 
 def test_others_are_sorted_by_what_was_found() -> None:
     samples, others = blobs(), blobs(60, seed=1)
-    kinds = Clusters(3).of(samples)
-    by_label = {label: kinds[samples.labels == label][0] for label in range(3)}
-    assert Clusters(3).of_others(samples, kinds)(others).tolist() == [by_label[label] for label in others.labels]
-    assert Labels(3).of_others(samples, kinds)(others).tolist() == others.labels.tolist()
+    categories = Clusters(3).of(samples)
+    by_label = {label: categories[samples.labels == label][0] for label in range(3)}
+    assert Clusters(3).assigner(samples, categories)(others).tolist() == [by_label[label] for label in others.labels]
+    assert Labels(3).assigner(samples, categories)(others).tolist() == others.labels.tolist()
 
 
 def test_images_are_compared_by_what_they_look_like() -> None:
     digits = Digits().load()
-    kinds = Clusters(10).of(digits)
-    commonest = [np.bincount(digits.labels[kinds == kind]).max() for kind in range(10)]
-    assert sum(commonest) / len(kinds) > 0.6  # by chance a tenth
+    categories = Clusters(10).of(digits)
+    commonest = [np.bincount(digits.labels[categories == modality]).max() for modality in range(10)]
+    assert sum(commonest) / len(categories) > 0.6  # by chance a tenth
 
 
 @pytest.mark.parametrize(
-    ("condition", "samples", "told"),
+    ("condition", "samples", "message"),
     [
         (Labels(3), dataclasses.replace(blobs(), labels=None), "the data carry no labels; choose condition=clusters"),
         (Labels(2), blobs(), "the data have a label 2: say condition.num=3"),
@@ -68,24 +68,24 @@ def test_images_are_compared_by_what_they_look_like() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_sorted_is_said(condition: Condition, samples: Samples, told: str) -> None:
-    with pytest.raises(DataError, match=told):
+def test_what_cannot_be_sorted_is_said(condition: Condition, samples: Samples, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         condition.of(samples)
 
 
 def test_kinds_are_asked_for_as_often_as_they_are() -> None:
     inputs = Inputs(Normal(4), shares_of(np.array([0, 2, 2, 2]), 3))
     given = inputs.rows(5, 0, 4000)
-    assert given.told is not None
-    assert given.told.sum(0)[1] == 0
-    assert abs(given.told.mean(0)[2] - 0.75) < 0.03
+    assert given.condition is not None
+    assert given.condition.sum(0)[1] == 0
+    assert abs(given.condition.mean(0)[2] - 0.75) < 0.03
     part = inputs.rows(5, 70, 10)
-    assert part.told is not None
-    assert np.array_equal(part.told, given.told[70:80])
+    assert part.condition is not None
+    assert np.array_equal(part.condition, given.condition[70:80])
     assert np.array_equal(part.z, given.z[70:80])
     only = dataclasses.replace(inputs, asked=1).rows(5, 0, 8)
-    assert only.told is not None
-    assert np.array_equal(only.told, one_hot(np.full(8, 1), 3))
+    assert only.condition is not None
+    assert np.array_equal(only.condition, one_hot(np.full(8, 1), 3))
     assert np.array_equal(only.z, given.z[:8])  # the same z, asked to be something else
 
 
@@ -93,48 +93,48 @@ def test_kinds_mix_on_the_way_between_samples() -> None:
     inputs = Inputs(Normal(4), (0.5, 0.5))
     ends = [inputs.rows(seed, 0, 1) for seed in (0, 1)]
     way = inputs.between(0, 1, [0.0, 0.25, 1.0])
-    assert way.told is not None
+    assert way.condition is not None
     for row, end in ((0, ends[0]), (2, ends[1])):
         assert np.array_equal(way.z[row], end.z[0])
-        assert np.array_equal(way.told[row], end.told[0])
-    assert np.allclose(way.told.sum(1), 1.0)
+        assert np.array_equal(way.condition[row], end.condition[0])
+    assert np.allclose(way.condition.sum(1), 1.0)
 
 
 def test_the_discriminator_starts_out_judging_all_kinds_alike_and_then_adds_c_v_h() -> None:
-    shapes = Shapes(2, (1, 6, 6), kinds=4)
+    shapes = Shapes(2, (1, 6, 6), categories=4)
     torch.manual_seed(0)
-    told = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    condition = built(MLPDiscriminator((5,)), "discriminator", shapes)
     torch.manual_seed(0)
     untold = MLPDiscriminator((5,)).build(shapes)
-    x, kinds = torch.randn(8, 1, 6, 6), torch.eye(4).repeat(2, 1)
-    assert isinstance(told, Projection)
-    assert torch.equal(told(x, kinds), untold(x, None))
-    torch.nn.init.normal_(told.of_kind.weight)
-    hidden = told.body(x)
-    expected = untold(x, None)[:, 0] + (hidden * told.of_kind.weight[kinds.argmax(1)]).sum(1)
-    assert torch.allclose(told(x, kinds)[:, 0], expected, atol=1e-6)
+    x, categories = torch.randn(8, 1, 6, 6), torch.eye(4).repeat(2, 1)
+    assert isinstance(condition, Projection)
+    assert torch.equal(condition(x, categories), untold(x, None))
+    torch.nn.init.normal_(condition.of_kind.weight)
+    hidden = condition.body(x)
+    expected = untold(x, None)[:, 0] + (hidden * condition.of_kind.weight[categories.argmax(1)]).sum(1)
+    assert torch.allclose(condition(x, categories)[:, 0], expected, atol=1e-6)
 
 
 def test_the_generator_is_told_beside_z() -> None:
-    network = built(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), kinds=4))
+    network = built(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
     assert isinstance(network, Joined)
     plain = MLPGenerator((7,), end="linear").build(Shapes(7, (2,)))
     plain.load_state_dict(network.network.state_dict())
-    z, told = torch.randn(5, 3), torch.eye(4)[[0, 1, 2, 3, 0]]
-    assert torch.equal(network(z, told), plain(torch.cat([z, told], 1), None))
+    z, condition = torch.randn(5, 3), torch.eye(4)[[0, 1, 2, 3, 0]]
+    assert torch.equal(network(z, condition), plain(torch.cat([z, condition], 1), None))
 
 
 @pytest.mark.parametrize("network", [Packed(ConvDiscriminator((4,))), Packed(ResidualDiscriminator((8,)))], ids=str)
 def test_a_discriminator_that_ends_otherwise_is_refused(network: object) -> None:
-    with pytest.raises(RecipeError, match="'discriminator' is told kinds in its last layer"):
-        built(network, "discriminator", Shapes(2, (1, 8, 8), kinds=3))  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="'discriminator' gets the condition in its last layer"):
+        built(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
 
 
 def test_more_or_fewer_fakes_are_told_what_the_reals_are() -> None:
     batch = Batch(torch.zeros(3, 2), 3, torch.eye(3))
-    assert batch.told(3) is batch.condition
-    assert torch.equal(batch.told(5), torch.eye(3)[[0, 1, 2, 0, 1]])  # type: ignore[arg-type]
-    assert Batch(torch.zeros(3, 2), 3).told(5) is None
+    assert batch.condition_for(3) is batch.condition
+    assert torch.equal(batch.condition_for(5), torch.eye(3)[[0, 1, 2, 0, 1]])  # type: ignore[arg-type]
+    assert Batch(torch.zeros(3, 2), 3).condition_for(5) is None
     recipe = quick("objective.share=nothing", "objective.generator_fakes=7", "condition=clusters(num=4)")
     assert isinstance(recipe.objective, Adversarial)
     assert all(np.isfinite(value) for value in trainer(recipe).step().floats().values())
@@ -145,16 +145,16 @@ def test_a_run_goes_on_with_the_kinds_of_its_checkpoint() -> None:
     recipe = quick("condition=clusters(num=4)")
     begun, other = trainer(recipe), trainer(recipe)
     begun.step()
-    other.told(other.samples)  # sorted by the kinds that it found itself
+    other.condition_of(other.samples)  # sorted by the kinds that it found itself
     state = begun.state()
-    told = state.tensors["kinds"]
-    state.tensors["kinds"] = (told + 1) % 4
+    condition = state.tensors["kinds"]
+    state.tensors["kinds"] = (condition + 1) % 4
     other.restore(state)
-    assert other.kinds is not None
-    assert begun.kinds is not None
-    assert torch.equal(other.kinds, (begun.kinds + 1) % 4)
+    assert other.categories is not None
+    assert begun.categories is not None
+    assert torch.equal(other.categories, (begun.categories + 1) % 4)
     assert other.inputs.shares == begun.inputs.shares[-1:] + begun.inputs.shares[:-1]
-    assert np.array_equal(other.told(other.samples), np.roll(begun.told(begun.samples), 1, axis=1))  # type: ignore[arg-type]
+    assert np.array_equal(other.condition_of(other.samples), np.roll(begun.condition_of(begun.samples), 1, axis=1))  # type: ignore[arg-type]
 
 
 def test_it_makes_what_it_is_asked_for(tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_it_makes_what_it_is_asked_for(tmp_path: Path) -> None:
     np.savez(tmp_path / "blobs.npz", images=samples.values, labels=samples.labels)
     overrides = ["condition=labels(num=3)", "budget=40000images", "scores=none", "batch_size=50"]
     run = train(make("default", overrides, data=str(tmp_path / "blobs.npz")), tmp_path / "run", device="cpu")
-    for kind, place in enumerate(BLOBS):
-        made = run.asked(kind).sample(0, 64).array
-        assert np.abs(made.mean(0) - place).max() < 0.5, kind
+    for modality, place in enumerate(BLOBS):
+        made = run.asked(modality).sample(0, 64).array
+        assert np.abs(made.mean(0) - place).max() < 0.5, modality
     with pytest.raises(RunError, match="knows kinds 0 to 2, asked for 3"):
         run.asked(3)
     shares = np.bincount(np.square(run.sample(0, 600).array[:, None] - BLOBS).sum(2).argmin(1), minlength=3) / 600

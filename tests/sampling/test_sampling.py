@@ -16,7 +16,7 @@ from PIL import Image
 
 import gansmith
 from gansmith.core.errors import RunError
-from gansmith.data.modality import Images, Points, kind_of
+from gansmith.data.modality import Images, Points, modality_of
 from gansmith.drawing import animation as animation_module
 from gansmith.drawing.grids import image_grid
 from gansmith.recipes import make
@@ -50,10 +50,10 @@ def stepped(recipe: Recipe, steps: int = 3) -> Trainer:
 @pytest.mark.parametrize("name", RECIPES)
 def test_image_i_depends_on_the_seed_and_i_alone(name: str) -> None:
     game = stepped(with_ema(tiny(name)))
-    kind = game.kind
+    modality = game.modality
 
     def sample(seed: int, count: int, first: int = 0) -> np.ndarray:
-        return dataclasses.replace(game.sampler, kind=kind).sample(seed, count, first)
+        return dataclasses.replace(game.sampler, modality=modality).sample(seed, count, first)
 
     hundred = sample(0, 100)
     assert hundred.shape == (100, 8, 8, 1)
@@ -79,7 +79,7 @@ def test_samples_are_held_once_however_many_parts_they_are_made_in() -> None:
             parts.append(weakref.ref(part))
             return part
 
-    many = dataclasses.replace(game.sampler, kind=Watched()).sample(0, 500, 30)
+    many = dataclasses.replace(game.sampler, modality=Watched()).sample(0, 500, 30)
     assert len(parts) == 9
     assert np.array_equal(many, game.sampler.sample(0, 530)[30:])
 
@@ -157,15 +157,15 @@ def test_points_are_sampled_as_points(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0), (-2.0, 5.0)])
 def test_bytes_to_the_models_range_and_back_are_themselves(value_range: tuple[float, float]) -> None:
     low, high = value_range
-    kind, stored = Images(value_range), torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
-    scaled = kind.to_model(stored)
+    modality, stored = Images(value_range), torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    scaled = modality.to_model(stored)
     assert scaled.dtype == torch.float32
     expected = low + (high - low) * np.arange(256) / 255
     assert np.allclose(scaled.numpy().ravel(), expected, rtol=0, atol=1e-6)
-    assert np.array_equal(kind.from_model(scaled).ravel(), np.arange(256))
+    assert np.array_equal(modality.from_model(scaled).ravel(), np.arange(256))
     assert torch.equal(stored, torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16))
     beyond = torch.tensor([low - 1, high + 1]).view(1, 1, 1, 2)
-    assert kind.from_model(beyond).ravel().tolist() == [0, 255]
+    assert modality.from_model(beyond).ravel().tolist() == [0, 255]
 
 
 def test_channels_go_last_and_nothing_is_turned() -> None:
@@ -181,8 +181,8 @@ def test_bfloat16_samples_are_kept_as_bytes_too() -> None:
 
 
 def test_kinds_by_shape() -> None:
-    assert kind_of((1, 8, 8), (0.0, 1.0)) == Images((0.0, 1.0))
-    assert kind_of((2,), (-1.0, 1.0)) == Points()
+    assert modality_of((1, 8, 8), (0.0, 1.0)) == Images((0.0, 1.0))
+    assert modality_of((2,), (-1.0, 1.0)) == Points()
 
 
 # ---------------------------------------------------------------------------------------------------- pictures
@@ -289,7 +289,7 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(folder: Path, here
 
 def test_a_picture_of_too_many_samples_is_refused(folder: Path, tmp_path: Path) -> None:
     gallery = gansmith.load(folder).sample(count=1)
-    many = Gallery(np.broadcast_to(gallery.array, (gallery_module.MAX_GRID + 1, 8, 8, 1)), gallery.kind)
+    many = Gallery(np.broadcast_to(gallery.array, (gallery_module.MAX_GRID + 1, 8, 8, 1)), gallery.modality)
     with pytest.raises(RunError, match="at most"):
         many.save(tmp_path / "x.png")
     assert tree(tmp_path) == {}

@@ -57,16 +57,16 @@ for record in gansmith.steps(recipe, "sgd", device="cpu"):
     pass
 adaptive = from_json(json.loads(sys.argv[1]))
 adaptive = override(adaptive, "objective.augmentation=augment(target=0.1, speed_images=4000)")
-told = [[r["discriminator/augmentation"], r["discriminator/r_t"]] for r in gansmith.steps(adaptive, "adaptive", device="cpu")]
+adapted = [[r["discriminator/augmentation"], r["discriminator/r_t"]] for r in gansmith.steps(adaptive, "adaptive", device="cpu")]
 with open(f"adaptive-{torch.distributed.get_rank()}.json", "w") as file:
-    json.dump(told, file)
+    json.dump(adapted, file)
 print("rank", torch.distributed.get_rank(), "done", flush=True)
 torch.distributed.destroy_process_group()
 """
 
 
 # Unlike Adam it sees a gradient that is twice what it should be.
-SGD = [f"optimizers.{p}=sgd(rate=0.05, momentum=0.5)" for p in ("discriminator", "generator")] + [
+SGD = [f"optimizers.{p}=sgd(lr=0.05, momentum=0.5)" for p in ("discriminator", "generator")] + [
     "objective.penalties+=r1(weight=2)",
     "condition=clusters(num=5)",
 ]

@@ -356,12 +356,12 @@ def test_bf16_is_another_run_than_float32_and_near_it(tmp_path: Path) -> None:
     a, b = one.step().floats(), other.step().floats()
     assert a != b
     assert all(abs(a[k] - b[k]) < 0.05 for k in a if k != "discriminator/accuracy")
-    for weight in other.moved["generator"]:
+    for weight in other.trained_weights["generator"]:
         assert weight.dtype == torch.float32
 
 
 def test_a_run_knows_what_its_last_bit_depends_on(uninterrupted: Callable[[str], Path]) -> None:
-    facts = json.loads((uninterrupted("tutorial-small") / "run.json").read_text())
-    assert facts["environment"]["torch"] == torch.__version__
-    assert facts["environment"]["threads"] == torch.get_num_threads() == 1
-    assert facts["environment"]["processor"]
+    metadata = json.loads((uninterrupted("tutorial-small") / "run.json").read_text())
+    assert metadata["environment"]["torch"] == torch.__version__
+    assert metadata["environment"]["threads"] == torch.get_num_threads() == 1
+    assert metadata["environment"]["processor"]

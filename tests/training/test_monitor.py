@@ -22,8 +22,8 @@ from gansmith.data import Digits, Samples
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Watch
 from gansmith.training import budget as budget_module
-from gansmith.training import loop, monitor
-from gansmith.training.monitor import Watcher
+from gansmith.training import loop, vitals
+from gansmith.training.monitor import RELIED_ON, Monitor, monitor_for, num_looks_without_clock, plan_looks
 from gansmith.training.trainer import Trainer
 from support import assert_same_run, newest_checkpoint, quick, records_of, stop_after, tiny, trainer, untimed_log, with_ema
 
@@ -42,7 +42,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def signs_of(made: Tensor) -> dict[str, float]:
     """What is said of samples in [-1, 1] beside the 8x8 digits."""
-    return Watcher(trainer(watched()))._of_samples(made)
+    return Monitor(trainer(watched()))._of_samples(made)
 
 
 def real(count: int, first: int = 0) -> Tensor:
@@ -79,8 +79,8 @@ def test_a_look_leaves_everything_as_it_was(name: str) -> None:
     before = {k: v.clone() for k, v in game.state().tensors.items()}
     modes = {n: m.training for n, network in game.networks.items() for n, m in network.named_modules()}
     state = torch.get_rng_state()
-    first = Watcher(game).look()
-    assert Watcher(game).look() == first
+    first = Monitor(game).look()
+    assert Monitor(game).look() == first
     assert torch.equal(torch.get_rng_state(), state)
     assert modes == {n: m.training for n, network in game.networks.items() for n, m in network.named_modules()}
     assert before.keys() == game.state().tensors.keys()
@@ -122,9 +122,9 @@ def test_copies_are_counted() -> None:
 
 
 def test_the_reach_is_measured_on_the_scale_of_real_images() -> None:
-    watcher = Watcher(trainer(watched()))
-    assert watcher._reach(real(256)) == pytest.approx({"low": 0, "high": 0}, abs=0.01)
-    assert watcher._reach(real(256) / 2 + 0.5)["low"] == pytest.approx(0.5, abs=0.01)
+    monitor = Monitor(trainer(watched()))
+    assert monitor._reach(real(256)) == pytest.approx({"low": 0, "high": 0}, abs=0.01)
+    assert monitor._reach(real(256) / 2 + 0.5)["low"] == pytest.approx(0.5, abs=0.01)
 
 
 class Says(nn.Module):
@@ -142,7 +142,7 @@ class Says(nn.Module):
 def test_how_well_d_tells_them_apart_needs_no_zero(sign: float, told_apart: float) -> None:
     game = trainer(watched())
     game.networks["discriminator"] = Says(sign)
-    signs = Watcher(game)._of_discriminator(torch.full((256, 1, 8, 8), -1.0))
+    signs = Monitor(game)._of_discriminator(torch.full((256, 1, 8, 8), -1.0))
     assert signs["told_apart"] == signs["told_apart_unseen"] == told_apart
     assert signs["knows_its_own"] == pytest.approx(0.5, abs=0.12)
 
@@ -152,11 +152,11 @@ def test_units_that_never_fire_are_dead() -> None:
     network = nn.Sequential(layer, nn.ReLU(inplace=True))
     layer.weight.data.fill_(1.0)
     layer.bias.data.copy_(torch.tensor([-100.0] * 6 + [100.0] * 2))
-    with monitor.units_of(network) as alive:
+    with vitals.units_of(network) as alive:
         network(torch.randn(16, 4))
         network(torch.randn(16, 4))
-    assert monitor.dead_share(alive) == 0.75
-    assert monitor.dead_share({}) is None
+    assert vitals.dead_share(alive) == 0.75
+    assert vitals.dead_share({}) is None
 
 
 def test_a_relu_that_several_layers_share_is_one_for_each() -> None:
@@ -171,28 +171,28 @@ def test_a_relu_that_several_layers_share_is_one_for_each() -> None:
             return self.relu(self.narrow(self.relu(self.wide(x))))  # type: ignore[no-any-return]
 
     network = Shared()
-    with monitor.units_of(network) as alive:
+    with vitals.units_of(network) as alive:
         for _ in range(2):
             network(torch.rand(16, 4))
     assert sorted(map(len, alive.values())) == [3, 8]
-    assert monitor.dead_share(alive) == pytest.approx(1 / 3)
+    assert vitals.dead_share(alive) == pytest.approx(1 / 3)
 
 
-def with_samples(values: np.ndarray, *overrides: str) -> Watcher:
+def with_samples(values: np.ndarray, *overrides: str) -> Monitor:
     """On samples that no file holds."""
     name = "tutorial-small" if values.ndim == 4 else "goodfellow-2014"
     recipe = make(name, ["scores=none", *overrides], "digits" if values.ndim == 4 else "ring")
-    return Watcher(Trainer(recipe, torch.device("cpu"), Samples(values)))
+    return Monitor(Trainer(recipe, torch.device("cpu"), Samples(values)))
 
 
 def test_points_far_from_the_origin_are_measured_as_near_ones() -> None:
     """In float32 the squares of such numbers leave nothing of the distance between two."""
     points = (np.random.default_rng(0).normal(size=(600, 30)) + 10_000).astype(np.float32)
-    watcher = with_samples(points)
-    signs = watcher._of_samples(torch.from_numpy(points[300:556]))
+    monitor = with_samples(points)
+    signs = monitor._of_samples(torch.from_numpy(points[300:556]))
     assert abs(signs["distance"]) < 0.02
     assert signs["nearest"] == pytest.approx(1, abs=0.1)
-    one = watcher._of_samples(torch.from_numpy(points[:1]).expand(256, -1))
+    one = monitor._of_samples(torch.from_numpy(points[:1]).expand(256, -1))
     assert max(one["spread"], one["nearest"]) < 1e-3
 
 
@@ -205,14 +205,14 @@ def test_along_an_axis_without_width_nothing_is_measured() -> None:
 
 
 def test_data_that_are_all_alike_are_named_and_measure_nothing() -> None:
-    watcher = with_samples(np.full((300, 1, 8, 8), 7, np.uint8))
-    signs = watcher.look()
+    monitor = with_samples(np.full((300, 1, 8, 8), 7, np.uint8))
+    signs = monitor.look()
     assert signs["real_apart"] == 0
     assert signs["finite"] == 1
     assert not {"distance", "spread", "nearest", "low", "place_0"} & signs.keys()
     looks = [{"images": images} | {doctor.PREFIX + name: value for name, value in signs.items()} for images in (100, 200)]
     assert [found.trouble for found in doctor.diagnose(looks, 1000)] == ["data all alike"]
-    assert Watcher(trainer(watched())).look()["real_apart"] > 1
+    assert Monitor(trainer(watched())).look()["real_apart"] > 1
 
 
 def test_a_few_bright_dots_on_black_are_no_narrow_range() -> None:
@@ -226,47 +226,47 @@ def test_a_few_bright_dots_on_black_are_no_narrow_range() -> None:
 def test_g_aims_up_and_down_where_its_loss_is_turned(loss: str) -> None:
     game = trainer(quick("objective.share=nothing", f"objective.loss={loss}"))
     (player,) = (p for p in game.players if p.name == "generator")
-    assert Watcher(game)._pull()["aim"] == pytest.approx(1, abs=1e-5)
+    assert Monitor(game)._pull()["aim"] == pytest.approx(1, abs=1e-5)
 
     def turned(*args: Any) -> Any:
         paid = player.loss(*args)
         return dataclasses.replace(paid, costs=-paid.costs)
 
     game.players = (dataclasses.replace(player, loss=turned),)
-    assert Watcher(game)._pull()["aim"] == pytest.approx(-1, abs=1e-5)
+    assert Monitor(game)._pull()["aim"] == pytest.approx(-1, abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "saturating", "least-squares", "hinge", "wasserstein", "relativistic"])
 def test_the_losses_aim_as_they_should_unless_they_are_turned(loss: str, monkeypatch: pytest.MonkeyPatch) -> None:
     game = trainer(quick("objective.share=nothing", f"objective.loss={loss}"))
-    signs = Watcher(game)._of_discriminator(real(256))
+    signs = Monitor(game)._of_discriminator(real(256))
     assert (signs["d_aim"], signs["g_aim"]) == (1, 1)
     kind = type(game.recipe.objective.loss)  # type: ignore[attr-defined]
     right = kind.discriminator
     monkeypatch.setattr(kind, "discriminator", lambda self, on_real, on_fake: right(self, on_fake, on_real))
     paid = kind.generator
     monkeypatch.setattr(kind, "generator", lambda self, on_real, on_fake: -paid(self, on_real, on_fake))
-    signs = Watcher(game)._of_discriminator(real(256))
+    signs = Monitor(game)._of_discriminator(real(256))
     assert (signs["d_aim"], signs["g_aim"]) == (-1, -1)
 
 
 def test_how_often_one_is_above_the_other() -> None:
-    assert monitor.above(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
+    assert vitals.above(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
 
 
 def test_travel_is_the_distance_from_the_start() -> None:
     game = trainer(watched())
-    assert Watcher(game)._travel() == {"travel_generator": 0, "travel_discriminator": 0}
+    assert Monitor(game)._travel() == {"travel_generator": 0, "travel_discriminator": 0}
     for weight in game.networks["generator"].parameters():
         weight.data.mul_(3)
-    assert Watcher(game)._travel() == pytest.approx({"travel_generator": 2, "travel_discriminator": 0})
+    assert Monitor(game)._travel() == pytest.approx({"travel_generator": 2, "travel_discriminator": 0})
 
 
 def test_the_pull_is_the_gradient_of_gs_loss() -> None:
     """Twice the loss pulls twice as hard."""
     game = trainer(watched())
     (player,) = (p for p in game.players if p.name == "generator")
-    once = Watcher(game)._pull()["pull"]
+    once = Monitor(game)._pull()["pull"]
     assert once > 0
 
     def twice(*args: Any) -> Any:
@@ -274,7 +274,7 @@ def test_the_pull_is_the_gradient_of_gs_loss() -> None:
         return dataclasses.replace(paid, costs=2 * paid.costs)
 
     game.players = (dataclasses.replace(player, loss=twice),)
-    assert Watcher(game)._pull()["pull"] == pytest.approx(2 * once, rel=1e-5)
+    assert Monitor(game)._pull()["pull"] == pytest.approx(2 * once, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -291,10 +291,10 @@ def test_the_pull_is_the_gradient_of_gs_loss() -> None:
 )
 def test_signs_that_make_no_sense_are_left_out(name: str, data: str, missing: set[str] | None) -> None:
     recipe = make(name, ["data.num=400"] if data == "ring" else [], data)
-    watcher = monitor.of(trainer(recipe))
-    assert (watcher is None) == (missing is None)
-    if watcher is not None and missing is not None:
-        signs = watcher.look()
+    monitor = monitor_for(trainer(recipe))
+    assert (monitor is None) == (missing is None)
+    if monitor is not None and missing is not None:
+        signs = monitor.look()
         assert not missing & signs.keys()
         assert {"distance", "spread", "told_apart", "told_apart_unseen", "pull", "travel_generator"} <= signs.keys()
         assert signs["finite"] == 1
@@ -308,7 +308,7 @@ def test_samples_come_from_the_average_and_the_pull_from_the_raw_weights() -> No
     assert game.average is not None
     for weight in game.average.parameters():
         weight.data.fill_(0)
-    signs = Watcher(game).look()
+    signs = Monitor(game).look()
     assert signs["spread"] == pytest.approx(0, abs=0.01)
     assert signs["raw_spread"] > 0.01
 
@@ -317,7 +317,7 @@ def test_weights_that_are_no_numbers_are_said_to_be_none() -> None:
     game = trainer(watched())
     for weight in game.networks["generator"].parameters():
         weight.data.fill_(math.nan)
-    signs = Watcher(game).look()
+    signs = Monitor(game).look()
     assert signs["finite"] == 0
     assert all(math.isfinite(value) for value in signs.values())
 
@@ -327,7 +327,7 @@ def test_of_a_sorted_folder_not_the_first_images_alone_are_looked_at() -> None:
     assert digits.labels is not None
     order = np.argsort(digits.labels, kind="stable")
     game = Trainer(watched(), torch.device("cpu"), Samples(digits.values[order], digits.labels[order]))
-    assert len(set(digits.labels[order][Watcher(game).few])) == 10
+    assert len(set(digits.labels[order][Monitor(game).few])) == 10
 
 
 def test_a_discriminator_with_batch_norm_is_asked_as_it_is_trained() -> None:
@@ -340,10 +340,10 @@ def test_a_discriminator_with_batch_norm_is_asked_as_it_is_trained() -> None:
         assert norm.running_mean is not None
         norm.running_mean.fill_(100.0)
     before = {k: v.clone() for k, v in network.state_dict().items()}
-    Watcher(game).look()
+    Monitor(game).look()
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
-    with monitor.evaluating(game.networks), torch.no_grad(), monitor.as_trained(network):
-        real = game.kind.to_model(game.stored[:64])
+    with vitals.evaluating(game.networks), torch.no_grad(), vitals.as_trained(network):
+        real = game.modality.to_model(game.stored[:64])
         judged = network(real)
     for norm in norms:
         norm.reset_running_stats()
@@ -353,25 +353,25 @@ def test_a_discriminator_with_batch_norm_is_asked_as_it_is_trained() -> None:
 
 def test_the_kinds_are_those_the_run_goes_on_with() -> None:
     game = trainer(tiny("tutorial-small", "condition=clusters(num=5)"))
-    watcher = Watcher(game)
+    monitor = Monitor(game)
     saved = game.state()
     other = (saved.tensors["kinds"] + 1) % 5
     game.restore(dataclasses.replace(saved, tensors=saved.tensors | {"kinds": other}))
-    assert watcher.kinds is not None
-    assert torch.equal(watcher.kinds, other[watcher.at].long())
+    assert monitor.categories is not None
+    assert torch.equal(monitor.categories, other[monitor.at].long())
 
 
 def test_what_can_not_be_looked_at_is_trained_all_the_same(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(self: Watcher) -> dict[str, float]:
+    def fail(self: Monitor) -> dict[str, float]:
         raise RuntimeError("no room for 256 samples")
 
-    monkeypatch.setattr(Watcher, "look", fail)
+    monkeypatch.setattr(Monitor, "look", fail)
     with caplog.at_level("WARNING"):
         assert gansmith.train(watched(), tmp_path / "run", device="cpu").finished
     assert "no room for 256 samples" in caplog.text
-    assert monitor.plan(Watcher(trainer(watched())), 100.0)[0] == 0
+    assert plan_looks(Monitor(trainer(watched())), 100.0)[0] == 0
 
 
 # ---------------------------------------------------------------------------------------------------- how often, what it costs
@@ -390,12 +390,12 @@ def test_the_cost_is_at_most_the_share(monkeypatch: pytest.MonkeyPatch, each: fl
     clock = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
 
-    def look(self: Watcher) -> dict[str, float]:
+    def look(self: Monitor) -> dict[str, float]:
         clock[0] += each
         return {}
 
-    monkeypatch.setattr(Watcher, "look", look)
-    times, cost = monitor.plan(Watcher(trainer(quick("watch=watch"))), seconds)
+    monkeypatch.setattr(Monitor, "look", look)
+    times, cost = plan_looks(Monitor(trainer(quick("watch=watch"))), seconds)
     assert abs(times - looks) <= 1
     if times:
         assert cost <= 0.02 * seconds + 2 * each
@@ -404,23 +404,23 @@ def test_the_cost_is_at_most_the_share(monkeypatch: pytest.MonkeyPatch, each: fl
 def test_a_run_of_few_steps_is_not_timed_for_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget_module, "measure_speed", lambda *_: pytest.fail("timed"))
     game = trainer(quick())
-    assert budget_module.plan(quick(), game, None, Watcher(game)) == (1600, 0, 0)
+    assert budget_module.plan_run(quick(), game, None, Monitor(game)) == (1600, 0, 0)
     asked = trainer(watched())
-    assert budget_module.plan(watched(), asked, None, Watcher(asked)) == (1600, 0, 6)
+    assert budget_module.plan_run(watched(), asked, None, Monitor(asked)) == (1600, 0, 6)
 
 
 def test_steps_are_counted_and_not_batches() -> None:
     """Five turns of D read five batches a step."""
     for turns, looks in ((1, None), (5, 0)):
         recipe = quick("objective.share=nothing", f"objective.discriminator_turns={turns}")
-        assert monitor.asked(Watcher(trainer(recipe)), 500 * recipe.batch_size) == looks
+        assert num_looks_without_clock(Monitor(trainer(recipe)), 500 * recipe.batch_size) == looks
 
 
 def test_a_short_run_that_is_to_stop_or_recover_is_watched() -> None:
     for wish in ("stop", "recover"):
         recipe = quick(f"watch.on_trouble={wish}")
         game = trainer(recipe)
-        assert budget_module.plan(recipe, game, None, Watcher(game)) == (1600, 0, monitor.RELIED_ON)
+        assert budget_module.plan_run(recipe, game, None, Monitor(game)) == (1600, 0, RELIED_ON)
 
 
 def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,41 +430,41 @@ def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(mon
         raise TrainingError("the loss is not finite")
 
     monkeypatch.setattr(budget_module, "measure_speed", fail)
-    for wish, looks in (("recover", monitor.RELIED_ON), ("warn", 0)):
+    for wish, looks in (("recover", RELIED_ON), ("warn", 0)):
         recipe = quick(f"watch.on_trouble={wish}", budget="64000images")
         game = trainer(recipe)
-        assert budget_module.plan(recipe, game, None, Watcher(game)) == (64_000, 0, looks)
+        assert budget_module.plan_run(recipe, game, None, Monitor(game)) == (64_000, 0, looks)
 
 
 def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget_module, "measure_speed", lambda *_: (1000.0, 0.3))
-    monkeypatch.setattr(monitor, "plan", lambda _, seconds: (int(seconds), 5.0))
+    monkeypatch.setattr(budget_module, "plan_looks", lambda _, seconds: (int(seconds), 5.0))
     recipe = quick(budget="64000images")
     game = trainer(recipe)
-    assert budget_module.plan(recipe, game, None, Watcher(game)) == (64_000, 0, 64)
+    assert budget_module.plan_run(recipe, game, None, Monitor(game)) == (64_000, 0, 64)
     timed = quick(budget="100s")
     monkeypatch.setattr(budget_module, "images_for", lambda *_: 10_000)
     game = trainer(timed)
-    assert budget_module.plan(timed, game, None, Watcher(game)) == (9500, 0, 100)
+    assert budget_module.plan_run(timed, game, None, Monitor(game)) == (9500, 0, 100)
 
 
 def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
-    watcher = Watcher(trainer(quick("watch=watch")))
-    load, look = type(watcher.trainer.recipe.data).load, Watcher.look
+    monitor = Monitor(trainer(quick("watch=watch")))
+    load, look = type(monitor.trainer.recipe.data).load, Monitor.look
 
     def slow(self: Any, split: str = "train") -> Any:
         clock[0] += 50.0 if split == "test" else 0.0
         return load(self, split)
 
-    def timed(self: Watcher) -> dict[str, float]:
+    def timed(self: Monitor) -> dict[str, float]:
         clock[0] += 0.05
         return look(self)
 
-    monkeypatch.setattr(type(watcher.trainer.recipe.data), "load", slow)
-    monkeypatch.setattr(Watcher, "look", timed)
-    times, _ = monitor.plan(watcher, 100.0)
+    monkeypatch.setattr(type(monitor.trainer.recipe.data), "load", slow)
+    monkeypatch.setattr(Monitor, "look", timed)
+    times, _ = plan_looks(monitor, 100.0)
     assert clock[0] > 50
     assert times > 30
 
@@ -472,14 +472,14 @@ def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch:
 def test_held_out_samples_that_can_not_be_loaded_keep_nobody_from_training(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watcher = Watcher(trainer(quick("watch=watch")))
+    monitor = Monitor(trainer(quick("watch=watch")))
 
     def fail(self: Any, split: str = "train") -> Any:
         raise RuntimeError(f"the {split} split is not there")
 
-    monkeypatch.setattr(type(watcher.trainer.recipe.data), "load", fail)
+    monkeypatch.setattr(type(monitor.trainer.recipe.data), "load", fail)
     with caplog.at_level("WARNING"):
-        assert monitor.plan(watcher, 100.0)[0] == 0
+        assert plan_looks(monitor, 100.0)[0] == 0
     assert "the test split is not there" in caplog.text
 
 
@@ -487,8 +487,8 @@ def test_held_out_samples_that_can_not_be_loaded_keep_nobody_from_training(
 
 
 def test_a_loss_that_is_not_finite_is_written_down(tmp_path: Path) -> None:
-    recipe = override(watched(), "optimizers.generator=sgd(rate=1e30)")
-    recipe = override(recipe, "optimizers.discriminator=sgd(rate=1e30)")
+    recipe = override(watched(), "optimizers.generator=sgd(lr=1e30)")
+    recipe = override(recipe, "optimizers.discriminator=sgd(lr=1e30)")
     with pytest.raises(TrainingError):
         gansmith.train(recipe, tmp_path / "run", device="cpu")
     last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])

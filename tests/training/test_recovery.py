@@ -34,7 +34,7 @@ ILL: dict[str, Any] = {"spread": 0.1, "kinds": 0.07, "distance": 0.9}
 def collapsing(*overrides: str) -> Recipe:
     """A run that is collapsed from its first look to its last, as G's rate is next to nothing."""
     watch = "watch=watch(times=20,on_trouble=recover)"
-    return quick(watch, "optimizers.generator.rate=1e-12", "checkpoint_every=100images", *overrides)
+    return quick(watch, "optimizers.generator.lr=1e-12", "checkpoint_every=100images", *overrides)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_nothing_is_done_to_a_healthy_run() -> None:
 
 
 def test_a_run_that_was_healthy_goes_back_to_where_it_was() -> None:
-    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), kinds=lambda p: 0.07 if p > 0.5 else 0.8)
+    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), categories=lambda p: 0.07 if p > 0.5 else 0.8)
     found = chosen(quick(*RECOVER), made[: int(0.7 * LOOKS)], [10_000, 18_000, 24_000, 28_000])
     assert found is not None
     assert (found.trouble, found.start) == ("collapse", 18_000)
@@ -91,12 +91,12 @@ def test_each_attempt_changes_something_else_and_they_end() -> None:
     assert now.seed == 2001
     assert isinstance(now.objective, Adversarial)
     assert now.objective.penalties
-    assert now.optimizers["generator"].rate == pytest.approx(0.3 * recipe.optimizers["generator"].rate, rel=0.01)
+    assert now.optimizers["generator"].lr == pytest.approx(0.3 * recipe.optimizers["generator"].lr, rel=0.01)
 
 
 def test_behind_the_last_healthy_look_no_checkpoint_is_healthy() -> None:
     """When between two looks the trouble began nobody knows."""
-    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), kinds=lambda p: 0.07 if p > 0.5 else 0.8)
+    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), categories=lambda p: 0.07 if p > 0.5 else 0.8)
     found = chosen(quick(*RECOVER), made[: int(0.7 * LOOKS)], [10_000, 20_000, 20_500])  # looks at 20,000 and 21,000
     assert found is not None
     assert found.start == 20_000
@@ -134,10 +134,10 @@ def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) ->
     remedies = [remedy for at_once in REMEDIES.get(trouble, ()) for remedy in at_once]
     assert bool(remedies) == (trouble in REMEDIES)
     for remedy in remedies:
-        recipe = override(quick(), "optimizers.generator.rate=1e-12") if remedy is recovery.moving else quick()
-        told = remedy(recipe, True)
-        assert told is not None
-        assert recovery.overridden(recipe, told[0]) != recipe
+        recipe = override(quick(), "optimizers.generator.lr=1e-12") if remedy is recovery.moving else quick()
+        condition = remedy(recipe, True)
+        assert condition is not None
+        assert recovery.overridden(recipe, condition[0]) != recipe
 
 
 # ---------------------------------------------------------------------------------------------------- what is done
@@ -145,10 +145,10 @@ def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) ->
 
 def test_a_run_is_put_right_and_tells_of_it(recovered: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = Run.open(recovered)
-    found = Recovery.read(run.facts, run.images)
+    found = Recovery.read(run.metadata, run.images)
     assert 1 <= len(found) <= 3
     assert found[0].trouble in ("collapse", "stands still")
-    assert "optimizers.generator.rate=0.0002" in found[0].changes
+    assert "optimizers.generator.lr=0.0002" in found[0].changes
     assert [dataclasses.asdict(r) | {"changes": list(r.changes)} for r in found] == run.results["recoveries"]
     marks = [r for r in run.records if f"{doctor.PREFIX}recovery" in r]
     assert [r["images"] for r in marks] == [r.images for r in found]
@@ -158,13 +158,13 @@ def test_a_run_is_put_right_and_tells_of_it(recovered: Path, caplog: pytest.LogC
 
 def test_a_run_that_recovered_goes_on_bit_for_bit(recovered: Path, tmp_path: Path) -> None:
     """Left before, at and after the first recovery."""
-    first = Recovery.read(Run.open(recovered).facts, 10**9)[0].images
+    first = Recovery.read(Run.open(recovered).metadata, 10**9)[0].images
     step = first // 32
     for at in (step - 2, step, step + 1, step + 9):
         stop_after(collapsing(), tmp_path / "run", at)
     gansmith.train(collapsing(), tmp_path / "run", device="cpu")
     assert_same_run(recovered, tmp_path / "run")
-    assert Run.open(recovered).facts["recoveries"] == Run.open(tmp_path / "run").facts["recoveries"]
+    assert Run.open(recovered).metadata["recoveries"] == Run.open(tmp_path / "run").metadata["recoveries"]
 
 
 def test_a_loss_that_is_not_finite_is_recovered_from_and_gone_on_with_bit_for_bit(
@@ -183,7 +183,7 @@ def test_a_loss_that_is_not_finite_is_recovered_from_and_gone_on_with_bit_for_bi
     recipe = quick("watch=watch(times=4,on_trouble=recover)")
     whole = gansmith.train(recipe, tmp_path / "whole", device="cpu")
     assert whole.finished
-    (found,) = Recovery.read(whole.facts, whole.images)
+    (found,) = Recovery.read(whole.metadata, whole.images)
     assert (found.trouble, found.images, found.start) == ("divergence", 11 * 32, 0)
     assert "objective.penalties+=r1(weight=1.0)" in found.changes
     for at in (9, 10, 11, 30):
@@ -217,11 +217,11 @@ def test_where_a_run_goes_back_to_does_not_depend_on_where_it_was_left(tmp_path:
     """Who leaves a run saves it: that checkpoint is nearer to the last healthy look than any that the run has by itself."""
     falls_ill(monkeypatch, "collapse")
     whole = gansmith.train(quick(*OFTEN), tmp_path / "whole", device="cpu")
-    (found,) = Recovery.read(whole.facts, whole.images)
+    (found,) = Recovery.read(whole.metadata, whole.images)
     assert (found.images, found.start) == (640, 512)
     for at in (14, 17, 23):  # 448, 544 and 736 images
         stop_after(quick(*OFTEN), tmp_path / "parts", at)
-    assert Run.open(tmp_path / "parts").facts["left_at"] == [448, 544, 736]
+    assert Run.open(tmp_path / "parts").metadata["left_at"] == [448, 544, 736]
     parts = gansmith.train(quick(*OFTEN), tmp_path / "parts", device="cpu")
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     names = [sorted(path.name for path in (run.path / "checkpoints").iterdir()) for run in (whole, parts)]
@@ -241,7 +241,7 @@ def test_a_damaged_checkpoint_is_not_gone_back_to(tmp_path: Path, monkeypatch: p
     (newest,) = (tmp_path / "run" / "checkpoints").glob("*512-*")
     newest.write_bytes(newest.read_bytes()[:-1])
     run = gansmith.train(quick(*OFTEN), tmp_path / "run", device="cpu")
-    assert Recovery.read(run.facts, run.images)[0].start == 416
+    assert Recovery.read(run.metadata, run.images)[0].start == 416
 
 
 def test_a_remedy_that_the_data_do_not_allow_does_not_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,7 +250,7 @@ def test_a_remedy_that_the_data_do_not_allow_does_not_end_the_run(tmp_path: Path
     recipe = make("goodfellow-2014", ["data.num=400", "budget=1600images", "batch_size=32", "scores=none", *OFTEN], "ring")
     run = gansmith.train(recipe, tmp_path / "run", device="cpu")
     assert run.finished
-    assert [r.changes for r in Recovery.read(run.facts, run.images)] == [("objective.penalties+=r1(weight=1.0)",)]
+    assert [r.changes for r in Recovery.read(run.metadata, run.images)] == [("objective.penalties+=r1(weight=1.0)",)]
 
 
 def test_weights_that_took_over_are_not_the_best_by_the_score_of_those_they_replaced(
@@ -267,7 +267,7 @@ def test_weights_that_took_over_are_not_the_best_by_the_score_of_those_they_repl
 
 def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:
     run = Run.open(recovered)
-    found = Recovery.read(run.facts, run.images)
+    found = Recovery.read(run.metadata, run.images)
     trainer = Trainer(run.recipe, torch.device("cpu"))
     trainer.total_images, trainer.images, trainer.steps = 1600, found[0].images, 7
     made = recovery.put_right(trainer, run.recipe, found[:1], None)
@@ -285,15 +285,15 @@ def test_weights_of_a_checkpoint_are_taken_and_the_count_goes_on() -> None:
     saved = dataclasses.replace(saved, tensors={k: v.clone() for k, v in saved.tensors.items()})
     for _ in range(3):
         trainer.step()
-    change = Recovery(trainer.images, "collapse", 0, saved.images, ("optimizers.generator.rate=0.0001",), "")
+    change = Recovery(trainer.images, "collapse", 0, saved.images, ("optimizers.generator.lr=0.0001",), "")
     made = recovery.put_right(trainer, quick(), [change], saved)
     assert made.images == trainer.images > saved.images
     assert all(torch.equal(v, saved.tensors[k]) for k, v in made.state().tensors.items() if not k.startswith("window"))
-    assert made.recipe.optimizers["generator"].rate == 1e-4
+    assert made.recipe.optimizers["generator"].lr == 1e-4
 
 
 def test_a_stop_ends_the_run_with_its_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    recipe = quick("watch=watch(times=20,on_trouble=stop)", "optimizers.generator.rate=1e-12")
+    recipe = quick("watch=watch(times=20,on_trouble=stop)", "optimizers.generator.lr=1e-12")
     with caplog.at_level(logging.WARNING):
         run = gansmith.train(recipe, tmp_path / "run", device="cpu")
     assert run.images < 1600
@@ -306,7 +306,7 @@ def test_a_stop_ends_the_run_with_its_reason(tmp_path: Path, caplog: pytest.LogC
 
 
 def test_a_warning_is_given_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    recipe = quick("watch=watch(times=20)", "optimizers.generator.rate=1e-12")
+    recipe = quick("watch=watch(times=20)", "optimizers.generator.lr=1e-12")
     with caplog.at_level(logging.WARNING):
         gansmith.train(recipe, tmp_path / "run", device="cpu")
     said = [record.message.split(" at ")[0] for record in caplog.records if "docs/doctor.md#" in record.message]

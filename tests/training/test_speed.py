@@ -90,7 +90,7 @@ def test_the_folder_says_it_and_who_goes_on_takes_it(monkeypatch: pytest.MonkeyP
     recipe = quick()
     with closing(steps(recipe, tmp_path / "run", threads="auto")) as records:
         next(records)
-    assert Run.open(tmp_path / "run").facts["environment"]["threads"] == torch.get_num_threads() == 2
+    assert Run.open(tmp_path / "run").metadata["environment"]["threads"] == torch.get_num_threads() == 2
     torch.set_num_threads(4)
     tried = speeds(monkeypatch)
     with closing(steps(recipe, tmp_path / "run", threads="auto")) as records:

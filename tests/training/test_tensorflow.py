@@ -65,7 +65,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "least-squares": ("tutorial-paper", "objective.loss=least-squares"),
     "hinge": ("tutorial-paper", "objective.loss=hinge"),
     "shared-noise": ("tutorial-batchnorm", "objective.share=noise"),
-    "judged-apart": ("tutorial-dropout", "objective.judge_together=false"),
+    "judged-apart": ("tutorial-dropout", "objective.joint_batch=false"),
     "at-once-with-noise-of-their-own": ("tutorial-paper", "objective.turns=simultaneous", "objective.discriminator_fakes=40"),
     "told-labels": ("tutorial-small", "condition=labels(num=10)"),
 }
@@ -129,7 +129,7 @@ def assert_close(one: Trainer, other: Trainer, tolerance: float) -> None:
 @with_tensorflow
 @pytest.mark.parametrize("name", NAMES)
 def test_losses_and_all_gradients_of_both_players_agree(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = both(with_optimizer(slim(undropped(recipe_called(name))), "sgd(rate=1.0)"), monkeypatch)
+    ours, theirs = both(with_optimizer(slim(undropped(recipe_called(name))), "sgd(lr=1.0)"), monkeypatch)
     before = {k: v.clone() for k, v in weights_of(ours).items()}
     assert_close(ours, theirs, 0.0)
     a, b = ours.step(), theirs.step()
@@ -146,7 +146,7 @@ def test_losses_and_all_gradients_of_both_players_agree(name: str, monkeypatch: 
 @with_tensorflow
 @pytest.mark.parametrize("name", NAMES)
 def test_200_steps_of_gradient_descent_end_at_the_same_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = with_optimizer(slim(undropped(recipe_called(name))), "sgd(rate=0.02, momentum=0.5)")
+    recipe = with_optimizer(slim(undropped(recipe_called(name))), "sgd(lr=0.02, momentum=0.5)")
     ours, theirs = both(recipe, monkeypatch)
     for _ in range(200):
         ours.step()
@@ -158,7 +158,7 @@ def test_200_steps_of_gradient_descent_end_at_the_same_weights(name: str, monkey
 @with_tensorflow
 @pytest.mark.parametrize("name", NAMES)
 def test_20_steps_of_adam_have_the_same_losses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = with_optimizer(slim(undropped(recipe_called(name))), "adam(rate=1e-3, betas=[0.5,0.999], eps=1e-7)")
+    recipe = with_optimizer(slim(undropped(recipe_called(name))), "adam(lr=1e-3, betas=[0.5,0.999], eps=1e-7)")
     ours, theirs = both(recipe, monkeypatch)
     for _ in range(20):
         a, b = ours.step(), theirs.step()
@@ -180,9 +180,7 @@ def test_hundreds_of_steps_of_adam_lead_to_the_same_place(name: str, monkeypatch
 @with_tensorflow
 def test_adams_epsilon_stands_where_the_recipe_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an epsilon as large as the gradients, one that is added elsewhere leads elsewhere."""
-    recipe = with_optimizer(
-        slim(undropped(quick())), "adam(rate=1e-2, betas=[0.0,0.99], eps=0.1, beta2_schedule=cosine(end=0.5))"
-    )
+    recipe = with_optimizer(slim(undropped(quick())), "adam(lr=1e-2, betas=[0.0,0.99], eps=0.1, beta2_schedule=cosine(end=0.5))")
     ours, theirs = both(recipe, monkeypatch)
     ours.total_images = theirs.total_images = 3200
     for _ in range(50):
@@ -195,7 +193,7 @@ def test_adams_epsilon_stands_where_the_recipe_has_it(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("name", ["tutorial-batchnorm", "tutorial-batchnorm-tensorflow"])
 def test_batch_norms_running_statistics_agree_after_50_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ends of several epochs, whose last batches are shorter: there the unbiased variance is another multiple."""
-    recipe = with_ema(with_optimizer(slim(recipe_called(name)), "sgd(rate=1e-3)"))
+    recipe = with_ema(with_optimizer(slim(recipe_called(name)), "sgd(lr=1e-3)"))
     ours, theirs = both(recipe, monkeypatch)
     for _ in range(50):
         ours.step()
@@ -227,7 +225,7 @@ def test_with_equal_masks_dropout_is_equal(name: str, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Dropout, "forward", ours_dropped)
     monkeypatch.setattr(tf.nn.experimental, "stateless_dropout", theirs_dropped)
-    recipe = with_optimizer(slim(recipe_called(name)), "sgd(rate=1.0)")
+    recipe = with_optimizer(slim(recipe_called(name)), "sgd(lr=1.0)")
     ours, theirs = both(recipe, monkeypatch)
     plain = in_double(trainer(undropped(recipe)), monkeypatch)
     for _ in range(2):
@@ -284,7 +282,7 @@ def test_stopped_and_gone_on_equals_uninterrupted(name: str, tmp_path: Path) -> 
     for step in (3, 7, 12):
         stop_after(recipe, tmp_path / "parts", step, "tensorflow")
     again = gansmith.train(recipe, tmp_path / "parts", device="cpu")  # it knows by itself in which framework it goes on
-    assert again.facts["framework"] == "tensorflow"
+    assert again.metadata["framework"] == "tensorflow"
     if name == "points":
         assert newest_checkpoint(tmp_path / "whole").name == newest_checkpoint(tmp_path / "parts").name
     else:
@@ -302,15 +300,15 @@ def test_a_run_begins_with_pytorchs_weights_noise_and_order_and_writes_the_same_
     assert b is not None
     assert {k: (v.shape, v.dtype) for k, v in a.tensors.items()} == {k: (v.shape, v.dtype) for k, v in b.tensors.items()}
     assert (a.images, a.steps) == (b.images, b.steps)
-    kinds = (".png", ".npz", ".gif", ".json", ".html")
-    names = [sorted(str(p.relative_to(r.path)) for p in r.path.rglob("*") if p.suffix in kinds) for r in (ours, theirs)]
+    categories = (".png", ".npz", ".gif", ".json", ".html")
+    names = [sorted(str(p.relative_to(r.path)) for p in r.path.rglob("*") if p.suffix in categories) for r in (ours, theirs)]
     assert names[0] == names[1]
     first = [(run.path / "samples" / f"{0:012d}.png").read_bytes() for run in (ours, theirs)]
     assert first[0] == first[1]
     assert [r.keys() for r in untimed_log(ours.path)] == [r.keys() for r in untimed_log(theirs.path)]
     assert ours.results.keys() == theirs.results.keys()
-    assert (ours.facts["framework"], theirs.facts["framework"]) == ("torch", "tensorflow")
-    assert theirs.facts["tensorflow"].startswith("2.")
+    assert (ours.metadata["framework"], theirs.metadata["framework"]) == ("torch", "tensorflow")
+    assert theirs.metadata["tensorflow"].startswith("2.")
 
 
 @with_tensorflow
@@ -322,9 +320,9 @@ def test_the_other_framework_goes_on_with_weights_and_moments_and_says_so(
     stop_after(recipe, tmp_path / "run", 6, one)
     run = trained(recipe, tmp_path / "run", other)
     assert f"framework was {one}, now {other}: the run goes on, but no longer bit for bit" in caplog.text
-    assert run.facts["framework"] == other
-    assert run.facts["frameworks"] == [[one, 0], [other, 6 * 128]]
-    assert Run.open(tmp_path / "run").facts == run.facts
+    assert run.metadata["framework"] == other
+    assert run.metadata["frameworks"] == [[one, 0], [other, 6 * 128]]
+    assert Run.open(tmp_path / "run").metadata == run.metadata
     alone = trained(recipe, tmp_path / "alone", one)
     a, b = run.latest(), alone.latest()
     assert a is not None
@@ -378,20 +376,22 @@ def test_plain_keras_makes_the_same_images_of_a_run_of_either_framework(
     assert answer.code == 0, answer.err
     assert str(tmp_path / "made" / "x.keras") in answer.out
     given = run.inputs.rows(3, 0, 32)
-    np.savez(tmp_path / "given.npz", z=given.z, **({} if given.told is None else {"kind": given.told}))
+    np.savez(tmp_path / "given.npz", z=given.z, **({} if given.condition is None else {"kind": given.condition}))
     answer = python(LOADS, tmp_path / "made" / "x.keras", tmp_path / "given.npz", tmp_path / "out.npy", cwd=tmp_path)
     assert answer.out.splitlines() == ["False"], answer.err
-    expected = run.module(torch.from_numpy(given.z), None if given.told is None else torch.from_numpy(given.told)).numpy()
+    expected = run.module(
+        torch.from_numpy(given.z), None if given.condition is None else torch.from_numpy(given.condition)
+    ).numpy()
     expected = expected.transpose(0, 2, 3, 1) if expected.ndim == 4 else expected
     found = np.load(tmp_path / "out.npy")
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-5
     if expected.ndim == 4:
-        assert np.array_equal(run.kind.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).array)
+        assert np.array_equal(run.modality.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).array)
 
 
 @with_tensorflow
-@pytest.mark.parametrize("condition", ["labels", "codes(num=4, sliders=2)"])
+@pytest.mark.parametrize("condition", ["labels", "codes(num=4, continuous=2)"])
 def test_what_a_generator_is_told_has_its_size_in_the_file(condition: str, tmp_path: Path) -> None:
     """Kinds that are as many as the data's classes, and sliders beside them, are not in the condition's own `num`."""
     import keras
@@ -399,10 +399,10 @@ def test_what_a_generator_is_told_has_its_size_in_the_file(condition: str, tmp_p
     run = gansmith.train(quick(f"condition={condition}", budget="64images"), tmp_path / "run", device="cpu")
     model = keras.saving.load_model(keras_module.export(run, tmp_path / "x.keras"))
     given = run.inputs.rows(0, 0, 5)
-    assert given.told is not None
-    assert [one.shape[1] for one in model.inputs] == [given.z.shape[1], given.told.shape[1]]
-    expected = run.module(torch.from_numpy(given.z), torch.from_numpy(given.told)).numpy().transpose(0, 2, 3, 1)
-    assert np.abs(np.asarray(model([given.z, given.told])) - expected).max() <= 1e-5
+    assert given.condition is not None
+    assert [one.shape[1] for one in model.inputs] == [given.z.shape[1], given.condition.shape[1]]
+    expected = run.module(torch.from_numpy(given.z), torch.from_numpy(given.condition)).numpy().transpose(0, 2, 3, 1)
+    assert np.abs(np.asarray(model([given.z, given.condition])) - expected).max() <= 1e-5
 
 
 # ---------------------------------------------------------------------------------------------------- the command line
@@ -430,7 +430,7 @@ REFUSED = [
     (("tutorial-small", "objective.penalties+=r1"), ("r1", "penalties")),
     (("tutorial-small", "objective.augmentation=augment"), ("augment",)),
     (("tutorial-small", "condition=codes(num=10)"), ("codes", "generator alone")),
-    (("tutorial-small", "condition=clusters(num=4)", "objective.recover=recover"), ("recover", "codes")),
+    (("tutorial-small", "condition=clusters(num=4)", "objective.auxiliary=auxiliary-loss"), ("auxiliary", "codes")),
     (("tutorial-small", "networks.discriminator.spectral_norm=true"), ("spectral_norm",)),
     (("tutorial-small", "networks.discriminator.minibatch_std=4"), ("minibatch_std",)),
     (("tutorial-small", "precision=bf16"), ("precision",)),
@@ -438,12 +438,12 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("words", "told"), REFUSED, ids=lambda words: words[-1])
+@pytest.mark.parametrize(("words", "message"), REFUSED, ids=lambda words: words[-1])
 def test_what_is_not_the_same_there_is_refused_with_its_reason(
-    words: tuple[str, ...], told: tuple[str, ...], cli: Callable[..., Answer], here: Path
+    words: tuple[str, ...], message: tuple[str, ...], cli: Callable[..., Answer], here: Path
 ) -> None:
     answer = cli("train", *words, "--data", "digits", "--framework", "tensorflow", "--run", "run")
-    assert_refused(answer, "framework tensorflow", "--framework torch", *told)
+    assert_refused(answer, "framework tensorflow", "--framework torch", *message)
     assert not Path("run").exists()
 
 
@@ -468,7 +468,7 @@ def test_without_the_extra_the_one_command_is_told(
 
 @with_tensorflow
 def test_a_loss_that_is_not_finite_is_named_and_nothing_is_saved(tmp_path: Path) -> None:
-    recipe = slim(recipe_called("tutorial-small", "optimizers.generator.rate=1e38", "optimizers.discriminator.rate=1e38"))
+    recipe = slim(recipe_called("tutorial-small", "optimizers.generator.lr=1e38", "optimizers.discriminator.lr=1e38"))
     with pytest.raises(TrainingError, match=r"the loss of player '\w+' is not finite at step \d+; the last good checkpoint"):
         trained(recipe, tmp_path / "run")
 
@@ -492,14 +492,14 @@ print(sorted({name.split(".")[0] for name in sys.modules} & {"keras", "tensorflo
 @with_tensorflow
 def test_the_doctor_sees_the_weights_as_they_are() -> None:
     """Between two checkpoints they are in Keras's variables, and a look asks PyTorch's networks."""
-    from gansmith.training.monitor import Watcher
+    from gansmith.training.monitor import Monitor
 
     recipe = recipe_called("tutorial-small")
     game, plain = KerasTrainer(recipe, CPU), trainer(recipe)
     game.total_images = plain.total_images
     for _ in range(3):
         game.step()
-    seen = Watcher(game).look()
+    seen = Monitor(game).look()
     plain.restore(game.state())
-    assert seen == Watcher(plain).look()
+    assert seen == Monitor(plain).look()
     assert seen["travel_generator"] > 0

@@ -72,7 +72,7 @@ def kept(folder: Path) -> list[int]:
 
 
 def validation_of(recipe: Recipe) -> Validation:
-    made = validation.of(recipe, recipe.data.load())
+    made = validation.validation_for(recipe, recipe.data.load())
     assert made is not None
     return made
 
@@ -90,7 +90,7 @@ def test_scores_hold_other_samples_against_other_images_than_reports() -> None:
     assert validation_of(recipe).score(game.sampler) == pytest.approx(expected, rel=1e-5)
     assert validation.SEED == 2**32 > FIRST_SEED + 10**6
     other = Samples(np.where(np.isin(np.arange(len(train)), rows)[:, None, None, None], train, 255 - train))
-    same = validation.of(recipe, other)
+    same = validation.validation_for(recipe, other)
     assert same is not None
     assert same.score(game.sampler) == validation_of(recipe).score(game.sampler)
 
@@ -149,8 +149,8 @@ def test_scores_go_to_log_and_records(done: Path, tmp_path: Path) -> None:
     assert [r.keys() for r in entries] == [{"images", "epoch", SCORE}] * 6
     assert run.scored == {r["images"]: r[SCORE] for r in entries}
     assert np.isfinite(run.log[SCORE]).sum() == 6
-    assert run.facts["score"].startswith("fd[pixels:")
-    assert run.facts["score"].endswith("@249/128")
+    assert run.metadata["score"].startswith("fd[pixels:")
+    assert run.metadata["score"].endswith("@249/128")
     with records_of(scored(), tmp_path / "run") as records:
         seen = list(records)
     assert seen[0].scores == {}
@@ -244,7 +244,7 @@ def test_the_number_of_scorings_is_decided_once(tmp_path: Path, monkeypatch: pyt
     stop_after(recipe, tmp_path / "run", 5)
     monkeypatch.setattr(Validation, "plan", lambda *_: pytest.fail("planned twice"))
     run = gansmith.train(recipe, tmp_path / "run", device="cpu")
-    assert run.facts["scorings"] == len(run.scored) == 4
+    assert run.metadata["scorings"] == len(run.scored) == 4
     assert all(images - 33 < mark <= images for mark, images in zip([100, 400, 900, 1600], run.scored, strict=True))
 
 
@@ -254,12 +254,12 @@ def test_scores_are_paid_out_of_a_budget_in_time(monkeypatch: pytest.MonkeyPatch
     recipe = quick("scores=scores", "budget=100s")
     monkeypatch.setattr(budget_module, "images_for", lambda *_: 100_000)
     monkeypatch.setattr(Validation, "plan", lambda *_: (4, 4.0))
-    assert budget_module.plan(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
+    assert budget_module.plan_run(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
 
 
 def test_a_short_run_is_not_scored_unless_asked_to(tmp_path: Path) -> None:
     run = gansmith.train(quick("scores=scores"), tmp_path / "run", device="cpu")
-    assert run.facts["scorings"] == 0
+    assert run.metadata["scorings"] == 0
     assert (run.scored, run.best, run.stopped) == ({}, None, None)
 
 
@@ -273,7 +273,7 @@ def test_the_best_is_kept_while_old_ones_go(tmp_path: Path, monkeypatch: pytest.
     assert run.best == second
     assert kept(run.path)[0] == second
     assert len(kept(run.path)) == 4
-    assert run.results["best"] == {"images": second, "score": run.facts["score"], "value": 3.0}
+    assert run.results["best"] == {"images": second, "score": run.metadata["score"], "value": 3.0}
     best, last = run.at("best"), run.at("last")
     assert (best.images, last.images, best.checkpoint) == (second, run.images, "best")
     assert run.finished
@@ -436,7 +436,7 @@ def test_ends_is_a_function_of_the_scores() -> None:
         (["--until", "fd=-1"], ["until", "fd=NUMBER"]),
         (["--until", "fd=nan"], ["until", "fd=NUMBER"]),
         (["--patience", "0"], ["patience", "0"]),
-        (["scores.share=0", "--patience", "3"], ["scores.share"]),
+        (["scores.time_fraction=0", "--patience", "3"], ["scores.time_fraction"]),
         (["scores.extractor=lenet-mnist", "--data", "ring"], ["lenet-mnist", "points"]),
         (["scores.extractor=own.py:make"], ["scores.extractor"]),
         (["--until", "fd=5", "budget=200images", "--data", "digits"], ["seconds", "scores.times"]),
@@ -459,37 +459,37 @@ def test_without_an_extractor_there_are_scores_only_where_they_are_asked_for(tmp
     np.savez(tmp_path / "few.npz", images=colours(600).values.transpose(0, 2, 3, 1))
     plain = make("tutorial-small", data=str(tmp_path / "few.npz"))
     samples = plain.data.load()
-    assert validation.of(plain, samples) is None
+    assert validation.validation_for(plain, samples) is None
     for wish in ("patience=3", "until=fd=1", "times=2"):
         with pytest.raises(RecipeError, match=r"few.npz has no extractor of its own: choose scores.extractor=") as caught:
-            validation.of(override(plain, f"scores.{wish}"), samples)
+            validation.validation_for(override(plain, f"scores.{wish}"), samples)
         assert "\n" not in str(caught.value)
-    assert validation.of(override(plain, "scores.extractor=pixels"), samples) is not None
+    assert validation.validation_for(override(plain, "scores.extractor=pixels"), samples) is not None
     with pytest.raises(RecipeError, match="validation slice, a sixth of the training images, has 50 images"):
-        validation.of(override(plain, "scores.extractor=pixels"), Samples(samples.values[:300]))
+        validation.validation_for(override(plain, "scores.extractor=pixels"), Samples(samples.values[:300]))
 
 
 @pytest.mark.parametrize(("data", "tag"), [("mnist", "lenet-mnist:"), ("digits", "pixels:"), ("ring", "points:")])
 def test_data_with_an_extractor_of_their_own_are_scored(data: str, tag: str) -> None:
     recipe = make("tutorial-small", data=data)
     samples = Ring().load() if data == "ring" else find("digits").load()
-    found = validation.of(recipe, samples)
+    found = validation.validation_for(recipe, samples)
     assert found is not None
     assert found.extractor.tag.startswith(tag)
 
 
 def test_a_frozen_generator_and_a_recipe_that_says_none_are_not_scored() -> None:
-    assert validation.of(make("noise-critic", data="digits"), Digits().load()) is None
-    assert validation.of(make("tutorial-small", ["scores=none"], data="digits"), Digits().load()) is None
+    assert validation.validation_for(make("noise-critic", data="digits"), Digits().load()) is None
+    assert validation.validation_for(make("tutorial-small", ["scores=none"], data="digits"), Digits().load()) is None
 
 
 def test_a_run_from_before_scores_goes_on_without(tmp_path: Path) -> None:
     stop_after(quick(), tmp_path / "run", 2)
     for name, key in (("recipe.json", "scores"), ("run.json", "scorings"), ("run.json", "score")):
         path = tmp_path / "run" / name
-        facts = json.loads(path.read_text())
-        del facts[key]
-        path.write_text(json.dumps(facts))
+        metadata = json.loads(path.read_text())
+        del metadata[key]
+        path.write_text(json.dumps(metadata))
     run = Run.open(tmp_path / "run")
     assert run.recipe.scores == Scores()
     run = gansmith.train(run.recipe, tmp_path / "run", device="cpu")

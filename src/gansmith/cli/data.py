@@ -79,10 +79,10 @@ def data_show(
         typer.echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
     import torch
 
-    from gansmith.data.modality import kind_of
+    from gansmith.data.modality import modality_of
     from gansmith.sampling.gallery import Gallery
 
-    kind = kind_of(samples.shape, (-1.0, 1.0))
+    kind = modality_of(samples.shape, (-1.0, 1.0))
     stored = torch.from_numpy(samples.values[:count])
     path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
     typer.echo(f"  picture {path}")

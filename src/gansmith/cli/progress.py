@@ -76,8 +76,8 @@ def _bar(records: Iterable[Record]) -> None:
             now = time.perf_counter()
             if now - last > 0.25 or record.images >= record.total_images:
                 last = now
-                told = pace(speed(record.images), record)
-                bar.update(task, completed=record.images, total=record.total_images, speed=told, figures=figures(record))
+                text = pace(speed(record.images), record)
+                bar.update(task, completed=record.images, total=record.total_images, speed=text, figures=figures(record))
 
 
 def _lines(records: Iterable[Record]) -> None:
@@ -95,11 +95,11 @@ def _lines(records: Iterable[Record]) -> None:
             continue
         last, wait = now, min(30.0, wait * 1.5)
         rate = speed(record.images)
-        told = f"{pace(rate, record)}  " if rate else ""
+        message = f"{pace(rate, record)}  " if rate else ""
         if rate and not done:
-            told += f"{clock((record.total_images - record.images) / rate)} left  "
+            message += f"{clock((record.total_images - record.images) / rate)} left  "
         share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"
-        print(f"{share}  {told}{figures(record)}", file=sys.stderr, flush=True)
+        print(f"{share}  {message}{figures(record)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -47,20 +47,20 @@ def show(
 
     if folder := run_folder(recipe):
         run = run_as_it_is(folder, trust, changed=bool(overrides or data))
-        chosen, shape = run.recipe, tuple(run.facts["sample_shape"])
-        kinds = len(run.asking.shares)
+        chosen, shape = run.recipe, tuple(run.metadata["sample_shape"])
+        categories = len(run.condition_space.shares)
         about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
     else:
         from gansmith.data import shape_of
-        from gansmith.sampling.conditions import num_kinds
+        from gansmith.sampling.conditions import num_categories
 
         chosen = make(recipe, overrides, data)
-        kinds = num_kinds(chosen.condition, chosen.data)
+        categories = num_categories(chosen.condition, chosen.data)
         shape, about = shape_of(chosen.data), inspect.getdoc(find(recipe)) or ""
     from gansmith.report.recipe_text import recipe_lines
-    from gansmith.training.dry_run import recipe_facts
+    from gansmith.training.dry_run import describe_recipe
 
-    facts = recipe_facts(chosen, shape, kinds)
+    facts = describe_recipe(chosen, shape, categories)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return

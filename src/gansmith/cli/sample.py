@@ -31,10 +31,10 @@ def sample(
     opened = load(run, checkpoint=checkpoint, trust=trust)
     if kind is not None:
         opened = opened.asked(kind)
-    is_in_rows = out.suffix == ".png" and count is None and kind is None and bool(opened.layout.kinds)
+    is_in_rows = out.suffix == ".png" and count is None and kind is None and bool(opened.layout.categories)
     gallery = opened.rows(seed) if is_in_rows else opened.sample(seed, count or 64)
     of_class = "" if kind is None else f" of class {kind}"
-    in_rows = f", a row for each of {len(opened.layout.kinds)} kinds," if is_in_rows else ""
+    in_rows = f", a row for each of {len(opened.layout.categories)} kinds," if is_in_rows else ""
     typer.echo(f"{len(gallery):,} samples{of_class} of seed {seed}{in_rows} in {gallery.save(out)}")
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from gansmith.core.formatting import brief
 from gansmith.evaluation.comparison import Comparison, samples_of
-from gansmith.evaluation.results import Evaluation, OfClasses, class_columns
+from gansmith.evaluation.results import Evaluation, PerClassResult, class_columns
 
 
 def show(evaluation: Evaluation) -> None:
@@ -42,7 +42,7 @@ def show(evaluation: Evaluation) -> None:
     console.print(f"\n{evaluation.seconds:.0f} seconds; names with their counts are in --json", highlight=False)
 
 
-def _show_classes(console: Console, found: OfClasses) -> None:
+def _show_classes(console: Console, found: PerClassResult) -> None:
     """A row a class: the share that is what was asked for, and coverage, each beside what real images get."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = class_columns(found)

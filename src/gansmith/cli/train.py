@@ -127,10 +127,10 @@ def _afterwards(run: Run) -> None:
         typer.echo(
             f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; take it with --checkpoint best"
         )
-    if run.facts.get("looks") and (found := run.checkup) is not None:
+    if run.metadata.get("looks") and (found := run.checkup) is not None:
         typer.echo(f"the doctor says: {found.word}; more by: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
-    typer.echo(f"done: {run.images:,} images in {took}{skipped(run.facts['num_skipped'])}. In {run.path}:")
+    typer.echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
     typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")

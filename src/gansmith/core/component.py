@@ -23,6 +23,20 @@ from gansmith.core.errors import RecipeError, unknown
 
 T = TypeVar("T")
 
+# Names that a recipe.json of format 1 may still have, and what they are called now. Reading translates them.
+RENAMED_TYPES = {"Recover": "AuxiliaryLoss"}
+RENAMED_FIELDS = {
+    ("Adam", "rate"): "lr",
+    ("SGD", "rate"): "lr",
+    ("RmsProp", "rate"): "lr",
+    ("Adversarial", "terms"): "reduction",
+    ("Adversarial", "recover"): "auxiliary",
+    ("Adversarial", "judge_together"): "joint_batch",
+    ("Codes", "sliders"): "continuous",
+    ("Scores", "share"): "time_fraction",
+    ("Watch", "share"): "time_fraction",
+}
+
 REGISTRY: dict[str, type] = {}
 _FILE_MODULE = "gansmith_file_"  # what modules made of users' files are called, followed by the file's digest
 _STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, validate_default=True)
@@ -71,8 +85,8 @@ def one_line(what: str, error: ValidationError) -> str:
         case "float_type":
             expected = "a number"
         case "is_instance_of":
-            kind = first["ctx"]["class"].split(".")[-1]
-            return f"{place}: expected a {kind}, got {short(first['input'])}{_lacking(what, first)}"
+            type_ = first["ctx"]["class"].split(".")[-1]
+            return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(what, first)}"
         case _:
             expected = first["msg"][0].lower() + first["msg"][1:]
             expected = expected.removeprefix("input should be ").removeprefix("value error, ")
@@ -81,10 +95,10 @@ def one_line(what: str, error: ValidationError) -> str:
 
 def _lacking(what: str, fault: Any) -> str:
     """`, which has no needs_real`: what a component misses of the protocol its place asks for."""
-    kind = typing.get_type_hints(REGISTRY[what])[fault["loc"][0]] if what in REGISTRY else object
-    while typing.get_args(kind):  # the items of a list or the values of a mapping
-        kind = next((k for k in reversed(typing.get_args(kind)) if k not in (Ellipsis, type(None))), object)
-    missing = [n for n in sorted(_asked(kind)) if not hasattr(fault["input"], n)]
+    type_ = typing.get_type_hints(REGISTRY[what])[fault["loc"][0]] if what in REGISTRY else object
+    while typing.get_args(type_):  # the items of a list or the values of a mapping
+        type_ = next((k for k in reversed(typing.get_args(type_)) if k not in (Ellipsis, type(None))), object)
+    missing = [n for n in sorted(_asked(type_)) if not hasattr(fault["input"], n)]
     return f", which has no {', '.join(missing)}" if dataclasses.is_dataclass(fault["input"]) and missing else ""
 
 
@@ -116,7 +130,8 @@ def from_json(value: Any) -> Any:
             return fields
         if not isinstance(value["type"], str):
             raise RecipeError(f"expected the name of a component as type, got {value['type']!r}")
-        return find_component(value["type"])(**fields)
+        name = RENAMED_TYPES.get(value["type"], value["type"])
+        return find_component(name)(**{RENAMED_FIELDS.get((name, k), k): v for k, v in fields.items()})
     return tuple(map(from_json, value)) if isinstance(value, list) else value
 
 
@@ -184,24 +199,24 @@ def load_all() -> None:
             importlib.import_module(module.name)
 
 
-def find_component(name: str, kind: Any = object) -> type:
-    """The component called `name` (as a class or in kebab-case), among those that are a `kind`."""
+def find_component(name: str, type_: Any = object) -> type:
+    """The component called `name` (as a class or in kebab-case), among those that are a `type_`."""
     found = REGISTRY.get(name)
     if found is None:
         load_all()
         found = next((c for n, c in REGISTRY.items() if _flat(n) == _flat(name)), None)
-    known = [kebab(n) for n, c in REGISTRY.items() if _fits(c, kind)]
-    if found is None or not _fits(found, kind):
-        what = "component" if kind is object else kebab(getattr(kind, "__name__", "component"))
+    known = [kebab(n) for n, c in REGISTRY.items() if _fits(c, type_)]
+    if found is None or not _fits(found, type_):
+        what = "component" if type_ is object else kebab(getattr(type_, "__name__", "component"))
         raise RecipeError(unknown(what, name, known))
     return found
 
 
-def _fits(cls: type, kind: Any) -> bool:
-    """Whether `cls` has everything the protocol or class `kind` asks for; any class is an object."""
-    if not getattr(kind, "_is_protocol", False):
-        return not isinstance(kind, type) or issubclass(cls, kind)
-    return _asked(kind) <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
+def _fits(cls: type, type_: Any) -> bool:
+    """Whether `cls` has everything the protocol or class `type_` asks for; any class is an object."""
+    if not getattr(type_, "_is_protocol", False):
+        return not isinstance(type_, type) or issubclass(cls, type_)
+    return _asked(type_) <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
 
 
 def _asked(protocol: Any) -> set[str]:

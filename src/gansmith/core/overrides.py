@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from gansmith.core.component import find_component, kebab, one_line, short
+from gansmith.core.component import RENAMED_FIELDS, find_component, kebab, one_line, short
 from gansmith.core.errors import RecipeError, unknown
 
 T = TypeVar("T")
@@ -43,63 +43,64 @@ def override(value: T, text: str) -> T:
         raise RecipeError(f"override {text}: {error}") from None
 
 
-def _changed(value: Any, kind: Any, path: Sequence[str], text: str, grows: bool) -> Any:
+def _changed(value: Any, type_: Any, path: Sequence[str], text: str, grows: bool) -> Any:
     if not path:
         if not grows:
-            return read(text, kind)
+            return read(text, type_)
         if not isinstance(value, tuple):
             raise RecipeError(f"+= grows a list, and this is {short(value)}")
-        item = _inner(kind, 0)
-        added = read(text, kind) if text.startswith("[") else (read(text, item),)
+        item = _inner(type_, 0)
+        added = read(text, type_) if text.startswith("[") else (read(text, item),)
         return (*value, *added)
     head, rest = path[0], path[1:]
     if isinstance(value, tuple):
         if not head.isdigit() or int(head) >= len(value):
             raise RecipeError(f"{head!r} is no place in a list of {len(value)}")
         i = int(head)
-        return (*value[:i], _changed(value[i], _inner(kind, i), rest, text, grows), *value[i + 1 :])
+        return (*value[:i], _changed(value[i], _inner(type_, i), rest, text, grows), *value[i + 1 :])
     if isinstance(value, Mapping):
         if head not in value:
             raise RecipeError(unknown("name", head, value))
-        return {**value, head: _changed(value[head], _inner(kind, 1), rest, text, grows)}
+        return {**value, head: _changed(value[head], _inner(type_, 1), rest, text, grows)}
     if not dataclasses.is_dataclass(value):
         raise RecipeError(f"{short(value)} has no field {head!r}")
     hints = typing.get_type_hints(type(value), include_extras=True)
     names = [f.name for f in dataclasses.fields(value)]
+    head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of a run of format 1 are overrides of its time
     if head not in names:
         raise RecipeError(unknown(f"field of {type(value).__name__}", head, names))
     return dataclasses.replace(value, **{head: _changed(getattr(value, head), hints[head], rest, text, grows)})  # type: ignore[type-var]
 
 
-def _plain(kind: Any) -> Any:
+def _plain(type_: Any) -> Any:
     """The type under Annotated[...] and Optional[...]."""
-    while typing.get_origin(kind) is typing.Annotated:
-        kind = typing.get_args(kind)[0]
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        some = [k for k in typing.get_args(kind) if k is not type(None)]
-        return _plain(some[0]) if len(some) == 1 else kind
-    return kind
+    while typing.get_origin(type_) is typing.Annotated:
+        type_ = typing.get_args(type_)[0]
+    if typing.get_origin(type_) in (typing.Union, types.UnionType):
+        some = [k for k in typing.get_args(type_) if k is not type(None)]
+        return _plain(some[0]) if len(some) == 1 else type_
+    return type_
 
 
-def _inner(kind: Any, place: int) -> Any:
+def _inner(type_: Any, place: int) -> Any:
     """The type of the items of tuple[X, ...], tuple[X, Y] or dict[str, X]."""
-    args = [a for a in typing.get_args(_plain(kind)) if a is not Ellipsis]
+    args = [a for a in typing.get_args(_plain(type_)) if a is not Ellipsis]
     return args[min(place, len(args) - 1)] if args else object
 
 
-def _optional(kind: Any) -> bool:
-    while typing.get_origin(kind) is typing.Annotated:
-        kind = typing.get_args(kind)[0]
-    return type(None) in typing.get_args(kind)
+def _optional(type_: Any) -> bool:
+    while typing.get_origin(type_) is typing.Annotated:
+        type_ = typing.get_args(type_)[0]
+    return type(None) in typing.get_args(type_)
 
 
-def read(text: str, kind: Any) -> Any:
-    """`text` as a value of type `kind`: numbers, `true`, lists, and components such as `r1(weight=5)`."""
-    plain = _plain(kind)
-    if _optional(kind) and text.lower() == "none":
+def read(text: str, type_: Any) -> Any:
+    """`text` as a value of type `type_`: numbers, `true`, lists, and components such as `r1(weight=5)`."""
+    plain = _plain(type_)
+    if _optional(type_) and text.lower() == "none":
         return None
     if _is_text(plain):
-        return _validated(text.strip("'\""), kind)
+        return _validated(text.strip("'\""), type_)
     if re.fullmatch(r"[A-Za-z][\w\-]*", text) and text.lower() not in {"true", "false", "none", "inf", "nan"}:
         if not _is_class(plain) or plain in (int, float, bool):
             raise RecipeError(f"expected {_name(plain)}, got {text!r}")
@@ -110,25 +111,25 @@ def read(text: str, kind: Any) -> Any:
         tree = ast.parse(python, mode="eval").body
     except (SyntaxError, ValueError):
         raise RecipeError(f"can't read {text!r}: expected {_name(plain)}") from None
-    return _validated(_evaluate(tree, plain), kind)
+    return _validated(_evaluate(tree, plain), type_)
 
 
-def _evaluate(tree: ast.expr, kind: Any) -> Any:
+def _evaluate(tree: ast.expr, type_: Any) -> Any:
     match tree:
         case ast.Constant(value=value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)) if isinstance(value, (int, float)):
             return -value
         case ast.Tuple(elts=items) | ast.List(elts=items):
-            return tuple(_evaluate(item, _plain(_inner(kind, i))) for i, item in enumerate(items))
+            return tuple(_evaluate(item, _plain(_inner(type_, i))) for i, item in enumerate(items))
         case ast.Name(id=name) if name.lower() in {"true", "false", "none"}:
             return {"true": True, "false": False, "none": None}[name.lower()]
-        case ast.Name(id=name) if kind is str or not _is_class(kind):
+        case ast.Name(id=name) if type_ is str or not _is_class(type_):
             return name
         case ast.Name(id=name):
-            return find_component(name, kind)()
+            return find_component(name, type_)()
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
-            cls = find_component(name, kind if _is_class(kind) else object)
+            cls = find_component(name, type_ if _is_class(type_) else object)
             hints = typing.get_type_hints(cls, include_extras=True)
             names = [f.name for f in dataclasses.fields(cls)]
             given = {}
@@ -137,30 +138,32 @@ def _evaluate(tree: ast.expr, kind: Any) -> Any:
                     raise RecipeError(unknown(f"field of {cls.__name__}", str(keyword.arg), names))
                 given[keyword.arg] = _evaluate(keyword.value, _plain(hints[keyword.arg]))
             return cls(**given)
-    raise RecipeError(f"can't read {ast.unparse(tree)!r}: expected {_name(kind)}, or a component such as r1(weight=5)")
+    raise RecipeError(f"can't read {ast.unparse(tree)!r}: expected {_name(type_)}, or a component such as r1(weight=5)")
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(type_: Any) -> bool:
     """Whether every value of this type is a text: str, a choice of words, or a union of such."""
-    kind = _plain(kind)
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return all(map(_is_text, typing.get_args(kind)))
-    return kind is str or (typing.get_origin(kind) is typing.Literal and all(isinstance(a, str) for a in typing.get_args(kind)))
+    type_ = _plain(type_)
+    if typing.get_origin(type_) in (typing.Union, types.UnionType):
+        return all(map(_is_text, typing.get_args(type_)))
+    return type_ is str or (
+        typing.get_origin(type_) is typing.Literal and all(isinstance(a, str) for a in typing.get_args(type_))
+    )
 
 
-def _is_class(kind: Any) -> bool:
-    return isinstance(kind, type) and kind not in (str, int, float, bool)
+def _is_class(type_: Any) -> bool:
+    return isinstance(type_, type) and type_ not in (str, int, float, bool)
 
 
-def _name(kind: Any) -> str:
+def _name(type_: Any) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return names.get(kind) or (f"a {kebab(kind.__name__)}" if isinstance(kind, type) else str(kind).replace("typing.", ""))
+    return names.get(type_) or (f"a {kebab(type_.__name__)}" if isinstance(type_, type) else str(type_).replace("typing.", ""))
 
 
-def _validated(value: Any, kind: Any) -> Any:
-    if isinstance(kind, type) and isinstance(value, kind) and dataclasses.is_dataclass(kind):
+def _validated(value: Any, type_: Any) -> Any:
+    if isinstance(type_, type) and isinstance(value, type_) and dataclasses.is_dataclass(type_):
         return value  # it was checked when it was made
     try:
-        return TypeAdapter(kind, config=None if dataclasses.is_dataclass(kind) else _ANY).validate_python(value, strict=True)
+        return TypeAdapter(type_, config=None if dataclasses.is_dataclass(type_) else _ANY).validate_python(value, strict=True)
     except ValidationError as error:
         raise RecipeError(one_line("value", error).removeprefix("value: ")) from None

@@ -32,8 +32,8 @@ def labels_from(table: str, root: Path, everywhere: Iterable[Path]) -> dict[Path
     if strange := next((file for file in said if file not in files), None):
         num = sum(file not in files for file in said)
         others = f" (and {num - 1:,} others)" if num > 1 else ""
-        told = f"{path} labels {_short(strange, root)}{others}, which is no image in {root}"
-        raise DataError(f"{told}: mend the row, or add the image")
+        message = f"{path} labels {_short(strange, root)}{others}, which is no image in {root}"
+        raise DataError(f"{message}: mend the row, or add the image")
     if silent := sorted(files - said.keys()):
         others = f" (and {len(silent) - 1:,} others)" if len(silent) > 1 else ""
         raise DataError(f"{path} has no label for {_short(silent[0], root)}{others}: add a row, or take the image out of {root}")

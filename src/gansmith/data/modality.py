@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Kind(Protocol):
+class Modality(Protocol):
     """How one kind of sample is scaled for a network, kept and shown."""
 
     key: str  # its name in an .npz
@@ -75,7 +75,7 @@ class Points:
         return rendered(figure)
 
 
-def kind_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Kind:
+def modality_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Modality:
     """Images have three axes, points one."""
     return Images(value_range) if len(sample_shape) == 3 else Points()
 

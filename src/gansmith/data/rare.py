@@ -51,8 +51,8 @@ class Rare:
                 raise DataError(f"rare: there is no class {number} to make rare: choose data.classes from {known}")
             stay = round(self.share * len(rows))
             if stay < LEAST:
-                told = f"{self.share:g} of the {len(rows):,} images of class {number} is {stay}"
-                raise DataError(f"rare: {told}, and {LEAST} are the least: choose a larger data.share")
+                message = f"{self.share:g} of the {len(rows):,} images of class {number} is {stay}"
+                raise DataError(f"rare: {message}, and {LEAST} are the least: choose a larger data.share")
             order = np.random.Generator(np.random.Philox(key=[_KEY, self.seed])).permutation(len(rows))
             kept[rows[order[stay:]]] = False
         return samples[np.flatnonzero(kept)]

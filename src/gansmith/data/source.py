@@ -39,8 +39,10 @@ class Samples:
     labels: np.ndarray | None = None  # int64 [N], each >= 0
     classes: tuple[str, ...] | None = None  # the name of each label, where the source knows names
     num_skipped: int = 0  # bad files that were counted and left out
-    kinds: np.ndarray | None = None  # int64 [N], what a recipe's condition sorted them into; no source sets this and the next
-    num_kinds: int = 0
+    categories: np.ndarray | None = (
+        None  # int64 [N], what a recipe's condition sorted them into; no source sets this and the next
+    )
+    num_categories: int = 0
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # what else is known of each, by name
 
     def __len__(self) -> int:
@@ -60,9 +62,9 @@ class Samples:
 
     def __getitem__(self, rows: np.ndarray | slice) -> Samples:
         """Those of some numbers, in that order, with all that is known of them."""
-        labels, kinds = (None if known is None else known[rows] for known in (self.labels, self.kinds))
+        labels, categories = (None if known is None else known[rows] for known in (self.labels, self.categories))
         attributes = {name: attribute[rows] for name, attribute in self.attributes.items()}
-        return replace(self, values=self.values[rows], labels=labels, kinds=kinds, attributes=attributes)
+        return replace(self, values=self.values[rows], labels=labels, categories=categories, attributes=attributes)
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gansmith.doctor.advice import ADVICE, ALONE, Advice
-from gansmith.doctor.history import LEAST_LOOKS, PREFIX, Look, Seen, Trouble
+from gansmith.doctor.history import LEAST_LOOKS, PREFIX, History, Look, Trouble
 from gansmith.doctor.rules import EDGES, LAST, RULES, Found
 
 __all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "Look", "Seen", "Trouble", "diagnose", "ends", "looks_in", "why_not_healthy"]
@@ -53,7 +53,7 @@ def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
 
     Empty where nothing is wrong, or nobody has looked.
     """
-    seen = Seen(looks, total_images)
+    seen = History(looks, total_images)
     if not len(seen):
         return []
     with _of_nothing():
@@ -63,9 +63,9 @@ def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
     for f in found:
         by_trouble.setdefault(f.trouble, f)
     covered = _covered_by(by_trouble.keys() - _covered_by(by_trouble))  # what is covered itself covers nothing
-    told = [f for f in by_trouble.values() if f.trouble not in covered]
+    named = [f for f in by_trouble.values() if f.trouble not in covered]
     is_alone = not np.isfinite(seen["told_apart"]).any()
-    return [_said(f, is_alone, follows=i > 0) for i, f in enumerate(told[: 1 + MOST_FOLLOWING])]
+    return [_said(f, is_alone, follows=i > 0) for i, f in enumerate(named[: 1 + MOST_FOLLOWING])]
 
 
 def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
@@ -79,7 +79,7 @@ def _said(found: Found, is_alone: bool, follows: bool) -> Diagnosis:
 
 def why_not_healthy(looks: Sequence[Look], total_images: int) -> str | None:
     """Why a run in which nothing is wrong is not called healthy yet; None where it is."""
-    seen = Seen(looks, total_images)
+    seen = History(looks, total_images)
     if len(seen) < LEAST_LOOKS:
         return f"below {LEAST_LOOKS} looks only what is plain can be seen"
     with _of_nothing():

@@ -24,8 +24,8 @@ ADVICE: dict[Trouble, Advice] = {
     "divergence": Advice(
         "Steps are too large for the game as it stands: each player overshoots, the other answers with more, and weights "
         "or logits grow without end. Wasserstein's loss without a penalty does so at any rate.",
-        "Go back to a good checkpoint or start again with a third of the rates (optimizers.generator.rate=..., "
-        "optimizers.discriminator.rate=...), or hold D back with objective.penalties+=r1(weight=1) or gradient-penalty.",
+        "Go back to a good checkpoint or start again with a third of the rates (optimizers.generator.lr=..., "
+        "optimizers.discriminator.lr=...), or hold D back with objective.penalties+=r1(weight=1) or gradient-penalty.",
     ),
     "stands still": Advice(
         "A player that does not move does not learn: its rate is so small that the steps vanish in float32, or its "
@@ -114,7 +114,7 @@ ALONE: dict[Trouble, Advice] = {
     "collapse": Advice(
         "G does not hear z: the encoder has given up on telling it anything, as z costs more than it helps (posterior collapse), "
         "or rates that are too high have driven it there.",
-        "Start again with a lower rate (optimizers.autoencoder.rate=...) or another seed, a smaller G, or more training.",
+        "Start again with a lower rate (optimizers.autoencoder.lr=...) or another seed, a smaller G, or more training.",
     ),
     "partial collapse": Advice(
         "G makes the usual kinds, and z says too little of the rare ones.",
@@ -122,6 +122,6 @@ ALONE: dict[Trouble, Advice] = {
     ),
     "divergence": Advice(
         "Steps are too large: weights overshoot and grow without end.",
-        "Go back to a good checkpoint or start again with a third of the rate (optimizers.autoencoder.rate=...).",
+        "Go back to a good checkpoint or start again with a third of the rate (optimizers.autoencoder.lr=...).",
     ),
 }

@@ -61,8 +61,8 @@ class Checkup:
     @property
     def follows(self) -> str:
         """What follows from the trouble that is named, in a sentence; empty where nothing does."""
-        told = [f"{found.trouble} ({found.sign.rstrip('.')})" for found in self.diagnoses[1:]]
-        return f"{' and '.join(told)}." if told else ""
+        followers = [f"{found.trouble} ({found.sign.rstrip('.')})" for found in self.diagnoses[1:]]
+        return f"{' and '.join(followers)}." if followers else ""
 
     def to_json(self) -> dict[str, Any]:
         return {"word": self.word, **dataclasses.asdict(self)}

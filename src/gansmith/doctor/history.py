@@ -36,7 +36,7 @@ Trouble = Literal[
 Look = Mapping[str, Any]
 
 
-class Seen:
+class History:
     """The looks at a run since it began, or since it was last put right, as arrays."""
 
     def __init__(self, looks: Sequence[Look], total_images: int) -> None:

@@ -1,4 +1,4 @@
-"""The rules: each a function from what was `Seen` to what it `Found`, or None.
+"""The rules: each a function from what was `History` to what it `Found`, or None.
 
 Nothing is said of one look, as early training is always odd and a GAN's numbers swing. Of a run that has taken few steps only
 what is plain is said: a budget too short to learn in is no illness. The edges were set by the runs of set A in
@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from gansmith.doctor.history import EARLY, Seen, Trouble
+from gansmith.doctor.history import EARLY, History, Trouble
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Edges:
 EDGES = Edges()
 
 
-Rule = Callable[[Seen], "Found | None"]
+Rule = Callable[[History], "Found | None"]
 
 
 @dataclass(frozen=True)
@@ -75,31 +75,31 @@ class Found:
     certainty: Literal["sure", "likely"] = "sure"
 
 
-def not_finite(seen: Seen) -> Found | None:
+def not_finite(seen: History) -> Found | None:
     if seen["finite"][-1] != 0:
         return None
     return Found("divergence", int(seen.images[-1]), "A loss, a weight or a sample is no finite number any more.")
 
 
-def alike_data(seen: Seen) -> Found | None:
+def alike_data(seen: History) -> Found | None:
     if seen["real_apart"][-1] != 0:
         return None
     return Found("data all alike", int(seen.images[0]), "All real samples that were looked at, up to 256, are one and the same.")
 
 
-def standing_still(seen: Seen) -> Found | None:
+def standing_still(seen: History) -> Found | None:
     for side, who in (("generator", "G"), ("discriminator", "D")):
         travel = seen[f"travel_{side}"]
         creeps = (travel < EDGES.creeping) & (seen.steps > EDGES.young / 2)
         stands = np.abs(np.diff(travel, prepend=np.nan)) < EDGES.still
         since = seen.since(stands | creeps, EDGES.brief, steps=20)  # so few do: nothing else looks like it
         if since is not None and seen["distance"][-1] > EDGES.bad:
-            told = f"{who}'s weights have hardly moved since {since:,} images: they are {travel[-1]:.2g} of their length"
-            return Found("stands still", since, f"{told} from their random start.")
+            sign = f"{who}'s weights have hardly moved since {since:,} images: they are {travel[-1]:.2g} of their length"
+            return Found("stands still", since, f"{sign} from their random start.")
     return None
 
 
-def out_of_reach(seen: Seen) -> Found | None:
+def out_of_reach(seen: History) -> Found | None:
     told_apart = seen["told_apart"]
     for name, what in (("low", "darkest"), ("high", "lightest")):
         off = seen[name]
@@ -107,19 +107,19 @@ def out_of_reach(seen: Seen) -> Found | None:
         gives_away = (np.abs(off) > EDGES.short) & (told_apart > np.where(is_far, EDGES.nearly, EDGES.sure))
         since = seen.since(gives_away & (moves < EDGES.pinned), EDGES.brief)
         if since is not None:
-            told = f"The {what} pixels of samples always stay {percent(abs(off[-1]))} of the real range away from real ones"
-            return Found("wrong range", since, f"{told}, and D tells {percent(told_apart[-1])} of all pairs apart.")
+            sign = f"The {what} pixels of samples always stay {percent(abs(off[-1]))} of the real range away from real ones"
+            return Found("wrong range", since, f"{sign}, and D tells {percent(told_apart[-1])} of all pairs apart.")
     return None
 
 
-def collapse(seen: Seen) -> Found | None:
+def collapse(seen: History) -> Found | None:
     """Samples were varied and are no more."""
     spread = seen["spread"]
     had = np.logical_or.accumulate((spread > 1.5 * EDGES.alike) & (seen["distance"] < EDGES.fair))
     return _alike(seen, seen.since(_one(seen, EDGES.alike) & had, EDGES.brief))
 
 
-def never_varied(seen: Seen) -> Found | None:
+def never_varied(seen: History) -> Found | None:
     """Samples are alike from the start on, and nothing gets better."""
     since = seen.since(_one(seen, EDGES.alike_at_first), EDGES.first)
     if since is None or not seen.is_older(EDGES.blob):
@@ -129,83 +129,83 @@ def never_varied(seen: Seen) -> Found | None:
     return None if on_its_way else _alike(seen, since)
 
 
-def _one(seen: Seen, alike: float) -> np.ndarray:
+def _one(seen: History, alike: float) -> np.ndarray:
     """At which looks all samples are one picture with small changes, or of one kind."""
     spread = seen["spread"]
     return (spread < alike) | ((seen["kinds"] < EDGES.few_kinds) & (spread < EDGES.one_kind))
 
 
-def _alike(seen: Seen, since: int | None) -> Found | None:
+def _alike(seen: History, since: int | None) -> Found | None:
     if since is None:
         return None
     spread, raw = seen["spread"][-1], seen["raw_spread"][-1]
     if raw > EDGES.one_kind:  # it is not G that makes them alike
-        told = f"Samples are nearly all alike ({percent(spread)} as far apart as real ones), and those of G's own weights are not"
-        told = f"{told} ({percent(raw)}): the average of its weights, which samples come from, has hardly moved."
-        return Found("stands still", since, told)
-    told = f"Samples are nearly all alike: two of them lie {percent(seen['spread'][-1])} as far apart as two real ones"
-    return Found("collapse", since, f"{told}, and they are of {percent(seen['kinds'][-1])} as many kinds.")
+        sign = f"Samples are nearly all alike ({percent(spread)} as far apart as real ones), and those of G's own weights are not"
+        sign = f"{sign} ({percent(raw)}): the average of its weights, which samples come from, has hardly moved."
+        return Found("stands still", since, sign)
+    sign = f"Samples are nearly all alike: two of them lie {percent(seen['spread'][-1])} as far apart as two real ones"
+    return Found("collapse", since, f"{sign}, and they are of {percent(seen['kinds'][-1])} as many kinds.")
 
 
-def _on_its_way(seen: Seen, share: float) -> bool:
+def _on_its_way(seen: History, share: float) -> bool:
     """Whether samples have got nearer to real ones of late, or more varied."""
     return not seen.stands(seen["distance"], share) or _more_varied(seen, share)
 
 
-def _more_varied(seen: Seen, share: float) -> bool:
+def _more_varied(seen: History, share: float) -> bool:
     spread = seen["spread"]
     return bool(EDGES.nothing < spread[-1] < 0.9 and seen.rises(spread, share))
 
 
-def backwards(seen: Seen) -> Found | None:
+def backwards(seen: History) -> Found | None:
     told_apart = seen["told_apart"]
     holds = (told_apart < EDGES.backwards) & (seen["distance"] > EDGES.bad)
     # Where G is paid for low logits, too, the two agree on which way is real; and a D whose loss is as it should be is overtaken.
     since = seen.since(holds & ~_paid_for_low_logits(seen) & ~(seen["d_aim"] > 0), EDGES.long)
     if since is None:
         return None
-    told = f"D gives a sample a higher logit than a real image in {percent(1 - told_apart[-1])} of all pairs, though samples are"
-    return Found("D the wrong way round", since, f"{told} bad (distance {seen['distance'][-1]:.2f}).")
+    sign = f"D gives a sample a higher logit than a real image in {percent(1 - told_apart[-1])} of all pairs, though samples are"
+    return Found("D the wrong way round", since, f"{sign} bad (distance {seen['distance'][-1]:.2f}).")
 
 
-def _paid_for_low_logits(seen: Seen) -> np.ndarray:
+def _paid_for_low_logits(seen: History) -> np.ndarray:
     """At which looks G's loss falls with D's logits of fakes, unless only where D takes those for more than real."""
     return (seen.known("aim") < EDGES.against) & ~(seen["g_aim"] > 0)
 
 
-def aims_down(seen: Seen) -> Found | None:
+def aims_down(seen: History) -> Found | None:
     told_apart, distance = seen["told_apart"], seen["distance"]
     since = seen.since(_paid_for_low_logits(seen) & (told_apart > EDGES.blind) & (distance > EDGES.bad), EDGES.long)
     if since is None:
         return None
-    told = (
+    sign = (
         f"G's loss falls where D's logits of samples fall, and D gives real images the higher ones in {percent(told_apart[-1])}"
     )
-    return Found("G the wrong way round", since, f"{told} of all pairs: G moves away from them (distance {distance[-1]:.2f}).")
+    return Found("G the wrong way round", since, f"{sign} of all pairs: G moves away from them (distance {distance[-1]:.2f}).")
 
 
-def dead_units(seen: Seen) -> Found | None:
+def dead_units(seen: History) -> Found | None:
     for side, who in (("generator", "G"), ("discriminator", "D")):
         share = seen[f"dead_{side}"]
         since = seen.since(share > EDGES.dead_units, EDGES.brief)
         if since is not None and seen["distance"][-1] > EDGES.bad and not _on_its_way(seen, EDGES.long):
-            told = f"In a layer of {who} {percent(share[-1])} of the ReLU units are 0 for every input."
-            return Found("dead units", since, told)
+            sign = f"In a layer of {who} {percent(share[-1])} of the ReLU units are 0 for every input."
+            return Found("dead units", since, sign)
     return None
 
 
-def lost(seen: Seen) -> Found | None:
+def lost(seen: History) -> Found | None:
     """Worse than it was, by far and for good."""
     distance = seen["distance"]
     best = np.fmin.accumulate(np.where(seen.progress > EARLY, distance, np.nan))
     since = seen.since((best < EDGES.poor) & (distance > EDGES.worse * best) & (distance > EDGES.poor), EDGES.long)
     if since is None or not seen.is_older(EDGES.young):
         return None
-    told = f"Samples have got worse: their distance from real ones was {max(0.0, best[-1]):.2f} and is {distance[-1]:.2f}."
-    return Found("divergence", since, told)
+    sign = f"Samples have got worse: their distance from real ones was {max(0.0, best[-1]):.2f} and is {distance[-1]:.2f}."
+    return Found("divergence", since, sign)
 
 
-def running_away(seen: Seen) -> Found | None:
+def running_away(seen: History) -> Found | None:
     logits = seen["logits"]
     quarter = logits[seen.progress < 0.25]
     usual = float(np.nanmin(quarter)) if np.isfinite(quarter).any() else np.inf
@@ -217,7 +217,7 @@ def running_away(seen: Seen) -> Found | None:
     )
 
 
-def restless(seen: Seen) -> Found | None:
+def restless(seen: History) -> Found | None:
     steps = np.fmax.reduce([np.abs(np.diff(seen[f"place_{i}"], prepend=np.nan)) for i in range(4)])
     distance, window = seen["distance"], seen.lately(EDGES.circling, EDGES.young // 2)
     jumps, flips = np.nanmedian(steps[window]), np.nanmedian(np.abs(np.diff(seen["told_apart"], prepend=np.nan))[window])
@@ -226,29 +226,29 @@ def restless(seen: Seen) -> Found | None:
         return None
     if np.nanmedian(distance[window]) < EDGES.poor or not seen.stands(distance, EDGES.circling, EDGES.young // 2):
         return None  # so do healthy runs while they are on their way
-    told = f"From look to look the mean of all samples jumps by {jumps:.2f} standard deviations of real images, and back"
-    told = f"{told}: G runs from kind to kind, and D after it."
+    sign = f"From look to look the mean of all samples jumps by {jumps:.2f} standard deviations of real images, and back"
+    sign = f"{sign}: G runs from kind to kind, and D after it."
     if flips > EDGES.flipping:
-        told = f"From look to look D turns round (told_apart changes by {flips:.2f}): now reals are real to it, now samples."
-    return Found("oscillation", int(seen.images[window][0]), told)
+        sign = f"From look to look D turns round (told_apart changes by {flips:.2f}): now reals are real to it, now samples."
+    return Found("oscillation", int(seen.images[window][0]), sign)
 
 
-def too_strong(seen: Seen) -> Found | None:
+def too_strong(seen: History) -> Found | None:
     told_apart, distance, pull = seen["told_apart"], seen["distance"], seen["pull"]
     since = seen.since((told_apart > EDGES.sure) & (distance > EDGES.poor), EDGES.long)
     standing = seen.stands(distance, 1.5 * EDGES.long, EDGES.young // 2) and not _on_its_way(seen, EDGES.long)
     is_starved = pull[-1] < EDGES.starved * np.nanmax(pull)
     if since is None or not seen.is_older(EDGES.young // 2 if is_starved else EDGES.young) or not standing:
         return None
-    told = f"D tells real from made without a mistake (in {percent(told_apart[-1])} of all pairs), and samples get no better"
-    told += f" (distance {distance[-1]:.2f})"
+    sign = f"D tells real from made without a mistake (in {percent(told_apart[-1])} of all pairs), and samples get no better"
+    sign += f" (distance {distance[-1]:.2f})"
     if is_starved:
         ratio = pull[-1] / np.nanmax(pull)
-        return Found("G starved", since, f"{told}: the gradient that reaches G is {ratio:.1g} of the longest so far.")
-    return Found("D too strong", since, f"{told}.")
+        return Found("G starved", since, f"{sign}: the gradient that reaches G is {ratio:.1g} of the longest so far.")
+    return Found("D too strong", since, f"{sign}.")
 
 
-def too_weak(seen: Seen) -> Found | None:
+def too_weak(seen: History) -> Found | None:
     told_apart, distance = seen["told_apart"], seen["distance"]
     window = seen.lately(EDGES.long, EDGES.young // 2)
     if seen.progress[-1] < 2 * EDGES.long or np.nanmin(distance[window], initial=np.inf) < EDGES.poor:
@@ -256,56 +256,56 @@ def too_weak(seen: Seen) -> Found | None:
     if not seen.is_older(EDGES.grown) or not np.nanmedian(told_apart[window]) < EDGES.blind or _on_its_way(seen, EDGES.long):
         return None
     right = percent(np.nanmedian(told_apart[window]))
-    told = f"Samples are plainly not real (distance {distance[-1]:.2f}), and yet D can't tell them from real images: it is right"
-    return Found("D too weak", int(seen.images[window][0]), f"{told} in {right} of all pairs, and chance is right in 50 %.")
+    sign = f"Samples are plainly not real (distance {distance[-1]:.2f}), and yet D can't tell them from real images: it is right"
+    return Found("D too weak", int(seen.images[window][0]), f"{sign} in {right} of all pairs, and chance is right in 50 %.")
 
 
-def partly_collapsed(seen: Seen) -> Found | None:
+def partly_collapsed(seen: History) -> Found | None:
     missed = seen["missed"]
     since = seen.since((missed > EDGES.missing) & (seen.progress > 0.3), EDGES.long, EDGES.young // 2)
     standing = seen.stands(missed, EDGES.long, EDGES.young // 2) and not _on_its_way(seen, EDGES.long)
     if since is None or not seen.is_older(EDGES.grown) or not standing:
         return None
-    told = f"Kinds that make up {percent(missed[-1])} of the real samples hardly ever come"
-    return Found("partial collapse", since, f"{told}; the others do (spread {seen['spread'][-1]:.2f} of the real one).")
+    sign = f"Kinds that make up {percent(missed[-1])} of the real samples hardly ever come"
+    return Found("partial collapse", since, f"{sign}; the others do (spread {seen['spread'][-1]:.2f} of the real one).")
 
 
-def repeating(seen: Seen) -> Found | None:
+def repeating(seen: History) -> Found | None:
     near = seen["nearest"]
     # Points in small heaps lie close to each other within each while all heaps are there: that is no loss of variety.
     since = seen.since((near < EDGES.twins) & (seen["distance"] > EDGES.bad), EDGES.long)
     if since is None or not seen.is_older(EDGES.grown) or seen.rises(near, EDGES.long):
         return None
-    told = (
+    sign = (
         f"Samples are few pictures over and over: the nearest other one is {percent(near[-1])} as far away as among real images."
     )
-    return Found("partial collapse", since, told)
+    return Found("partial collapse", since, sign)
 
 
-def by_heart(seen: Seen) -> Found | None:
+def by_heart(seen: History) -> Found | None:
     """D knows its images, and samples suffer by it: while they get better nobody need care."""
     own, unseen, distance = seen["knows_its_own"], seen["told_apart_unseen"], seen["distance"]
     since = seen.since(own > EDGES.by_heart, EDGES.long)
     worse = np.nanmedian(distance[-3:]) > EDGES.suffering * max(np.nanmin(distance), EDGES.chance)
     if since is None or not worse or _on_its_way(seen, EDGES.long):
         return None
-    told = f"D holds its own images for more real than held-out ones in {percent(own[-1])} of all pairs (50 % is fair)"
+    sign = f"D holds its own images for more real than held-out ones in {percent(own[-1])} of all pairs (50 % is fair)"
     apart = f"it tells {percent(seen['told_apart'][-1])} of its own from samples, and {percent(unseen[-1])} of the others"
-    return Found("D over-fits", since, f"{told}; {apart}.")
+    return Found("D over-fits", since, f"{sign}; {apart}.")
 
 
-def copying(seen: Seen) -> Found | None:
+def copying(seen: History) -> Found | None:
     copied = seen["copied"]
     since = seen.since(copied > EDGES.copies, EDGES.long)
     if since is None:
         return None
-    told = (
+    sign = (
         f"{percent(copied[-1])} of the samples lie at a training image, less than half as far as real images lie from each other."
     )
-    return Found("memorisation", since, told)
+    return Found("memorisation", since, sign)
 
 
-def plateau(seen: Seen) -> Found | None:
+def plateau(seen: History) -> Found | None:
     distance, end = seen["distance"], seen.progress[-1]
     if end < 0.7 or not seen.is_older(EDGES.grown):
         return None
@@ -313,8 +313,8 @@ def plateau(seen: Seen) -> Found | None:
     if late < EDGES.poor or _on_its_way(seen, 0.5):
         return None
     since = int(seen.images[seen.lately(0.5, 0)][0])
-    told = f"Samples are bad (distance {late:.2f}), and have got no better over half of the run."
-    return Found("plateau", since, told, "likely")
+    sign = f"Samples are bad (distance {late:.2f}), and have got no better over half of the run."
+    return Found("plateau", since, sign, "likely")
 
 
 # Causes before what follows from them: of several that hold the first is named, and the next ones as its consequences.

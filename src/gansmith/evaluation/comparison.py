@@ -123,8 +123,8 @@ def samples_of(evaluation: Evaluation) -> str:
         return f"{evaluation.num_fake:,} samples as they are, intervals by a jackknife over 10 groups"
     seeds = evaluation.seeds
     draws = "1 draw" if len(seeds) == 1 else f"{len(seeds)} draws"
-    told = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"{draws} of {evaluation.num_fake:,} samples, {told}, after {evaluation.images_seen or 0:,} images"
+    message = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"{draws} of {evaluation.num_fake:,} samples, {message}, after {evaluation.images_seen or 0:,} images"
 
 
 _PAGE = """<!doctype html>

@@ -26,11 +26,11 @@ from gansmith.evaluation import objective_scores, reference, scoring, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
 from gansmith.evaluation.extractors import Extractor, Features
 from gansmith.evaluation.extractors import find as find_extractor
-from gansmith.evaluation.metrics.per_class import agreement, told
+from gansmith.evaluation.metrics.per_class import agreement, per_class_result
 from gansmith.evaluation.reference import Progress, Reference
-from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, OfClasses, Pair, Score, name_of
-from gansmith.evaluation.scoring import Measured, Sample
-from gansmith.evaluation.sources import Subject
+from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, PerClassResult, Score, name_of
+from gansmith.evaluation.scoring import Metrics, Sample
+from gansmith.evaluation.sources import SampleSource
 from gansmith.evaluation.verdict import verdict
 from gansmith.runs.run import Run
 
@@ -77,12 +77,12 @@ def evaluate(
 
     real = reference.load(source, for_these, progress)
     asks = subject.kind != "run" or sources.data_of(subject) == source  # a run is asked for classes of its own data alone
-    yard = real.yardstick()
+    yard = real.reference_set()
     progress("floor", 0, 1)
     floor = real.floor(subject.count, asks and _labels(subject, real, 0) is not None)
     num_draws = len(subject.seeds or (0,))
     most_near = scoring.MOST // num_draws
-    found: list[Measured] = []
+    found: list[Metrics] = []
     matched: tuple[int, ...] = ()
     for draw in range(num_draws):
         title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
@@ -91,9 +91,9 @@ def evaluate(
         progress(f"{title}: scores", 0, 1)
         near = scoring.neighbours_of(sample, yard.train, most_near)
         found.append(scoring.measure(sample, yard, near))
-        kinds, said = subject.kinds(draw), sample.probabilities
-        if labels is None and kinds is not None and said is not None and subject.num_kinds == said.shape[1]:
-            found[-1].values["kind_agreement"], matched = agreement(kinds, said)
+        categories, said = subject.categories(draw), sample.probabilities
+        if labels is None and categories is not None and said is not None and subject.num_categories == said.shape[1]:
+            found[-1].values["kind_agreement"], matched = agreement(categories, said)
         if draw == 0:
             first, side = sample, scoring.side_of(sample, images)
     progress("intervals", 0, 1)
@@ -101,13 +101,13 @@ def evaluate(
         intervals = scoring.intervals_of_draws([one.values for one in found])
     else:
         intervals = scoring.intervals_of_set(first, yard, found[0])
-    own = {} if isinstance(subject, sources.Fixed) else objective_scores.scores(subject.run, real.held_out)
+    own = {} if isinstance(subject, sources.StoredSamples) else objective_scores.scores(subject.run, real.held_out)
     pairs = _pairs(first, found[0], real)
     progress("diagnostics", 0, 1)
     unspoken = Evaluation(
         what=subject.what,
         kind=subject.kind,
-        **subject.facts(),
+        **subject.metadata(),
         data=_data_facts(real, source, subject.count),
         extractor=_extractor_facts(real.extractor),
         num_fake=subject.count,
@@ -130,7 +130,7 @@ def evaluate(
 # --------------------------------------------------------------------------------------------- what is held against what
 
 
-def _source(subject: Subject, data: str | Source | None) -> Source:
+def _source(subject: SampleSource, data: str | Source | None) -> Source:
     if isinstance(data, str):
         return named.find(data)
     source = data or sources.data_of(subject)
@@ -139,7 +139,7 @@ def _source(subject: Subject, data: str | Source | None) -> Source:
     return source
 
 
-def _check_shapes(subject: Subject, real: Samples, label: str) -> None:
+def _check_shapes(subject: SampleSource, real: Samples, label: str) -> None:
     if subject.shape != real.shape:
         raise DataError(
             f"{subject.what} has samples of shape {_by(subject.shape)}, {label} has {_by(real.shape)}: "
@@ -151,7 +151,7 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _labels(subject: Subject, real: Reference, draw: int) -> np.ndarray | None:
+def _labels(subject: SampleSource, real: Reference, draw: int) -> np.ndarray | None:
     """The classes samples were asked for, in the numbers of the data; None where either side knows no classes."""
     labels, names = subject.labels(draw), real.train.classes
     if labels is None or real.train.labels is None:
@@ -176,7 +176,7 @@ def _labels(subject: Subject, real: Reference, draw: int) -> np.ndarray | None:
 
 
 def _look(
-    subject: Subject, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress
+    subject: SampleSource, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress
 ) -> tuple[Sample, Callable[[np.ndarray], np.ndarray]]:
     """Samples are made, turned into features and dropped, chunk by chunk.
 
@@ -204,11 +204,11 @@ def _look(
 
 
 def _scores(
-    found: list[Measured],
+    found: list[Metrics],
     intervals: dict[str, tuple[float, float]],
-    floor: Measured,
+    floor: Metrics,
     sample: Sample,
-    yard: scoring.Yardstick,
+    yard: scoring.ReferenceSet,
     tag: str,
 ) -> dict[str, Score]:
     all_of = (yard.real.count, sample.count)
@@ -240,7 +240,7 @@ def _scores(
     return scores
 
 
-def _classes(found: list[Measured], floor: Measured, yard: scoring.Yardstick, extractor: Extractor) -> Classes | None:
+def _classes(found: list[Metrics], floor: Metrics, yard: scoring.ReferenceSet, extractor: Extractor) -> Classes | None:
     shares = [one.shares for one in found if one.shares is not None]
     if not shares or yard.real.shares is None or floor.shares is None or extractor.classes is None:
         return None
@@ -249,23 +249,23 @@ def _classes(found: list[Measured], floor: Measured, yard: scoring.Yardstick, ex
     return Classes(extractor.classes, real, fake, held_out)
 
 
-def _of_classes(found: list[Measured], floor: Measured, real: Reference) -> OfClasses | None:
+def _of_classes(found: list[Metrics], floor: Metrics, real: Reference) -> PerClassResult | None:
     parts = [one.within for one in found if one.within is not None]
     if not parts:
         return None
     num = len(parts[0].coverage)
     names = real.train.classes or real.extractor.classes or tuple(map(str, range(num)))
-    return told(parts, floor.within, names[:num])
+    return per_class_result(parts, floor.within, names[:num])
 
 
-def _pairs(sample: Sample, measured: Measured, real: Reference) -> tuple[Pair, ...]:
+def _pairs(sample: Sample, measured: Metrics, real: Reference) -> tuple[Pair, ...]:
     """The samples of the first draw that lie nearest to a training image."""
     nearest = measured.distances.sort(stable=True).indices[:PAIRS].tolist()
     distances, neighbours = measured.distances.tolist(), measured.neighbours.tolist()
     return tuple(Pair(int(sample.rows[i]), int(real.train_numbers[neighbours[i]]), distances[i]) for i in nearest)
 
 
-def _memorisation(found: list[Measured], real: Reference, pairs: tuple[Pair, ...]) -> Memorisation:
+def _memorisation(found: list[Metrics], real: Reference, pairs: tuple[Pair, ...]) -> Memorisation:
     at = torch.tensor(QUANTILES, dtype=torch.float64)
     fake = torch.cat([one.distances for one in found])
     of_fake, of_held_out = (tuple(torch.quantile(row, at).tolist()) for row in (fake, real.held_out_distances))

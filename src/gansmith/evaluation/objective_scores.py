@@ -12,7 +12,7 @@ from gansmith.core import rng
 from gansmith.core.component import to_text
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Samples
-from gansmith.data.modality import kind_of
+from gansmith.data.modality import modality_of
 from gansmith.evaluation.results import Score, brief_count
 from gansmith.objectives.base import Batch, Measuring, Turn
 from gansmith.runs.networks import networks_of
@@ -30,11 +30,11 @@ def scores(run: Run, held_out: Samples | None) -> dict[str, Score]:
     objective = run.recipe.objective
     if not isinstance(objective, Measuring) or held_out is None or run.recipe.condition is not None:
         return {}
-    networks, kind = networks_of(run), kind_of(held_out.shape, run.recipe.value_range)
+    networks, modality = networks_of(run), modality_of(held_out.shape, run.recipe.value_range)
     parts: list[dict[str, Tensor]] = []
     with torch.no_grad(), rng.fork():
         for start in range(0, len(held_out), CHUNK):
-            real = kind.to_model(torch.from_numpy(held_out.values[start : start + CHUNK]))
+            real = modality.to_model(torch.from_numpy(held_out.values[start : start + CHUNK]))
             rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place(images=start)))
             turn = Turn(images=start, epoch_images=len(held_out), progress=1.0, draw=_drawer(run, start))
             parts.append(objective.measure(networks, Batch(real, len(real)), turn))

@@ -30,9 +30,9 @@ from gansmith.evaluation.diagnostics import Side
 from gansmith.evaluation.extractors import Extractor, Features
 from gansmith.evaluation.extractors.lenet import digest_of
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.per_class import Within
+from gansmith.evaluation.metrics.per_class import PerClass
 from gansmith.evaluation.metrics.scores import Labelled, Moments
-from gansmith.evaluation.scoring import CHUNK, MOST, Measured, Sample, Seen, Yardstick
+from gansmith.evaluation.scoring import CHUNK, MOST, FeatureSet, Metrics, ReferenceSet, Sample
 
 KEPT = 2**25  # numbers of features kept of a split: 128 MiB
 LEAST = 24  # training images
@@ -51,8 +51,8 @@ class Reference:
     extractor: Extractor
     train: Samples
     held_out: Samples | None  # the test split
-    seen: Seen  # of the training split
-    seen_held_out: Seen | None
+    seen: FeatureSet  # of the training split
+    seen_held_out: FeatureSet | None
     held_out_distances: Tensor  # float64 [at most MOST]
     stem: Path  # of its files in the cache
 
@@ -66,16 +66,16 @@ class Reference:
 
     @property
     def train_numbers(self) -> np.ndarray:
-        """The numbers in the training split of the rows of `yardstick().train`."""
+        """The numbers in the training split of the rows of `reference_set().train`."""
         return self.seen.rows
 
-    def yardstick(self, *, half: bool = False) -> Yardstick:
+    def reference_set(self, *, half: bool = False) -> ReferenceSet:
         """What reported scores are held against; or one half of it, against which the other is the floor."""
         groups = (HALF,) if half or self.held_out else (HALF, OTHER_HALF)
         real, judge = self.seen.sample(groups, self.train.labels), self.seen.sample((SLICE,), self.train.labels)
         test = None if judge.feature_labels is None else Labelled(judge.features, judge.feature_labels)
         has_classes = self.extractor.classes is not None
-        return Yardstick(real, self.seen.features, self.held_out_distances, test, has_classes)
+        return ReferenceSet(real, self.seen.features, self.held_out_distances, test, has_classes)
 
     def num_floor(self, count: int) -> int:
         """How many held-out images stand in for `count` samples: as many, or all there are."""
@@ -83,12 +83,12 @@ class Reference:
             return int((self.seen.groups == OTHER_HALF).sum())
         return min(count, len(self.seen_held_out.rows))
 
-    def floor(self, count: int, labelled: bool) -> Measured:
+    def floor(self, count: int, labelled: bool) -> Metrics:
         """The scores of held-out real images in the place of `count` samples. Kept in the cache while the code is the same."""
         path = self.stem.with_name(f"{self.stem.name}-floor-{count}{'-labelled' * labelled}-{CACHE_VERSION}.safetensors")
 
         def make() -> dict[str, Tensor]:
-            yard = self.yardstick(half=True)
+            yard = self.reference_set(half=True)
             found = scoring.measure(self._held_out_sample(count, labelled), yard, (self.held_out_distances, torch.empty(0)))
             tensors = {f"value.{key}": torch.tensor(value, dtype=torch.float64) for key, value in found.values.items()}
             tensors["subset_sd"] = torch.tensor(found.subset_sd, dtype=torch.float64)
@@ -98,7 +98,7 @@ class Reference:
         tensors = cached(path, make)
         values = {k.removeprefix("value."): float(v) for k, v in tensors.items() if k.startswith("value.")}
         shares, near = tensors.get("shares"), (self.held_out_distances, torch.empty(0))
-        return Measured(values, float(tensors["subset_sd"]), shares, *near, Within.read(tensors))
+        return Metrics(values, float(tensors["subset_sd"]), shares, *near, PerClass.read(tensors))
 
     def sides(self) -> tuple[Side, Side]:
         """Held-out and reference images for the diagnostics; none is in both."""
@@ -106,7 +106,7 @@ class Reference:
         held_out = train if self.held_out is None else self.held_out.values
         if self.seen_held_out is not None:
             held_out = held_out[self.seen_held_out.rows]
-        sample, real = self._held_out_sample(len(held_out), False), self.yardstick(half=True).real
+        sample, real = self._held_out_sample(len(held_out), False), self.reference_set(half=True).real
         return scoring.side_of(sample, lambda rows: held_out[rows]), scoring.side_of(real, lambda rows: train[rows])
 
     def _held_out_sample(self, count: int, labelled: bool) -> Sample:
@@ -180,7 +180,7 @@ def _see_all(name: str, train: Samples, held_out: Samples | None, extractor: Ext
     return tensors | _packed("held_out", seen_held_out) | {"held_out_distances": distances}
 
 
-def _distances_to_others(seen: Seen) -> Tensor:
+def _distances_to_others(seen: FeatureSet) -> Tensor:
     """From training samples to the nearest other one: float64 [at most MOST]."""
     rows = torch.from_numpy(scoring.chosen(len(seen.rows)))
     distances, places = metrics.nearest(seen.features[rows], seen.features, k=2)
@@ -216,7 +216,7 @@ def _kept(length: int, extractor: Extractor) -> np.ndarray:
 # --------------------------------------------------------------------------------------------------------- the cache
 
 
-def _packed(name: str, seen: Seen) -> dict[str, Tensor]:
+def _packed(name: str, seen: FeatureSet) -> dict[str, Tensor]:
     tensors = {
         "groups": torch.from_numpy(seen.groups),
         "rows": torch.from_numpy(seen.rows),
@@ -230,10 +230,10 @@ def _packed(name: str, seen: Seen) -> dict[str, Tensor]:
     return {f"{name}.{key}": tensor.contiguous() for key, tensor in tensors.items()}
 
 
-def _unpacked(name: str, tensors: dict[str, Tensor]) -> Seen:
+def _unpacked(name: str, tensors: dict[str, Tensor]) -> FeatureSet:
     own = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
     moments = zip(own["counts"].tolist(), own["totals"], own["outers"], strict=True)
-    return Seen(
+    return FeatureSet(
         own["groups"].numpy(),
         tuple(Moments(*of_group) for of_group in moments),
         own["rows"].numpy(),

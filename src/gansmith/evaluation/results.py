@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 Better = Literal["lower", "higher"]
-WhatKind = Literal["run", "folder", "file", "array"]
+SourceType = Literal["run", "folder", "file", "array"]
 
 
 ABOUT: dict[str, tuple[str, Better, str]] = {
@@ -106,7 +106,7 @@ class Classes:
 
 
 @dataclass(frozen=True)
-class OfClasses:
+class PerClassResult:
     """What was found class by class; None where there is too little of one, or nothing to tell it by."""
 
     names: tuple[str, ...]
@@ -152,7 +152,7 @@ class Evaluation:
     """
 
     what: str  # runs/x
-    kind: WhatKind
+    kind: SourceType
     recipe: str | None
     checkpoint: str | None  # of a run: "last", "best" or its image count
     images_seen: int | None
@@ -165,7 +165,7 @@ class Evaluation:
     gansmith: str  # version
     scores: dict[str, Score]
     classes: Classes | None = None
-    of_classes: OfClasses | None = None
+    of_classes: PerClassResult | None = None
     matched: tuple[str, ...] | None = None  # the class that each kind found without labels is matched with
     memorisation: Memorisation | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)  # plain numbers the verdict rests on
@@ -235,7 +235,7 @@ class Evaluation:
             raise RunError(f"{path} holds {error}") from None
 
 
-def class_columns(found: OfClasses) -> list[tuple[str, tuple[float | None, ...]]]:
+def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, ...]]]:
     """What there is to show of each class: titles and values."""
     columns = {
         "asked class right": found.accuracy,
@@ -253,11 +253,11 @@ def _classes(facts: Mapping[str, Sequence[Any]] | None) -> Classes | None:
     return None if facts is None else Classes(*(tuple(facts[f.name]) for f in dataclasses.fields(Classes)))
 
 
-def _of_classes(facts: Mapping[str, Sequence[Any] | None] | None) -> OfClasses | None:
+def _of_classes(facts: Mapping[str, Sequence[Any] | None] | None) -> PerClassResult | None:
     if facts is None:
         return None
-    rows = {f.name: facts[f.name] for f in dataclasses.fields(OfClasses)}
-    return OfClasses(**{name: None if row is None else tuple(row) for name, row in rows.items()})  # type: ignore[arg-type]
+    rows = {f.name: facts[f.name] for f in dataclasses.fields(PerClassResult)}
+    return PerClassResult(**{name: None if row is None else tuple(row) for name, row in rows.items()})  # type: ignore[arg-type]
 
 
 def _memorisation(facts: Mapping[str, Any] | None) -> Memorisation | None:

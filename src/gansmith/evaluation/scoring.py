@@ -14,7 +14,7 @@ from gansmith.core.errors import DataError
 from gansmith.evaluation.diagnostics import LIMIT, Side
 from gansmith.evaluation.extractors import Features
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.per_class import Within, within
+from gansmith.evaluation.metrics.per_class import PerClass, within
 from gansmith.evaluation.metrics.scores import Labelled, Moments
 
 CHUNK = 1024  # samples made, featurised and dropped at a time: a multiple of sampling.CHUNK and of an extractor's pass
@@ -35,7 +35,7 @@ def chosen(length: int, most: int = MOST) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class FeatureSet:
     """What is kept of samples that passed by in chunks."""
 
     groups: np.ndarray  # int64 [N], the group of each sample
@@ -65,7 +65,7 @@ class Seen:
         )
 
 
-def see(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> Seen:
+def see(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> FeatureSet:
     """Look at features as they pass; keep those of `rows`, and the moments of each group.
 
     Args:
@@ -98,7 +98,9 @@ def see(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndar
         if chunk.probabilities is not None:
             said.append(chunk.probabilities)
         first = last
-    return Seen(groups, tuple(m for m in moments if m is not None), rows, torch.cat(kept), torch.cat(said) if said else None)
+    return FeatureSet(
+        groups, tuple(m for m in moments if m is not None), rows, torch.cat(kept), torch.cat(said) if said else None
+    )
 
 
 def groups_of(length: int) -> np.ndarray:
@@ -152,7 +154,7 @@ def _sum(moments: Iterable[Moments]) -> Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class ReferenceSet:
     """What samples are held against."""
 
     real: Sample
@@ -163,7 +165,7 @@ class Yardstick:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Metrics:
     """The scores of one draw or set, by key, and what was found on the way."""
 
     values: dict[str, float]
@@ -171,10 +173,10 @@ class Measured:
     shares: Tensor | None  # float64 [K], of each class
     distances: Tensor  # float64 [D], from the first D of the rows with features to the nearest training image
     neighbours: Tensor  # int64 [D], which one: a row of the yardstick's `train`
-    within: Within | None = None  # class by class, where the real ones have labels
+    within: PerClass | None = None  # class by class, where the real ones have labels
 
 
-def measure(fake: Sample, yard: Yardstick, near: tuple[Tensor, Tensor]) -> Measured:
+def measure(fake: Sample, yard: ReferenceSet, near: tuple[Tensor, Tensor]) -> Metrics:
     """Every score there is of `fake`; `near` is what `neighbours_of` found of it."""
     real = yard.real
     kid = metrics.kernel_distance(real.features, fake.features, SUBSETS)
@@ -189,10 +191,10 @@ def measure(fake: Sample, yard: Yardstick, near: tuple[Tensor, Tensor]) -> Measu
         values |= {"gan_train": trained.gan_train, "gan_test": trained.gan_test}
     of_classes = _within(fake, yard)
     values |= of_classes.values() if of_classes else {}
-    return Measured(values, kid.subset_sd, fake.shares if yard.has_classes else None, *near, of_classes)
+    return Metrics(values, kid.subset_sd, fake.shares if yard.has_classes else None, *near, of_classes)
 
 
-def _within(fake: Sample, yard: Yardstick) -> Within | None:
+def _within(fake: Sample, yard: ReferenceSet) -> PerClass | None:
     """By the classes that were asked for, or else by the classifier's; None where there are neither."""
     said = fake.feature_probabilities if yard.has_classes else None
     classes = fake.feature_labels if fake.feature_labels is not None else None if said is None else said.argmax(1)
@@ -217,7 +219,7 @@ def _class_fd(real: Labelled, fake: Labelled) -> float:
     return float(metrics.class_frechet_distances(*real, *fake, num_classes).nanmean())
 
 
-def _by_classifier(probabilities: Tensor, labels: Tensor | None, yard: Yardstick) -> dict[str, float]:
+def _by_classifier(probabilities: Tensor, labels: Tensor | None, yard: ReferenceSet) -> dict[str, float]:
     """The scores that need probabilities [N, K] alone; class_accuracy needs labels [N] too."""
     values = {
         "classifier_score": metrics.classifier_score(probabilities),
@@ -251,7 +253,7 @@ def intervals_of_draws(draws: list[dict[str, float]]) -> dict[str, tuple[float, 
     return found
 
 
-def intervals_of_set(fake: Sample, yard: Yardstick, measured: Measured) -> dict[str, tuple[float, float]]:
+def intervals_of_set(fake: Sample, yard: ReferenceSet, measured: Metrics) -> dict[str, tuple[float, float]]:
     """95 % intervals of the scores of one fixed set: value +- 1.96 standard errors by a delete-a-group jackknife.
 
     The kernel distance is unbiased at every size, so its error is taken from the groups themselves. GAN-train and GAN-test, which
@@ -271,7 +273,7 @@ def jackknife(values: list[float]) -> float:
     return math.sqrt((len(values) - 1) * float(np.var(values)))
 
 
-def _without_each_group(fake: Sample, yard: Yardstick, measured: Measured) -> Iterator[dict[str, float]]:
+def _without_each_group(fake: Sample, yard: ReferenceSet, measured: Metrics) -> Iterator[dict[str, float]]:
     manifolds = metrics.prdc_without(yard.real.features, fake.features, fake.feature_groups, GROUPS)
     near_groups = fake.feature_groups[: len(measured.distances)]
     for g, manifold in enumerate(manifolds):

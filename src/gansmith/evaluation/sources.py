@@ -17,7 +17,7 @@ import numpy as np
 from gansmith.core.errors import DataError, RunError
 from gansmith.data import Arrays, Folder, Source, once
 from gansmith.data.modality import stored
-from gansmith.evaluation.results import WhatKind
+from gansmith.evaluation.results import SourceType
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.runs.run import Run
 
@@ -26,13 +26,13 @@ LEAST = 100
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class GeneratedSamples:
     """A run's samples, made when they are asked for and never kept together."""
 
     run: Run
     count: int  # in each draw
     seeds: tuple[int, ...]  # of the draws
-    kind: WhatKind = "run"
+    kind: SourceType = "run"
 
     @property
     def what(self) -> str:
@@ -40,23 +40,23 @@ class Drawn:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        return self.run.asking.names
+        return self.run.condition_space.names
 
     @property
-    def num_kinds(self) -> int:
-        return len(self.run.asking.shares)
+    def num_categories(self) -> int:
+        return len(self.run.condition_space.shares)
 
     def labels(self, draw: int) -> np.ndarray | None:
         """The classes that a draw's samples are asked to be, int64 [count]; None where it is told no classes."""
         return self.run.classes_asked(self.seeds[draw], self.count)
 
-    def kinds(self, draw: int) -> np.ndarray | None:
+    def categories(self, draw: int) -> np.ndarray | None:
         """The same of any kinds it is told."""
-        return self.run.inputs.kinds(self.seeds[draw], 0, self.count) if self.run.asking.shares else None
+        return self.run.inputs.categories(self.seeds[draw], 0, self.count) if self.run.condition_space.shares else None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(self.run.facts["sample_shape"])
+        return tuple(self.run.metadata["sample_shape"])
 
     def chunks(self, draw: int) -> Iterator[np.ndarray]:
         for first in range(0, self.count, CHUNK):
@@ -66,7 +66,7 @@ class Drawn:
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
         return np.concatenate([stored(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         recipe = self.run.recipe
         return {
             "recipe": recipe.name,
@@ -77,21 +77,21 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Fixed:
+class StoredSamples:
     """Samples that are there already."""
 
     what: str
-    kind: WhatKind
+    kind: SourceType
     values: np.ndarray
     classes_asked: np.ndarray | None = None  # int64 [N]
     classes: tuple[str, ...] | None = None
     seeds: None = None
-    num_kinds: int = 0
+    num_categories: int = 0
 
     def labels(self, draw: int) -> np.ndarray | None:
         return self.classes_asked
 
-    def kinds(self, draw: int) -> None:
+    def categories(self, draw: int) -> None:
         return None
 
     @property
@@ -109,28 +109,28 @@ class Fixed:
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
         return np.asarray(self.values[numbers])
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         return {"recipe": None, "checkpoint": None, "images_seen": None, "seed": None}
 
 
-Subject = Drawn | Fixed
+SampleSource = GeneratedSamples | StoredSamples
 
 
 def find(
     what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None = None, checkpoint: str | int = "last"
-) -> Subject:
+) -> SampleSource:
     """The subject that a user means. Raises RunError or DataError, one line, where there is none or too little of it."""
     subject = _find(what, count, draws, trust)
     if checkpoint == "last":
         return subject
-    if not isinstance(subject, Drawn):
+    if not isinstance(subject, GeneratedSamples):
         raise RunError(f"{subject.what} is no run, and has no checkpoint {str(checkpoint)!r}: leave it out")
     return dataclasses.replace(subject, run=subject.run.at(checkpoint))
 
 
-def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> Subject:
+def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> SampleSource:
     if isinstance(what, np.ndarray):
-        return _enough(Fixed("array", "array", _checked(what)))
+        return _enough(StoredSamples("array", "array", _checked(what)))
     # os.path answers no where pathlib raises: for names too long, folders that may not be entered.
     if isinstance(what, Run) or os.path.isfile(os.path.join(what, "recipe.json")):
         run = what if isinstance(what, Run) else Run.open(what, trust=trust)
@@ -138,22 +138,22 @@ def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: st
             raise RunError(f"count {count}: scores of fewer than {LEAST} samples say nothing; the usual number is 10000")
         if draws < 1:
             raise RunError(f"draws {draws}: expected at least 1")
-        return Drawn(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
+        return GeneratedSamples(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
     path = os.path.expanduser(what)
     if os.path.isdir(path):
         samples = Folder(str(what), size=None).load()
-        return _enough(Fixed(str(what), "folder", samples.values, samples.labels, samples.classes))
+        return _enough(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes))
     if os.path.isfile(path) and path.endswith((".npz", ".npy")):
         samples = Arrays(str(what)).load()
-        return _enough(Fixed(str(what), "file", samples.values, samples.labels, samples.classes))
+        return _enough(StoredSamples(str(what), "file", samples.values, samples.labels, samples.classes))
     if os.path.exists(path):
         raise DataError(f"{what}: expected a run folder, a folder of images, an .npz or .npy file")
     raise RunError(f"{what} does not exist: expected a run folder, a folder of images, an .npz or .npy file")
 
 
-def data_of(subject: Subject) -> Source | None:
+def data_of(subject: SampleSource) -> Source | None:
     """The data set a run learned from, each sample once."""
-    return once(subject.run.recipe.data) if isinstance(subject, Drawn) else None
+    return once(subject.run.recipe.data) if isinstance(subject, GeneratedSamples) else None
 
 
 def _checked(array: np.ndarray) -> np.ndarray:
@@ -168,7 +168,7 @@ def _checked(array: np.ndarray) -> np.ndarray:
     return stored(array[..., None] if array.ndim == 3 else array)
 
 
-def _enough(subject: Fixed) -> Fixed:
+def _enough(subject: StoredSamples) -> StoredSamples:
     if subject.count < LEAST:
         raise DataError(
             f"{subject.what} has {subject.count} samples: scores of fewer than {LEAST} say nothing; the usual number is 10000"

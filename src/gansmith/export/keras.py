@@ -35,11 +35,11 @@ def _model(run: Run) -> Any:
     network, recipe = KerasNetwork(run.module), run.recipe
     keras = network.keras
     z = keras.Input((recipe.noise.dim,), name="z")
-    told = len(run.asking.shares) + run.asking.sliders
-    inputs = [z, keras.Input((told,), name="kind")] if told else [z]
-    made = keras.layers.Concatenate()(inputs) if told else z
+    condition_dim = len(run.condition_space.shares) + run.condition_space.continuous
+    inputs = [z, keras.Input((condition_dim,), name="kind")] if condition_dim else [z]
+    made = keras.layers.Concatenate()(inputs) if condition_dim else z
     for layer in network.body:
         made = layer(made)
-    if len(run.facts["sample_shape"]) == 3:
+    if len(run.metadata["sample_shape"]) == 3:
         made = keras.layers.Permute((2, 3, 1))(made)  # Keras has the channels last
-    return keras.Model(inputs if told else z, made, name=recipe.name.replace("-", "_"))
+    return keras.Model(inputs if condition_dim else z, made, name=recipe.name.replace("-", "_"))

@@ -4,7 +4,7 @@ generator(noise [N, Z], condition)          -> sample [N, ...]
 discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
 
 A discriminator that judges m samples at once has the attribute `pack = m` and returns logits [N // m, M]. One that also predicts
-the condition of a sample returns a `Verdict`.
+the condition of a sample returns a `DiscriminatorOutput`.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
 Networks = Mapping[str, nn.Module]
 
 
-class Verdict(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """The answer of a discriminator that also says what a sample was told to be (Odena et al. 2017; Chen et al. 2016)."""
 
     logits: Tensor  # [N, M]
-    kinds: Tensor  # [N, K], logits of the kinds
-    sliders: Tensor  # [N, S], the sliders' expected values
+    categories: Tensor  # [N, K], logits of the kinds
+    continuous: Tensor  # [N, S], the sliders' expected values
 
 
-def logits_of(answer: Tensor | Verdict) -> Tensor:
+def logits_of(answer: Tensor | DiscriminatorOutput) -> Tensor:
     """What a discriminator says of real and fake, [N, M], whatever else it says."""
-    return answer.logits if isinstance(answer, Verdict) else answer
+    return answer.logits if isinstance(answer, DiscriminatorOutput) else answer
 
 
 @dataclass(frozen=True)
 class Shapes:
     """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images).
 
-    The generator is told which of `kinds` kinds a sample is, and `sliders` numbers; 0 where it is told nothing. So is the
-    discriminator where it is `known` what the real ones are.
+    The generator is told which of `categories` kinds a sample is, and `continuous` numbers; 0 where it is told nothing. So is the
+    discriminator where it is `observed` what the real ones are.
     """
 
     noise: int
     sample: tuple[int, ...]
-    kinds: int = 0
-    sliders: int = 0
-    known: bool = True
+    categories: int = 0
+    continuous: int = 0
+    observed: bool = True
 
     @property
-    def told(self) -> int:
+    def condition_dim(self) -> int:
         """How many numbers a condition has, K + S."""
-        return self.kinds + self.sliders
+        return self.categories + self.continuous
 
 
 @runtime_checkable

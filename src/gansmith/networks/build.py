@@ -31,21 +31,21 @@ def check_shapes(networks: Mapping[str, nn.Module], shapes: Shapes) -> None:
     Raises RecipeError naming the network and both shapes.
     """
     sample = tuple(shapes.sample)
-    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes.told)
+    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes.condition_dim)
     if made != sample:
         raise RecipeError(
             f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
         )
     if "discriminator" in networks:
-        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes.told)
+        judged = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes.condition_dim)
         if len(judged) != 1:
             raise RecipeError(f"network 'discriminator' answers with shape {judged} for a sample; expected one axis of logits")
 
 
-def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], told: int) -> tuple[int, ...]:
+def _shape_of(network: nn.Module, name: str, of: str, shape: tuple[int, ...], condition_dim: int) -> tuple[int, ...]:
     try:
         with torch.no_grad():
-            condition = torch.empty(2, told, device="meta") if told else None
+            condition = torch.empty(2, condition_dim, device="meta") if condition_dim else None
             answer = copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), condition)
             return tuple(logits_of(answer).shape[1:])
     except (RuntimeError, ValueError, IndexError, TypeError) as error:

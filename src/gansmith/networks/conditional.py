@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
-from gansmith.networks.base import Network, Shapes, Verdict
+from gansmith.networks.base import DiscriminatorOutput, Network, Shapes
 from gansmith.networks.mlp import Stack
 
 
@@ -30,22 +30,25 @@ class TakesCondition(Network, Protocol):
 
 def built(description: Network, name: str, shapes: Shapes) -> nn.Module:
     """The network called `name`, told kinds where `shapes` has any. Raises RecipeError for a discriminator that can't be told."""
-    if not shapes.told or isinstance(description, TakesCondition):
+    if not shapes.condition_dim or isinstance(description, TakesCondition):
         return description.build(shapes)
     if name == "generator":
-        return Joined(description.build(dataclasses.replace(untold(shapes), noise=shapes.noise + shapes.told)))
+        return Joined(description.build(dataclasses.replace(untold(shapes), noise=shapes.noise + shapes.condition_dim)))
     network = description.build(untold(shapes))
-    if not shapes.known:
+    if not shapes.observed:
         return network
-    told = f"is told kinds in its last layer, a linear one with one logit, and {kebab(type(description).__name__)} ends otherwise"
-    todo = "choose condition=none, joined-discriminator(network=...), or another network"
-    body, last = ends(network, RecipeError(f"network {name!r} {told}: {todo}"))
-    return Projection(body, last, shapes.kinds)
+    message = (
+        f"network {name!r} gets the condition in its last layer, which must be linear with one logit; "
+        f"{kebab(type(description).__name__)} ends otherwise: choose condition=none, joined-discriminator(network=...), "
+        "or another network"
+    )
+    body, last = ends(network, RecipeError(message))
+    return Projection(body, last, shapes.categories)
 
 
 def untold(shapes: Shapes) -> Shapes:
     """The shapes of a network that is told nothing."""
-    return dataclasses.replace(shapes, kinds=0, sliders=0)
+    return dataclasses.replace(shapes, categories=0, continuous=0)
 
 
 def ends(network: nn.Module, otherwise: RecipeError) -> tuple[Stack, nn.Linear]:
@@ -73,10 +76,10 @@ class Projection(nn.Module):
     [N, ...], [N, K] -> [N, 1]. V [K, features] starts at 0: at first D judges all kinds alike. Spectral norm leaves it alone.
     """
 
-    def __init__(self, body: Stack, last: nn.Linear, kinds: int) -> None:
+    def __init__(self, body: Stack, last: nn.Linear, categories: int) -> None:
         super().__init__()
         self.body, self.last = body, last
-        self.of_kind = nn.Linear(last.in_features, kinds, bias=False)
+        self.of_kind = nn.Linear(last.in_features, categories, bias=False)
         nn.init.zeros_(self.of_kind.weight)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -98,25 +101,25 @@ class ClassNormedGenerator:
 
     def build(self, shapes: Shapes) -> nn.Module:
         network = self.network.build(untold(shapes))
-        return ToldByNorms(network, shapes.told) if shapes.told else network
+        return ToldByNorms(network, shapes.condition_dim) if shapes.condition_dim else network
 
 
 class ToldByNorms(nn.Module):
     """[N, Z], [N, K] -> [N, ...]."""
 
-    def __init__(self, network: nn.Module, kinds: int) -> None:
+    def __init__(self, network: nn.Module, categories: int) -> None:
         super().__init__()
         places = [(m, name) for m in network.modules() for name, c in m.named_children() if isinstance(c, nn.BatchNorm2d)]
         if len(places) < 2:
             raise RecipeError("network 'generator' is told kinds in its batch norms, and has none: choose another network")
         for parent, name in places[:-1]:
-            setattr(parent, name, ClassNorm(getattr(parent, name), kinds))
+            setattr(parent, name, ClassNorm(getattr(parent, name), categories))
         self.network = network
 
     def forward(self, z: Tensor, condition: Tensor) -> Tensor:
         for layer in self.network.modules():
             if isinstance(layer, ClassNorm):
-                layer.told = condition
+                layer.condition = condition
         made: Tensor = self.network(z, None)
         return made
 
@@ -124,17 +127,17 @@ class ToldByNorms(nn.Module):
 class ClassNorm(nn.Module):
     """Batch norm, then the scale and the shift of each sample's kind: [N, C, h, w] -> [N, C, h, w]."""
 
-    told: Tensor  # [N, K], of the samples of the pass that is under way
+    condition: Tensor  # [N, K], of the samples of the pass that is under way
 
-    def __init__(self, norm: nn.BatchNorm2d, kinds: int) -> None:
+    def __init__(self, norm: nn.BatchNorm2d, categories: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum, affine=False)
-        self.scale = nn.Parameter(torch.ones(kinds, norm.num_features))
-        self.shift = nn.Parameter(torch.zeros(kinds, norm.num_features))
+        self.scale = nn.Parameter(torch.ones(categories, norm.num_features))
+        self.shift = nn.Parameter(torch.zeros(categories, norm.num_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        told = self.told.to(x.dtype)
-        scale, shift = ((told @ of_kinds.to(x.dtype))[:, :, None, None] for of_kinds in (self.scale, self.shift))
+        condition = self.condition.to(x.dtype)
+        scale, shift = ((condition @ of_kinds.to(x.dtype))[:, :, None, None] for of_kinds in (self.scale, self.shift))
         made: Tensor = self.norm(x) * scale + shift
         return made
 
@@ -151,9 +154,9 @@ class JoinedDiscriminator:
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
-        if not shapes.told or not shapes.known:
+        if not shapes.condition_dim or not shapes.observed:
             return self.network.build(untold(shapes))
-        sample = (shapes.sample[0] + shapes.told, *shapes.sample[1:])
+        sample = (shapes.sample[0] + shapes.condition_dim, *shapes.sample[1:])
         return JoinedToSample(self.network.build(dataclasses.replace(untold(shapes), sample=sample)))
 
 
@@ -166,8 +169,8 @@ class JoinedToSample(nn.Module):
         self.pack = int(getattr(network, "pack", 1))  # see `objectives.logits.pack_of`
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        told = condition.to(x.dtype).view(*condition.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
-        judged: Tensor = self.network(torch.cat([x, told], 1), None)
+        condition = condition.to(x.dtype).view(*condition.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
+        judged: Tensor = self.network(torch.cat([x, condition], 1), None)
         return judged
 
 
@@ -177,7 +180,7 @@ class AuxiliaryDiscriminator:
 
     So do Odena et al. 2017, section 3. Logits of the kinds and the expected sliders, linear in what the logit is made of;
     `hidden` puts a layer of so many units with batch norm and leaky ReLU .1 before them, as InfoGAN's Q has it (Chen et al.
-    2016, appendix C.1). `objective.recover` makes the players pay for what the head gets wrong.
+    2016, appendix C.1). `objective.auxiliary` makes the players pay for what the head gets wrong.
     """
 
     network: Network
@@ -186,12 +189,12 @@ class AuxiliaryDiscriminator:
 
     def build(self, shapes: Shapes) -> nn.Module:
         network = self.network.build(untold(shapes))
-        if not shapes.told:
+        if not shapes.condition_dim:
             return network
-        told = (
+        message = (
             f"a head beside its last layer, a linear one with one logit, and {kebab(type(self.network).__name__)} ends otherwise"
         )
-        error = RecipeError(f"network 'discriminator' has {told}: choose another network")
+        error = RecipeError(f"network 'discriminator' has {message}: choose another network")
         return WithHead(*ends(network, error), shapes, self.hidden)
 
 
@@ -200,13 +203,13 @@ class WithHead(nn.Module):
 
     def __init__(self, body: Stack, last: nn.Linear, shapes: Shapes, hidden: int | None) -> None:
         super().__init__()
-        self.body, self.last, self.parts = body, last, (shapes.kinds, shapes.sliders)
+        self.body, self.last, self.parts = body, last, (shapes.categories, shapes.continuous)
         first, width = [], last.in_features
         if hidden:
             first, width = [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.1)], hidden
-        self.head = nn.Sequential(*first, nn.Linear(width, shapes.told))
+        self.head = nn.Sequential(*first, nn.Linear(width, shapes.condition_dim))
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         h = self.body(x)
-        kinds, sliders = self.head(h).split(self.parts, 1)
-        return Verdict(self.last(h), kinds, sliders)
+        categories, continuous = self.head(h).split(self.parts, 1)
+        return DiscriminatorOutput(self.last(h), categories, continuous)

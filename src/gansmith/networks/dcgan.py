@@ -128,9 +128,9 @@ def _halved(
     pad = (kernel - 1) // 2
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise([channels, *widths])):
-        told = deviation(group, here=i == len(widths) - 1)
+        deviations = deviation(group, here=i == len(widths) - 1)
         norm = [batch_norm.of_maps(outputs)] if batch_norm and i >= batch_norm.first else []
-        layers += [*told, nn.Conv2d(inputs + len(told), outputs, kernel, 2, pad, bias=bias and not norm), *norm]
+        layers += [*deviations, nn.Conv2d(inputs + len(deviations), outputs, kernel, 2, pad, bias=bias and not norm), *norm]
         layers.append(nn.LeakyReLU(slope, inplace=True))
         height, width = ((n + 2 * pad - kernel) // 2 + 1 for n in (height, width))
         if min(height, width) < 1:

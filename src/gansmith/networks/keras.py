@@ -81,11 +81,11 @@ class KerasNetwork:
         for tensor, variable in self.pairs:
             to_torch(variable, tensor)
 
-    def train(self, x: Any, told: Any, draw: Callable[[], Any]) -> Any:
+    def train(self, x: Any, condition: Any, draw: Callable[[], Any]) -> Any:
         """A pass in training mode. Each dropout takes a seed [2] of its own from `draw`, so that it knows no history."""
         tf, layers = self.tf, self.keras.layers
         if self.is_told and not self.projection:
-            x = tf.concat([x, told], 1)
+            x = tf.concat([x, condition], 1)
         for layer in self.body:
             if isinstance(layer, layers.BatchNormalization):
                 x = self._normalised(layer, x)
@@ -97,7 +97,7 @@ class KerasNetwork:
                 x = layer(x)
         if self.projection:
             last, of_kind = self.projection
-            x = last(x) + tf.reduce_sum(of_kind(x) * told, 1, keepdims=True)
+            x = last(x) + tf.reduce_sum(of_kind(x) * condition, 1, keepdims=True)
         return x
 
     def _normalised(self, layer: Any, x: Any) -> Any:

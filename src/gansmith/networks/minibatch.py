@@ -37,5 +37,7 @@ class MinibatchStd(nn.Module):
         spread = (parts - parts.mean(1, keepdim=True)).square().mean(1)  # `var` over a middle dimension is ten times as slow
         # The small number stands inside the root, so that samples that are all alike have a gradient.
         deviations = (spread + 1e-8).sqrt().mean(tuple(range(2, x.ndim + 1)))
-        told = deviations.repeat_interleave(group, 0).to(x.dtype)  # [N, features]
-        return torch.cat([x, told.view(*told.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1)
+        deviation_channels = deviations.repeat_interleave(group, 0).to(x.dtype)  # [N, features]
+        return torch.cat(
+            [x, deviation_channels.view(*deviation_channels.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1
+        )

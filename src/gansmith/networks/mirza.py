@@ -28,8 +28,9 @@ class MirzaGenerator:
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
-        of_label = nn.Sequential(nn.Linear(shapes.told, self.of_label), nn.ReLU(), Dropout(self.dropout)) if shapes.told else None
-        joined = self.of_noise + (self.of_label if shapes.told else 0)
+        dim = shapes.condition_dim
+        of_label = nn.Sequential(nn.Linear(dim, self.of_label), nn.ReLU(), Dropout(self.dropout)) if dim else None
+        joined = self.of_noise + (self.of_label if shapes.condition_dim else 0)
         return TwoPaths(
             nn.Sequential(nn.Linear(shapes.noise, self.of_noise), nn.ReLU(), Dropout(self.dropout)),
             of_label,
@@ -59,8 +60,8 @@ class MirzaDiscriminator:
     def build(self, shapes: Shapes) -> nn.Module:
         of_x, of_y, joint = self.widths
         x_pieces, y_pieces, pieces = self.pieces
-        is_told = bool(shapes.told) and shapes.known
-        of_label = nn.Sequential(Maxout(shapes.told, of_y, y_pieces), Dropout(self.dropout)) if is_told else None
+        is_told = bool(shapes.condition_dim) and shapes.observed
+        of_label = nn.Sequential(Maxout(shapes.condition_dim, of_y, y_pieces), Dropout(self.dropout)) if is_told else None
         return TwoPaths(
             nn.Sequential(nn.Flatten(), Maxout(math.prod(shapes.sample), of_x, x_pieces), Dropout(self.dropout)),
             of_label,

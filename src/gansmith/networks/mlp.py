@@ -94,8 +94,8 @@ class MLPDiscriminator:
         sizes = [math.prod(shapes.sample), *self.widths]
         for inputs, width in pairwise(sizes):
             layers += [nn.Linear(inputs, width), *_after(self.slope, self.dropout)]
-        told = deviation(self.minibatch_std)
-        network = initialised(Stack(*layers, *told, nn.Linear(sizes[-1] + len(told), 1)), self.init)
+        deviations = deviation(self.minibatch_std)
+        network = initialised(Stack(*layers, *deviations, nn.Linear(sizes[-1] + len(deviations), 1)), self.init)
         return spectrally_normed(network) if self.spectral_norm else network
 
 

@@ -76,9 +76,9 @@ class R3GanDiscriminator:
         gain = block_gain(len(self.widths) * self.blocks)
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
-            told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
-            layers += [*([downsampling(sizes[i - 1], sizes[i])] if i else []), *told]
-            layers += [unbiased(inputs + len(told), outputs)] if i == 0 or inputs + len(told) != outputs else []
+            deviations = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
+            layers += [*([downsampling(sizes[i - 1], sizes[i])] if i else []), *deviations]
+            layers += [unbiased(inputs + len(deviations), outputs)] if i == 0 or inputs + len(deviations) != outputs else []
             layers += [R3GanBlock(outputs, self.group, gain, gain if self.spectral_norm else 0.0) for _ in range(self.blocks)]
         layers += [WholeMap(self.widths[-1], *sizes[-1]), started(nn.Linear(self.widths[-1], 1, bias=False))]
         network: Stack = Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -152,7 +152,7 @@ def check_groups(name: str, widths: tuple[int, ...], group: int) -> None:
     """Raises RecipeError naming a width whose blocks' channels can't be cut into groups."""
     for width in widths:
         if 2 * width % group:
-            told = f"blocks of width {width} have {2 * width} channels, which groups of {group} do not divide"
+            message = f"blocks of width {width} have {2 * width} channels, which groups of {group} do not divide"
             raise RecipeError(
-                f"{name}: {told}: choose widths that are multiples of {group // math.gcd(group, 2)}, or another group"
+                f"{name}: {message}: choose widths that are multiples of {group // math.gcd(group, 2)}, or another group"
             )

@@ -60,8 +60,8 @@ class ResidualDiscriminator:
         channels, _, _ = image_shape(shapes, "ResidualDiscriminator")
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
-            told = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
-            layers += [*told, DownBlock(inputs + len(told), outputs, halve=i < self.halvings, first=i == 0)]
+            deviations = deviation(self.minibatch_std, here=i == len(self.widths) - 1)
+            layers += [*deviations, DownBlock(inputs + len(deviations), outputs, halve=i < self.halvings, first=i == 0)]
         layers += [nn.ReLU(), POOLS[self.pool](), glorot(nn.Linear(self.widths[-1], 1))]
         network: Stack = Stack(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return spectrally_normed(network) if self.spectral_norm else network

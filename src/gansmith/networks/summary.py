@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 
-def network_facts(network: nn.Module, input_shape: tuple[int, ...], told: int = 0) -> dict[str, Any]:
+def describe_network(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int = 0) -> dict[str, Any]:
     """Layers in the order they run, with the shape each makes of one sample and its number of weights."""
-    layers = list(_layers(network, input_shape, told))
+    layers = list(_layers(network, input_shape, condition_dim))
     return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
 
 
-def _layers(network: nn.Module, input_shape: tuple[int, ...], told: int) -> Iterator[dict[str, Any]]:
+def _layers(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int) -> Iterator[dict[str, Any]]:
     network = copy.deepcopy(network).to("meta").eval()
     rows: list[dict[str, Any]] = []
     for name, module in network.named_modules():
@@ -28,5 +28,7 @@ def _layers(network: nn.Module, input_shape: tuple[int, ...], told: int) -> Iter
 
             module.register_forward_hook(note)
     with torch.no_grad():
-        network(torch.empty(1, *input_shape, device="meta"), torch.empty(1, told, device="meta") if told else None)
+        network(
+            torch.empty(1, *input_shape, device="meta"), torch.empty(1, condition_dim, device="meta") if condition_dim else None
+        )
     yield from rows

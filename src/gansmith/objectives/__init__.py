@@ -1,9 +1,9 @@
 """Games: one file each, a frozen dataclass whose `players()` says who pays what."""
 
 from gansmith.objectives.adversarial import Adversarial
-from gansmith.objectives.auxiliary import Recover
+from gansmith.objectives.auxiliary import AuxiliaryLoss
 from gansmith.objectives.critic import Critic
 from gansmith.objectives.vae_gan import VaeGan
 from gansmith.objectives.variational import Variational
 
-__all__ = ["Adversarial", "Critic", "Recover", "VaeGan", "Variational"]
+__all__ = ["Adversarial", "AuxiliaryLoss", "Critic", "VaeGan", "Variational"]

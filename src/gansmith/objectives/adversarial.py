@@ -15,11 +15,19 @@ from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.augmentation import Augment, Augmentation
-from gansmith.objectives.auxiliary import Recover, right, with_head
+from gansmith.objectives.auxiliary import AuxiliaryLoss, require_head, right
 from gansmith.objectives.base import Batch, Outcome, Player, RunSettings, Turn
-from gansmith.objectives.logits import Answer, Judge, added, judge_sides, over_packs, over_places, what_d_says
+from gansmith.objectives.logits import (
+    Answer,
+    Discriminate,
+    added,
+    discriminator_logs,
+    logits_of_both,
+    mean_over_packs,
+    mean_over_patches,
+)
 from gansmith.objectives.losses import Loss, NonSaturating, Wasserstein
-from gansmith.objectives.penalties import Judged, Penalty
+from gansmith.objectives.penalties import Penalty, PenaltyInput
 from gansmith.optim.schedules import Constant, Schedule
 
 
@@ -36,11 +44,11 @@ class Adversarial:
     penalties: tuple[Penalty, ...] = ()
     penalty_every: PositiveInt = 1  # steps; what is left out is made up for by this factor (Karras et al. 2020, appendix B)
     penalty_schedule: Schedule = Constant()  # multiplies every penalty over the run
-    recover: Recover | None = None  # what a sample was told to be, from a discriminator with a head for it
+    auxiliary: AuxiliaryLoss | None = None  # what a sample was told to be, from a discriminator with a head for it
     augmentation: Augmentation | None = None  # of whatever D judges, in both players' turns
-    terms: Literal["sum", "mean"] = "sum"  # D's cost of reals and of fakes: added, or averaged as over one joined batch
+    reduction: Literal["sum", "mean"] = "sum"  # D's cost of reals and of fakes: added, or averaged as over one joined batch
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # what D's turn hands to G's
-    judge_together: bool = False  # D sees reals and fakes as one batch; the same numbers unless D has batch norm
+    joint_batch: bool = False  # D sees reals and fakes as one batch; the same numbers unless D has batch norm
     turns: Literal["alternating", "simultaneous"] = "alternating"
     discriminator_turns: PositiveInt = 1
     discriminator_fakes: PositiveInt | None = None  # fakes in each of D's turns; None: as many as there are reals
@@ -48,23 +56,23 @@ class Adversarial:
 
     def __post_init__(self) -> None:
         if self.share != "nothing" and (self.generator_fakes is not None or self.discriminator_turns > 1):
-            told = f"share={self.share} hands the {self.share} of D's one turn to G"
-            raise RecipeError(f"Adversarial: {told}: leave discriminator_turns at 1 and generator_fakes at none")
+            message = f"share={self.share} hands the {self.share} of D's one turn to G"
+            raise RecipeError(f"Adversarial: {message}: leave discriminator_turns at 1 and generator_fakes at none")
         if self.loss.needs_real and self.generator_fakes is not None:
-            told = f"{kebab(type(self.loss).__name__)} compares each fake with a real one"
-            raise RecipeError(f"Adversarial: {told}: leave generator_fakes at none")
-        pairs = (*([self.loss] if self.loss.needs_real else []), *self.penalties, *([self.recover] if self.recover else []))
+            message = f"{kebab(type(self.loss).__name__)} compares each fake with a real one"
+            raise RecipeError(f"Adversarial: {message}: leave generator_fakes at none")
+        pairs = (*([self.loss] if self.loss.needs_real else []), *self.penalties, *([self.auxiliary] if self.auxiliary else []))
         if self.discriminator_fakes is not None and pairs:
-            told = f"{kebab(type(pairs[0]).__name__)} belongs to as many fakes as reals"
-            raise RecipeError(f"Adversarial: {told}: leave discriminator_fakes at none")
+            message = f"{kebab(type(pairs[0]).__name__)} belongs to as many fakes as reals"
+            raise RecipeError(f"Adversarial: {message}: leave discriminator_fakes at none")
         if self.turns == "simultaneous" and self.discriminator_turns > 1:
             raise RecipeError("Adversarial: in simultaneous turns either player moves once: leave discriminator_turns at 1")
         if isinstance(self.loss, Wasserstein) and isinstance(self.augmentation, Augment) and self.augmentation.target is not None:
-            told = "augment's target asks how often D(x) is above 0, and for wasserstein only differences of D count"
-            raise RecipeError(f"Adversarial: {told}: leave augmentation.target at none, or choose another loss")
+            message = "augment's target asks how often D(x) is above 0, and for wasserstein only differences of D count"
+            raise RecipeError(f"Adversarial: {message}: leave augmentation.target at none, or choose another loss")
 
     def players(self) -> tuple[Player, ...]:
-        waits = self.turns == "simultaneous"
+        simultaneous = self.turns == "simultaneous"
         return (
             Player(
                 "discriminator",
@@ -72,19 +80,19 @@ class Adversarial:
                 self.discriminator_loss,
                 self.discriminator_turns,
                 fits=self._fits,
-                waits=waits,
+                simultaneous=simultaneous,
             ),
-            Player("generator", ("generator",), self.generator_loss, reads="shared", waits=waits),
+            Player("generator", ("generator",), self.generator_loss, reads="shared", simultaneous=simultaneous),
         )
 
     def _fits(self, recipe: RunSettings) -> None:
         if recipe.compile and self.penalties:
             name = kebab(type(self.penalties[0]).__name__)
-            told = f"penalty {name} differentiates D twice, and torch.compile makes code for once alone"
-            raise RecipeError(f"compile: {told}: leave compile at false, or objective.penalties empty")
-        if self.recover is not None and recipe.condition is None:
-            told = "objective.recover asks D what a sample was told to be, and condition is none"
-            raise RecipeError(f"{told}: say condition=labels or condition=codes, or leave recover at none")
+            message = f"penalty {name} differentiates D twice, and torch.compile makes code for once alone"
+            raise RecipeError(f"compile: {message}: leave compile at false, or objective.penalties empty")
+        if self.auxiliary is not None and recipe.condition is None:
+            message = "objective.auxiliary predicts the condition of a sample, and condition is none"
+            raise RecipeError(f"{message}: choose condition=labels or condition=codes, or set objective.auxiliary=none")
 
     def discriminator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         # Shared fakes keep G's graph for G's turn; others never build one.
@@ -98,18 +106,18 @@ class Adversarial:
         judge, pack = self._judge(networks, batch, turn), pack_of(networks["discriminator"])
         with torch.autocast(real.device.type, enabled=False) if due else nullcontext():
             fake = fake.to(real.dtype)
-            on_real, on_fake = judge_sides(judge, real, fake, self.judge_together, pack)
+            on_real, on_fake = logits_of_both(judge, real, fake, self.joint_batch, pack)
             real_logits, fake_logits = logits_of(on_real), logits_of(on_fake)
             of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
             costs = added(of_real, of_fake)
-            if self.terms == "mean":
+            if self.reduction == "mean":
                 costs = 0.5 * costs
-            logs = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
-            if self.recover is not None:
+            logs = discriminator_logs(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
+            if self.auxiliary is not None:
                 costs = costs + self._unrecovered(on_real, on_fake, batch, logs)
-            judged = Judged(real, fake, real_logits, fake_logits, lambda samples: logits_of(judge(samples)))
+            judged = PenaltyInput(real, fake, real_logits, fake_logits, lambda samples: logits_of(judge(samples)))
             for penalty in due:
-                paid = over_packs(penalty(judged, turn), pack)
+                paid = mean_over_packs(penalty(judged, turn), pack)
                 costs = costs + factor * paid
                 logs[kebab(type(penalty).__name__)] = partial(torch.mean, paid.detach())
         if self.augmentation is not None:
@@ -124,32 +132,32 @@ class Adversarial:
             with torch.no_grad():
                 real_logits = logits_of(judge(batch.real))
         on_fake = judge(fake)
-        costs = over_places(self.loss.generator(real_logits, logits_of(on_fake)))
-        if self.recover is not None and (told := batch.told(len(fake))) is not None:
-            costs = costs + self.recover.generator * self.recover.cost(with_head(on_fake), told)
+        costs = mean_over_patches(self.loss.generator(real_logits, logits_of(on_fake)))
+        if self.auxiliary is not None and (condition := batch.condition_for(len(fake))) is not None:
+            costs = costs + self.auxiliary.generator * self.auxiliary.cost(require_head(on_fake), condition)
         return Outcome(costs)
 
     def _unrecovered(
         self, on_real: Answer, on_fake: Answer, batch: Batch, logs: dict[str, Callable[[], Tensor]]
     ) -> Tensor | float:
         """What D pays for what its head gets wrong, [N]; how often it names the right kind is added to the logs."""
-        real, fake, told = with_head(on_real), with_head(on_fake), batch.condition
-        if told is None or self.recover is None:
+        real, fake, condition = require_head(on_real), require_head(on_fake), batch.condition
+        if condition is None or self.auxiliary is None:
             return 0.0
-        told_fake = batch.told(len(fake.logits))
+        told_fake = batch.condition_for(len(fake.logits))
         assert told_fake is not None
-        costs = self.recover.cost(fake, told_fake)
+        costs = self.auxiliary.cost(fake, told_fake)
         logs["kind of fakes"] = lambda: right(fake, told_fake)
-        if batch.known:
-            costs = costs + self.recover.cost(real, told)
-            logs["kind of reals"] = lambda: right(real, told)
-        return self.recover.discriminator * costs
+        if batch.observed:
+            costs = costs + self.auxiliary.cost(real, condition)
+            logs["kind of reals"] = lambda: right(real, condition)
+        return self.auxiliary.discriminator * costs
 
-    def _judge(self, networks: Networks, batch: Batch, turn: Turn) -> Judge:
+    def _judge(self, networks: Networks, batch: Batch, turn: Turn) -> Discriminate:
         def judge(samples: Tensor) -> Answer:
             if self.augmentation is not None:
                 samples = self.augmentation(samples, turn)
-            return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]
+            return networks["discriminator"](samples, batch.condition_for(len(samples)))  # type: ignore[no-any-return]
 
         return judge
 
@@ -163,10 +171,10 @@ class Adversarial:
         """[count, ...], made by G in this turn unless this step shares what an earlier turn made."""
 
         def noise() -> Tensor:
-            return turn.keep("noise", lambda: turn.noise(count)) if self.share == "noise" else turn.noise(count)
+            return turn.share("noise", lambda: turn.noise(count)) if self.share == "noise" else turn.noise(count)
 
         def make() -> Tensor:
             z = noise()
-            return networks["generator"](z, batch.told(len(z)))  # type: ignore[no-any-return]
+            return networks["generator"](z, batch.condition_for(len(z)))  # type: ignore[no-any-return]
 
-        return turn.keep("fakes", make) if self.share == "fakes" else make()
+        return turn.share("fakes", make) if self.share == "fakes" else make()

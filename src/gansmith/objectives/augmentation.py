@@ -255,11 +255,11 @@ class Augment:
         return {"augmentation": lambda: now, "r_t": lambda: r_t}
 
     def _p(self, turn: Turn, device: torch.device) -> Tensor:
-        return turn.lasting("augmentation", lambda: torch.zeros((), device=device))
+        return turn.state("augmentation", lambda: torch.zeros((), device=device))
 
     def check_sample(self, shape: tuple[int, ...]) -> None:
         for operation in self.operations:
             if len(shape) != 3 and not operation.for_points:
-                told = f"augmentation {kebab(type(operation).__name__)} is for images [C, H, W], but the data's samples are"
+                message = f"augmentation {kebab(type(operation).__name__)} is for images [C, H, W], but the data's samples are"
                 todo = "leave it out, as in objective.augmentation=augment(operations=[instance-noise])"
-                raise RecipeError(f"{told} {list(shape)}: {todo}")
+                raise RecipeError(f"{message} {list(shape)}: {todo}")

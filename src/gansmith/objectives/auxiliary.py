@@ -9,13 +9,13 @@ from torch import Tensor
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
-from gansmith.networks.base import Verdict
+from gansmith.networks.base import DiscriminatorOutput
 
 Weight = Annotated[float, Field(ge=0.0)]
 
 
 @component
-class Recover:
+class AuxiliaryLoss:
     """D's head is to say what each sample was told to be, and G is to make samples of which that can be said.
 
     For the kind -log Q(c|x), for each slider (c - E[c|x])^2 / 2, which is -log Q(c|x) + const of a normal Q with variance 1. D
@@ -27,25 +27,25 @@ class Recover:
     discriminator: Weight = 1.0
     generator: Weight = 1.0
 
-    def cost(self, verdict: Verdict, told: Tensor) -> Tensor:
+    def cost(self, verdict: DiscriminatorOutput, condition: Tensor) -> Tensor:
         """[N] of a head's answer to samples that were told [N, K + S]."""
-        num = verdict.kinds.shape[1]
-        kinds, sliders = told[:, :num], told[:, num:]
-        of_kind: Tensor = -(kinds * verdict.kinds.log_softmax(1)).sum(1)
-        return of_kind + 0.5 * (sliders - verdict.sliders).square().sum(1)
+        num = verdict.categories.shape[1]
+        categories, continuous = condition[:, :num], condition[:, num:]
+        of_kind: Tensor = -(categories * verdict.categories.log_softmax(1)).sum(1)
+        return of_kind + 0.5 * (continuous - verdict.continuous).square().sum(1)
 
 
-def right(verdict: Verdict, told: Tensor) -> Tensor:
+def right(verdict: DiscriminatorOutput, condition: Tensor) -> Tensor:
     """The share of samples whose kind the head names."""
-    num = verdict.kinds.shape[1]
-    return (verdict.kinds.argmax(1) == told[:, :num].argmax(1)).float().mean()
+    num = verdict.categories.shape[1]
+    return (verdict.categories.argmax(1) == condition[:, :num].argmax(1)).float().mean()
 
 
-def with_head(answer: Tensor | Verdict) -> Verdict:
+def require_head(answer: Tensor | DiscriminatorOutput) -> DiscriminatorOutput:
     """Raises RecipeError where D's answer has no head."""
-    if isinstance(answer, Verdict):
+    if isinstance(answer, DiscriminatorOutput):
         return answer
     raise RecipeError(
-        "objective.recover asks D what a sample was told to be, and network 'discriminator' says real or fake alone: wrap it, as "
-        "in networks.discriminator=auxiliary-discriminator(network=...), or leave recover at none"
+        "objective.auxiliary needs a discriminator that predicts the condition, and network 'discriminator' returns logits "
+        "alone: wrap it, as in networks.discriminator=auxiliary-discriminator(network=...), or set objective.auxiliary=none"
     )

@@ -4,7 +4,7 @@ generator(noise [N, Z], condition)          -> sample [N, ...]
 discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
 
 A discriminator that judges m samples at once says m as its attribute `pack`, and answers with logits [N // m, M]. One that also
-says what a sample was told to be answers with a `Verdict`.
+says what a sample was told to be answers with a `DiscriminatorOutput`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Batch:
     real: Tensor  # [N, ...] in the kind's range, [-1, 1] for images unless the recipe says otherwise
     size: int  # N over all processes
     condition: Tensor | None = None  # [N, K + S] what kind each is, as 0 and 1, and S sliders
-    known: bool = True  # whether the real ones are what `condition` says; False: it was drawn for the generator alone
+    observed: bool = True  # whether the real ones are what `condition` says; False: it was drawn for the generator alone
 
-    def told(self, count: int) -> Tensor | None:
+    def condition_for(self, count: int) -> Tensor | None:
         """What `count` samples are told: what the real ones are, from the first on and over again."""
         condition = self.condition
         if condition is None or count == len(condition):
@@ -50,8 +50,8 @@ class Turn:
     progress: float  # 0 at the first step, towards 1 at the last
     draw: Callable[[int, int | None], Tensor]  # (count, place) -> this process's part of `count` rows of z
     step: int = 0  # steps before this one
-    kept: dict[str, Any] = field(default_factory=dict)  # shared by the turns of one step
-    lasts: dict[str, Tensor] = field(default_factory=dict)  # shared by all turns of the run, and part of its checkpoints
+    shared: dict[str, Any] = field(default_factory=dict)  # shared by the turns of one step
+    states: dict[str, Tensor] = field(default_factory=dict)  # shared by all turns of the run, and part of its checkpoints
 
     def noise(self, count: int) -> Tensor:
         """Fresh z for `count` samples over all processes, [N, Z]."""
@@ -61,20 +61,20 @@ class Turn:
         """The same z each epoch at the same place in it, [N, Z]: a data set of fakes that is never stored."""
         return self.draw(count, self.images % self.epoch_images)
 
-    def keep(self, name: str, make: Callable[[], T]) -> T:
+    def share(self, name: str, make: Callable[[], T]) -> T:
         """What an earlier turn of this step made under `name`, or what `make` gives now."""
-        if name not in self.kept:
-            self.kept[name] = make()
-        return self.kept[name]  # type: ignore[no-any-return]
+        if name not in self.shared:
+            self.shared[name] = make()
+        return self.shared[name]  # type: ignore[no-any-return]
 
-    def lasting(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+    def state(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """A tensor that stays from step to step and is saved with the run, as `make` gives it the first time; change it in place.
 
         Whoever changes it sees to it that all processes change it alike, as by `processes.mean`.
         """
-        if name not in self.lasts:
-            self.lasts[name] = make()
-        return self.lasts[name]
+        if name not in self.states:
+            self.states[name] = make()
+        return self.states[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,13 +110,13 @@ class Player:
     """
 
     name: str
-    moves: tuple[str, ...]  # networks whose weights this player owns
+    trains: tuple[str, ...]  # networks whose weights this player owns
     loss: Callable[[Networks, Batch, Turn], Outcome]
     turns: int = 1  # in a row, in one step
     reads: Literal["fresh", "shared"] = "fresh"
     keeps_graph: bool = False  # a later turn of the step goes back through passes that this turn went back through
     fits: Callable[[RunSettings], None] = lambda recipe: None
-    waits: bool = False
+    simultaneous: bool = False
 
 
 @runtime_checkable
@@ -146,11 +146,11 @@ def check_ownership(networks: Mapping[str, object], players: tuple[Player, ...],
         if name not in networks:
             raise RecipeError(unknown("network in frozen", name, networks))
     for player in players:
-        for name in player.moves:
+        for name in player.trains:
             if name not in networks:
                 raise RecipeError(f"player {player.name!r}: {unknown('network', name, networks)}")
     for name in networks:
-        who = [p.name for p in players if name in p.moves]
+        who = [p.name for p in players if name in p.trains]
         if name in frozen and who:
             raise RecipeError(f"network {name!r} is frozen, yet player {who[0]!r} moves it: take it out of frozen")
         if name not in frozen and len(who) != 1:

@@ -8,7 +8,7 @@ from torch import Tensor
 from gansmith.core.component import component
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
-from gansmith.objectives.logits import Answer, judge_sides, over_places, what_d_says
+from gansmith.objectives.logits import Answer, discriminator_logs, logits_of_both, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
 
 
@@ -29,10 +29,10 @@ class Critic:
             fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
 
         def judge(samples: Tensor) -> Answer:
-            return networks["discriminator"](samples, batch.told(len(samples)))  # type: ignore[no-any-return]
+            return networks["discriminator"](samples, batch.condition_for(len(samples)))  # type: ignore[no-any-return]
 
         fake, pack = fake.to(batch.real.dtype), pack_of(networks["discriminator"])
-        real_logits, fake_logits = map(logits_of, judge_sides(judge, batch.real, fake, together=True, pack=pack))
+        real_logits, fake_logits = map(logits_of, logits_of_both(judge, batch.real, fake, together=True, pack=pack))
         of_real, of_fake = self.loss.discriminator(real_logits, fake_logits)
-        said = what_d_says(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
-        return Outcome(0.5 * over_places(of_real + of_fake), said)
+        said = discriminator_logs(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
+        return Outcome(0.5 * mean_over_patches(of_real + of_fake), said)

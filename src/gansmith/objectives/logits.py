@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from gansmith.core.errors import RecipeError
-from gansmith.networks.base import Verdict, logits_of
+from gansmith.networks.base import DiscriminatorOutput, logits_of
 
-Answer = Tensor | Verdict
-Judge = Callable[[Tensor], Answer]  # samples [N, ...] -> logits [N, M], or [N // pack, M], perhaps with a head's answer
+Answer = Tensor | DiscriminatorOutput
+Discriminate = Callable[[Tensor], Answer]  # samples [N, ...] -> logits [N, M], or [N // pack, M], perhaps with a head's answer
 
 
-def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:
+def logits_of_both(judge: Discriminate, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:
     """What D says of R reals and F fakes, [R // pack, M] and [F // pack, M] (one where less than a pack); in one batch if
     `together`.
 
@@ -28,18 +28,18 @@ def judge_sides(judge: Judge, real: Tensor, fake: Tensor, together: bool, pack: 
     return _answered(judge, real, reals), _answered(judge, fake, fakes)
 
 
-def _answered(judge: Judge, samples: Tensor, rows: int) -> Answer:
+def _answered(judge: Discriminate, samples: Tensor, rows: int) -> Answer:
     answer = judge(samples)
     if (came := len(logits_of(answer))) != rows:
-        told = f"network 'discriminator' answers {len(samples)} samples with {came} rows of logits; expected {rows}"
-        raise RecipeError(f"{told}: one that judges several samples at once says how many as its attribute pack")
+        message = f"network 'discriminator' answers {len(samples)} samples with {came} rows of logits; expected {rows}"
+        raise RecipeError(f"{message}: one that judges several samples at once says how many as its attribute pack")
     return answer
 
 
 def _parted(answer: Answer, rows: list[int]) -> tuple[Answer, Answer]:
-    if isinstance(answer, Verdict):
+    if isinstance(answer, DiscriminatorOutput):
         real, fake = zip(*(torch.split(part, rows) for part in answer), strict=True)
-        return Verdict(*real), Verdict(*fake)
+        return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)
     of_real, of_fake = torch.split(answer, rows)
     return of_real, of_fake
 
@@ -49,17 +49,17 @@ def added(of_real: Tensor, of_fake: Tensor) -> Tensor:
     numbers: their mean is that of the reals plus that of the fakes."""
     reals, fakes = len(of_real), len(of_fake)
     if reals == fakes:
-        return over_places(of_real + of_fake)
+        return mean_over_patches(of_real + of_fake)
     both = reals + fakes
-    return torch.cat([over_places(of_real) * (both / reals), over_places(of_fake) * (both / fakes)])
+    return torch.cat([mean_over_patches(of_real) * (both / reals), mean_over_patches(of_fake) * (both / fakes)])
 
 
-def over_places(costs: Tensor) -> Tensor:
+def mean_over_patches(costs: Tensor) -> Tensor:
     """The mean over the M places judged, [N, M] -> [N]."""
     return costs.squeeze(1) if costs.shape[1] == 1 else costs.mean(1)
 
 
-def over_packs(costs: Tensor, pack: int) -> Tensor:
+def mean_over_packs(costs: Tensor, pack: int) -> Tensor:
     """The mean over the samples judged at once, [N] -> [N // pack], without those left over; [1] where N < pack."""
     if pack == 1:
         return costs
@@ -67,7 +67,7 @@ def over_packs(costs: Tensor, pack: int) -> Tensor:
     return whole.view(-1, min(pack, len(whole))).mean(1)
 
 
-def what_d_says(real: Tensor, fake: Tensor, undecided: float) -> dict[str, Callable[[], Tensor]]:
+def discriminator_logs(real: Tensor, fake: Tensor, undecided: float) -> dict[str, Callable[[], Tensor]]:
     """D(x) and D(G(z)) as mean probabilities, and the share of both that D puts on the right side of one half."""
     return {
         "D(x)": lambda: (real - undecided).sigmoid().mean(),

@@ -22,7 +22,7 @@ Side = Literal["real", "fake"]
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class PenaltyInput:
     """What D saw this turn. A side is a leaf that requires gradients where a penalty asked for it in `needs_gradient`."""
 
     real: Tensor  # [N, ...]
@@ -34,7 +34,7 @@ class Judged:
 
 @runtime_checkable
 class Penalty(Protocol):
-    def __call__(self, judged: Judged, turn: Turn) -> Tensor: ...
+    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor: ...
 
     @property
     def needs_gradient(self) -> tuple[Side, ...]:
@@ -55,7 +55,7 @@ class R1:
     weight: Weight = 1.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ("real",)
 
-    def __call__(self, judged: Judged, turn: Turn) -> Tensor:
+    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
         return 0.5 * self.weight * squared_gradient(judged.real_logits, judged.real)
 
 
@@ -66,7 +66,7 @@ class R2:
     weight: Weight = 1.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ("fake",)
 
-    def __call__(self, judged: Judged, turn: Turn) -> Tensor:
+    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
         return 0.5 * self.weight * squared_gradient(judged.fake_logits, judged.fake)
 
 
@@ -77,7 +77,7 @@ class GradientPenalty:
     weight: Weight = 10.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ()
 
-    def __call__(self, judged: Judged, turn: Turn) -> Tensor:
+    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
         return self.weight * (slope(judged, on_the_way(judged.real.detach().float(), judged.fake.detach().float())) - 1).square()
 
 
@@ -92,7 +92,7 @@ class Dragan:
     weight: Weight = 10.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ()
 
-    def __call__(self, judged: Judged, turn: Turn) -> Tensor:
+    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
         real = judged.real.detach().float()
         away = real + 0.5 * real.std(correction=0) * torch.rand_like(real)
         return self.weight * (slope(judged, on_the_way(real, away)) - 1).square()
@@ -105,6 +105,6 @@ def on_the_way(one: Tensor, other: Tensor) -> Tensor:
     return torch.lerp(one, other, t).requires_grad_(True)
 
 
-def slope(judged: Judged, at: Tensor) -> Tensor:
+def slope(judged: PenaltyInput, at: Tensor) -> Tensor:
     """|grad D| at each sample, [N]."""
     return (squared_gradient(judged.judge(at), at) + 1e-12).sqrt()

@@ -15,7 +15,7 @@ from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Networks
 from gansmith.networks.mlp import Stack
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
-from gansmith.objectives.logits import over_places, what_d_says
+from gansmith.objectives.logits import discriminator_logs, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
 from gansmith.sampling.posterior import Posterior, check_noise, encoded
 
@@ -30,7 +30,7 @@ class Passes:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class DiscriminatorPasses:
     """What D, after its turn, says of them: shared by the two turns that follow."""
 
     error: Tensor  # -log p(D_l(x) | z) without its constant, [N]
@@ -71,8 +71,8 @@ class VaeGan:
         real, again, fake = (judge(x.detach(), batch.condition) for x in (batch.real, passes.again, passes.fake))
         of_real, of_again = self.loss.discriminator(real, again)
         of_fake = self.loss.discriminator(real, fake)[1]
-        said = what_d_says(real.detach(), fake.detach(), self.loss.undecided)
-        return Outcome(over_places(of_real + of_again + of_fake), said)
+        said = discriminator_logs(real.detach(), fake.detach(), self.loss.undecided)
+        return Outcome(mean_over_patches(of_real + of_again + of_fake), said)
 
     def encoder_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         kl, error = self._passes(networks, batch, turn).posterior.divergence(), self._seen(networks, batch, turn).error
@@ -85,7 +85,7 @@ class VaeGan:
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         seen = self._seen(networks, batch, turn)
         fooled = self.loss.generator(seen.real, seen.again) + self.loss.generator(seen.real, seen.fake)
-        return Outcome(self.gamma * seen.error + over_places(fooled))
+        return Outcome(self.gamma * seen.error + mean_over_patches(fooled))
 
     def _passes(self, networks: Networks, batch: Batch, turn: Turn) -> Passes:
         def make() -> Passes:
@@ -94,25 +94,27 @@ class VaeGan:
             z = posterior.draw(torch.randn_like(posterior.mean))  # from torch's generator, which the turn has seeded
             return Passes(posterior, generator(z, batch.condition), generator(prior, batch.condition))
 
-        return turn.keep("passes", make)
+        return turn.share("passes", make)
 
-    def _seen(self, networks: Networks, batch: Batch, turn: Turn) -> Seen:
-        def look() -> Seen:
+    def _seen(self, networks: Networks, batch: Batch, turn: Turn) -> DiscriminatorPasses:
+        def look() -> DiscriminatorPasses:
             passes, judge = self._passes(networks, batch, turn), self._layers(networks["discriminator"])
             with torch.no_grad():
                 real, of_real = judge.reading(batch.real, self.layer)
             again, of_again = judge.reading(passes.again, self.layer)
             fake = judge(passes.fake, None)
             error = 0.5 * ((of_real - of_again).float() / self.sigma).square().sum(1)
-            return Seen(error, real if self.loss.needs_real else None, again, fake)
+            return DiscriminatorPasses(error, real if self.loss.needs_real else None, again, fake)
 
-        return turn.keep("seen", look)
+        return turn.share("seen", look)
 
     def _layers(self, discriminator: nn.Module) -> Stack:
         """D as layers one after another. Raises RecipeError where it is none, or has no such layer."""
         if not isinstance(discriminator, Stack):
-            told = "reads a layer of the discriminator, and this one is no plain row of layers"
-            raise RecipeError(f"VaeGan {told}: choose conv-discriminator or mlp-discriminator, condition=none and compile=false")
+            message = "reads a layer of the discriminator, and this one is no plain row of layers"
+            raise RecipeError(
+                f"VaeGan {message}: choose conv-discriminator or mlp-discriminator, condition=none and compile=false"
+            )
         if not -len(discriminator) <= self.layer < len(discriminator):
             raise RecipeError(f"VaeGan.layer: the discriminator has {len(discriminator)} layers, there is no number {self.layer}")
         return discriminator

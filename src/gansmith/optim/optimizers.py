@@ -20,7 +20,7 @@ from gansmith.optim.schedules import Constant, Schedule
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class Mover(Protocol):
+class OptimizerState(Protocol):
     """An optimizer at work on some weights."""
 
     state: dict[str, list[Tensor]]  # one tensor a weight under each name; the next step depends on nothing else
@@ -36,14 +36,14 @@ class Mover(Protocol):
 @runtime_checkable
 class Optimizer(Protocol):
     @property
-    def rate(self) -> float: ...
+    def lr(self) -> float: ...
 
     @property
     def schedule(self) -> Schedule:
         """Multiplies the rate over the run."""
         ...
 
-    def over(self, weights: Sequence[Tensor]) -> Mover: ...
+    def init(self, weights: Sequence[Tensor]) -> OptimizerState: ...
 
 
 def laid_out(gradients: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
@@ -60,7 +60,7 @@ class Adam:
     (Huang et al. 2024). Raises RecipeError where that would leave [0, 1).
     """
 
-    rate: PositiveFloat = 2e-4
+    lr: PositiveFloat = 2e-4
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: PositiveFloat = 1e-8
     schedule: Schedule = Constant()
@@ -70,17 +70,17 @@ class Adam:
         for percent in range(101):
             beta2 = self.beta2(percent / 100)
             if not 0.0 <= beta2 < 1.0:
-                told = f"beta2_schedule makes beta2 {beta2:.3g} after {percent} % of the run; expected 0 <= beta2 < 1"
-                raise RecipeError(f"Adam: {told}: choose an end above 0 and below {1 / (1 - self.betas[1]):.3g}")
+                message = f"beta2_schedule makes beta2 {beta2:.3g} after {percent} % of the run; expected 0 <= beta2 < 1"
+                raise RecipeError(f"Adam: {message}: choose an end above 0 and below {1 / (1 - self.betas[1]):.3g}")
 
     def beta2(self, progress: float) -> float:
         return self.betas[1] + (1.0 - self.betas[1]) * (1.0 - self.beta2_schedule.factor(progress))
 
-    def over(self, weights: Sequence[Tensor]) -> Mover:
-        return AdamMover(self, weights)
+    def init(self, weights: Sequence[Tensor]) -> OptimizerState:
+        return AdamState(self, weights)
 
 
-class AdamMover:
+class AdamState:
     def __init__(self, adam: Adam, weights: Sequence[Tensor]) -> None:
         self.adam, self.weights = adam, list(weights)
         device = self.weights[0].device if self.weights else None
@@ -102,7 +102,7 @@ class AdamMover:
             squares,
             [],
             steps,
-            lr=self.adam.rate * self.adam.schedule.factor(progress),
+            lr=self.adam.lr * self.adam.schedule.factor(progress),
             beta1=self.adam.betas[0],
             beta2=self.adam.beta2(progress),
             weight_decay=0.0,
@@ -122,7 +122,7 @@ class SGD:
     `momentum_schedule` multiplies the momentum. Raises RecipeError where that would leave [0, 1).
     """
 
-    rate: PositiveFloat = 0.1
+    lr: PositiveFloat = 0.1
     momentum: Decay = 0.0
     schedule: Schedule = Constant()
     momentum_schedule: Schedule = Constant()
@@ -131,14 +131,16 @@ class SGD:
         for percent in range(101):
             momentum = self.momentum * self.momentum_schedule.factor(percent / 100)
             if not 0.0 <= momentum < 1.0:
-                told = f"momentum_schedule makes momentum {momentum:.3g} after {percent} % of the run; expected 0 <= momentum < 1"
-                raise RecipeError(f"SGD: {told}: choose factors below {1 / self.momentum:.3g}")
+                message = (
+                    f"momentum_schedule makes momentum {momentum:.3g} after {percent} % of the run; expected 0 <= momentum < 1"
+                )
+                raise RecipeError(f"SGD: {message}: choose factors below {1 / self.momentum:.3g}")
 
-    def over(self, weights: Sequence[Tensor]) -> Mover:
-        return SGDMover(self, weights)
+    def init(self, weights: Sequence[Tensor]) -> OptimizerState:
+        return SGDState(self, weights)
 
 
-class SGDMover:
+class SGDState:
     def __init__(self, sgd: SGD, weights: Sequence[Tensor]) -> None:
         self.sgd, self.weights = sgd, list(weights)
         moving = self.weights if sgd.momentum else []
@@ -152,7 +154,7 @@ class SGDMover:
             self.state["momentum_buffer"],
             weight_decay=0.0,
             momentum=self.sgd.momentum * self.sgd.momentum_schedule.factor(progress),
-            lr=self.sgd.rate * self.sgd.schedule.factor(progress),
+            lr=self.sgd.lr * self.sgd.schedule.factor(progress),
             dampening=0.0,
             nesterov=False,
             maximize=False,
@@ -168,16 +170,16 @@ class RmsProp:
     Epsilon stands outside the root, and `decay` is .99, as PyTorch has it; the lecture's is .9.
     """
 
-    rate: PositiveFloat = 5e-5
+    lr: PositiveFloat = 5e-5
     decay: Decay = 0.99
     eps: PositiveFloat = 1e-8
     schedule: Schedule = Constant()
 
-    def over(self, weights: Sequence[Tensor]) -> Mover:
-        return RmsPropMover(self, weights)
+    def init(self, weights: Sequence[Tensor]) -> OptimizerState:
+        return RmsPropState(self, weights)
 
 
-class RmsPropMover:
+class RmsPropState:
     def __init__(self, rmsprop: RmsProp, weights: Sequence[Tensor]) -> None:
         self.rmsprop, self.weights = rmsprop, list(weights)
         self.state = {"square_avg": [torch.zeros_like(w, memory_format=torch.preserve_format) for w in self.weights]}
@@ -193,8 +195,8 @@ class RmsPropMover:
             square.mul_(kept).addcmul_(gradient, gradient, value=1.0 - settings.decay)
         size = torch._foreach_sqrt(squares)
         torch._foreach_add_(size, settings.eps)
-        rate = settings.rate * settings.schedule.factor(progress)
-        torch._foreach_addcdiv_(self.weights, list(gradients), size, -rate)
+        lr = settings.lr * settings.schedule.factor(progress)
+        torch._foreach_addcdiv_(self.weights, list(gradients), size, -lr)
 
 
 @component
@@ -208,24 +210,24 @@ class Clipped:
     bound: PositiveFloat = 0.01
 
     @property
-    def rate(self) -> float:
-        return self.optimizer.rate
+    def lr(self) -> float:
+        return self.optimizer.lr
 
     @property
     def schedule(self) -> Schedule:
         return self.optimizer.schedule
 
-    def over(self, weights: Sequence[Tensor]) -> Mover:
-        return ClippedMover(self.optimizer.over(weights), weights, self.bound)
+    def init(self, weights: Sequence[Tensor]) -> OptimizerState:
+        return ClippedState(self.optimizer.init(weights), weights, self.bound)
 
 
-class ClippedMover:
-    def __init__(self, mover: Mover, weights: Sequence[Tensor], bound: float) -> None:
-        self.mover, self.weights, self.bound, self.state = mover, list(weights), bound, mover.state
+class ClippedState:
+    def __init__(self, optimizer_state: OptimizerState, weights: Sequence[Tensor], bound: float) -> None:
+        self.optimizer_state, self.weights, self.bound, self.state = optimizer_state, list(weights), bound, optimizer_state.state
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
-        self.mover.step(gradients, progress, skip)
+        self.optimizer_state.step(gradients, progress, skip)
         for weight in self.weights:
             if skip is None:
                 weight.clamp_(-self.bound, self.bound)

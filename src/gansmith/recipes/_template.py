@@ -42,7 +42,7 @@ def my_run() -> Recipe:
         data=Mnist(),
         noise=Normal(64),
         networks={"generator": MLPGenerator((256, 512)), "discriminator": MLPDiscriminator((512, 256))},
-        objective=Adversarial(loss=SoftLeastSquares(), judge_together=True),
+        objective=Adversarial(loss=SoftLeastSquares(), joint_batch=True),
         optimizers={"discriminator": Adam(2e-4, (0.5, 0.999)), "generator": Adam(2e-4, (0.5, 0.999))},
         budget="10epochs",
     )

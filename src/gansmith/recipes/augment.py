@@ -27,15 +27,15 @@ def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -
     Source: ours, after Mirza and Osindero 2014, Miyato and Koyama 2018 (classes), Zhao et al. 2020 (augmentation for few images).
     """
     recipe = default(Balanced(data, least), budget)
-    told = ["both are told the class; samples of rare ones are repeated"]
+    reasons = ["both are told the class; samples of rare ones are repeated"]
     changed = None
     if len(shape_of(data)) == 3:
         changed = Augment(operations=(Flip(), Translate()))
-        told.append("D sees them moved and mirrored at random, which keeps it from knowing the few by heart")
+        reasons.append("D sees them moved and mirrored at random, which keeps it from knowing the few by heart")
     return dataclasses.replace(
         recipe,
         name="augment",
         condition=Labels(),
-        objective=Adversarial(judge_together=True, augmentation=changed),
-        why=(recipe.why[0], *told),
+        objective=Adversarial(joint_batch=True, augmentation=changed),
+        why=(recipe.why[0], *reasons),
     )

@@ -49,7 +49,7 @@ class Scores:
 
     count: Annotated[int, Field(ge=100, le=100_000)] = 2000  # samples a time
     extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"] | None = None  # the data's own
-    share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # of the run's time, at most
+    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # of the run's time, at most
     times: PositiveInt | None = None  # None: as often as that share allows, up to 25
     until: Until | None = None  # end the run at this score, as in fd=5
     patience: PositiveInt | None = None  # end the run after so many scorings in a row without a better one
@@ -82,7 +82,7 @@ class Watch:
     `on_trouble`: warn says it, stop ends the run, recover goes back to where it was healthy and changes a thing (`recovery.py`).
     """
 
-    share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # of the run's time, at most
+    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # of the run's time, at most
     times: PositiveInt | None = None  # looks; None: as many as that share allows, up to 40
     on_trouble: Literal["warn", "stop", "recover"] = "warn"
     recoveries: PositiveInt = 3  # at most
@@ -133,7 +133,7 @@ class Recipe:
         names = [p.name for p in players]
         for name in names:
             if name not in self.optimizers:
-                raise RecipeError(f"player {name!r} has no optimizer: add optimizers.{name}, as in Adam(rate=2e-4)")
+                raise RecipeError(f"player {name!r} has no optimizer: add optimizers.{name}, as in Adam(lr=2e-4)")
         for name in self.optimizers:
             if name not in names:
                 raise RecipeError(unknown("player in optimizers", name, names))
@@ -148,8 +148,8 @@ class Recipe:
         """What follows where the doctor finds a trouble: "warn", "stop" or "recover"; None where the run is not watched."""
         return self.watch.on_trouble if self.watch else None
 
-    def shapes(self, sample: Sequence[int], num_kinds: int = 0) -> Shapes:
+    def shapes(self, sample: Sequence[int], num_categories: int = 0) -> Shapes:
         """What its networks are built between, for samples of this shape and so many kinds."""
         if self.condition is None:
             return Shapes(self.noise.dim, tuple(sample))
-        return Shapes(self.noise.dim, tuple(sample), num_kinds, self.condition.sliders, self.condition.known)
+        return Shapes(self.noise.dim, tuple(sample), num_categories, self.condition.continuous, self.condition.observed)

@@ -42,7 +42,7 @@ def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
             ),
             "discriminator": _packed(MaxoutDiscriminator((200, 200, 200), pieces=5, dropout=0.0, init="small"), pack),
         },
-        objective=Adversarial(share="fakes", judge_together=True),
+        objective=Adversarial(share="fakes", joint_batch=True),
         optimizers={"discriminator": adam, "generator": adam},
         batch_size=100 * pack,
         budget=f"{40_000_000 * pack}images",

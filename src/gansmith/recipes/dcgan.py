@@ -69,8 +69,8 @@ def doublings(data: Source, width: int, recipe: str) -> tuple[int, ...]:
     """
     shape = size_of(data)[1:]
     if len(shape) != 3:
-        told = f"recipe {recipe} makes images, but the samples of {label(data)} are {list(shape)}"
-        raise RecipeError(f"{told}: choose data that are images, or the recipe default")
+        message = f"recipe {recipe} makes images, but the samples of {label(data)} are {list(shape)}"
+        raise RecipeError(f"{message}: choose data that are images, or the recipe default")
     most = int(math.log2(min(shape[1:])))  # or D's last map would vanish
     count = max(1, min(math.ceil(math.log2(max(shape[1:]) / SMALLEST)), most))
     return tuple(width * 2**i for i in reversed(range(count)))

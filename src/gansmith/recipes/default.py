@@ -40,13 +40,13 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
     (projection), Mescheder et al. 2018 (R1); `EXPERIMENTS.md` has what was tried.
     """
     count, *shape = size_of(data)
-    kinds = min(MOST_KINDS, count // SAMPLES_A_KIND)
-    condition = Clusters(kinds) if kinds > 1 else None
-    told = [f"{kinds} kinds found among them by k-means, so that none is forgotten"] if condition else []
+    categories = min(MOST_KINDS, count // SAMPLES_A_KIND)
+    condition = Clusters(categories) if categories > 1 else None
+    reasons = [f"{categories} kinds found among them by k-means, so that none is forgotten"] if condition else []
     stages = max(1, math.ceil(math.log2(max(shape[1:]) / 8))) if len(shape) == 3 else 0
     convolutional = len(shape) == 3 and min(shape[1:]) >= 2**stages
     recipe = _convolutional(data, budget, count, shape, stages) if convolutional else _fully_connected(data, budget, count, shape)
-    return dataclasses.replace(recipe, condition=condition, why=(*recipe.why, *told))
+    return dataclasses.replace(recipe, condition=condition, why=(*recipe.why, *reasons))
 
 
 def _convolutional(data: Source, budget: Length, count: int, shape: list[int], stages: int) -> Recipe:
@@ -75,7 +75,7 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
             "generator": ConvGenerator(widths[::-1], blocks=1),
             "discriminator": ConvDiscriminator(widths, hidden=256),
         },
-        objective=Adversarial(judge_together=True, penalties=penalties, penalty_every=4 if penalties else 1),
+        objective=Adversarial(joint_batch=True, penalties=penalties, penalty_every=4 if penalties else 1),
         optimizers={"discriminator": adam, "generator": adam},
         batch_size=16 if is_few else 32 if is_short else 64,
         budget=budget,
@@ -99,7 +99,7 @@ def _fully_connected(data: Source, budget: Length, count: int, shape: list[int])
             "generator": MLPGenerator((128, 128, 128), end="linear" if len(shape) == 1 else "tanh"),
             "discriminator": MLPDiscriminator((128, 128, 128)),
         },
-        objective=Adversarial(judge_together=True),
+        objective=Adversarial(joint_batch=True),
         optimizers={"discriminator": d_adam, "generator": g_adam},
         batch_size=100,
         budget=budget,

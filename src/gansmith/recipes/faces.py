@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal
 
 from gansmith.core.errors import RecipeError
 from gansmith.data import Faces, Source, shape_of
@@ -24,26 +23,26 @@ from gansmith.sampling.noise import Normal
 WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the finest one
 
 
-def faces(data: Source = Faces(), budget: Length = "30m", method: Literal["default", "r3gan"] = "default") -> Recipe:
+def faces(data: Source = Faces(), budget: Length = "30m", published: bool = False) -> Recipe:
     """Faces that don't exist, from drawn ones whose attributes are known, or from any folder of photographs.
 
-    Settings and networks are those of `default`, which looks at the data. `method=r3gan` takes R3GAN instead, in the size and
+    Settings and networks are those of `default`, which looks at the data. `published=true` takes R3GAN instead, in the size and
     with the settings that were published for photographs of faces at 64 pixels: for a GPU. `gansmith attributes RUN` compares
     how often faces wear glasses, beards and so on with how often real ones do; `gansmith directions RUN --out x.png` finds
     the direction of each in what G is given.
 
-    Known to go wrong: `method=r3gan` is out of reach for a CPU.
+    Known to go wrong: `published=true` is out of reach for a CPU.
 
     Source: `default` is ours; Huang et al. 2024, "The GAN is dead; long live the GAN!", FFHQ-64, for R3GAN.
     """
-    recipe = default(data, budget) if method == "default" else _r3gan(data, budget)
+    recipe = _r3gan(data, budget) if published else default(data, budget)
     return dataclasses.replace(recipe, name="faces")
 
 
 def _r3gan(data: Source, budget: Length) -> Recipe:
     """Their augmentation has more operations, which reach a chance of .3 as these do."""
     if len(shape := shape_of(data)) != 3:
-        raise RecipeError(f"method=r3gan is for images, and the data's samples are of shape {list(shape)}: leave it out")
+        raise RecipeError(f"published=true is for images, and the data's samples are of shape {list(shape)}: leave it out")
     stages = max(1, round(math.log2(min(shape[1:]) / 4))) + 1
     widths = (*[WIDE] * (stages - 1), LAST_WIDE)
     adam = Adam(2e-4, (0.0, 0.9), schedule=Cosine(end=0.25), beta2_schedule=Cosine(end=0.1))

@@ -40,7 +40,7 @@ def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
             "generator": MLPGenerator((1200, 1200), slope=0.0, end="sigmoid", init="glorot"),
             "discriminator": MaxoutDiscriminator((240, 240), pieces=5, input_dropout=0.2, dropout=0.5, start=0.005),
         },
-        objective=Adversarial(loss=NonSaturating(), discriminator_turns=k, judge_together=True),
+        objective=Adversarial(loss=NonSaturating(), discriminator_turns=k, joint_batch=True),
         optimizers={"discriminator": SGD(0.02, momentum=0.5), "generator": SGD(0.2, momentum=0.5)},
         batch_size=100,
         budget="50epochs",

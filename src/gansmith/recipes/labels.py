@@ -19,7 +19,7 @@ from gansmith.networks import (
     ResidualGenerator,
 )
 from gansmith.networks.base import Network
-from gansmith.objectives import Adversarial, Recover
+from gansmith.objectives import Adversarial, AuxiliaryLoss
 from gansmith.objectives.losses import Hinge
 from gansmith.optim.optimizers import SGD, Adam
 from gansmith.optim.schedules import Exponential, Linear
@@ -30,23 +30,23 @@ from gansmith.sampling.conditions import Labels
 from gansmith.sampling.noise import Normal, Uniform
 
 
-def cgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
+def cgan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
     """A GAN that is told labels, joined to the input of both networks.
 
     As it stands it has the networks and the optimizer of `default`, which fit themselves to the data: G's z and D's image are
     joined by the label, to an image as one channel a class.
 
-    `paper=true` is the paper's network for MNIST: z of 100 entries, uniform in [0, 1), to 200 units and y to 1,000, together
+    `published=true` is the paper's network for MNIST: z of 100 entries, uniform in [0, 1), to 200 units and y to 1,000, together
     1,200, ReLU, then 784 sigmoids; D by maxout, x to 240 units of 5 pieces, y to 50 of 5, together 240 of 4; dropout .5 in
     both; SGD in batches of 100 with a rate that falls by 1.00004 a step from .1 to 1e-6, which takes 480 epochs, and momentum
     from .5 to .7. Not in the text, so chosen here: that the momentum rises straight over the whole run, PyTorch's start, and
     that G pays the non-saturating loss.
 
-    Known to go wrong: with `paper=true` nothing keeps G from making one image a class.
+    Known to go wrong: with `published=true` nothing keeps G from making one image a class.
 
     Source: M. Mirza and S. Osindero, Conditional Generative Adversarial Nets, 2014.
     """
-    if not paper:
+    if not published:
         return _told("cgan", data, budget, JoinedDiscriminator)
     sgd = SGD(0.1, momentum=0.5, schedule=Exponential(end=1e-5), momentum_schedule=Linear(end=1.4))
     return Recipe(
@@ -56,7 +56,7 @@ def cgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = Fal
         value_range=(0.0, 1.0),
         noise=Uniform(100, 0.0, 1.0),
         networks={"generator": MirzaGenerator(), "discriminator": MirzaDiscriminator()},
-        objective=Adversarial(judge_together=True),
+        objective=Adversarial(joint_batch=True),
         optimizers={"discriminator": sgd, "generator": sgd},
         batch_size=100,
         budget=budget or "480epochs",
@@ -64,13 +64,13 @@ def cgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = Fal
     )
 
 
-def acgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
+def acgan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
     """A GAN whose D also says which class it sees; both players pay for what it gets wrong.
 
     As it stands it has the networks and the optimizer of `default`, with a linear classifier beside D's logit. G is told the
     label beside z, D is not.
 
-    `paper=true` is the paper's network for CIFAR-10, of 32 x 32: z of 100 entries, G a linear layer to 4 x 4 x 384 and 5x5
+    `published=true` is the paper's network for CIFAR-10, of 32 x 32: z of 100 entries, G a linear layer to 4 x 4 x 384 and 5x5
     transposed convolutions to 192 and 96 channels; D six 3x3 convolutions of 16 to 512 channels with dropout .5; Adam at 2e-4
     with beta1 .5, batches of 100, 50,000 steps. Of what the paper tried, rates 1e-4 to 3e-4 and noise of sd 0 to .2 in D's
     layers, the middle rate and no noise were chosen here; so was that z is uniform from -1 to 1. Any data take its place with
@@ -80,8 +80,8 @@ def acgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = Fa
 
     Source: A. Odena, C. Olah and J. Shlens, Conditional Image Synthesis with Auxiliary Classifier GANs, ICML 2017.
     """
-    if not paper:
-        return _told("acgan", data, budget, AuxiliaryDiscriminator, recover=Recover())
+    if not published:
+        return _told("acgan", data, budget, AuxiliaryDiscriminator, auxiliary=AuxiliaryLoss())
     adam = Adam(2e-4, (0.5, 0.999))
     return Recipe(
         name="acgan",
@@ -89,7 +89,7 @@ def acgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = Fa
         condition=Labels(),
         noise=Uniform(100, -1.0, 1.0),
         networks={"generator": AcGanGenerator(), "discriminator": AuxiliaryDiscriminator(AcGanDiscriminator())},
-        objective=Adversarial(recover=Recover()),
+        objective=Adversarial(auxiliary=AuxiliaryLoss()),
         optimizers={"discriminator": adam, "generator": adam},
         batch_size=100,
         budget=budget or "5000000images",
@@ -97,13 +97,13 @@ def acgan(data: Source = Mnist(), budget: Length | None = None, paper: bool = Fa
     )
 
 
-def projection(data: Source = Mnist(), budget: Length | None = None, paper: bool = False) -> Recipe:
+def projection(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
     """A GAN whose D asks how well what it sees goes with the label, by a product of the two.
 
     As it stands it has the networks and the optimizer of `default`: G is told the label beside z, and D's logit has a product of
     the label's vector and what its last layer sees.
 
-    `paper=true` is the paper's network for ImageNet, of 128 x 128: residual G of 1,024 to 64 channels that is told by a scale
+    `published=true` is the paper's network for ImageNet, of 128 x 128: residual G of 1,024 to 64 channels that is told by a scale
     and a shift for each class in its batch norms, residual D of 64 to 1,024 channels with spectral norm; hinge loss, Adam at
     2e-4 with betas 0 and .9, five turns of D with batches of 64, 128 fakes in G's, 450,000 steps of G with a rate that falls to
     0 over the last 50,000; the batches are those of the authors' program, on four GPUs together. Here the classes' vectors start
@@ -114,7 +114,7 @@ def projection(data: Source = Mnist(), budget: Length | None = None, paper: bool
 
     Source: T. Miyato and M. Koyama, cGANs with Projection Discriminator, ICLR 2018.
     """
-    if not paper:
+    if not published:
         return _told("projection", data, budget)
     adam = Adam(2e-4, (0.0, 0.9), schedule=Linear(start=8 / 9))
     return Recipe(

@@ -2,14 +2,13 @@
 
 In their small size all five have DCGAN's small generator and a discriminator like it, with batch norm in that of `wgan` alone, so
 that what they reach in equal time tells of the losses: `benchmarks/losses_at_equal_time.py`. Each also has its paper's networks:
-`published=true`, or for r3gan `size=published`.
+`published=true`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal
 
 from gansmith.data import FashionMnist, Source
 from gansmith.networks import (
@@ -143,19 +142,19 @@ def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length
 
 
 def r3gan(
-    data: Source = FashionMnist(), size: Literal["shared", "small", "published"] = "shared", budget: Length | None = None
+    data: Source = FashionMnist(), published: bool = False, own_networks: bool = False, budget: Length | None = None
 ) -> Recipe:
     """R3GAN: reals and fakes judged in pairs, with zero-centred gradient penalties on both sides, and no tricks.
 
     The paper's: relativistic pairing, R1 and R2 at every step with one gamma that falls from ten times its end value, rate 2e-4
     to 5e-5, beta2 .9 to .99, beta1 0, all by half a cosine; z of 64; residual blocks of grouped convolutions without any
-    normalisation; samples from a running mean whose half-life grows. `size=published` is its networks for CIFAR-10 (four stages
+    normalisation; samples from a running mean whose half-life grows. `published=true` is its networks for CIFAR-10 (four stages
     of two blocks of width 768: 20,732,160 weights in G, 20,683,776 in D, gamma .05 to .005, batches of 512), with all that
     changes along half a cosine changing over 20 million images, and with their augmentation's chances, which rise to .55; its
     operations are more than ours. Give it `data.size=32 data.channels=3`. Theirs is told the class, here say `condition=labels`.
 
-    `size=shared` has the networks that the other losses share, gamma .5 to .05, batches of 64, rates of 1e-3 to 5e-5;
-    `size=small` has R3GAN's own networks, three stages of one block (64, 64, 32).
+    By default it has the networks that the other losses share, gamma .5 to .05, batches of 64, learning rates of 1e-3 to 5e-5;
+    `own_networks=true` has R3GAN's own networks in a small size, three stages of one block (64, 64, 32).
 
     Known to go wrong: grouped convolutions are slow on a processor, and two penalties go through D twice each. In five minutes
     its own networks see too few images.
@@ -163,14 +162,14 @@ def r3gan(
     Source: Y. Huang et al., The GAN is dead; long live the GAN! A modern baseline GAN, NeurIPS 2024, eq. 2 and section 3, and the
     settings of its code.
     """
-    falling = Cosine(end=0.25 if size == "published" else 0.05)
-    adam = Adam(2e-4 if size == "published" else 1e-3, (0.0, 0.9), schedule=falling, beta2_schedule=Cosine(end=0.1))
-    gamma = 0.005 if size == "published" else 0.05
+    falling = Cosine(end=0.25 if published else 0.05)
+    adam = Adam(2e-4 if published else 1e-3, (0.0, 0.9), schedule=falling, beta2_schedule=Cosine(end=0.1))
+    gamma = 0.005 if published else 0.05
     objective = Adversarial(loss=Relativistic(), penalties=(R1(gamma), R2(gamma)), penalty_schedule=Cosine(first=10.0, end=1.0))
-    if size == "shared":
-        return _small("r3gan", data, budget, objective, _both(adam))
-    if size == "small":
+    if not published:
         made = _small("r3gan", data, budget, objective, _both(adam))
+        if not own_networks:
+            return made
         return dataclasses.replace(
             made, networks={"generator": R3GanGenerator((64, 64, 32)), "discriminator": R3GanDiscriminator((32, 64, 64))}
         )

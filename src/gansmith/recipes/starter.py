@@ -32,7 +32,7 @@ def starter() -> Recipe:
         data=FashionMnist(),
         noise=Normal(8),
         networks={"generator": ConvGenerator((64, 32)), "discriminator": ConvDiscriminator((32, 64))},
-        objective=Adversarial(judge_together=True),
+        objective=Adversarial(joint_batch=True),
         optimizers={"discriminator": adam, "generator": adam},
         batch_size=32,
         budget="3m",

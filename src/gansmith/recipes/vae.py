@@ -53,8 +53,8 @@ def vae(
     """
     shape = shape_of(data)
     if len(shape) != 3 and likelihood == "bernoulli":
-        told = f"likelihood=bernoulli takes pixels for probabilities, but the samples of {label(data)} are {list(shape)}"
-        raise RecipeError(f"recipe vae: {told}: say likelihood=gaussian")
+        message = f"likelihood=bernoulli takes pixels for probabilities, but the samples of {label(data)} are {list(shape)}"
+        raise RecipeError(f"recipe vae: {message}: say likelihood=gaussian")
     return Recipe(
         name="vae",
         data=data,

@@ -63,7 +63,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
         recipe=list(recipe_lines(run.recipe)),
         cost=_cost(run),
-        machine=run.facts["environment"],
+        machine=run.metadata["environment"],
         number=number,
     )
 
@@ -72,7 +72,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
 
 
 def _made(run: Run) -> Picture:
-    gallery = run.rows(PICTURE_SEED) if run.layout.kinds else run.sample(PICTURE_SEED, _count(run))
+    gallery = run.rows(PICTURE_SEED) if run.layout.categories else run.sample(PICTURE_SEED, _count(run))
     alt = f"{len(gallery)} samples after {run.images:,} images"
     return _in_rows(run, gallery.array, alt) if _draws_images(run) else html.plot(gallery.picture(), alt)
 
@@ -81,13 +81,13 @@ def _real(run: Run) -> Picture | None:
     path = run.real_picture
     if not path.exists():
         return None
-    is_known = run.recipe.condition is not None and run.recipe.condition.known  # else real samples are as they come
-    count = _count(run) if run.layout.kinds and is_known else min(_count(run), run.facts["num_real"])
+    is_known = run.recipe.condition is not None and run.recipe.condition.observed  # else real samples are as they come
+    count = _count(run) if run.layout.categories and is_known else min(_count(run), run.metadata["num_real"])
     alt = f"The first {count} real samples"
     if not _draws_images(run):
         return html.plot_file(path, alt)
-    cells = grids.cut(path, run.facts["sample_shape"], count)
-    return _in_rows(run, cells, alt) if is_known else html.grid(cells, alt, run.layout.columns if run.layout.kinds else None)
+    cells = grids.cut(path, run.metadata["sample_shape"], count)
+    return _in_rows(run, cells, alt) if is_known else html.grid(cells, alt, run.layout.columns if run.layout.categories else None)
 
 
 def _animation(run: Run) -> Picture | None:
@@ -97,8 +97,8 @@ def _animation(run: Run) -> Picture | None:
     alt = f"Animation of the same samples from {min(chosen):,} to {max(chosen):,} images"
     if not _draws_images(run):
         return html.plots(chosen.values(), alt)
-    frames = (grids.cut(path, run.facts["sample_shape"], _count(run)) for path in chosen.values())
-    return html.animation(frames, alt, run.layout.columns if run.layout.kinds else None)
+    frames = (grids.cut(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
+    return html.animation(frames, alt, run.layout.columns if run.layout.categories else None)
 
 
 def _timeline(run: Run) -> dict[str, Any] | None:
@@ -112,7 +112,7 @@ def _timeline(run: Run) -> dict[str, Any] | None:
         return {"marks": marks, "plots": plots}
     names = run.layout.names
     count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # of each kind the first
-    cells = np.stack([grids.cut(path, run.facts["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
+    cells = np.stack([grids.cut(path, run.metadata["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
     what = "kinds" if names else "seeds"
     alt = f"{len(cells)} {what}, a row each, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
     picture = html.grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
@@ -125,7 +125,7 @@ def _walk(run: Run) -> Picture:
     if _draws_images(run):
         alt = f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's"
         return html.grid(flat, alt, WALK_STEPS + 1, html.PAGE_WIDTH)
-    return html.plot(run.kind.picture(flat), "Points on the way from one seed's sample to the next seed's")
+    return html.plot(run.modality.picture(flat), "Points on the way from one seed's sample to the next seed's")
 
 
 def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, float]]:
@@ -151,11 +151,11 @@ def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, flo
 
 
 def _draws_images(run: Run) -> bool:
-    return len(run.facts["sample_shape"]) == 3
+    return len(run.metadata["sample_shape"]) == 3
 
 
 def _count(run: Run) -> int:
-    if run.layout.kinds:
+    if run.layout.categories:
         return run.layout.count
     return min(run.recipe.pictures.count, COLUMNS**2) if _draws_images(run) else run.recipe.pictures.count
 
@@ -169,7 +169,7 @@ def _spread(drawn: dict[int, Path], count: int) -> dict[int, Path]:
 
 def _in_rows(run: Run, cells: np.ndarray, alt: str) -> Picture:
     """As the run lays out its pictures, with names beside the rows; as square as it gets where it has no rows."""
-    if not run.layout.kinds:
+    if not run.layout.categories:
         return html.grid(cells, alt)
     return dataclasses.replace(html.grid(cells, alt, run.layout.columns), names=run.layout.names)
 
@@ -185,7 +185,7 @@ def _curves(run: Run) -> list[tuple[str, str]]:
     losses = {name.removesuffix("/loss"): name for name in log if name.endswith("/loss")}
     said = {name.split("/")[-1]: name for name in log if name.endswith(SAID)}
     rest = [n for n in log if n not in {*losses.values(), *said.values(), *NOT_CURVES} and not n.startswith(doctor.PREFIX)]
-    titles = {SCORE: f"Frechet distance from the validation slice, {run.facts.get('score')}"}
+    titles = {SCORE: f"Frechet distance from the validation slice, {run.metadata.get('score')}"}
     groups = [("Losses", losses), ("What the discriminator says", said), *((titles.get(n, n), {n: n}) for n in rest)]
     return [
         (title, charts.lines({shown: (log["images"], log[name]) for shown, name in group.items()}, f"{title} over images seen"))
@@ -239,17 +239,17 @@ def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]
 def _cost(run: Run) -> list[tuple[str, str]]:
     seconds = run.log["seconds"] if "seconds" in run.log else np.zeros(1)
     spent = float(np.nanmax(seconds))
-    epochs = run.images / run.facts.get("epoch_images", run.facts["num_real"])
+    epochs = run.images / run.metadata.get("epoch_images", run.metadata["num_real"])
     return [
         ("images", f"{run.images:,} of {run.total_images or 0:,}"),
         ("epochs", f"{epochs:.3g}"),
         ("time", f"{spent / 60:.1f} min" if spent >= 60 else f"{spent:.0f} s"),
         ("speed", f"{run.images / spent:,.0f} images/s" if spent else "unknown"),
         ("generator", f"{sum(p.numel() for p in run.module.parameters()):,} weights"),
-        ("real samples", f"{run.facts['num_real']:,}"),
-        ("framework", str(run.facts.get("framework", "torch"))),
-        ("device", str(run.facts["device"])),
-        ("processes", str(run.facts["num_processes"])),
+        ("real samples", f"{run.metadata['num_real']:,}"),
+        ("framework", str(run.metadata.get("framework", "torch"))),
+        ("device", str(run.metadata["device"])),
+        ("processes", str(run.metadata["num_processes"])),
     ]
 
 

@@ -14,7 +14,7 @@ FOLDERS = ("samples", "checkpoints", "generator")  # which a run makes in its ow
 
 
 @contextlib.contextmanager
-def claimed(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a run folder, made where there is none, until the block ends.
 
     Raises RunError where the folder holds something else, or another process is in it.

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gansmith.runs.checkpoints import FORMAT
+from gansmith.core.device import environment, warn_of_changes
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
-from gansmith.core.device import environment, warn_of_changes
+from gansmith.runs.checkpoints import FORMAT
 
 NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_metadata(path: Path) -> dict[str, Any]:
     """Those in a run's file. Raises RunError where they are of a format that is not read, or damaged."""
     found = read_json(path, "format")["format"]
     if found != FORMAT:
@@ -23,12 +23,12 @@ def read_facts(path: Path) -> dict[str, Any]:
     return read_json(path, *NEEDED)
 
 
-def new_facts(of_trainer: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+def new_metadata(of_trainer: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
     """Those of a run that begins here: what its trainer says, the user's own files it uses, and the machine."""
     return {"format": FORMAT, **of_trainer, "files": files, "environment": environment()}
 
 
-def changed_facts(run: Path, then: Mapping[str, Any], of_trainer: Mapping[str, Any], images: int) -> dict[str, Any]:
+def changed_metadata(run: Path, then: Mapping[str, Any], of_trainer: Mapping[str, Any], images: int) -> dict[str, Any]:
     """What must be written down anew where a run goes on at an image count; what else has changed is said.
 
     That is another framework: "framework" trains from here on, "frameworks" says since when.

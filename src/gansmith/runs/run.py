@@ -27,25 +27,25 @@ import numpy as np
 from torch import Tensor, nn
 
 from gansmith import doctor
-from gansmith.doctor.checkup import Checkup
 from gansmith.core import distributed
-from gansmith.sampling.sampler import Sampler
-from gansmith.networks.build import build
-from gansmith.runs.checkpoints import Checkpoints, Saved
-from gansmith.runs.lock import FOLDERS, claimed
-from gansmith.data import memory
-from gansmith.core.errors import RunError
-from gansmith.runs.metadata import changed_facts, new_facts, read_facts
-from gansmith.core.files import disk_errors, read_json, write_json
-from gansmith.sampling.gallery import Gallery
-from gansmith.data.modality import Kind, kind_of
-from gansmith.sampling.inputs import Inputs
-from gansmith.sampling.classes import Asking, Layout, asking_of, layout_of
-from gansmith.runs.log import arrays_in, read_log, scores_in
-from gansmith.recipes.base import Recipe
 from gansmith.core.component import differences, to_json
+from gansmith.core.errors import RunError
+from gansmith.core.files import disk_errors, read_json, write_json
 from gansmith.core.user_code import own_files
+from gansmith.data import memory
+from gansmith.data.modality import Modality, modality_of
+from gansmith.doctor.checkup import Checkup
+from gansmith.networks.build import build
+from gansmith.recipes.base import Recipe
+from gansmith.runs.checkpoints import Checkpoints, Saved
+from gansmith.runs.lock import FOLDERS, locked
+from gansmith.runs.log import arrays_in, read_log, scores_in
+from gansmith.runs.metadata import changed_metadata, new_metadata, read_metadata
 from gansmith.runs.trust import named, trusted_recipe
+from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
+from gansmith.sampling.gallery import Gallery
+from gansmith.sampling.inputs import Inputs
+from gansmith.sampling.sampler import Sampler
 
 KEPT_CHECKPOINTS = 3
 KEPT_TO_GO_BACK = 8  # of a run that may be put right, so that one from before the trouble is among them
@@ -54,8 +54,8 @@ KEPT_TO_GO_BACK = 8  # of a run that may be put right, so that one from before t
 class Run:
     """A run folder. `sample` and `module` work on what it last saved, `log` holds arrays to plot."""
 
-    def __init__(self, path: Path, recipe: Recipe, facts: dict[str, Any], checkpoint: str | int = "last") -> None:
-        self.path, self.recipe, self.facts, self.checkpoint = path, recipe, facts, checkpoint
+    def __init__(self, path: Path, recipe: Recipe, metadata: dict[str, Any], checkpoint: str | int = "last") -> None:
+        self.path, self.recipe, self.metadata, self.checkpoint = path, recipe, metadata, checkpoint
         self.checkpoints = Checkpoints(path)
         self.asked_for: int | None = None  # the kind that all its samples are to be of
 
@@ -74,12 +74,12 @@ class Run:
         if not (path / "recipe.json").is_file():
             what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
             raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
-        facts = read_facts(path / "run.json")
-        return cls(path, trusted_recipe(path / "recipe.json", facts["files"], trust), facts)
+        metadata = read_metadata(path / "run.json")
+        return cls(path, trusted_recipe(path / "recipe.json", metadata["files"], trust), metadata)
 
     @classmethod
     @contextlib.contextmanager
-    def claim(cls, path: str | Path, recipe: Recipe, *, trust: str | Path | None = None) -> Iterator[Run]:
+    def locked(cls, path: str | Path, recipe: Recipe, *, trust: str | Path | None = None) -> Iterator[Run]:
         """A run folder to train in, new or gone on with; held against every other process until the block ends.
 
         Raises RunError where the folder holds something else, another recipe (field by field), or another process is in it.
@@ -88,7 +88,7 @@ class Run:
         if distributed.rank() != 0:
             yield cls(path, recipe, {})
             return
-        with claimed(path):
+        with locked(path):
             if (path / "recipe.json").is_file():
                 run = cls.open(path, trust=trust)
                 run.check_same(recipe)
@@ -101,12 +101,12 @@ class Run:
         alike = dataclasses.replace(recipe, why=self.recipe.why)  # what is said of a choice is no part of it
         changed = list(differences(to_json(self.recipe), to_json(alike)))
         if changed:
-            told = "; ".join(f"{place} was {_said(old)}, now {_said(new)}" for place, old, new in changed)
-            raise RunError(f"run folder {self.path} holds another recipe: {told}. Choose another folder with --run")
+            message = "; ".join(f"{place} was {_said(old)}, now {_said(new)}" for place, old, new in changed)
+            raise RunError(f"run folder {self.path} holds another recipe: {message}. Choose another folder with --run")
         files = set(own_files(recipe).values())
-        if files != set(self.facts.get("files", {}).values()):
+        if files != set(self.metadata.get("files", {}).values()):
             raise RunError(
-                f"run folder {self.path} was made with {named(self.facts['files'])}, which has changed; use another --run"
+                f"run folder {self.path} was made with {named(self.metadata['files'])}, which has changed; use another --run"
             )
 
     def at(self, checkpoint: str | int) -> Run:
@@ -115,7 +115,7 @@ class Run:
         Raises RunError naming those there are.
         """
         if checkpoint == "last":
-            return Run(self.path, self.recipe, self.facts)
+            return Run(self.path, self.recipe, self.metadata)
         kept = sorted(set(self.checkpoints.images))
         known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
         if checkpoint == "best":
@@ -124,26 +124,26 @@ class Run:
         elif not str(checkpoint).isdecimal() or int(checkpoint) not in kept:
             best = "best, " if self.best is not None else ""
             raise RunError(f"run {self.path} keeps no checkpoint {str(checkpoint)!r}: choose {best}{known}")
-        return Run(self.path, self.recipe, self.facts, "best" if checkpoint == "best" else int(checkpoint))
+        return Run(self.path, self.recipe, self.metadata, "best" if checkpoint == "best" else int(checkpoint))
 
-    def begin(self, facts: dict[str, Any]) -> None:
+    def begin(self, metadata: dict[str, Any]) -> None:
         """Write what the run is, once; on later calls compare the machine and say what changed."""
         if distributed.rank() != 0:
-            self.facts = facts
+            self.metadata = metadata
         elif (self.path / "recipe.json").exists():
-            if changed := changed_facts(self.path, self.facts, facts, self.images):
+            if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
                 self.note(**changed)
         else:
             with disk_errors(self.path):
                 for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
-            self.note(**new_facts(facts, own_files(self.recipe)))
+            self.note(**new_metadata(metadata, own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
 
-    def note(self, **facts: Any) -> None:
+    def note(self, **metadata: Any) -> None:
         """Write down more facts about the run, in place of those of the same names."""
-        self.facts |= facts
-        write_json(self.path / "run.json", self.facts)
+        self.metadata |= metadata
+        write_json(self.path / "run.json", self.metadata)
 
     # ------------------------------------------------------------------------------------------ checkpoints
 
@@ -160,7 +160,7 @@ class Run:
     @property
     def left_at(self) -> list[int]:
         """The image counts of checkpoints that were written because somebody left the run, where it may go back."""
-        return list(self.facts.get("left_at", ()))
+        return list(self.metadata.get("left_at", ()))
 
     @property
     def ways_back(self) -> list[int]:
@@ -194,7 +194,7 @@ class Run:
 
     @property
     def total_images(self) -> int | None:
-        return self.facts.get("total_images")
+        return self.metadata.get("total_images")
 
     @property
     def images(self) -> int:
@@ -216,7 +216,7 @@ class Run:
     def scored(self) -> dict[int, float]:
         """Its Frechet distance from the validation slice by image count, up to the newest checkpoint; infinity for no number.
 
-        What the distance was measured with is `facts["score"]`.
+        What the distance was measured with is `metadata["score"]`.
         """
         return {images: value for images, value in scores_in(self.records).items() if images <= self._newest_images}
 
@@ -243,7 +243,7 @@ class Run:
     def module(self) -> nn.Module:
         """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z], and a condition [N, K + S] where it is
         told one -> samples [N, ...]."""
-        shapes = self.recipe.shapes(self.facts["sample_shape"], len(self.asking.shares))
+        shapes = self.recipe.shapes(self.metadata["sample_shape"], len(self.condition_space.shares))
         network = build(self.recipe.networks, self.recipe.seed, shapes)["generator"]
         network.load_state_dict(self._generator_weights())
         return network.eval().requires_grad_(False)
@@ -261,66 +261,66 @@ class Run:
     @property
     def inputs(self) -> Inputs:
         """What its samples are made from."""
-        return Inputs(self.recipe.noise, self.asking.shares, self.asked_for, self.asking.sliders)
+        return Inputs(self.recipe.noise, self.condition_space.shares, self.asked_for, self.condition_space.continuous)
 
     @property
-    def asking(self) -> Asking:
+    def condition_space(self) -> ConditionSpace:
         """What kinds its generator can be asked for."""
-        return asking_of(self.recipe.condition, self.facts)
+        return condition_space_of(self.recipe.condition, self.metadata)
 
-    def asked(self, kind: int | str) -> Run:
+    def asked(self, category: int | str) -> Run:
         """The same run, whose samples are all asked to be of one kind, given by its number or by the name of its class.
 
         Raises RunError where there is no such kind.
         """
         asked = self.at(self.checkpoint)
-        asked.asked_for = self.asking.number(kind, f"run {self.path}")
+        asked.asked_for = self.condition_space.number(category, f"run {self.path}")
         return asked
 
     @property
     def layout(self) -> Layout:
         """How its pictures are laid out: a row for each kind, where it is told of a few."""
         pictures = self.recipe.pictures
-        return layout_of(pictures.count, pictures.columns, self.facts["sample_shape"], self.asking)
+        return layout_of(pictures.count, pictures.columns, self.metadata["sample_shape"], self.condition_space)
 
     @property
     def sampler(self) -> Sampler:
         """Its generator and everything needed to make samples."""
-        shape = tuple(self.facts["sample_shape"])
-        return Sampler(self.module, self.inputs, self.kind, shape, self.asking, self.layout, f"run {self.path}")
+        shape = tuple(self.metadata["sample_shape"])
+        return Sampler(self.module, self.inputs, self.modality, shape, self.condition_space, self.layout, f"run {self.path}")
 
     @property
-    def kind(self) -> Kind:
+    def modality(self) -> Modality:
         """How its samples are scaled, kept and shown."""
-        return kind_of(self.facts["sample_shape"], self.recipe.value_range)
+        return modality_of(self.metadata["sample_shape"], self.recipe.value_range)
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
         """Samples number `first` to `first + count` of `seed`; sample i is made from (seed, i) alone.
 
         Raises RunError where they would not fit in memory.
         """
-        size = 1 if self.kind.key == "images" else 4  # bytes a value
-        if size * count * math.prod(self.facts["sample_shape"]) > memory.MAX_BYTES:
+        size = 1 if self.modality.key == "images" else 4  # bytes a value
+        if size * count * math.prod(self.metadata["sample_shape"]) > memory.MAX_BYTES:
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
         made = self.sampler.sample(seed, count, first)
-        return Gallery(made, self.kind, self.classes_asked(seed, count, first))
+        return Gallery(made, self.modality, self.classes_asked(seed, count, first))
 
     def classes_asked(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
         """The classes that such samples are asked to be, int64 [count]; None where it is told no classes."""
         condition = self.recipe.condition
-        is_told = condition is not None and condition.are_classes and bool(self.asking.shares)
-        return self.inputs.kinds(seed, first, count) if is_told else None
+        is_told = condition is not None and condition.are_classes and bool(self.condition_space.shares)
+        return self.inputs.categories(seed, first, count) if is_told else None
 
     def rows(self, seed: int = 0, columns: int | None = None) -> Gallery:
         """A row for each kind: the first samples of a seed asked to be of it, with the same z in a column.
 
         Raises RunError where it is told no kinds, or so many that it shows no rows.
         """
-        kinds, columns = self.layout.kinds, columns or self.layout.columns
-        if not kinds:
+        categories, columns = self.layout.categories, columns or self.layout.columns
+        if not categories:
             raise RunError(f"run {self.path} shows no rows: it is told no kinds, or too many")
-        made = self.sampler.in_rows(seed, kinds, columns)
-        return Gallery(made, self.kind, np.repeat(kinds, columns), columns, self.layout.names)
+        made = self.sampler.in_rows(seed, categories, columns)
+        return Gallery(made, self.modality, np.repeat(categories, columns), columns, self.layout.names)
 
     def walk(self, seeds: Sequence[int], steps: int = 8) -> np.ndarray:
         """From each seed's first sample to the next seed's, [len(seeds) - 1, steps + 1, ...]; see `Sampler.walk`."""
@@ -359,7 +359,7 @@ class Run:
     @property
     def checkup(self) -> Checkup | None:
         """What the doctor says of the looks in its log; None where it was not watched."""
-        looks, recoveries = doctor.looks_in(self.records), self.facts.get("recoveries")
+        looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
         found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
         return found if found.num_looks > 1 or recoveries is not None else None  # checkpoints may be of other networks then
 

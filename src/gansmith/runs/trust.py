@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from gansmith.core.component import from_json
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.files import read_json
-from gansmith.recipes.base import Recipe
-from gansmith.core.component import from_json
 from gansmith.core.user_code import load_file, own_files
+from gansmith.recipes.base import Recipe
 
 
 def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | None) -> Recipe:

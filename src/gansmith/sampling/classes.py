@@ -14,31 +14,31 @@ MOST_NAMED = 30  # in an error
 
 
 @dataclass(frozen=True)
-class Asking:
+class ConditionSpace:
     """What may be asked of a run's generator."""
 
     shares: tuple[float, ...] = ()  # how often each kind was among the real samples; empty: it is told nothing
     names: tuple[str, ...] | None = None  # None: a kind has only its number
-    sliders: int = 0
+    continuous: int = 0
 
     @property
     def titles(self) -> tuple[str, ...]:
         """What stands beside a row of each kind."""
         return self.names or tuple(map(str, range(len(self.shares))))
 
-    def number(self, kind: int | str, who: str) -> int:
+    def number(self, category: int | str, who: str) -> int:
         """The number of a kind given by name, in any case, or by number. Raises RunError naming those there are."""
         if not self.shares:
             raise RunError(f"{who} was told nothing of kinds, so none can be asked for: train it with condition=labels")
-        number = self._number(kind, who)
+        number = self._number(category, who)
         if not self.shares[number]:
             raise RunError(f"{who} was shown no sample of class {self.titles[number]!r}, so it can't be asked for")
         return number
 
-    def _number(self, kind: int | str, who: str) -> int:
-        word = str(kind).strip()
+    def _number(self, category: int | str, who: str) -> int:
+        word = str(category).strip()
         lower = [name.lower() for name in self.names or ()]
-        if self.names and isinstance(kind, str):
+        if self.names and isinstance(category, str):
             if word in self.names:
                 return self.names.index(word)
             if lower.count(word.lower()) == 1:
@@ -53,20 +53,22 @@ class Asking:
 
     def slider(self, number: int, who: str) -> int:
         """Raises RunError where there is no such slider."""
-        if 0 <= number < self.sliders:
+        if 0 <= number < self.continuous:
             return number
-        known = f"knows sliders 0 to {self.sliders - 1}" if self.sliders else "has no sliders: train it with condition=codes"
+        known = (
+            f"knows sliders 0 to {self.continuous - 1}" if self.continuous else "has no sliders: train it with condition=codes"
+        )
         raise RunError(f"{who} {known}, asked for {number}")
 
 
-def asking_of(condition: Condition | None, facts: dict[str, Any]) -> Asking:
+def condition_space_of(condition: Condition | None, metadata: dict[str, Any]) -> ConditionSpace:
     """From what a run folder knows: facts hold the shares of the kinds and the classes of the data."""
-    shares, classes = facts.get("kinds"), facts.get("classes")
+    shares, classes = metadata.get("kinds"), metadata.get("classes")
     if condition is None or not shares:
-        return Asking()
+        return ConditionSpace()
     # A condition may have more kinds than the data have classes; those were never shown.
     names = (*classes, *map(str, range(len(classes), len(shares)))) if condition.are_classes and classes else None
-    return Asking(tuple(shares), names, condition.sliders)
+    return ConditionSpace(tuple(shares), names, condition.continuous)
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,16 @@ class Layout:
 
     count: int
     columns: int
-    kinds: tuple[int, ...] = ()  # a row for each; empty: samples as they come, of whatever kind
+    categories: tuple[int, ...] = ()  # a row for each; empty: samples as they come, of whatever kind
     names: tuple[str, ...] = ()  # of the rows
 
 
-def layout_of(count: int, columns: int, sample_shape: Sequence[int], asking: Asking) -> Layout:
+def layout_of(count: int, columns: int, sample_shape: Sequence[int], condition_space: ConditionSpace) -> Layout:
     """A row for each kind that was shown, where samples are images and there are not too many kinds."""
-    kinds = tuple(kind for kind, share in enumerate(asking.shares) if share)
-    if len(sample_shape) != 3 or not 2 <= len(kinds) <= MOST_ROWS:
+    categories = tuple(category for category, share in enumerate(condition_space.shares) if share)
+    if len(sample_shape) != 3 or not 2 <= len(categories) <= MOST_ROWS:
         return Layout(count, columns)
     columns = min(columns, count)
-    return Layout(len(kinds) * columns, columns, kinds, tuple(asking.titles[kind] for kind in kinds))
+    return Layout(
+        len(categories) * columns, columns, categories, tuple(condition_space.titles[category] for category in categories)
+    )

@@ -21,7 +21,7 @@ Kinds = Annotated[int, Field(ge=2, le=10_000)]
 MOST_PIXELS = 16  # a side of the small copies that images are compared by
 
 
-Sorter = Callable[[Samples], np.ndarray]
+Assign = Callable[[Samples], np.ndarray]
 """Samples -> the kind of each, int64 [N]. Raises DataError where they should say and don't."""
 
 
@@ -38,12 +38,12 @@ class Condition(Protocol):
         ...
 
     @property
-    def sliders(self) -> int:
+    def continuous(self) -> int:
         """S, how many numbers in [-1, 1] the generator is told beside the kind."""
         ...
 
     @property
-    def known(self) -> bool:
+    def observed(self) -> bool:
         """Whether real samples say what kind they are of, so that the discriminator can be told too."""
         ...
 
@@ -59,7 +59,7 @@ class Condition(Protocol):
         """
         ...
 
-    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
+    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
         """What tells the kinds of other samples, by those that `samples` were found to be of. Raises DataError likewise."""
         ...
 
@@ -69,8 +69,8 @@ class Labels:
     """The labels that the data carry (Mirza and Osindero 2014); `num` of them, or as many as there are."""
 
     num: Kinds | None = None
-    sliders: ClassVar[int] = 0
-    known: ClassVar[bool] = True
+    continuous: ClassVar[int] = 0
+    observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = True
 
     def of(self, samples: Samples) -> np.ndarray:
@@ -79,11 +79,13 @@ class Labels:
         if (counts == 1).any():
             label = int((counts == 1).argmax())
             name = repr(samples.classes[label]) if samples.classes else label
-            told = "a network that is told classes would know that one by heart"
-            raise DataError(f"condition labels: class {name} has one sample alone, and {told}: add more of it, or leave it out")
+            message = "a network that is told classes would know that one by heart"
+            raise DataError(
+                f"condition labels: class {name} has one sample alone, and {message}: add more of it, or leave it out"
+            )
         return labels
 
-    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
+    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
         return lambda others: self._checked(others, self.num or samples.num_classes)
 
     def _checked(self, samples: Samples, num: int | None) -> np.ndarray:
@@ -102,14 +104,14 @@ class Clusters:
     """
 
     num: Kinds = 50
-    sliders: ClassVar[int] = 0
-    known: ClassVar[bool] = True
+    continuous: ClassVar[int] = 0
+    observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = False
 
     def of(self, samples: Samples) -> np.ndarray:
         if len(samples) < self.num:
-            told = f"the data hold {len(samples)} samples, fewer than the kinds to be found"
-            raise DataError(f"condition clusters(num={self.num}): {told}: say condition.num=..., or condition=none")
+            message = f"the data hold {len(samples)} samples, fewer than the kinds to be found"
+            raise DataError(f"condition clusters(num={self.num}): {message}: say condition.num=..., or condition=none")
         from sklearn.cluster import MiniBatchKMeans
         from threadpoolctl import threadpool_limits
 
@@ -117,49 +119,49 @@ class Clusters:
         with threadpool_limits(1):  # several wait for each other, on a busy machine for four times as long
             return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
 
-    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
-        rows, found = small_copies(samples.values), np.unique(kinds)
-        centres = np.stack([rows[kinds == kind].mean(0) for kind in found])
+    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+        rows, found = small_copies(samples.values), np.unique(categories)
+        centres = np.stack([rows[categories == category].mean(0) for category in found])
         lengths = np.square(centres).sum(1)
 
-        def sorter(others: Samples) -> np.ndarray:
+        def assign(others: Samples) -> np.ndarray:
             # |x - c|^2 without |x|^2, which is the same for all centres
             return np.asarray(found[(lengths - 2 * small_copies(others.values) @ centres.T).argmin(1)])
 
-        return sorter
+        return assign
 
 
 @component
 class Codes:
-    """Codes that only the generator is told: a kind drawn evenly from `num`, and `sliders` numbers from [-1, 1].
+    """Codes that only the generator is told: a kind drawn evenly from `num`, and `continuous` numbers from [-1, 1].
 
     What they mean is found out by a discriminator that recovers them from the samples, as in InfoGAN (Chen et al. 2016): see
-    `objective.recover`. Without that they are further noise.
+    `objective.auxiliary`. Without that they are further noise.
     """
 
     num: Kinds = 10
-    sliders: NonNegativeInt = 2
-    known: ClassVar[bool] = False
+    continuous: NonNegativeInt = 2
+    observed: ClassVar[bool] = False
     are_classes: ClassVar[bool] = False
 
     def of(self, samples: Samples) -> None:
         return None
 
-    def of_others(self, samples: Samples, kinds: np.ndarray) -> Sorter:
+    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
         raise DataError("condition codes: real samples are of no kind")
 
 
-def num_kinds(condition: Condition | None, data: Source) -> int:
+def num_categories(condition: Condition | None, data: Source) -> int:
     """How many kinds there are of these data, which are loaded only where they are needed for it; 0 without a condition."""
     return 0 if condition is None else condition.num or num_classes(data)
 
 
 def sort(samples: Samples, condition: Condition | None) -> Samples:
     """The same samples, sorted into the condition's kinds; those that are sorted already are left as they are."""
-    if condition is None or samples.num_kinds:
+    if condition is None or samples.num_categories:
         return samples
-    kinds = condition.of(samples)
-    return dataclasses.replace(samples, kinds=kinds, num_kinds=condition.num or samples.num_classes)
+    categories = condition.of(samples)
+    return dataclasses.replace(samples, categories=categories, num_categories=condition.num or samples.num_classes)
 
 
 def small_copies(values: np.ndarray) -> np.ndarray:
@@ -175,8 +177,8 @@ def small_copies(values: np.ndarray) -> np.ndarray:
     return torch.cat([functional.avg_pool2d(part.float() / 255, step, ceil_mode=True).flatten(1) for part in parts]).numpy()
 
 
-def shares_of(kinds: np.ndarray | None, num: int) -> tuple[float, ...]:
+def shares_of(categories: np.ndarray | None, num: int) -> tuple[float, ...]:
     """How often each of `num` kinds is among the samples; evenly where they are of none. The K shares sum to 1."""
-    if kinds is None:
+    if categories is None:
         return (1.0 / num,) * num if num else ()
-    return tuple((np.bincount(kinds, minlength=num) / len(kinds)).tolist())
+    return tuple((np.bincount(categories, minlength=num) / len(categories)).tolist())

@@ -10,7 +10,7 @@ import numpy as np
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
-from gansmith.data.modality import Kind
+from gansmith.data.modality import Modality
 from gansmith.drawing.captions import beside
 from gansmith.drawing.grids import one, png
 
@@ -26,7 +26,7 @@ class Gallery:
     """What a generator made: an array that shows itself in a notebook."""
 
     array: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D] for points
-    kind: Kind
+    modality: Modality
     labels: np.ndarray | None = None  # int64 [N], the classes they were asked to be, in the numbers of the data
     columns: int | None = None  # of its picture; None: as square as it gets
     names: tuple[str, ...] = ()  # of its picture's rows
@@ -42,7 +42,7 @@ class Gallery:
 
     def picture(self, columns: int | None = None) -> Image:
         columns = columns or self.columns
-        picture = self.kind.picture(self.array, columns)
+        picture = self.modality.picture(self.array, columns)
         return beside(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:
@@ -58,7 +58,7 @@ class Gallery:
             files.make_parent(path)
             with files.atomic(path) as file:
                 labels = {} if self.labels is None else {"labels": self.labels}
-                np.savez(file, **{self.kind.key: self.array}, **labels)  # type: ignore[arg-type]
+                np.savez(file, **{self.modality.key: self.array}, **labels)  # type: ignore[arg-type]
         elif path.suffix == ".png":
             if len(self) > MAX_GRID:
                 raise RunError(f"{path}: a picture holds at most {MAX_GRID} samples, got {len(self):,}; use a folder or an .npz")
@@ -75,7 +75,7 @@ class Gallery:
             raise RunError(f"{path} is there already and not an empty folder; choose another --out")
         with files.atomic_folder(path) as folder:
             for i in range(len(self)):
-                picture = one(self.array[i]) if self.array.ndim == 4 else self.kind.picture(self.array[i : i + 1])
+                picture = one(self.array[i]) if self.array.ndim == 4 else self.modality.picture(self.array[i : i + 1])
                 (folder / f"{i:06d}.png").write_bytes(png(picture))
 
     def _repr_png_(self) -> bytes:

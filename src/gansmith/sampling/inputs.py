@@ -14,22 +14,22 @@ from gansmith.sampling.noise import Noise, between
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class GeneratorInput:
     """The input of N samples."""
 
     z: np.ndarray  # float32 [N, Z]
-    told: np.ndarray | None = None  # float32 [N, K + S], kinds and sliders; None: nothing
+    condition: np.ndarray | None = None  # float32 [N, K + S], kinds and sliders; None: nothing
 
-    def __getitem__(self, rows: slice) -> Given:
-        return Given(self.z[rows], None if self.told is None else self.told[rows])
+    def __getitem__(self, rows: slice) -> GeneratorInput:
+        return GeneratorInput(self.z[rows], None if self.condition is None else self.condition[rows])
 
     def __len__(self) -> int:
         return len(self.z)
 
-    def padded(self, length: int) -> Given:
+    def padded(self, length: int) -> GeneratorInput:
         """Filled up with rows of zeros."""
         more = ((0, length - len(self)), (0, 0))
-        return Given(np.pad(self.z, more), None if self.told is None else np.pad(self.told, more))
+        return GeneratorInput(np.pad(self.z, more), None if self.condition is None else np.pad(self.condition, more))
 
 
 @dataclass(frozen=True)
@@ -39,53 +39,55 @@ class Inputs:
     noise: Noise
     shares: tuple[float, ...] = ()  # how often each kind is asked for; empty: nothing is told
     asked: int | None = None  # this kind and no other
-    sliders: int = 0
+    continuous: int = 0
 
-    def rows(self, seed: int, first: int, count: int) -> Given:
+    def rows(self, seed: int, first: int, count: int) -> GeneratorInput:
         z = self.noise.rows(seed, Stream.SAMPLE, Place(), first, count)
-        return Given(z, self.told(seed, first, count) if self.shares else None)
+        return GeneratorInput(z, self.conditions(seed, first, count) if self.shares else None)
 
-    def kinds(self, seed: int, first: int, count: int) -> np.ndarray:
+    def categories(self, seed: int, first: int, count: int) -> np.ndarray:
         """Which kind each is asked to be, int64 [count]."""
         return self._kinds(self._draws(seed, Stream.KIND, Place(), first, count))
 
-    def told(self, seed: int, first: int, count: int, stream: Stream = Stream.KIND, place: Place = Place()) -> np.ndarray:
+    def conditions(self, seed: int, first: int, count: int, stream: Stream = Stream.KIND, place: Place = Place()) -> np.ndarray:
         """What each is told to be, float32 [count, K + S]."""
         draws = self._draws(seed, stream, place, first, count)
         return np.concatenate([one_hot(self._kinds(draws), len(self.shares)), 2 * draws[:, 1:] - 1], axis=1)
 
     def _draws(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
-        return rng.uniform_rows(seed, stream, place, first, count, 1 + self.sliders)
+        return rng.uniform_rows(seed, stream, place, first, count, 1 + self.continuous)
 
     def _kinds(self, draws: np.ndarray) -> np.ndarray:
         if self.asked is not None:
             return np.full(len(draws), self.asked)
         ends = np.cumsum(self.shares)
-        kinds: np.ndarray = np.searchsorted(ends, draws[:, 0] * ends[-1], side="right").clip(max=len(ends) - 1)
-        return kinds
+        categories: np.ndarray = np.searchsorted(ends, draws[:, 0] * ends[-1], side="right").clip(max=len(ends) - 1)
+        return categories
 
-    def in_rows(self, seed: int, kinds: Sequence[int], columns: int) -> Given:
+    def in_rows(self, seed: int, categories: Sequence[int], columns: int) -> GeneratorInput:
         """The first `columns` of a seed asked to be each of these kinds in turn: a row a kind, a column one z and its sliders."""
-        rows = [replace(self, asked=kind).rows(seed, 0, columns) for kind in kinds]
-        return Given(np.concatenate([row.z for row in rows]), np.concatenate([row.told for row in rows if row.told is not None]))
+        rows = [replace(self, asked=category).rows(seed, 0, columns) for category in categories]
+        return GeneratorInput(
+            np.concatenate([row.z for row in rows]), np.concatenate([row.condition for row in rows if row.condition is not None])
+        )
 
-    def sliding(self, seed: int, first: int, slider: int, values: Sequence[float]) -> Given:
+    def sliding(self, seed: int, first: int, slider: int, values: Sequence[float]) -> GeneratorInput:
         """Sample `first` of a seed with one of its sliders at each of these values."""
         given = self.rows(seed, first, 1)
-        assert given.told is not None
-        told = np.repeat(given.told, len(values), axis=0)
-        told[:, len(self.shares) + slider] = values
-        return Given(np.repeat(given.z, len(values), axis=0), told)
+        assert given.condition is not None
+        condition = np.repeat(given.condition, len(values), axis=0)
+        condition[:, len(self.shares) + slider] = values
+        return GeneratorInput(np.repeat(given.z, len(values), axis=0), condition)
 
-    def between(self, seed: int, other: int, shares: ArrayLike) -> Given:
+    def between(self, seed: int, other: int, shares: ArrayLike) -> GeneratorInput:
         """On the way from the first of one seed to the first of another; see `noise.between`. Kinds mix in a straight line."""
         a, b = self.rows(seed, 0, 1), self.rows(other, 0, 1)
         z = between(self.noise, a.z[0], b.z[0], shares)
         t = np.asarray(shares, np.float32)[:, None]
-        return Given(z, None if a.told is None or b.told is None else (1 - t) * a.told + t * b.told)
+        return GeneratorInput(z, None if a.condition is None or b.condition is None else (1 - t) * a.condition + t * b.condition)
 
 
-def one_hot(kinds: np.ndarray, num: int) -> np.ndarray:
+def one_hot(categories: np.ndarray, num: int) -> np.ndarray:
     """int64 [N] -> float32 [N, num], a 1 in the column of each row's kind."""
-    told: np.ndarray = np.equal(kinds[:, None], np.arange(num)).astype(np.float32)
-    return told
+    condition: np.ndarray = np.equal(categories[:, None], np.arange(num)).astype(np.float32)
+    return condition

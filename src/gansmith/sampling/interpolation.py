@@ -41,7 +41,7 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
         scale = max(1, LONGEST_FRAME // max(frames[0].size))
         files.write(path, animation.animated([grids.enlarged(frame, scale) for frame in frames], FRAME_MILLISECONDS, greys=256))
         return f"{len(frames)} pictures through seeds {_named(seeds)} and back in {path}"
-    files.write(path, grids.png(sampler.kind.picture(rows.reshape(-1, *rows.shape[2:]), steps + 1)))
+    files.write(path, grids.png(sampler.modality.picture(rows.reshape(-1, *rows.shape[2:]), steps + 1)))
     return f"{len(rows)} rows of {steps + 1} pictures through seeds {_named(seeds)} in {path}"
 
 

@@ -31,8 +31,10 @@ def encoded(encoder: nn.Module, samples: Tensor, condition: Tensor | None, dim: 
     """What the encoder says of samples. Raises RecipeError where it does not answer with means and variances of z."""
     answer: Tensor = encoder(samples, condition)
     if answer.ndim != 2 or answer.shape[1] != 2 * dim:
-        told = f"network 'encoder' answers with shape {list(answer.shape[1:])} for a sample"
-        raise RecipeError(f"{told}; expected [{2 * dim}], the means and log variances of z: choose mlp-encoder or conv-encoder")
+        message = f"network 'encoder' answers with shape {list(answer.shape[1:])} for a sample"
+        raise RecipeError(
+            f"{message}; expected [{2 * dim}], the means and log variances of z: choose mlp-encoder or conv-encoder"
+        )
     mean, log_variance = answer.float().chunk(2, 1) if answer.dtype == torch.bfloat16 else answer.chunk(2, 1)
     return Posterior(mean, log_variance)
 

@@ -46,11 +46,11 @@ def reconstruct(sampler: Sampler, encoder: nn.Module, data: Source, count: int =
     if samples.shape != sampler.shape:
         message = f"{sampler.name} makes samples of {list(sampler.shape)}, the data's are {list(samples.shape)}"
         raise RunError(f"{message}: make them alike, or name other data with --data")
-    real = sampler.kind.to_model(torch.from_numpy(samples.values[:count].copy()))
+    real = sampler.modality.to_model(torch.from_numpy(samples.values[:count].copy()))
     with torch.no_grad():
         posterior = encoded(encoder, real, None, sampler.inputs.noise.dim)
         again = sampler.generator(posterior.mean, None)
-    return Reconstruction(sampler.kind.from_model(real), sampler.kind.from_model(again))
+    return Reconstruction(sampler.modality.from_model(real), sampler.modality.from_model(again))
 
 
 def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: int = 32) -> str:
@@ -68,7 +68,7 @@ def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: 
     found = reconstruct(sampler, encoder, data, count)
     columns = min(COLUMNS, len(found.real))
     files.make_parent(path)
-    files.write(path, grids.png(sampler.kind.picture(in_rows(found.real, found.again, columns), columns)))
+    files.write(path, grids.png(sampler.modality.picture(in_rows(found.real, found.again, columns), columns)))
     return (
         f"{len(found.real)} real images above what was made of them in {path}; they differ by {found.error:.3g} (rms, of 0 to 1)"
     )

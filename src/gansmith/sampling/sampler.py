@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gansmith.data.modality import Kind
-from gansmith.sampling.classes import Asking, Layout
-from gansmith.sampling.inputs import Given, Inputs
+from gansmith.data.modality import Modality
+from gansmith.sampling.classes import ConditionSpace, Layout
+from gansmith.sampling.inputs import GeneratorInput, Inputs
 
 # Every pass has this many rows, starting at a multiple of it. A matrix product of another shape may round otherwise,
 # and then image 7 of 10 would not be image 7 of 10,000 to the last bit.
@@ -30,15 +30,15 @@ class Sampler:
 
     generator: nn.Module  # noise [N, Z], condition [N, K + S] or None -> samples [N, ...]
     inputs: Inputs
-    kind: Kind
+    modality: Modality
     shape: tuple[int, ...]  # of one sample as data store it: (C, H, W) for images, (D,) for points
-    asking: Asking = Asking()
+    condition_space: ConditionSpace = ConditionSpace()
     layout: Layout | None = None  # how a picture of samples is laid out; None: `sample` alone works
     name: str = "the generator"  # in error messages
 
-    def asked(self, kind: int | str) -> Sampler:
+    def asked(self, modality: int | str) -> Sampler:
         """The same sampler for one class only, by its number or name. Raises RunError where there is no such class."""
-        return replace(self, inputs=replace(self.inputs, asked=self.asking.number(kind, self.name)))
+        return replace(self, inputs=replace(self.inputs, asked=self.condition_space.number(modality, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:
         """(number of the first, samples [CHUNK, ...] as the generator makes them) for the aligned chunks that hold `first` to
@@ -51,25 +51,25 @@ class Sampler:
         """Samples number `first` to `first + count` of `seed`, [count, ...]."""
         last, kept = first + count, np.empty(0)
         for start, made in self.chunks(seed, first, last):
-            part = self.kind.from_model(made[max(first - start, 0) : last - start])
+            part = self.modality.from_model(made[max(first - start, 0) : last - start])
             if start <= first:  # the first part says what the others are; all go into one array, so that memory holds them once
                 kept = np.empty((count, *part.shape[1:]), part.dtype)
             at = max(start - first, 0)
             kept[at : at + len(part)] = part
         return kept
 
-    def in_rows(self, seed: int, kinds: Sequence[int], columns: int) -> np.ndarray:
+    def in_rows(self, seed: int, categories: Sequence[int], columns: int) -> np.ndarray:
         """The first `columns` samples of a seed for each of these classes in turn, [len(kinds) * columns, ...]."""
-        return self.made_of(self.inputs.in_rows(seed, kinds, columns))
+        return self.made_of(self.inputs.in_rows(seed, categories, columns))
 
     def laid_out(self, seed: int) -> np.ndarray:
         """The samples of a seed that a picture shows, in the order of its places."""
         assert self.layout is not None
-        if self.layout.kinds:
-            return self.in_rows(seed, self.layout.kinds, self.layout.columns)
+        if self.layout.categories:
+            return self.in_rows(seed, self.layout.categories, self.layout.columns)
         return self.sample(seed, self.layout.count)
 
-    def made_of(self, given: Given) -> np.ndarray:
+    def made_of(self, given: GeneratorInput) -> np.ndarray:
         """The samples of any input, [N, ...]."""
         with self._evaluating():
             return np.concatenate(list(self._made(given)))
@@ -89,18 +89,18 @@ class Sampler:
                 rows.append(np.concatenate([ends[i], *way, ends[j]]))
         return np.stack(rows)
 
-    def _made(self, given: Given) -> Iterator[np.ndarray]:
+    def _made(self, given: GeneratorInput) -> Iterator[np.ndarray]:
         """The samples of any input, in passes of CHUNK rows; the last pass is filled up with zeros."""
         for start in range(0, len(given), CHUNK):
             part = given[start : start + CHUNK]
-            yield self.kind.from_model(self._pass(part.padded(CHUNK))[: len(part)])
+            yield self.modality.from_model(self._pass(part.padded(CHUNK))[: len(part)])
 
-    def _pass(self, given: Given) -> Tensor:
+    def _pass(self, given: GeneratorInput) -> Tensor:
         """One pass of the generator: the input of CHUNK samples -> samples [CHUNK, ...]."""
         device = next((p.device for p in self.generator.parameters()), torch.device("cpu"))
-        told = None if given.told is None else torch.from_numpy(given.told).to(device)
+        condition = None if given.condition is None else torch.from_numpy(given.condition).to(device)
         with torch.no_grad():
-            made: Tensor = self.generator(torch.from_numpy(given.z).to(device), told)
+            made: Tensor = self.generator(torch.from_numpy(given.z).to(device), condition)
         return made
 
     @contextlib.contextmanager

@@ -19,15 +19,17 @@ def slide(sampler: Sampler, slider: int = 0, *, seed: int = 0, rows: int = 10, s
     While training sliders lie in [-1, 1]. Where the run is told kinds, and none is asked for, row i is asked to be of kind i,
     over again. Raises RunError where there is no such slider, or nothing to show.
     """
-    number = sampler.asking.slider(slider, sampler.name)
+    number = sampler.condition_space.slider(slider, sampler.name)
     if rows < 1 or steps < 2 or rows * steps > MAX_GRID:
         raise RunError(f"a slider needs 1 row or more, 2 steps or more, and at most {MAX_GRID:,} pictures in all")
-    kinds = [i % len(sampler.asking.shares) if sampler.inputs.asked is None else sampler.inputs.asked for i in range(rows)]
+    categories = [
+        i % len(sampler.condition_space.shares) if sampler.inputs.asked is None else sampler.inputs.asked for i in range(rows)
+    ]
     values = np.linspace(-reach, reach, steps, dtype=np.float32).tolist()
-    given = [sampler.asked(kind).inputs.sliding(seed, i, number, values) for i, kind in enumerate(kinds)]
+    given = [sampler.asked(category).inputs.sliding(seed, i, number, values) for i, category in enumerate(categories)]
     made = [sampler.made_of(one) for one in given]
-    names = tuple(sampler.asking.titles[kind] for kind in kinds)
-    return Gallery(np.concatenate(made), sampler.kind, columns=steps, names=names)
+    names = tuple(sampler.condition_space.titles[category] for category in categories)
+    return Gallery(np.concatenate(made), sampler.modality, columns=steps, names=names)
 
 
 def save(gallery: Gallery, path: Path) -> None:

@@ -29,16 +29,16 @@ def held_out(trainer: Trainer) -> dict[str, float]:
         return {}
     try:
         test = trainer.recipe.data.load("test")
-        told_real = trainer.told(test)
+        told_real = trainer.condition_of(test)
     except DataError:
         return {}
-    real, told_fake = test.values[:MAX_JUDGED], trainer.inputs.rows(UNSEEN_SEED, 0, MAX_JUDGED).told
+    real, told_fake = test.values[:MAX_JUDGED], trainer.inputs.rows(UNSEEN_SEED, 0, MAX_JUDGED).condition
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()
 
-    def said(samples: Tensor, told: np.ndarray | None, start: int) -> Tensor:
-        condition = None if told is None else torch.from_numpy(told[start : start + len(samples)]).to(trainer.device)
+    def said(samples: Tensor, conditions: np.ndarray | None, start: int) -> Tensor:
+        condition = None if conditions is None else torch.from_numpy(conditions[start : start + len(samples)]).to(trainer.device)
         return logits_of(discriminator(samples, condition)).mean(1)
 
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
@@ -47,7 +47,7 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     try:
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
-            on_real.append(said(trainer.kind.to_model(stored), told_real, start))
+            on_real.append(said(trainer.modality.to_model(stored), told_real, start))
         sampler = replace(trainer.sampler, generator=trainer.networks["generator"])
         for start, made in sampler.chunks(UNSEEN_SEED, 0, len(real)):
             on_fake.append(said(made[: len(real) - start], told_fake, start))

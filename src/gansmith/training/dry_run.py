@@ -17,7 +17,7 @@ from gansmith.core.device import choose_device
 from gansmith.core.formatting import duration, skipped
 from gansmith.data import Samples
 from gansmith.networks.build import build
-from gansmith.networks.summary import network_facts
+from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
 from gansmith.training.backends import trainer_of
@@ -27,24 +27,30 @@ from gansmith.training.trainer import Trainer
 LARGE = 20_000_000  # weights of all networks
 
 
-def recipe_facts(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
     """Everything `gansmith show --json` prints, ready for JSON."""
-    shapes = recipe.shapes(sample_shape, num_kinds)
+    shapes = recipe.shapes(sample_shape, num_categories)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}
     weights = sum(w.numel() for network in networks.values() for w in network.parameters())
-    step = step_cost(recipe, sample_shape, num_kinds) if weights < LARGE else large_step_cost(recipe, sample_shape, num_kinds)
+    step = (
+        step_cost(recipe, sample_shape, num_categories)
+        if weights < LARGE
+        else large_step_cost(recipe, sample_shape, num_categories)
+    )
     return {
         "recipe": to_json(recipe),
         "sample_shape": list(sample_shape),
-        "networks": {name: network_facts(net, inputs.get(name, sample_shape), shapes.told) for name, net in networks.items()},
+        "networks": {
+            name: describe_network(net, inputs.get(name, sample_shape), shapes.condition_dim) for name, net in networks.items()
+        },
         "step": step,
     }
 
 
-def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
     """The same of networks whose step takes more memory than a laptop has: a step of two images, so many times."""
-    few = step_cost(_in_twos(recipe), sample_shape, num_kinds)
+    few = step_cost(_in_twos(recipe), sample_shape, num_categories)
     return {"images": recipe.batch_size // 2 * few["images"], "flops": recipe.batch_size // 2 * few["flops"]}
 
 
@@ -56,14 +62,14 @@ def _in_twos(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, batch_size=2, objective=dataclasses.replace(objective, **fewer))
 
 
-def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_kinds: int = 0) -> dict[str, Any]:
+def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
     """One step's real images and floating-point operations, counted while it runs on made-up data."""
     from torch.utils.flop_counter import FlopCounterMode
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
     values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
-    is_known = recipe.condition is not None and recipe.condition.known
-    made_up = Samples(values, kinds=np.zeros(len(values), np.int64) if is_known else None, num_kinds=num_kinds)
+    is_known = recipe.condition is not None and recipe.condition.observed
+    made_up = Samples(values, categories=np.zeros(len(values), np.int64) if is_known else None, num_categories=num_categories)
     trainer = Trainer(recipe, torch.device("cpu"), made_up)
     counter = FlopCounterMode(display=False)
     # Who asks for a gradient at D's own input, as penalties do, meets an error in the hooks that tell modules apart.

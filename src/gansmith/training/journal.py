@@ -29,7 +29,7 @@ from gansmith.report import page
 from gansmith.runs.log import SCORE, read_log, scores_in
 from gansmith.runs.run import Run
 from gansmith.training import discriminator_accuracy, recovery
-from gansmith.training.monitor import Watcher, looked_at
+from gansmith.training.monitor import Monitor, vital_signs_of
 from gansmith.training.recovery import Recovery
 from gansmith.training.trainer import Record, Trainer
 from gansmith.training.validation import Validation
@@ -43,7 +43,7 @@ class Journal:
     """Keeps the run folder up to date. Whether something is due is a function of image counts alone, so a run that was
     interrupted writes what an uninterrupted one writes. With several processes only the first writes."""
 
-    def __init__(self, run: Run, trainer: Trainer, validation: Validation | None = None, watcher: Watcher | None = None) -> None:
+    def __init__(self, run: Run, trainer: Trainer, validation: Validation | None = None, monitor: Monitor | None = None) -> None:
         self.run, self.trainer, self.recipe, self.validation = run, trainer, run.recipe, validation
         self.writes = distributed.rank() == 0
         total, epoch = trainer.total_images, trainer.epoch_images
@@ -51,14 +51,14 @@ class Journal:
         every = self.recipe.checkpoint_every
         self.checkpoint_images = images_in(every, epoch) if every else max(1, total // 20)
         self.marks = self.recipe.pictures.marks(total, epoch)
-        times = run.facts.get("scorings", 0)
+        times = run.metadata.get("scorings", 0)
         self.score_marks = self.recipe.scores.marks(total, times) if self.recipe.scores and times else []
-        self.watcher = watcher
-        looks = run.facts.get("looks", 0)
+        self.monitor = monitor
+        looks = run.metadata.get("looks", 0)
         self.look_marks = self.recipe.watch.marks(total, looks) if self.recipe.watch and looks else []
         self.looks: list[dict[str, Any]] = []  # what the doctor has seen, of the first process alone
         self.said: set[str] = set()  # troubles it has told of
-        self.recoveries = Recovery.read(run.facts, trainer.images)
+        self.recoveries = Recovery.read(run.metadata, trainer.images)
         self.is_new = False  # whether a trainer has just taken over, whose state is in no checkpoint
         self.scored: dict[int, float] = {}  # the Frechet distance by image count, of the first process alone
         self.stopped: str | None = None  # why the scores have ended the run early
@@ -85,16 +85,16 @@ class Journal:
             # None at the end of the run: another event file with nothing in it would only be in the way.
             self.board: Any = None if self.done else _board(self.run, self.images)
         if self.images == 0:
-            stored = self.trainer.kind.to_model(self.trainer.stored[self._real_rows()])
-            self._picture("real.png", self.trainer.kind.from_model(stored))
+            stored = self.trainer.modality.to_model(self.trainer.stored[self._real_rows()])
+            self._picture("real.png", self.trainer.modality.from_model(stored))
             self._draw()
 
     def _real_rows(self) -> Tensor:
         """The numbers of the real samples to show: the first ones, or the first of each kind, over again where it has few."""
-        layout, kinds = self.run.layout, self.trainer.kinds
-        if not layout.kinds or kinds is None:
+        layout, categories = self.run.layout, self.trainer.categories
+        if not layout.categories or categories is None:
             return torch.arange(min(layout.count, len(self.trainer.samples)))
-        of_kind = ((kinds == kind).nonzero()[:, 0].cpu() for kind in layout.kinds)
+        of_kind = ((categories == category).nonzero()[:, 0].cpu() for category in layout.categories)
         return torch.cat([rows[torch.arange(layout.columns) % len(rows)] for rows in of_kind])
 
     @property
@@ -161,7 +161,7 @@ class Journal:
     def _look(self) -> None:
         """Let the doctor look, write down what it saw, and tell of troubles that are new."""
         self.trainer.check()
-        signs = looked_at(self.watcher) if self.writes and self.watcher is not None else None
+        signs = vital_signs_of(self.monitor) if self.writes and self.monitor is not None else None
         if signs is not None:
             entry = self._now() | {doctor.PREFIX + name: value for name, value in signs.items()}
             self.looks.append(entry)
@@ -194,9 +194,9 @@ class Journal:
         self.recoveries.append(chosen)
         self.run.note(recoveries=recovery.to_json(self.recoveries))  # first: what is saved below is of the recipe it tells of
         self.trainer = recovery.put_right(old, self.recipe, self.recoveries, saved)
-        self.watcher, self.said, self.is_new = Watcher(self.trainer), set(), True
-        told = {"recovery": len(self.recoveries), "from": chosen.start, "steps": self.trainer.steps}
-        entry = self._now() | {doctor.PREFIX + name: value for name, value in told.items()}
+        self.monitor, self.said, self.is_new = Monitor(self.trainer), set(), True
+        signs = {"recovery": len(self.recoveries), "from": chosen.start, "steps": self.trainer.steps}
+        entry = self._now() | {doctor.PREFIX + name: value for name, value in signs.items()}
         self.looks.append(entry)
         self._write(entry)
         logger.warning(f"recovery {len(self.recoveries)}: {chosen.why} ({', '.join(chosen.changes)})")
@@ -237,14 +237,14 @@ class Journal:
         self._picture(f"{name}.png", made)
         if self.recipe.pictures.arrays:
             with atomic(self.run.path / "samples" / f"{name}.npz") as file:
-                np.savez(file, **{self.trainer.kind.key: made})  # type: ignore[arg-type]
+                np.savez(file, **{self.trainer.modality.key: made})  # type: ignore[arg-type]
 
     def _samples(self) -> np.ndarray:
         trainer = self.trainer
         return trainer.sampler.laid_out(PICTURE_SEED)
 
     def _picture(self, name: str, made: np.ndarray) -> None:
-        picture = self.trainer.kind.picture(made, self.run.layout.columns)
+        picture = self.trainer.modality.picture(made, self.run.layout.columns)
         write(self.run.path / "samples" / name, grids.png(picture))
         with disk_errors(self.run.path):
             tag = "real" if name == "real.png" else "samples"
@@ -308,7 +308,7 @@ class Journal:
         if self.recoveries:
             results["recoveries"] = recovery.to_json(self.recoveries)
         if (best := self.run.best) is not None:
-            results["best"] = {"images": best, "score": self.run.facts["score"], "value": self.scored[best]}
+            results["best"] = {"images": best, "score": self.run.metadata["score"], "value": self.scored[best]}
         write_json(path / "results.json", results | discriminator_accuracy.held_out(self.trainer))
         page.write(self.run, Evaluation.of(self.run))
 

@@ -26,8 +26,8 @@ from gansmith.networks import MaxoutDiscriminator, MLPDiscriminator, MLPGenerato
 from gansmith.networks.keras import KerasNetwork, libraries, to_keras, to_torch
 from gansmith.objectives import Adversarial, losses
 from gansmith.objectives.base import Batch
-from gansmith.objectives.logits import what_d_says
-from gansmith.optim.optimizers import SGD, Adam, AdamMover
+from gansmith.objectives.logits import discriminator_logs
+from gansmith.optim.optimizers import SGD, Adam, AdamState
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Saved
 from gansmith.training.trainer import Record, Trainer
@@ -37,7 +37,7 @@ LOSSES = (losses.NonSaturating, losses.Saturating, losses.LeastSquares, losses.H
 OPTIMIZERS = (Adam, SGD)
 
 
-class Given(NamedTuple):
+class TurnInput(NamedTuple):
     """What a turn is given, ready for TensorFlow; None for what it has no need of."""
 
     z: Any  # [F, Z]
@@ -69,8 +69,12 @@ class KerasTrainer(Trainer):
         self.mean = KerasNetwork(self.average) if self.average is not None else None
         self.weights = {"generator": self.generator.weights, "discriminator": self.discriminator.weights}
         self.moments = {  # Adam's two, or SGD's one, for each weight
-            player: {key: [self.tf.Variable(to_keras(v)) for v in values] for key, values in mover.state.items() if key != "step"}
-            for player, mover in self.movers.items()
+            player: {
+                key: [self.tf.Variable(to_keras(v)) for v in values]
+                for key, values in optimizer_state.state.items()
+                if key != "step"
+            }
+            for player, optimizer_state in self.optimizer_states.items()
         }
         layers = [layer for layer in self.networks["generator"].modules() if isinstance(layer, nn.BatchNorm1d)]
         self.counters = [c for layer in layers if (c := layer.num_batches_tracked) is not None]
@@ -83,7 +87,7 @@ class KerasTrainer(Trainer):
         """One turn, or more, of every player, from what the place in the run says alone."""
         objective, images, read, self.whole = self.objective, self.images, 0, False
         progress = images / self.total_images
-        ds: list[Given] = []
+        ds: list[TurnInput] = []
         for number in range(objective.discriminator_turns):
             batch, place = self.read(images + read), Place(images, 0, number)
             read += batch.size
@@ -94,22 +98,22 @@ class KerasTrainer(Trainer):
             z = self._drawer(place)(objective.generator_fakes or batch.size, None)
         gs = self._given(place, batch, z, progress)
         keep = self.recipe.ema.keep(images + read, read, progress) if self.recipe.ema else 0.0
-        paid, on_real, on_fake = (torch.from_numpy(told.numpy()) for told in self.turns(ds, gs, self._array(keep)))
+        paid, on_real, on_fake = (torch.from_numpy(condition.numpy()) for condition in self.turns(ds, gs, self._array(keep)))
         for who, loss in zip((*[0] * len(ds), 1), paid, strict=True):
             self._watch(loss, who)
             self.window[self.players[who].name] += torch.tensor([loss.item(), 1.0])
         for counter in self.counters:
             counter += 1 if objective.share == "fakes" else len(ds) + 1
         self.images, self.steps, self.whole = images + read, self.steps + 1, True
-        values = what_d_says(on_real, on_fake, objective.loss.undecided) | {"loss": lambda: paid[-2]}
+        values = discriminator_logs(on_real, on_fake, objective.loss.undecided) | {"loss": lambda: paid[-2]}
         named = {f"discriminator/{name}": value for name, value in values.items()} | {"generator/loss": lambda: paid[-1]}
         return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, named)
 
-    def _given(self, place: Place, batch: Batch, z: Tensor, progress: float) -> Given:
+    def _given(self, place: Place, batch: Batch, z: Tensor, progress: float) -> TurnInput:
         seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place)
-        return Given(
+        return TurnInput(
             z=self._array(z),
-            told_fake=self._array(batch.told(len(z))),
+            told_fake=self._array(batch.condition_for(len(z))),
             real=self._array(batch.real) if place.player == 0 else None,
             told_real=self._array(batch.condition) if place.player == 0 else None,
             seed=np.array([seed, 0], np.int64),
@@ -128,20 +132,20 @@ class KerasTrainer(Trainer):
         correction. The corrections are made of the betas as the kernel sees them, in the weights' precision.
         """
         optimizer = self.recipe.optimizers[player]
-        rate = optimizer.rate * optimizer.schedule.factor(progress)
+        rate = optimizer.lr * optimizer.schedule.factor(progress)
         if not isinstance(optimizer, Adam):
             return self._array([rate])
-        mover = self.movers[player]
-        assert isinstance(mover, AdamMover)
-        mover.steps += 1
-        steps = int(mover.steps[0])
+        optimizer_state = self.optimizer_states[player]
+        assert isinstance(optimizer_state, AdamState)
+        optimizer_state.steps += 1
+        steps = int(optimizer_state.steps[0])
         beta1, beta2 = self._array([optimizer.betas[0], optimizer.beta2(progress)]).astype(float)  # type: ignore[union-attr]
         root = math.sqrt(1.0 - beta2**steps)
         return self._array([rate * root / (1.0 - beta1**steps), beta1, beta2, optimizer.eps * root])
 
     # ------------------------------------------------------------------------------------------ what TensorFlow traces
 
-    def _turns(self, ds: list[Given], gs: Given, keep: Any) -> tuple[Any, Any, Any]:
+    def _turns(self, ds: list[TurnInput], gs: TurnInput, keep: Any) -> tuple[Any, Any, Any]:
         """A whole step: (every turn's loss [T], D's logits of reals and of fakes). `keep` is what stays of the average."""
         tf, objective, paid, waiting = self.tf, self.objective, [], []
         for turn in ds:
@@ -152,7 +156,7 @@ class KerasTrainer(Trainer):
                 real_logits, fake_logits = self._judged(turn, tf.stop_gradient(fake), draw)
                 of_real, of_fake = _costs_of_d(tf, objective.loss, real_logits, fake_logits)
                 loss = tf.reduce_mean(of_real) + tf.reduce_mean(of_fake)
-                loss = 0.5 * loss if objective.terms == "mean" else loss
+                loss = 0.5 * loss if objective.reduction == "mean" else loss
             paid.append(loss)
             waiting.append(("discriminator", through_d.gradient(loss, self.discriminator.weights), turn.rates))
             if objective.turns == "alternating":
@@ -176,13 +180,13 @@ class KerasTrainer(Trainer):
                 mean.assign(running)
         return tf.stack(paid), real_logits, fake_logits
 
-    def _judged(self, turn: Given, fake: Any, draw: Callable[[], Any]) -> tuple[Any, Any]:
+    def _judged(self, turn: TurnInput, fake: Any, draw: Callable[[], Any]) -> tuple[Any, Any]:
         """D's logits of reals and of fakes, asked about in one batch or in two."""
         tf, judge = self.tf, self.discriminator.train
-        if not self.objective.judge_together:
+        if not self.objective.joint_batch:
             return judge(turn.real, turn.told_real, draw), judge(fake, turn.told_fake, draw)
-        told = None if turn.told_real is None else tf.concat([turn.told_real, turn.told_fake], 0)
-        logits = judge(tf.concat([turn.real, fake], 0), told, draw)
+        condition = None if turn.told_real is None else tf.concat([turn.told_real, turn.told_fake], 0)
+        logits = judge(tf.concat([turn.real, fake], 0), condition, draw)
         return logits[: turn.real.shape[0]], logits[turn.real.shape[0] :]
 
     def _move(self, player: str, gradients: list[Any], rates: Any) -> None:
@@ -221,8 +225,8 @@ class KerasTrainer(Trainer):
         for tensor, variable in self._moments():
             variable.assign(to_keras(tensor))
 
-    def facts(self) -> dict[str, Any]:
-        return super().facts() | {"tensorflow": self.tf.__version__, "keras": self.keras.__version__}
+    def metadata(self) -> dict[str, Any]:
+        return super().metadata() | {"tensorflow": self.tf.__version__, "keras": self.keras.__version__}
 
     def settle(self) -> None:
         """Give the numbers to PyTorch, whose names they are saved and sampled under."""
@@ -240,7 +244,7 @@ class KerasTrainer(Trainer):
     def _moments(self) -> Iterator[tuple[Tensor, Any]]:
         for player, moments in self.moments.items():
             for key, variables in moments.items():
-                yield from zip(self.movers[player].state[key], variables, strict=True)
+                yield from zip(self.optimizer_states[player].state[key], variables, strict=True)
 
 
 def _draws(seed: Any) -> Callable[[], Any]:
@@ -295,9 +299,9 @@ def _obstacles(recipe: Recipe, device: torch.device) -> Iterator[str]:
             yield f"optimizer {kebab(type(optimizer).__name__)} of {player!r} is none of {_listed(OPTIMIZERS)}"
     if type(objective.loss) not in LOSSES:
         yield f"loss {kebab(type(objective.loss).__name__)} is none of {_listed(LOSSES)}"
-    for part in (*objective.penalties, *filter(None, [objective.augmentation, objective.recover])):
+    for part in (*objective.penalties, *filter(None, [objective.augmentation, objective.auxiliary])):
         yield f"{kebab(type(part).__name__)} is not known there: penalties, augmentation and recovered codes are PyTorch's alone"
-    if recipe.condition is not None and not recipe.condition.known:
+    if recipe.condition is not None and not recipe.condition.observed:
         yield f"condition {kebab(type(recipe.condition).__name__)} tells the generator alone, which is not known there"
     if set(recipe.networks) != {"generator", "discriminator"} or recipe.frozen:
         yield "it trains a generator and a discriminator, with nothing beside them and nothing frozen"
@@ -307,5 +311,5 @@ def _obstacles(recipe: Recipe, device: torch.device) -> Iterator[str]:
         yield "it trains on the CPU, in one process: give --device cpu"
 
 
-def _listed(kinds: tuple[type, ...]) -> str:
-    return listed([kebab(kind.__name__) for kind in kinds])
+def _listed(categories: tuple[type, ...]) -> str:
+    return listed([kebab(kind.__name__) for kind in categories])

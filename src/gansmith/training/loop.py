@@ -14,14 +14,15 @@ from gansmith.core.device import choose_device
 from gansmith.core.errors import RecipeError, TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
-from gansmith.training import monitor, validation
 from gansmith.training.backends import trainer_of
-from gansmith.training.budget import Plan, plan
+from gansmith.training.budget import Plan, plan_run
 from gansmith.training.journal import Journal
+from gansmith.training.monitor import monitor_for
 from gansmith.training.recovery import Recovery, changed
 from gansmith.training.signals import SignalsWait
 from gansmith.training.speed import quickest
 from gansmith.training.trainer import Record
+from gansmith.training.validation import validation_for
 
 Threads = int | Literal["auto"] | None
 
@@ -63,32 +64,34 @@ def steps(
     distributed.join(chosen)
     if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world() > 1:
         raise RecipeError("watch.on_trouble=recover: a run on several processes can't be put right: choose warn or stop")
-    with Run.claim(run, recipe, trust=trust) as folder:
+    with Run.locked(run, recipe, trust=trust) as folder:
         # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
         known = distributed.agree(folder.total_images or 0, chosen)
-        saved, facts = folder.latest(), folder.facts
-        recoveries = Recovery.read(facts, saved.images if saved else 0)
-        begun_with = facts.get("environment", {}).get("threads")
+        saved, metadata = folder.latest(), folder.metadata
+        recoveries = Recovery.read(metadata, saved.images if saved else 0)
+        begun_with = metadata.get("environment", {}).get("threads")
         if threads == "auto" and begun_with is not None:
             threads = min(begun_with, torch.get_num_threads())
         if isinstance(threads, int):
             torch.set_num_threads(threads)
-        trainer = trainer_of(framework or facts.get("framework", "torch"))(changed(recipe, recoveries), chosen)
+        trainer = trainer_of(framework or metadata.get("framework", "torch"))(changed(recipe, recoveries), chosen)
         if threads == "auto":
             torch.set_num_threads(quickest(trainer))
-        scorer, watcher = validation.of(recipe, trainer.samples), monitor.of(trainer)
+        scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
         planned = (
-            Plan(known, facts.get("scorings", 0), facts.get("looks", 0)) if known else plan(recipe, trainer, scorer, watcher)
+            Plan(known, metadata.get("scorings", 0), metadata.get("looks", 0))
+            if known
+            else plan_run(recipe, trainer, scorer, monitor)
         )
         trainer.total_images, times, looks = (distributed.agree(number, chosen) for number in planned)
         name = scorer.name if scorer and times else None
-        folder.begin(trainer.facts() | {"scorings": times, "score": name, "looks": looks})
-        if name != folder.facts.get("score"):
-            logger.warning(f"the score was {folder.facts.get('score')}, now {name}: the run goes on and is scored no more")
+        folder.begin(trainer.metadata() | {"scorings": times, "score": name, "looks": looks})
+        if name != folder.metadata.get("score"):
+            logger.warning(f"the score was {folder.metadata.get('score')}, now {name}: the run goes on and is scored no more")
             scorer = None
         if saved is not None:
             trainer.restore(saved)
-        journal = Journal(folder, trainer, scorer, watcher)
+        journal = Journal(folder, trainer, scorer, monitor)
         try:
             with SignalsWait() as signals:
                 while not journal.done:

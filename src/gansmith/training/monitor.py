@@ -38,8 +38,8 @@ from gansmith.training.vitals import (
     answers_of,
     as_trained,
     dead_share,
+    effective_number,
     evaluating,
-    kinds,
     mean_apart,
     moved,
     nearest,
@@ -64,7 +64,7 @@ Told = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and what D is told o
 logger = logging.getLogger("gansmith")
 
 
-class Watcher:
+class Monitor:
     """Looks at a trainer's game. `look` gives {sign: number}; see `docs/doctor.md` for what each sign means."""
 
     def __init__(self, trainer: Trainer) -> None:
@@ -76,9 +76,9 @@ class Watcher:
         self.stored = trainer.stored.index_select(0, self.at)
 
     @property
-    def kinds(self) -> Tensor | None:
+    def categories(self) -> Tensor | None:
         """What kinds `stored` are of, as the trainer has it now: a run that goes on brings the kinds it was begun with."""
-        return None if self.trainer.kinds is None else self.trainer.kinds.index_select(0, self.at)
+        return None if self.trainer.categories is None else self.trainer.categories.index_select(0, self.at)
 
     def look(self) -> dict[str, float]:
         """The vital signs as they are now. Those that are no finite numbers are left out, and `finite` is then 0."""
@@ -111,7 +111,7 @@ class Watcher:
 
     def _rows(self, made: Tensor) -> Tensor:
         """As `Reals` has them, [N, F]."""
-        kept = self.trainer.kind.from_model(made)
+        kept = self.trainer.modality.from_model(made)
         stored = kept.transpose(0, 3, 1, 2) if kept.ndim == 4 else kept
         return torch.from_numpy(small_copies(np.ascontiguousarray(stored))) - self._reals.mean
 
@@ -139,7 +139,7 @@ class Watcher:
             "spread": mean_apart(own) / scale,
             "nearest": float(nearest(own).median()) / max(float(nearest(real.own).median()), 1e-9),
             "missed": float(missed),
-            "kinds": kinds(shares) / kinds(real.shares),
+            "kinds": effective_number(shares) / effective_number(real.shares),
         }
         signs |= {f"place_{i}": float(value) for i, value in enumerate(place)}
         if len(self._searched) and made.ndim == 4:
@@ -169,7 +169,7 @@ class Watcher:
 
     @cached_property
     def _real_edges(self) -> tuple[float, float]:
-        values = self.trainer.kind.to_model(self.stored).flatten().cpu()
+        values = self.trainer.modality.to_model(self.stored).flatten().cpu()
         low, high = torch.quantile(thinned(values), torch.tensor([0.01, 0.99])).tolist()
         return low, high
 
@@ -184,7 +184,7 @@ class Watcher:
         try:
             test = self.trainer.recipe.data.load("test")
             asked = test[picked(len(test), self.count)]
-            return asked.values, self.trainer.told(asked)
+            return asked.values, self.trainer.condition_of(asked)
         except DataError:
             return None
 
@@ -198,10 +198,10 @@ class Watcher:
         if "discriminator" not in trainer.networks:
             return {}
         network = trainer.networks["discriminator"]
-        kinds = None if self.kinds is None else one_hot(self.kinds.cpu().numpy(), trainer.shapes.kinds)
-        fakes = made, None if kinds is None else trainer.inputs.rows(SEED, 0, self.count).told
+        categories = None if self.categories is None else one_hot(self.categories.cpu().numpy(), trainer.shapes.categories)
+        fakes = made, None if categories is None else trainer.inputs.rows(SEED, 0, self.count).condition
         with units_of(network) as alive, as_trained(network):
-            on_real, on_fake = self._judged((self.stored, kinds), fakes)
+            on_real, on_fake = self._judged((self.stored, categories), fakes)
             signs = {
                 "told_apart": above(on_real, on_fake),
                 "gap": float(on_real.mean() - on_fake.mean()),
@@ -209,8 +209,8 @@ class Watcher:
             }
             signs |= self._aims
             if self._held_out is not None:
-                values, told = self._held_out
-                held_out, on_fake = self._judged((torch.from_numpy(values), told), fakes)
+                values, condition = self._held_out
+                held_out, on_fake = self._judged((torch.from_numpy(values), condition), fakes)
                 signs |= {"told_apart_unseen": above(held_out, on_fake), "knows_its_own": above(on_real, held_out)}
         if (dead := dead_share(alive)) is not None:
             signs["dead_discriminator"] = dead
@@ -239,14 +239,14 @@ class Watcher:
         trainer, network = self.trainer, self.trainer.networks["discriminator"]
         pack, count = pack_of(network), len(reals[0])
         count = count // pack * pack or count
-        real = trainer.kind.to_model(reals[0][:count].to(trainer.device)), reals[1]
+        real = trainer.modality.to_model(reals[0][:count].to(trainer.device)), reals[1]
         sides = [real, (fakes[0][:count].to(trainer.device), fakes[1])]
-        told = [None if known is None else torch.from_numpy(known[:count]).to(trainer.device) for _, known in sides]
-        if getattr(trainer.recipe.objective, "judge_together", False):
-            known = torch.cat([t for t in told if t is not None]) if told[0] is not None else None
+        condition = [None if known is None else torch.from_numpy(known[:count]).to(trainer.device) for _, known in sides]
+        if getattr(trainer.recipe.objective, "joint_batch", False):
+            known = torch.cat([t for t in condition if t is not None]) if condition[0] is not None else None
             logits = logits_of(network(torch.cat([x for x, _ in sides]), known)).float().mean(1).cpu()
             return logits[: len(logits) // 2], logits[len(logits) // 2 :]
-        asked = zip(sides, told, strict=True)
+        asked = zip(sides, condition, strict=True)
         on_real, on_fake = (logits_of(network(x, known)).float().mean(1).cpu() for (x, _), known in asked)
         return on_real, on_fake
 
@@ -254,25 +254,25 @@ class Watcher:
         """How long the gradient of G's loss is, on a batch that is always the same, and which way it moves D's logits of samples:
         1 is up, -1 is down."""
         trainer = self.trainer
-        player = next((p for p in trainer.players if "generator" in p.moves), None)
+        player = next((p for p in trainer.players if "generator" in p.trains), None)
         weights = list(trainer.networks["generator"].parameters())
         if player is None:
             return {}
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
-        drawn = trainer.inputs.rows(SEED, 0, rows).told
-        told = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
-        if self.kinds is not None:  # what the real ones are, and not what was drawn
-            told = nn.functional.one_hot(self.kinds[:rows], trainer.shapes.kinds).float()
+        drawn = trainer.inputs.rows(SEED, 0, rows).condition
+        condition = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
+        if self.categories is not None:  # what the real ones are, and not what was drawn
+            condition = nn.functional.one_hot(self.categories[:rows], trainer.shapes.categories).float()
 
         def draw(count: int, at: int | None) -> Tensor:
             return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
 
-        lasts = {name: value.clone() for name, value in trainer.lasting.items()}
+        states = {name: value.clone() for name, value in trainer.states.items()}
         progress = trainer.images / max(trainer.total_images, 1)
-        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, lasts)
+        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
         with torch.enable_grad(), contextlib.suppress(KeyError):  # a game whose G needs what another turn kept
-            batch = Batch(trainer.kind.to_model(self.stored[:rows]), rows, told, known=self.kinds is not None)
+            batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
             with answers_of(trainer.networks.get("discriminator")) as answers:
                 costs = player.loss(trainer.networks, batch, turn).costs
             on_fake = [logits for logits in answers if logits.requires_grad]
@@ -298,41 +298,41 @@ class Watcher:
 # -------------------------------------------------------------------------------------------------------------- how often
 
 
-def of(trainer: Trainer) -> Watcher | None:
+def monitor_for(trainer: Trainer) -> Monitor | None:
     """Who watches a run; None where its recipe wants nobody, or G stands still by its own wish, so that nothing can go wrong."""
-    return Watcher(trainer) if trainer.recipe.watch and "generator" not in trainer.recipe.frozen else None
+    return Monitor(trainer) if trainer.recipe.watch and "generator" not in trainer.recipe.frozen else None
 
 
-def asked(watcher: Watcher | None, images: int) -> int | None:
+def num_looks_without_clock(monitor: Monitor | None, images: int) -> int | None:
     """How many looks a run of so many images gets, where that needs no clock; None where it does."""
-    if watcher is None:
+    if monitor is None:
         return 0
-    recipe = watcher.trainer.recipe
+    recipe = monitor.trainer.recipe
     if recipe.watch is None:
         return 0
-    batches = max(1, sum(player.turns for player in watcher.trainer.players if player.reads == "fresh"))  # of a step
+    batches = max(1, sum(player.turns for player in monitor.trainer.players if player.reads == "fresh"))  # of a step
     too_short = images < LEAST_STEPS * batches * recipe.batch_size
     return recipe.watch.times or (None if not too_short else 0 if recipe.watch.on_trouble == "warn" else RELIED_ON)
 
 
-def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
+def plan_looks(monitor: Monitor, seconds: float) -> tuple[int, float]:
     """(how many looks a run of so many seconds gets, the seconds they take in all), by timing one; 0 where too few would fit.
 
     A game that can't be looked at is not watched: that must not keep it from being trained.
     """
-    setting = watcher.trainer.recipe.watch
+    setting = monitor.trainer.recipe.watch
     assert setting is not None
     is_relied_on = setting.on_trouble != "warn"  # whatever it costs
     if seconds < LEAST_SECONDS and not setting.times and not is_relied_on:
         return 0, 0.0
-    allowed = setting.share * seconds
+    allowed = setting.time_fraction * seconds
     with contextlib.suppress(Exception):  # which the look below meets again, and tells
-        watcher.load()  # off the clock: the run's end needs them whether anybody watches or not
+        monitor.load()  # off the clock: the run's end needs them whether anybody watches or not
     begun = time.perf_counter()
-    if looked_at(watcher) is None:  # libraries wake up, and real samples are sorted
+    if vital_signs_of(monitor) is None:  # libraries wake up, and real samples are sorted
         return 0, time.perf_counter() - begun
     ready = time.perf_counter()
-    watcher.look()
+    monitor.look()
     each, setup = time.perf_counter() - ready, ready - begun
     times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each) - 1)
     if is_relied_on and not setting.times:
@@ -342,10 +342,10 @@ def plan(watcher: Watcher, seconds: float) -> tuple[int, float]:
     return times, setup + (times + 1) * each
 
 
-def looked_at(watcher: Watcher) -> dict[str, float] | None:
+def vital_signs_of(monitor: Monitor) -> dict[str, float] | None:
     """The vital signs, or None and a word about it where the game does not let itself be looked at: no run ends by that."""
     try:
-        return watcher.look()
+        return monitor.look()
     except Exception as error:  # whatever a network or an objective of the user's own may raise
         logger.warning(f"the doctor can't look at this game: {type(error).__name__}: {error}")
         return None

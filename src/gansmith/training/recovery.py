@@ -41,9 +41,9 @@ class Recovery:
     why: str
 
     @classmethod
-    def read(cls, facts: Mapping[str, Any], up_to: int) -> list[Recovery]:
+    def read(cls, metadata: Mapping[str, Any], up_to: int) -> list[Recovery]:
         """Those that a run's facts tell of, up to an image count."""
-        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in facts.get("recoveries", [])]
+        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in metadata.get("recoveries", [])]
         return [recovery for recovery in found if recovery.images <= up_to]
 
 
@@ -96,15 +96,15 @@ def _at_once(
     changes: tuple[str, ...] = ()
     words: list[str] = []
     for remedy in remedies:
-        if (told := remedy(recipe, is_new)) is None:
+        if (remedied := remedy(recipe, is_new)) is None:
             continue
         try:
-            made = overridden(recipe, told[0])
+            made = overridden(recipe, remedied[0])
             fits(made)
         except RecipeError:
             continue
-        recipe, changes = made, (*changes, *told[0])
-        words.append(told[1])
+        recipe, changes = made, (*changes, *remedied[0])
+        words.append(remedied[1])
     return changes, "; ".join(words)
 
 
@@ -160,7 +160,7 @@ def penalty(recipe: Recipe, is_new: bool) -> Changes | None:
 
 def at(factor: float) -> Remedy:
     def slower(recipe: Recipe, is_new: bool) -> Changes | None:
-        changes = tuple(f"optimizers.{name}.rate={factor * o.rate:.3g}" for name, o in recipe.optimizers.items())
+        changes = tuple(f"optimizers.{name}.lr={factor * o.lr:.3g}" for name, o in recipe.optimizers.items())
         return changes, f"all rates at {factor} of what they were"
 
     return slower
@@ -171,18 +171,18 @@ slower, far_slower = at(0.3), at(0.03)
 
 def slower_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
     optimizer = recipe.optimizers.get("discriminator")
-    return ((f"optimizers.discriminator.rate={0.5 * optimizer.rate:.3g}",), "D's rate halved") if optimizer else None
+    return ((f"optimizers.discriminator.lr={0.5 * optimizer.lr:.3g}",), "D's rate halved") if optimizer else None
 
 
 def stronger_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
     optimizer = recipe.optimizers.get("discriminator")
-    if optimizer is None or optimizer.rate < STILL:
+    if optimizer is None or optimizer.lr < STILL:
         return None
-    return (f"optimizers.discriminator.rate={3 * optimizer.rate:.3g}",), "D's rate tripled"
+    return (f"optimizers.discriminator.lr={3 * optimizer.lr:.3g}",), "D's rate tripled"
 
 
 def moving(recipe: Recipe, is_new: bool) -> Changes | None:
-    changes = tuple(f"optimizers.{name}.rate={USUAL_RATE}" for name, o in recipe.optimizers.items() if o.rate < STILL)
+    changes = tuple(f"optimizers.{name}.lr={USUAL_RATE}" for name, o in recipe.optimizers.items() if o.lr < STILL)
     return (changes, f"a rate of {USUAL_RATE}, as the one given moved nothing") if changes else None
 
 

@@ -54,11 +54,11 @@ def _speed(trainer: Trainer, threads: int) -> float:
 
 
 def measure_speed(
-    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, kind: type[Trainer] = Trainer
+    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, trainer_class: type[Trainer] = Trainer
 ) -> tuple[float, float]:
     """(real images a second, seconds spent) of a game of its own that is thrown away."""
     start = time.perf_counter()
-    game = kind(recipe, device, samples)
+    game = trainer_class(recipe, device, samples)
     for _ in range(3):  # threads, kernels and memory settle
         game.step()
     game.check()

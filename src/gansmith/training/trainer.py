@@ -20,14 +20,14 @@ from gansmith.core.device import choose_precision
 from gansmith.core.errors import DataError, RecipeError, TrainingError
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Endless, Samples, source
-from gansmith.data.modality import kind_of
+from gansmith.data.modality import modality_of
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Saved
-from gansmith.sampling.classes import asking_of, layout_of
-from gansmith.sampling.conditions import Sorter, shares_of, sort
+from gansmith.sampling.classes import condition_space_of, layout_of
+from gansmith.sampling.conditions import Assign, shares_of, sort
 from gansmith.sampling.inputs import Inputs, one_hot
 from gansmith.sampling.sampler import Sampler
 from gansmith.training.compiling import compiled
@@ -70,8 +70,8 @@ class Trainer:
                 f"the data hold {len(self.samples)} sample; a discriminator needs at least 2 to learn what they share"
             )
         self.samples = sort(self.samples, recipe.condition)
-        self.kind = kind_of(self.samples.shape, recipe.value_range)
-        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_kinds)
+        self.modality = modality_of(self.samples.shape, recipe.value_range)
+        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
         self.players = recipe.objective.players()
         self.networks = {name: net.to(device) for name, net in build(recipe.networks, recipe.seed, self.shapes).items()}
         for part in parts(recipe.objective):
@@ -79,23 +79,23 @@ class Trainer:
                 part.check_sample(self.shapes.sample)
         check_shapes(self.networks, self.shapes)
         self.stored = torch.from_numpy(self.samples.values).to(device)
-        kinds = self.samples.kinds
-        self.kinds = None if kinds is None else distributed.of_first(torch.from_numpy(kinds).to(device))
+        categories = self.samples.categories
+        self.categories = None if categories is None else distributed.of_first(torch.from_numpy(categories).to(device))
         self.inputs = self._inputs()
-        self._sorter: Sorter | None = None  # made when it is first asked for
+        self._assign: Assign | None = None  # made when it is first asked for
         self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) else None
         if self.fresh is not None:
             made = self.fresh(recipe.seed, 0, recipe.batch_size)
             source.check_batch(made, recipe.batch_size, self.samples, recipe.data)
         self.played = compiled(self.networks, device) if recipe.compile else self.networks  # what players are given
         self.epoch_images = recipe.order.epoch_images(len(self.samples))
-        self.moved = {p.name: [w for n in p.moves for w in self.networks[n].parameters()] for p in self.players}
+        self.trained_weights = {p.name: [w for n in p.trains for w in self.networks[n].parameters()] for p in self.players}
         for name in recipe.frozen:
             self.networks[name].requires_grad_(False)
-        self.movers = {p.name: recipe.optimizers[p.name].over(self.moved[p.name]) for p in self.players}
+        self.optimizer_states = {p.name: recipe.optimizers[p.name].init(self.trained_weights[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
-        self.lasting: dict[str, Tensor] = {}  # what objectives keep across steps
+        self.states: dict[str, Tensor] = {}  # what objectives keep across steps
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
         # The first turn whose loss was not finite, as (step, player) in one number; it stays on the device, and every
@@ -120,11 +120,11 @@ class Trainer:
                         batch = self.read(images + read)
                         read += batch.size
                     place = Place(images, who, number)
-                    turn = Turn(images, self.epoch_images, progress, self._drawer(place), self.steps, kept, self.lasting)
+                    turn = Turn(images, self.epoch_images, progress, self._drawer(place), self.steps, kept, self.states)
                     seed = rng.torch_seed(self.recipe.seed, Stream.TURN, place, distributed.rank())
                     rng.seed_torch(seed, self.device)
                     outcome, move = self.update(player, who, batch, turn)
-                    if player.waits:
+                    if player.simultaneous:
                         waiting.append(move)
                     else:
                         move()
@@ -144,44 +144,44 @@ class Trainer:
         if self.fresh is not None:
             made = self.fresh(recipe.seed, images, recipe.batch_size)
             own = made[distributed.share(len(made))]
-            real = self.kind.to_model(torch.from_numpy(own.values).to(self.device))
-            told = self.told(own)
-            if told is None:
-                return Batch(real, len(made), self._codes(images, len(made)), known=False)
-            return Batch(real, len(made), torch.from_numpy(told).to(self.device, real.dtype))
+            real = self.modality.to_model(torch.from_numpy(own.values).to(self.device))
+            condition = self.condition_of(own)
+            if condition is None:
+                return Batch(real, len(made), self._codes(images, len(made)), observed=False)
+            return Batch(real, len(made), torch.from_numpy(condition).to(self.device, real.dtype))
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         mine = torch.from_numpy(indices[distributed.share(len(indices))].copy()).to(self.device)
-        real = self.kind.to_model(self.stored.index_select(0, mine))
-        if self.kinds is None:
-            return Batch(real, len(indices), self._codes(images, len(indices)), known=False)
-        kinds = functional.one_hot(self.kinds.index_select(0, mine), self.shapes.kinds)
-        return Batch(real, len(indices), kinds.to(real.dtype))
+        real = self.modality.to_model(self.stored.index_select(0, mine))
+        if self.categories is None:
+            return Batch(real, len(indices), self._codes(images, len(indices)), observed=False)
+        categories = functional.one_hot(self.categories.index_select(0, mine), self.shapes.categories)
+        return Batch(real, len(indices), categories.to(real.dtype))
 
     def _codes(self, images: int, count: int) -> Tensor | None:
         """What G is told where real samples are of no kind, this process's part of it; None where it is told nothing."""
-        if not self.shapes.told:
+        if not self.shapes.condition_dim:
             return None
         mine = distributed.share(count)
         first, last = mine.start, mine.stop
-        told = self.inputs.told(self.recipe.seed, first, last - first, Stream.CODE, Place(images))
-        return torch.from_numpy(told).to(self.device)
+        condition = self.inputs.conditions(self.recipe.seed, first, last - first, Stream.CODE, Place(images))
+        return torch.from_numpy(condition).to(self.device)
 
-    def told(self, others: Samples) -> np.ndarray | None:
+    def condition_of(self, others: Samples) -> np.ndarray | None:
         """What D is told of samples that were not loaded for training, float32 [N, K].
 
         Raises DataError where that can't be known.
         """
         condition = self.recipe.condition
-        if condition is None or self.kinds is None:
+        if condition is None or self.categories is None:
             return None
-        if self._sorter is None:
-            self._sorter = condition.of_others(self.samples, self.kinds.cpu().numpy())
-        return one_hot(self._sorter(others), self.shapes.kinds)
+        if self._assign is None:
+            self._assign = condition.assigner(self.samples, self.categories.cpu().numpy())
+        return one_hot(self._assign(others), self.shapes.categories)
 
     def _inputs(self) -> Inputs:
         """What samples are made from: kinds as often as the real ones are of them."""
-        kinds = None if self.kinds is None else self.kinds.cpu().numpy()
-        return Inputs(self.recipe.noise, shares_of(kinds, self.shapes.kinds), sliders=self.shapes.sliders)
+        categories = None if self.categories is None else self.categories.cpu().numpy()
+        return Inputs(self.recipe.noise, shares_of(categories, self.shapes.categories), continuous=self.shapes.continuous)
 
     def _drawer(self, place: Place) -> Callable[[int, int | None], Tensor]:
         def draw(count: int, at: int | None) -> Tensor:
@@ -205,12 +205,12 @@ class Trainer:
                 f"player {player.name!r}: expected one cost a sample, shape [N], got {shape}; take the mean over places"
             )
         costs = outcome.costs.to(torch.promote_types(outcome.costs.dtype, torch.float32))
-        weights, mover = self.moved[player.name], self.movers[player.name]
+        weights, optimizer_state = self.trained_weights[player.name], self.optimizer_states[player.name]
         alone = distributed.world() == 1
         weight = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)  # of each cost; spares a mean its backward pass
         gradients = torch.autograd.grad(costs, weights, weight, retain_graph=player.keeps_graph, materialize_grads=True)
         loss = costs.detach().mean() if alone else distributed.average(costs, gradients)
-        move = partial(mover.step, gradients, turn.progress, self._watch(loss, who))
+        move = partial(optimizer_state.step, gradients, turn.progress, self._watch(loss, who))
         total, turns = self.window_parts[player.name]
         total += loss
         turns += 1.0
@@ -258,12 +258,12 @@ class Trainer:
     @property
     def sampler(self) -> Sampler:
         """That network and everything needed to make samples of it."""
-        facts, pictures = self.facts(), self.recipe.pictures
-        asking = asking_of(self.recipe.condition, facts)
-        layout = layout_of(pictures.count, pictures.columns, self.shapes.sample, asking)
-        return Sampler(self.sampled, self.inputs, self.kind, self.shapes.sample, asking, layout)
+        metadata, pictures = self.metadata(), self.recipe.pictures
+        condition_space = condition_space_of(self.recipe.condition, metadata)
+        layout = layout_of(pictures.count, pictures.columns, self.shapes.sample, condition_space)
+        return Sampler(self.sampled, self.inputs, self.modality, self.shapes.sample, condition_space, layout)
 
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What a run folder must know beside the recipe to rebuild the generator without the data."""
         return {
             "total_images": self.total_images,
@@ -284,12 +284,14 @@ class Trainer:
         tensors = {f"networks/{n}/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
         if self.average is not None:
             tensors |= {f"average/{k}": v for k, v in self.average.state_dict().items()}
-        for name, mover in self.movers.items():
-            tensors |= {f"optimizers/{name}/{i}/{k}": v for k, values in mover.state.items() for i, v in enumerate(values)}
+        for name, optimizer_state in self.optimizer_states.items():
+            tensors |= {
+                f"optimizers/{name}/{i}/{k}": v for k, values in optimizer_state.state.items() for i, v in enumerate(values)
+            }
         tensors |= {f"window/{name}": v for name, v in self.window.items()}
-        tensors |= {f"lasting/{name}": v for name, v in self.lasting.items()}
-        if self.kinds is not None:  # k-means may round otherwise on another machine, and then the kinds would change places
-            tensors["kinds"] = self.kinds.to(torch.int32)
+        tensors |= {f"lasting/{name}": v for name, v in self.states.items()}
+        if self.categories is not None:  # k-means may round otherwise on another machine, and then the kinds would change places
+            tensors["kinds"] = self.categories.to(torch.int32)
         return Saved(self.images, self.steps, tensors)
 
     def restore(self, saved: Saved) -> None:
@@ -297,14 +299,14 @@ class Trainer:
             network.load_state_dict(saved.under(f"networks/{name}/"))
         if self.average is not None:
             self.average.load_state_dict(saved.under("average/"))
-        for name, mover in self.movers.items():
-            for key, values in mover.state.items():
+        for name, optimizer_state in self.optimizer_states.items():
+            for key, values in optimizer_state.state.items():
                 for i, value in enumerate(values):
                     value.copy_(saved.tensors[f"optimizers/{name}/{i}/{key}"])
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
-        self.lasting = {name: v.to(self.device, copy=True) for name, v in saved.under("lasting/").items()}
-        if self.kinds is not None:
-            self.kinds = saved.tensors["kinds"].to(self.kinds)
-            self.inputs, self._sorter = self._inputs(), None
+        self.states = {name: v.to(self.device, copy=True) for name, v in saved.under("lasting/").items()}
+        if self.categories is not None:
+            self.categories = saved.tensors["kinds"].to(self.categories)
+            self.inputs, self._assign = self._inputs(), None
         self.images, self.steps = saved.images, saved.steps

@@ -66,7 +66,7 @@ class Validation:
 
     def plan(self, seconds: float, sampler: Sampler) -> tuple[int, float]:
         """(how often to score in a run of so many seconds, the seconds that takes in all), by timing one; 0 where none fits."""
-        allowed = self.setting.share * seconds
+        allowed = self.setting.time_fraction * seconds
         if self.setting.times is None and allowed < LEAST_SECONDS:
             return 0, 0.0
         begun = time.perf_counter()
@@ -91,7 +91,7 @@ class Validation:
         return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in seen))
 
 
-def of(recipe: Recipe, samples: Samples) -> Validation | None:
+def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:
     """What to score a run with; None where its recipe asks for no scores, or leaves the choice to us and there is nothing fit.
 
     Raises RecipeError where scores are asked for, by an extractor's name or to stop by, and can't be had.

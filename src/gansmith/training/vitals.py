@@ -62,9 +62,9 @@ def k_means(rows: Tensor, count: int) -> Tensor:
         nearest = torch.minimum(nearest, torch.cdist(rows, rows[chosen[-1:]])[:, 0])
     centres = rows[chosen].clone()
     for _ in range(ROUNDS):
-        kinds = torch.cdist(rows, centres).argmin(1)
-        for kind in set(kinds.tolist()):
-            centres[kind] = rows[kinds == kind].mean(0)
+        clusters = torch.cdist(rows, centres).argmin(1)
+        for cluster in set(clusters.tolist()):
+            centres[cluster] = rows[clusters == cluster].mean(0)
     return centres
 
 
@@ -95,7 +95,7 @@ def nearest(distances: Tensor) -> Tensor:
     return others.min(1).values
 
 
-def kinds(shares: Tensor) -> float:
+def effective_number(shares: Tensor) -> float:
     """How many equally frequent kinds would be as varied: e to the power of the entropy."""
     return math.exp(float(torch.special.entr(shares).sum()))
 

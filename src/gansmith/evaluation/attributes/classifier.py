@@ -52,7 +52,7 @@ def attributes_of(samples: Samples, name: str) -> Mapping[str, Attribute]:
 
 
 @dataclass(frozen=True, eq=False)
-class Judge:
+class AttributeClassifier:
     """A classifier of every attribute of a data set, with what it is worth."""
 
     network: nn.Module  # float32 [N, C, H, W] in [0, 1] -> logits [N, K] for all values of all attributes, one beside the other
@@ -69,7 +69,7 @@ class Judge:
         return float((self.said[name] == self.held_out[name].values).mean())
 
 
-def of(source: Source, progress: Progress = lambda *_: None) -> Judge:
+def of(source: Source, progress: Progress = lambda *_: None) -> AttributeClassifier:
     """The judge of a data set: from the cache, or else it learns now.
 
     Raises DataError where the data are no images, carry nothing to judge or are too few.
@@ -80,15 +80,15 @@ def of(source: Source, progress: Progress = lambda *_: None) -> Judge:
     if len(train.shape) != 3:
         raise DataError(f"{label(source)} has samples of shape {list(train.shape)}, and attributes are judged of images alone")
     if min(len(train), len(test)) < LEAST:
-        told = f"{len(train):,} training and {len(test):,} test images"
-        raise DataError(f"{label(source)} has {told}: a judge of attributes needs {LEAST} of each")
+        message = f"{len(train):,} training and {len(test):,} test images"
+        raise DataError(f"{label(source)} has {message}: a judge of attributes needs {LEAST} of each")
     network = _built(train.shape, known)
     values = b"".join(attribute.values.tobytes() for attribute in known.values())
     key = hashlib.sha256(f"{reference.digest_of_samples(train)} {VERSION} {torch.__version__}".encode() + values).hexdigest()[:16]
     path = cache_folder() / "judges" / f"{label(source)}-{key}.safetensors"
     network.load_state_dict(reference.cached(path, lambda: _learnt(train, known, progress)))
     network.eval().requires_grad_(False)
-    return Judge(network, truth, held_out, _values(network, test.values, known))
+    return AttributeClassifier(network, truth, held_out, _values(network, test.values, known))
 
 
 def _alike(*parts: Mapping[str, Attribute]) -> Iterator[Mapping[str, Attribute]]:

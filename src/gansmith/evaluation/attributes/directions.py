@@ -19,8 +19,8 @@ import numpy as np
 from gansmith.core.errors import DataError
 from gansmith.data import modality
 from gansmith.evaluation.attributes import classifier
-from gansmith.evaluation.attributes.classifier import Judge, Progress
-from gansmith.sampling.inputs import Given
+from gansmith.evaluation.attributes.classifier import AttributeClassifier, Progress
+from gansmith.sampling.inputs import GeneratorInput
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -100,15 +100,15 @@ def _normals(rows: np.ndarray, said: Mapping[str, np.ndarray]) -> dict[tuple[str
 class _Walker:
     """Makes samples of a run from anything it may be given, and has them judged."""
 
-    def __init__(self, run: Run, judge: Judge) -> None:
+    def __init__(self, run: Run, judge: AttributeClassifier) -> None:
         self.run, self.judge = run, judge
         self.choice, self.report = (run.inputs.rows(SEED + i, 0, TRIED) for i in (1, 2))
         self.before = {id(given): self.said(given) for given in (self.choice, self.report)}
 
-    def made(self, given: Given) -> np.ndarray:
+    def made(self, given: GeneratorInput) -> np.ndarray:
         return self.run.sampler.made_of(given)
 
-    def said(self, given: Given, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
+    def said(self, given: GeneratorInput, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
         parts = []
         for first in range(0, len(given), 1024):
             parts.append(self.judge(modality.stored(self.made(given[first : first + 1024]))))
@@ -130,7 +130,7 @@ class _Walker:
         flips, stays, count = self._outcome(self.report, name, value, length * unit)
         return worth, Direction(name, self.judge.train[name].names[value], length * unit, length, flips, stays, count)
 
-    def _outcome(self, given: Given, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
+    def _outcome(self, given: GeneratorInput, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
         before, after = self.before[id(given)], self.said(moved(given, step))
         lacking = before[name] != value
         flips = float((after[name][lacking] == value).mean()) if lacking.any() else 0.0
@@ -139,15 +139,15 @@ class _Walker:
         return flips, float(np.mean(same)) if same else 1.0, int(lacking.sum())
 
 
-def _joined(given: Given) -> np.ndarray:
+def _joined(given: GeneratorInput) -> np.ndarray:
     """z beside what is told, float64 [N, Z + K]."""
-    return np.concatenate([given.z, *([] if given.told is None else [given.told])], 1).astype(np.float64)
+    return np.concatenate([given.z, *([] if given.condition is None else [given.condition])], 1).astype(np.float64)
 
 
-def moved(given: Given, step: np.ndarray) -> Given:
+def moved(given: GeneratorInput, step: np.ndarray) -> GeneratorInput:
     """The same input with a step [Z + K] added to each row."""
     dim, step = given.z.shape[1], step.astype(np.float32)
-    return replace(given, z=given.z + step[:dim], told=None if given.told is None else given.told + step[dim:])
+    return replace(given, z=given.z + step[:dim], condition=None if given.condition is None else given.condition + step[dim:])
 
 
 def picture(run: Run, direction: Direction, count: int = 6, columns: int = SHOWN) -> np.ndarray:
@@ -158,17 +158,17 @@ def picture(run: Run, direction: Direction, count: int = 6, columns: int = SHOWN
     given = run.inputs.rows(0, 0, count)
     ways = [moved(given, share * direction.step) for share in np.linspace(-1, 1, columns)]
     z = np.stack([way.z for way in ways], 1).reshape(count * columns, -1)
-    told = None
-    if given.told is not None:
-        told = np.stack([way.told for way in ways if way.told is not None], 1).reshape(count * columns, -1)
-    return run.sampler.made_of(replace(given, z=z, told=told))
+    condition = None
+    if given.condition is not None:
+        condition = np.stack([way.condition for way in ways if way.condition is not None], 1).reshape(count * columns, -1)
+    return run.sampler.made_of(replace(given, z=z, condition=condition))
 
 
 def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
     """A picture with a block for each direction, named, of `count` rows."""
     from PIL import Image, ImageDraw, ImageFont
 
-    blocks = [(f"{d.attribute}: {d.value}", run.kind.picture(picture(run, d, count), SHOWN).convert("RGB")) for d in found]
+    blocks = [(f"{d.attribute}: {d.value}", run.modality.picture(picture(run, d, count), SHOWN).convert("RGB")) for d in found]
     font, head = ImageFont.load_default(20), 28
     width, height = max(b.width for _, b in blocks), sum(b.height + head for _, b in blocks)
     page = Image.new("RGB", (width, height), "white")

@@ -15,7 +15,7 @@ import numpy as np
 
 from gansmith.data import modality
 from gansmith.evaluation.attributes import classifier
-from gansmith.evaluation.attributes.classifier import Judge, Progress
+from gansmith.evaluation.attributes.classifier import AttributeClassifier, Progress
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -58,21 +58,21 @@ def measure(run: Run, count: int = COUNT, progress: Progress = lambda *_: None) 
     return compared(judge, {name: np.concatenate(parts) for name, parts in found.items()})
 
 
-def compared(judge: Judge, said: Mapping[str, np.ndarray]) -> tuple[Shares, ...]:
+def compared(judge: AttributeClassifier, said: Mapping[str, np.ndarray]) -> tuple[Shares, ...]:
     """What a judge said of samples, int64 [N] for each attribute, beside the truth of its training images."""
     return tuple(_shares(judge, name, values) for name, values in said.items())
 
 
-def _shares(judge: Judge, name: str, said: np.ndarray) -> Shares:
-    attribute, truth, told = judge.train[name], judge.held_out[name], judge.said[name]
+def _shares(judge: AttributeClassifier, name: str, said: np.ndarray) -> Shares:
+    attribute, truth, predicted = judge.train[name], judge.held_out[name], judge.said[name]
     num, half = len(attribute.names), len(truth.values) // 2
-    confusion = confusion_of(truth.values, told, num)
+    confusion = confusion_of(truth.values, predicted, num)
     real, judged = attribute.shares, np.bincount(said, minlength=num) / len(said)
     made = corrected(judged, confusion)
     draws = np.random.Generator(np.random.Philox(key=_KEY)).multinomial(len(said), judged, RESAMPLED) / len(said)
     low, high = np.quantile([distance(corrected(draw, confusion), real) for draw in draws], (0.025, 0.975))
     # One half of the test split says how it errs, the other stands in for samples.
-    errs, rest = confusion_of(truth.values[:half], told[:half], num), told[half:]
+    errs, rest = confusion_of(truth.values[:half], predicted[:half], num), predicted[half:]
     other = corrected(np.bincount(rest, minlength=num) / len(rest), errs)
     return Shares(
         name,

@@ -100,8 +100,8 @@ def _check_reach(recipe: Recipe, protocol: Protocol) -> None:
 def key_of(protocol: Protocol, recipe: Recipe) -> str:
     """`ring-pacgan-mixture-1a2b3c4d-s0`: the digits are of the recipe but for its seed, of own files, and of the machine."""
     here, whole = environment(), spec.to_json(dataclasses.replace(recipe, seed=0, why=()))
-    told = json.dumps([whole, sorted(user_code.own_files(recipe).values()), here["processor"], here["torch"]])
-    digest, name = hashlib.sha256(told.encode()).hexdigest()[:8], re.sub(r"[^\w.-]", "_", recipe.name)
+    identity = json.dumps([whole, sorted(user_code.own_files(recipe).values()), here["processor"], here["torch"]])
+    digest, name = hashlib.sha256(identity.encode()).hexdigest()[:8], re.sub(r"[^\w.-]", "_", recipe.name)
     return f"{protocol.name}-{name}-{digest}-s{recipe.seed}"
 
 
@@ -123,7 +123,7 @@ def measure(
         seconds=float(run.results["seconds"]),
         counted=counting.of_samples(samples, protocol),
         sample_seed=SAMPLE_SEED,
-        environment=run.facts["environment"],
+        environment=run.metadata["environment"],
         spec=spec.to_json(run.recipe),
     )
     files.make_parent(path)
@@ -132,7 +132,9 @@ def measure(
 
 
 def _weights(run: Run) -> dict[str, int]:
-    networks = build(run.recipe.networks, run.recipe.seed, run.recipe.shapes(run.facts["sample_shape"], len(run.asking.shares)))
+    networks = build(
+        run.recipe.networks, run.recipe.seed, run.recipe.shapes(run.metadata["sample_shape"], len(run.condition_space.shares))
+    )
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
 
 

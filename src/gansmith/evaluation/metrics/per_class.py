@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.results import OfClasses
+from gansmith.evaluation.results import PerClassResult
 
 K_DENSITY = 5  # as coverage of all samples has it
 
 
 @dataclass(frozen=True, eq=False)
-class Within:
+class PerClass:
     """What was found of each of K classes, NaN where there is too little of one."""
 
     coverage: Tensor  # float64 [K], the share of its real images with a sample of that class near them
@@ -32,14 +32,14 @@ class Within:
         return found if self.accuracy is None else {**found, "within.accuracy": self.accuracy}
 
     @classmethod
-    def read(cls, tensors: dict[str, Tensor]) -> Within | None:
+    def read(cls, tensors: dict[str, Tensor]) -> PerClass | None:
         coverage = tensors.get("within.coverage")
         return None if coverage is None else cls(coverage, tensors.get("within.accuracy"))
 
 
 def within(
     real: metrics.Labelled, fake: metrics.Labelled, probabilities: Tensor | None = None, asked: Tensor | None = None
-) -> Within:
+) -> PerClass:
     """Coverage within classes, and accuracy where samples [N] with the classifier's probabilities [N, C] were asked for by class.
 
     Args:
@@ -51,10 +51,10 @@ def within(
     if probabilities is not None and asked is not None:
         right = (probabilities.argmax(1) == asked).double()
         accuracy = torch.stack([right[asked == c].mean() for c in range(num)])  # NaN for a class nobody asked for
-    return Within(torch.tensor(coverage, dtype=torch.float64), accuracy)
+    return PerClass(torch.tensor(coverage, dtype=torch.float64), accuracy)
 
 
-def told(found: list[Within], floor: Within | None, names: tuple[str, ...]) -> OfClasses:
+def per_class_result(found: list[PerClass], floor: PerClass | None, names: tuple[str, ...]) -> PerClassResult:
     """The means over draws, ready for JSON."""
 
     def row(parts: list[Tensor | None]) -> tuple[float | None, ...] | None:
@@ -64,7 +64,7 @@ def told(found: list[Within], floor: Within | None, names: tuple[str, ...]) -> O
         return tuple(None if np.isnan(value) else value for value in torch.stack(known).mean(0).tolist())
 
     floors = [floor] if floor else []
-    return OfClasses(
+    return PerClassResult(
         names=names,
         coverage=row([one.coverage for one in found]) or (),
         accuracy=row([one.accuracy for one in found]),
@@ -73,7 +73,7 @@ def told(found: list[Within], floor: Within | None, names: tuple[str, ...]) -> O
     )
 
 
-def agreement(kinds: np.ndarray, probabilities: Tensor) -> tuple[float, tuple[int, ...]]:
+def agreement(categories: np.ndarray, probabilities: Tensor) -> tuple[float, tuple[int, ...]]:
     """How well kinds found without labels are the classifier's classes, under the best one-to-one matching (Kuhn 1955).
 
     Args:
@@ -86,6 +86,6 @@ def agreement(kinds: np.ndarray, probabilities: Tensor) -> tuple[float, tuple[in
 
     num = probabilities.shape[1]
     table = np.zeros((num, num), np.int64)
-    np.add.at(table, (kinds, probabilities.argmax(1).numpy()), 1)
+    np.add.at(table, (categories, probabilities.argmax(1).numpy()), 1)
     rows, classes = linear_sum_assignment(table, maximize=True)
-    return float(table[rows, classes].sum() / len(kinds)), tuple(classes.tolist())
+    return float(table[rows, classes].sum() / len(categories)), tuple(classes.tolist())

@@ -46,16 +46,20 @@ def repeats(facts: Facts) -> Iterator[Complaint]:
     exact = facts.number("diagnostics.repeats.exact") - facts.number("diagnostics.repeats.held_out")
     near = facts.number("diagnostics.variety.near_duplicates")
     num, groups = facts.number("diagnostics.num"), facts.number("diagnostics.variety.groups")
-    kinds = f"{num:,.0f} samples are about {groups:,.0f} different picture" + "s" * (groups > 1)
+    categories = f"{num:,.0f} samples are about {groups:,.0f} different picture" + "s" * (groups > 1)
     few: tuple[Topic, ...] = ()
     if groups < 0.05 * num:
         few = ("classes", "places", "stuck", "content", "another", "shapes", "unsure")
     if exact > 0.01 + facts.margin():
-        text = f"The same pictures come over and over: {percent(exact)} of the samples repeat another pixel for pixel; {kinds}."
+        text = (
+            f"The same pictures come over and over: {percent(exact)} of the samples repeat another pixel for pixel; {categories}."
+        )
         source = ("diagnostics.repeats.exact", "diagnostics.variety.groups")
         yield Complaint("repeats", exact + 0.5, text, source, ("variety", "alike", *few, *(looks.LOOKS if few else ())))
     elif near > 0.15 + facts.margin():
-        text = f"Samples repeat each other: {percent(near)} have a near twin among the others, of real images 1 % do; {kinds}."
+        text = (
+            f"Samples repeat each other: {percent(near)} have a near twin among the others, of real images 1 % do; {categories}."
+        )
         source = ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups")
         yield Complaint("twins", near + (0.5 if few else 0.0), text, source, ("variety", "alike", *few))
 

@@ -11,8 +11,8 @@ Sameness = Literal["empty", "repeats", "twins", "copied"]  # twins: nearly the s
 Place = Literal["structure", "arrangement", "places", "stuck", "content"]  # what lies where in the image
 Look = Literal["brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour"]
 Realism = Literal["realism", "another", "shapes", "unsure"]  # whether samples are anything real at all
-Kind = Literal["variety", "alike", "classes", "condition"]  # alike: within a class; condition: what was asked for
-Topic = Sameness | Place | Look | Realism | Kind
+Modality = Literal["variety", "alike", "classes", "condition"]  # alike: within a class; condition: what was asked for
+Topic = Sameness | Place | Look | Realism | Modality
 
 NOTICED = 0.2
 """Of a shift, which runs from -1 to 1: less is not spoken of."""
