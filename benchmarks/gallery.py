@@ -23,7 +23,7 @@ from typing import Any
 
 from gansmith.core import files
 from gansmith.core.errors import GansmithError, RunError
-from gansmith.data import label, size_of
+from gansmith.data import display_name, train_shape
 from gansmith.drawing import grids
 from gansmith.evaluation.results import Evaluation
 from gansmith.recipes import catalogue, make
@@ -69,7 +69,7 @@ def entry_of(run: Run, command: str) -> Entry:
     files.write(DOCS / picture, grids.png(run.sample(0, COUNT).picture(COLUMNS)))
     return Entry(
         recipe=run.recipe.name,
-        data=label(run.recipe.data),
+        data=display_name(run.recipe.data),
         command=command,
         images=run.images,
         minutes=round(run.results["seconds"] / 60, 1),
@@ -134,7 +134,7 @@ def entries() -> list[Entry]:
 def _length(name: str, seen: int) -> str:
     """` budget=8epochs` where a recipe's run was ended before its own budget; nothing where it was not."""
     recipe = make(name)
-    epoch = recipe.order.epoch_images(size_of(recipe.data)[0])
+    epoch = recipe.order.epoch_images(train_shape(recipe.data)[0])
     return "" if seen >= images_in(recipe.budget, epoch) else f" budget={round(seen / epoch)}epochs"
 
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from gansmith.core.component import to_json
 from gansmith.core.device import environment
-from gansmith.data import find, label
+from gansmith.data import display_name, find_source
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
@@ -46,7 +46,7 @@ def key_of(recipe: Recipe, machine: dict[str, Any], full: str) -> str:
     plain = dataclasses.replace(recipe, why=())  # what is said of a choice is no part of it
     condition = json.dumps([to_json(plain), {k: machine[k] for k in ("processor", "torch", "threads")}], sort_keys=True)
     digest = hashlib.sha256(condition.encode()).hexdigest()[:8]
-    return f"{recipe.name}-{label(recipe.data)}-{full}-s{recipe.seed}-{digest}"
+    return f"{recipe.name}-{display_name(recipe.data)}-{full}-s{recipe.seed}-{digest}"
 
 
 def measured(
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--draw", action="store_true", help="train nothing")
     given = parser.parse_args()
-    source = find(given.data)
+    source = find_source(given.data)
     tutorials = given.tutorials if given.tutorials is not None else [name for name in TUTORIALS if make(name).data == source]
     if not given.draw:
         for recipe in given.recipes:

@@ -27,7 +27,7 @@ from sklearn.decomposition import PCA
 
 import gansmith
 from gansmith.core.device import environment
-from gansmith.data import Samples, find
+from gansmith.data import Samples, find_source
 
 COUNT, SEED, UNTOUCHED = 1000, 0, 3
 
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    test, train = (find(given.data).load(split) for split in ("test", "train"))
+    test, train = (find_source(given.data).load(split) for split in ("test", "train"))
     rows: list[dict[str, Any]] = []
     for seed in range(UNTOUCHED):
         said = complaints(World.of(test, train, seed).x, given.data)

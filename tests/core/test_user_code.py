@@ -16,7 +16,7 @@ import gansmith
 from gansmith.core import component as spec
 from gansmith.core import user_code
 from gansmith.core.errors import RunError
-from gansmith.recipes import find, make
+from gansmith.recipes import find_recipe, make
 from support import Answer, assert_refused, python, tree
 
 Cli = Callable[..., Answer]
@@ -288,9 +288,9 @@ def test_a_loss_that_turns_nan_is_named(here: Path, cli: Cli) -> None:
 
 def test_a_file_mended_and_read_again_in_one_session(mine: Path) -> None:
     """In a notebook one edits one's loss and trains again."""
-    find("my_gan.py:my_run")
+    find_recipe("my_gan.py:my_run")
     mine.write_text(MINE.replace("** 3", "** 4"))
-    recipe = find("my_gan.py:my_run")()
+    recipe = find_recipe("my_gan.py:my_run")()
     assert recipe.objective.loss.generator(None, torch.tensor(3.0)) == 16.0  # type: ignore[attr-defined]
 
 

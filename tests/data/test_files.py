@@ -129,8 +129,8 @@ def test_idx_labels_must_be_as_many_as_images(tmp_path: Path) -> None:
 
 
 def test_an_idx_file_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 100)
-    with pytest.raises(DataError, match=refused("a.idx needs", "memory", "later release")):
+    monkeypatch.setattr(memory, "usable_bytes", lambda: 100)
+    with pytest.raises(DataError, match=refused("a.idx needs", "GiB of memory", "the limit is")):
         Idx(put(tmp_path / "a.idx", GOOD)).load()
 
 
@@ -298,7 +298,7 @@ def test_a_header_that_claims_too_much_is_refused_before_memory_is_given(tmp_pat
     else:
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("images.npy", header)
-    with pytest.raises(DataError, match=refused(name, "memory", "later release")):
+    with pytest.raises(DataError, match=refused(name, "GiB of memory", "the limit is")):
         Arrays(str(tmp_path / name)).load()
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gansmith.core.errors import DataError, RecipeError, RunError
-from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
+from gansmith.data import Arrays, Digits, Mnist, Ring, sample_shape, train_shape
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
 from gansmith.recipes import make
@@ -107,8 +107,8 @@ def test_a_wrong_setting_of_the_data_is_named() -> None:
 
 def test_sizes_that_are_known_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "empty"))
-    assert size_of(Mnist(size=32, channels=3)) == (60_000, 3, 32, 32)
-    assert size_of(Ring(num=500)) == (500, 2) == Ring(num=500).load().values.shape
+    assert train_shape(Mnist(size=32, channels=3)) == (60_000, 3, 32, 32)
+    assert train_shape(Ring(num=500)) == (500, 2) == Ring(num=500).load().values.shape
     assert list((tmp_path).iterdir()) == []
 
 
@@ -116,8 +116,8 @@ def test_sizes_of_other_data_are_those_of_what_is_loaded(tmp_path: Path) -> None
     for i in range(3):
         Image.new("RGB", (6, 5)).save(tmp_path / f"{i}.png")
     recipe = make("default", data=str(tmp_path))
-    assert size_of(recipe.data) == (3, *shape_of(recipe.data)) == recipe.data.load().values.shape
-    assert size_of(Digits()) == Digits().load().values.shape
+    assert train_shape(recipe.data) == (3, *sample_shape(recipe.data)) == recipe.data.load().values.shape
+    assert train_shape(Digits()) == Digits().load().values.shape
 
 
 def test_a_run_goes_on_whatever_is_said_of_the_choice(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from gansmith.data import FashionMnist, Mnist
 from gansmith.objectives import Adversarial, Critic
 from gansmith.objectives.losses import NonSaturating, Saturating
 from gansmith.optim.optimizers import SGD, Adam
-from gansmith.recipes import catalogue, find, make
+from gansmith.recipes import catalogue, find_recipe, make
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in
 from gansmith.recipes.order import Shuffled, WithReplacement
@@ -50,7 +50,7 @@ def test_a_recipe_survives_json(name: str) -> None:
 @EVERY
 def test_a_recipe_bears_its_name_and_explains_itself(name: str) -> None:
     assert make(name).name == name
-    text = inspect.getdoc(find(name)) or ""
+    text = inspect.getdoc(find_recipe(name)) or ""
     assert catalogue()[name].about == text.splitlines()[0]
     assert catalogue()[name].about.endswith(".")
     assert len(catalogue()[name].about) < 120
@@ -70,7 +70,7 @@ def test_a_recipe_runs_on_other_images(name: str) -> None:
 def sizes(name: str) -> Iterator[list[str]]:
     """The recipe as it stands, and each choice of size or method that its function offers."""
     yield []
-    for key, kind in typing.get_type_hints(find(name)).items():
+    for key, kind in typing.get_type_hints(find_recipe(name)).items():
         if kind is bool:
             yield [f"{key}=true"]
         elif typing.get_origin(kind) is typing.Literal:
@@ -284,7 +284,7 @@ def test_tutorial_batchnorms_eight_settings_are_overrides(text: str, look: Calla
     before = make("tutorial-batchnorm")
     assert look(make("tutorial-batchnorm", [text])) == expected
     assert look(before) != expected
-    assert len(inspect.signature(find("tutorial-batchnorm")).parameters) == len(SETTINGS) == 8
+    assert len(inspect.signature(find_recipe("tutorial-batchnorm")).parameters) == len(SETTINGS) == 8
 
 
 @pytest.mark.parametrize(

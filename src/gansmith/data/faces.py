@@ -15,7 +15,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -92,6 +92,12 @@ class Faces:
 
     count: Annotated[int, Field(ge=5, le=1_000_000)] = 20_000
     size: Annotated[int, Field(ge=8, le=1024)] = 64
+    num_classes: ClassVar[int] = 0
+
+    @property
+    def train_shape(self) -> tuple[int, ...]:
+        """(count, 3, size, size), known without drawing."""
+        return (self.count, 3, self.size, self.size)
 
     def load(self, split: Split = "train") -> Samples:
         """Draws the faces first that are not in the cache.

@@ -48,7 +48,7 @@ def _returns_recipe(node: ast.FunctionDef) -> bool:
 
 
 def is_recipe(name: str) -> bool:
-    """Whether `find` takes it for the name of a recipe, or for a function in a file of the user's own, rather than for a typo."""
+    """Whether `find_recipe` accepts it: the name of a recipe, or a path ending in .py or .py:FUNCTION."""
     return _is_in_file(name) or _entry(name) is not None
 
 
@@ -60,7 +60,7 @@ def _is_in_file(name: str) -> bool:
     return ".py:" in name or name.endswith(".py")
 
 
-def find(name: str) -> Callable[..., Recipe]:
+def find_recipe(name: str) -> Callable[..., Recipe]:
     """The recipe function called `name`, or `path/to/file.py:function` of the user's own.
 
     Raises RecipeError with the nearest name, or naming what is wrong with the file.
@@ -86,19 +86,19 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
 
     An override whose name is a parameter of the recipe's function is handed to it; every other one changes a field of what
     the function returned. A parameter called `data` is handed the source, with the overrides of its fields: so a recipe can fit
-    itself to it. `data` is a name or a path, as for `gansmith.data.find`. Raises RecipeError or DataError.
+    itself to it. `data` is a name or a path, as for `gansmith.data.find_source`. Raises RecipeError or DataError.
     """
-    function = find(name)  # before anything heavy is imported: a typo is answered at once
+    function = find_recipe(name)  # before anything heavy is imported: a typo is answered at once
 
     import dataclasses
 
-    from gansmith.data import find as find_data
+    from gansmith.data import find_source
     from gansmith.recipes.base import Recipe
 
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
     fields = [field.name for field in dataclasses.fields(Recipe)]
-    source = None if data is None else find_data(data, skip_bad=skip_bad)
+    source = None if data is None else find_source(data, skip_bad=skip_bad)
     settings: dict[str, Any] = {}
     takes_data = "data" in parameters
     if takes_data and (source is not None or parameters["data"].default is not inspect.Parameter.empty):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from gansmith.data import Balanced, Rare, Source, shape_of
+from gansmith.data import Balanced, Rare, Source, sample_shape
 from gansmith.data.rare import Share
 from gansmith.objectives import Adversarial
 from gansmith.objectives.augmentation import Augment, Flip, Translate
@@ -29,7 +29,7 @@ def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -
     recipe = default(Balanced(data, least), budget)
     reasons = ["both are told the class; samples of rare ones are repeated"]
     changed = None
-    if len(shape_of(data)) == 3:
+    if len(sample_shape(data)) == 3:
         changed = Augment(operations=(Flip(), Translate()))
         reasons.append("D sees them moved and mirrored at random, which keeps it from knowing the few by heart")
     return dataclasses.replace(

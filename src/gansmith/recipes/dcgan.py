@@ -7,7 +7,7 @@ import math
 from pydantic import PositiveInt
 
 from gansmith.core.errors import RecipeError
-from gansmith.data import FashionMnist, Source, label, size_of
+from gansmith.data import FashionMnist, Source, display_name, train_shape
 from gansmith.networks import BatchNorm, ConvDiscriminator, ConvGenerator
 from gansmith.objectives import Adversarial
 from gansmith.optim.ema import Ema
@@ -57,7 +57,7 @@ def dcgan(
         precision="float32" if published else "auto",
         ema=None if published else Ema(half_life_images=4000),
         pictures=Pictures(count=64),
-        why=(f"{len(widths)} doublings from {SMALLEST} pixels a side make the size of the images of {label(data)}",),
+        why=(f"{len(widths)} doublings from {SMALLEST} pixels a side make the size of the images of {display_name(data)}",),
     )
 
 
@@ -67,9 +67,9 @@ def doublings(data: Source, width: int, recipe: str) -> tuple[int, ...]:
     As many doublings as lead from about 4 pixels to the images' longer side, fewer where the shorter one does not bear them.
     Raises RecipeError where the data are no images.
     """
-    shape = size_of(data)[1:]
+    shape = train_shape(data)[1:]
     if len(shape) != 3:
-        message = f"recipe {recipe} makes images, but the samples of {label(data)} are {list(shape)}"
+        message = f"recipe {recipe} makes images, but the samples of {display_name(data)} are {list(shape)}"
         raise RecipeError(f"{message}: choose data that are images, or the recipe default")
     most = int(math.log2(min(shape[1:])))  # or D's last map would vanish
     count = max(1, min(math.ceil(math.log2(max(shape[1:]) / SMALLEST)), most))

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from gansmith.core.formatting import listed
-from gansmith.data import FashionMnist, Source, size_of
+from gansmith.data import FashionMnist, Source, train_shape
 from gansmith.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
@@ -39,7 +39,7 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
     Source: ours, after Radford et al. 2016 (DCGAN), Sage et al. 2018 and Liu et al. 2020 (clusters), Miyato and Koyama 2018
     (projection), Mescheder et al. 2018 (R1); `EXPERIMENTS.md` has what was tried.
     """
-    count, *shape = size_of(data)
+    count, *shape = train_shape(data)
     categories = min(MOST_KINDS, count // SAMPLES_A_KIND)
     condition = Clusters(categories) if categories > 1 else None
     reasons = [f"{categories} kinds found among them by k-means, so that none is forgotten"] if condition else []

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from gansmith.core.errors import RecipeError
-from gansmith.data import Faces, Source, shape_of
+from gansmith.data import Faces, Source, sample_shape
 from gansmith.networks import R3GanDiscriminator, R3GanGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.augmentation import Augment
@@ -41,7 +41,7 @@ def faces(data: Source = Faces(), budget: Length = "30m", published: bool = Fals
 
 def _r3gan(data: Source, budget: Length) -> Recipe:
     """Their augmentation has more operations, which reach a chance of .3 as these do."""
-    if len(shape := shape_of(data)) != 3:
+    if len(shape := sample_shape(data)) != 3:
         raise RecipeError(f"published=true is for images, and the data's samples are of shape {list(shape)}: leave it out")
     stages = max(1, round(math.log2(min(shape[1:]) / 4))) + 1
     widths = (*[WIDE] * (stages - 1), LAST_WIDE)

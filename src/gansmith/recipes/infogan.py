@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from gansmith.data import Mnist, Source, shape_of
+from gansmith.data import Mnist, Source, sample_shape
 from gansmith.networks import AuxiliaryDiscriminator, InfoGanDiscriminator, InfoGanGenerator
 from gansmith.objectives import Adversarial, AuxiliaryLoss
 from gansmith.objectives.augmentation import Affine, Augment, Translate
@@ -61,7 +61,7 @@ def _small(data: Source, budget: Length) -> Recipe:
     assert isinstance(base.objective, Adversarial)
     objective = dataclasses.replace(base.objective, auxiliary=AuxiliaryLoss())
     discriminator = base.networks["discriminator"]
-    if len(shape_of(data)) == 3:
+    if len(sample_shape(data)) == 3:
         changed = (Affine(degrees=15, zoom=0.2, shear=15), Translate())
         objective = dataclasses.replace(objective, augmentation=Augment(changed, schedule=Linear(start=0.2)))
         discriminator = dataclasses.replace(discriminator, minibatch_std=4)  # type: ignore[type-var]

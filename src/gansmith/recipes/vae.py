@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from gansmith.core.errors import RecipeError
-from gansmith.data import Mnist, Source, label, shape_of
+from gansmith.data import Mnist, Source, display_name, sample_shape
 from gansmith.networks import (
     BatchNorm,
     ConvDiscriminator,
@@ -51,9 +51,11 @@ def vae(
 
     Source: D. P. Kingma, M. Welling, Auto-encoding variational Bayes, ICLR 2014, eq. 10, section 5 and appendix C.
     """
-    shape = shape_of(data)
+    shape = sample_shape(data)
     if len(shape) != 3 and likelihood == "bernoulli":
-        message = f"likelihood=bernoulli takes pixels for probabilities, but the samples of {label(data)} are {list(shape)}"
+        message = (
+            f"likelihood=bernoulli takes pixels for probabilities, but the samples of {display_name(data)} are {list(shape)}"
+        )
         raise RecipeError(f"recipe vae: {message}: say likelihood=gaussian")
     return Recipe(
         name="vae",
