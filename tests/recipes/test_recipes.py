@@ -77,6 +77,33 @@ def sizes(name: str) -> Iterator[list[str]]:
             yield from ([f"{key}={choice}"] for choice in typing.get_args(kind))
 
 
+WITH_PUBLISHED_SIZE = [
+    "acgan",
+    "cgan",
+    "dcgan",
+    "faces",
+    "hinge",
+    "infogan",
+    "lsgan",
+    "projection",
+    "r3gan",
+    "vae-gan",
+    "wgan",
+    "wgan-gp",
+]
+
+
+def test_the_published_size_has_one_spelling() -> None:
+    """It was `published`, `paper`, `size` and `method` in different recipes."""
+    parameters = {name: inspect.signature(find_recipe(name)).parameters for name in RECIPES}
+    assert sorted(name for name in RECIPES if "published" in parameters[name]) == WITH_PUBLISHED_SIZE
+    for name, ones in parameters.items():
+        assert not {"paper", "size", "method", "variant"} & ones.keys(), name
+        assert ("published=true" in (inspect.getdoc(find_recipe(name)) or "")) == ("published" in ones), name
+        if "published" in ones:
+            assert (ones["published"].annotation, ones["published"].default) == ("bool", False)
+
+
 @EVERY
 def test_a_budget_that_is_given_is_kept_in_every_size(name: str) -> None:
     """`published=true` had that of the paper whatever was said."""
@@ -270,7 +297,7 @@ def test_epochs_are_counted_in_real_images() -> None:
 SETTINGS = [
     ("epochs=20", lambda r: r.budget, "20epochs"),
     ("batch_size=64", lambda r: r.batch_size, 64),
-    ("rate=1e-3", lambda r: {o.lr for o in r.optimizers.values()}, {1e-3}),
+    ("lr=1e-3", lambda r: {o.lr for o in r.optimizers.values()}, {1e-3}),
     ("beta1=0.9", lambda r: {o.betas for o in r.optimizers.values()}, {(0.9, 0.999)}),
     ("beta2=0.99", lambda r: {o.betas for o in r.optimizers.values()}, {(0.5, 0.99)}),
     ("latent_size=64", lambda r: r.noise, Normal(64)),

@@ -63,7 +63,7 @@ def tutorial_small() -> Recipe:
 def tutorial_batchnorm(
     epochs: PositiveInt = 200,
     batch_size: PositiveInt = 128,
-    rate: PositiveFloat = 2e-4,
+    lr: PositiveFloat = 2e-4,
     beta1: Beta = 0.5,
     beta2: Beta = 0.999,
     latent_size: PositiveInt = 100,
@@ -94,7 +94,7 @@ def tutorial_batchnorm(
             "discriminator": MLPDiscriminator((512, 256)),
         },
         objective=Adversarial(share="fakes", joint_batch=True),
-        optimizers=_both(Adam(rate, (beta1, beta2))),
+        optimizers=_both(Adam(lr, (beta1, beta2))),
         batch_size=batch_size,
         budget=f"{epochs}epochs",
         pictures=Pictures(count=16, columns=4),
@@ -105,7 +105,7 @@ def tutorial_batchnorm(
 def tutorial_batchnorm_tensorflow(
     epochs: PositiveInt = 200,
     batch_size: PositiveInt = 128,
-    rate: PositiveFloat = 2e-4,
+    lr: PositiveFloat = 2e-4,
     beta1: Beta = 0.5,
     beta2: Beta = 0.999,
     latent_size: PositiveInt = 100,
@@ -126,7 +126,7 @@ def tutorial_batchnorm_tensorflow(
 
     Source: the TensorFlow part of "Introduction to Generative Adversarial Networks (GANs)", as tutorial-batchnorm's.
     """
-    recipe = tutorial_batchnorm(epochs, batch_size, rate, beta1, beta2, latent_size, image_size, channels)
+    recipe = tutorial_batchnorm(epochs, batch_size, lr, beta1, beta2, latent_size, image_size, channels)
     return dataclasses.replace(
         recipe,
         name="tutorial-batchnorm-tensorflow",
@@ -135,7 +135,7 @@ def tutorial_batchnorm_tensorflow(
             "discriminator": MLPDiscriminator((512, 256), init="he"),
         },
         objective=Adversarial(turns="simultaneous", share="fakes", discriminator_fakes=batch_size, joint_batch=True),
-        optimizers=_both(Adam(rate, (beta1, beta2), eps=1e-7)),
+        optimizers=_both(Adam(lr, (beta1, beta2), eps=1e-7)),
         pictures=Pictures(count=16, columns=4, every=f"{epochs / 2:g}epochs"),
     )
 
