@@ -239,10 +239,10 @@ def test_a_run_without_own_code_opens_whatever_is_trusted(mine: Path, tmp_path: 
     ("content", "name", "words"),
     [
         (None, "my_gan.py:my_run", ("can't read my_gan.py", "No such file")),
-        (MINE, "my_gan.py", ("say which function", "my_gan.py:my_run")),
+        (MINE, "my_gan.py", ("expected a function", "my_gan.py:my_run")),
         (MINE, "my_gan.py:my_rn", ("unknown function 'my_rn'", "did you mean 'my_run'")),
         (MINE, "my_gan.py:Recipe", ("unknown function 'Recipe'",)),
-        (MINE, "my_gan.py:no_recipe", ("expected the function to return a Recipe, got int",)),
+        (MINE, "my_gan.py:no_recipe", ("expected a function that returns a Recipe, got int",)),
         ("def my_run(:\n", "my_gan.py:my_run", ("my_gan.py", "SyntaxError")),
         ("x = 1\ny = 1 / 0\n", "my_gan.py:my_run", ("my_gan.py, line 2,", "ZeroDivisionError")),
         ("import nosuchmodule\n", "my_gan.py:my_run", ("my_gan.py, line 1,", "nosuchmodule")),

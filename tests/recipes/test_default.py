@@ -43,14 +43,14 @@ def test_few_points_get_a_slower_discriminator() -> None:
         {who: optimizer_state.lr for who, optimizer_state in default(Ring(num=num)).optimizers.items()} for num in (4999, 5000)
     ]  # type: ignore[attr-defined]
     assert rates == [{"discriminator": 1e-3, "generator": 1e-3}, {"discriminator": 3e-3, "generator": 1e-3}]
-    assert [default(Ring(num=num)).why[1][:6] for num in (4999, 5000)] == ["so few", "50 kin"]
+    assert [default(Ring(num=num)).why[1][:6] for num in (4999, 5000)] == ["fewer ", "50 clu"]
 
 
 def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
     assert default(Ring(num=80)).condition is None
     assert default(Ring(num=500)).condition == Clusters(10)
     assert default(Mnist()).condition == Clusters(50)
-    assert "50 kinds" in default(Mnist()).why[1]
+    assert "50 clusters" in default(Mnist()).why[1]
 
 
 def test_for_few_images_d_pays_a_penalty() -> None:
@@ -59,7 +59,7 @@ def test_for_few_images_d_pays_a_penalty() -> None:
     assert isinstance(many.objective, Adversarial)
     assert (few.objective.penalties, few.objective.penalty_every) == ((R1(),), 4)
     assert many.objective.penalties == ()
-    assert "by heart" in few.why[1]
+    assert "memorizing" in few.why[1]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:
     try:
         return Validation(recipe, setting, samples, _extractor(recipe, setting, samples))
     except GansmithError as error:
-        if setting.is_asked_for:
+        if setting.is_required:
             raise RecipeError(f"scores: {error}") from None
         return None
 
