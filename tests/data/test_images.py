@@ -243,7 +243,7 @@ def test_skipping_everything_is_refused(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(b"no")
     for channels in (None, 1):
-        with pytest.raises(DataError, match=refused("no image that can be read", "all 3 files are bad")):
+        with pytest.raises(DataError, match=refused("no readable image", "all 3 files are damaged")):
             Folder(str(tmp_path), channels=channels, skip_bad=True).load()
 
 

@@ -71,14 +71,14 @@ NAMES: dict[str, NamedData] = {
     ),
     "stacked-mnist": NamedData(
         StackedMnist,
-        "three random MNIST digits as red, green and blue, 28 x 28, generated on the fly: 1,000 modes (uses mnist)",
+        "three random MNIST digits as colours, 28 x 28, generated on the fly: 1,000 modes (uses mnist)",
         False,
         "as mnist: CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)",
         "https://arxiv.org/abs/1611.02163",
     ),
     "faces": NamedData(
         Faces,
-        "cartoon faces, 64 x 64, colour, with known attributes (glasses, beard ...): drawn at first use, needs gansmith[faces]",
+        "cartoon faces, 64 x 64, colour, with known attributes (glasses ...): drawn at first use; needs an extra",
         False,
         "CC BY 4.0 (Personas by Draftbit, remixed by DiceBear)",
         "https://www.dicebear.com/styles/personas/",

@@ -51,7 +51,7 @@ def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
 
 
 def stacked_mnist_unrolled(data: Source = StackedMnist(), pack: PositiveInt = 1, d_size: Literal["1/4", "1/2"] = "1/4") -> Recipe:
-    """The tiny GAN of Unrolled GAN's stacked MNIST experiment; `pack=4` is PacDCGAN4, `d_size=1/2` the larger D.
+    """Unrolled GAN's tiny GAN for stacked MNIST; `pack=4` is PacDCGAN4, `d_size=1/2` the larger D.
 
     z ~ N(0, I_256). G has 0.29 million weights: a linear layer, three 3x3 transposed convolutions with batch norm and ReLU, a 3x3
     convolution, tanh. D has 571 weights (`1/4`: a quarter of G's channels) or 1,861 (`1/2`): three 3x3 convolutions of stride 2

@@ -98,7 +98,7 @@ def acgan(data: Source = Mnist(), budget: Length | None = None, published: bool 
 
 
 def projection(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
-    """A conditional GAN with a projection discriminator: its logit contains an inner product of label and features.
+    """A conditional GAN with a projection discriminator: an inner product of label and features in its logit.
 
     By default the networks and the optimizer are those of `default`. The label is joined to z for G. D's logit is the sum of a
     linear function of the last features and their inner product with a vector of the label.

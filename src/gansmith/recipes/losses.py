@@ -37,7 +37,7 @@ FALLING = Linear(start=0.5)  # a learning rate that falls to 0 over the second h
 
 
 def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The Wasserstein GAN: a critic with clipped weights, updated five times per step.
+    """The Wasserstein GAN: a critic with clipped weights; five critic updates per step.
 
     The paper: clipping at .01, RMSprop at 5e-5 for both players, batches of 64, five turns of the critic with a batch each,
     DCGAN's networks for 64 x 64 with batch norm in both. `published=true` is this; add `data.size=64`. The authors' code
@@ -63,7 +63,7 @@ def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length 
 
 
 def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The Wasserstein GAN with a gradient penalty instead of clipping; the critic is updated five times per step.
+    """The Wasserstein GAN with a gradient penalty instead of clipping; five critic updates per step.
 
     The paper: lambda 10, Adam at 1e-4 with betas 0 and .9, batches of 64, five turns of the critic, no batch norm in the critic,
     because the penalty is per sample. `published=true` is its residual network for CIFAR-10 (appendix F: 1,204,483 weights in G,
@@ -89,7 +89,7 @@ def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Leng
 
 
 def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The least-squares GAN: D's output is trained towards 1 for real and 0 for generated samples by squared errors.
+    """The least-squares GAN: squared errors train D's output towards 1 for real and 0 for generated samples.
 
     G's loss is the squared distance of D's output from 1, so G still learns from samples that D takes for real. The paper: Adam
     with beta1 .5, batches of 64, learning rates of 1e-3 for rooms and 2e-4 for characters. `published=true` is its network for
@@ -144,7 +144,7 @@ def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length
 def r3gan(
     data: Source = FashionMnist(), published: bool = False, own_networks: bool = False, budget: Length | None = None
 ) -> Recipe:
-    """R3GAN: a relativistic loss on pairs of real and generated samples, with gradient penalties (R1, R2) on both.
+    """R3GAN: a relativistic loss on pairs of real and generated samples, with the penalties R1 and R2.
 
     The paper: relativistic pairing; R1 and R2 at every step with one gamma that falls from ten times its end value; learning rate
     2e-4 to 5e-5, beta2 .9 to .99, beta1 0, all along half a cosine; z of 64; residual blocks of grouped convolutions without

@@ -75,7 +75,7 @@ def vae(
 def vae_gan(
     data: Source = Mnist(), published: bool = False, latent_size: PositiveInt | None = None, budget: Length | None = None
 ) -> Recipe:
-    """VAE-GAN: a VAE that compares images by the discriminator's features, and a GAN that can reconstruct images.
+    """VAE-GAN: a VAE that compares images by a discriminator's features, and a GAN that reconstructs.
 
     `published=true` is the paper's network for 64 x 64, with 5x5 convolutions (table 1), RMSprop at 3e-4 and batches of 64; add
     `data.size=64`. For three channels and z of 128, as in the table, it has 35,112,768 weights in the encoder, 4,693,155 in the
