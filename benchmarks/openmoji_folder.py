@@ -40,9 +40,9 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as about, tempfile.TemporaryDirectory() as drawings:
-        NpmPackage(PACKAGE, "package/data").bring(["openmoji.json"], Path(about))
+        NpmPackage(PACKAGE, "package/data").download(["openmoji.json"], Path(about))
         names = chosen(json.loads((Path(about) / "openmoji.json").read_text()), None if given.all else given.count)
-        NpmPackage(PACKAGE, "package/color/svg").bring([f"{name}.svg" for name in names], Path(drawings))
+        NpmPackage(PACKAGE, "package/color/svg").download([f"{name}.svg" for name in names], Path(drawings))
         for name in names:
             picture = resvg_py.svg_to_bytes(
                 svg_path=str(Path(drawings) / f"{name}.svg"), background="white", width=SIDE, height=SIDE, skip_system_fonts=True

@@ -147,7 +147,7 @@ def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
             # Inside the cache, so that the last step is a rename on the same disk.
             with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=cache_folder(), ignore_cleanup_errors=True) as scratch:
                 try:
-                    ready = _bring(remote.files, origin, Path(scratch))
+                    ready = _download_from(remote.files, origin, Path(scratch))
                 except Unavailable as error:
                     failures.append(f"{origin.title}: {error}")
                     continue
@@ -173,16 +173,16 @@ def _remote(name: str) -> Remote:
     return REMOTES[name]
 
 
-def _bring(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list[Path]:
+def _download_from(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list[Path]:
     """Raw, checked files in `scratch/ready`. Raises Unavailable if the origin has not all files, or others."""
-    brought, ready = scratch / "brought", scratch / "ready"
-    brought.mkdir()
+    downloaded, ready = scratch / "downloaded", scratch / "ready"
+    downloaded.mkdir()
     ready.mkdir()
-    origin.bring(list(files), brought)
+    origin.download(list(files), downloaded)
     for name, expected in files.items():
-        path = brought / name
+        path = downloaded / name
         try:
-            content = _read_checked(path if path.exists() else brought / f"{name}.gz", expected)
+            content = _read_checked(path if path.exists() else downloaded / f"{name}.gz", expected)
         except _WrongContentError as error:
             raise Unavailable(f"{name}: {error}") from None
         (ready / name).write_bytes(content)

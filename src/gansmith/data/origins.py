@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 _TIMEOUT = 4.0  # seconds without an answer or between two packets, after which a mirror is given up
-_PATIENCE = 300.0  # time limit of a package client in seconds
+_CLIENT_TIMEOUT = 300.0  # time limit of a package client in seconds
 _MAX_DOWNLOAD = 64 * 2**20  # bytes of one file; the largest file of a data set has 26 MB
 
 
@@ -34,7 +34,7 @@ class Origin(Protocol):
         """Its name in messages."""
         ...
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
         """Write each file into `folder`, as `name` or `name.gz`. The caller checks the content.
 
         Raises:
@@ -55,7 +55,7 @@ class Mirror:
         """The host's name."""
         return self.url.split("/")[2]
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
         """Download NAME.gz for each name. Raises Unavailable or OSError."""
         for name in names:
             # Downloaded to memory before it is written, so that a disk error is never taken for a network error.
@@ -97,7 +97,7 @@ class NpmPackage:
         """The package with its version."""
         return f"npm package {self.package}"
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
         """Download the package with `npm pack` and extract the files. Raises Unavailable or OSError."""
         work = folder / "npm"
         work.mkdir()
@@ -128,7 +128,7 @@ class DebianPackage:
         """The package's name."""
         return f"Debian package {self.package}"
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
         """Download the package with `apt-get download` and extract the files. Raises Unavailable or OSError."""
         work = (folder / "apt").resolve()
         for part in ("cache/archives/partial", "state/lists/partial", "unpacked"):
@@ -141,7 +141,7 @@ class DebianPackage:
             _run(_apt(work, own_lists=True, command=["download", self.package]), work)
         deb = next(work.glob("*.deb"), None)
         if deb is None:
-            raise Unavailable("apt-get brought no package")
+            raise Unavailable("apt-get downloaded no package")
         _run(["dpkg", "-x", str(deb), str(work / "unpacked")], work)
         for name in names:
             packed = work / "unpacked" / self.inside / f"{name}.gz"
@@ -184,10 +184,10 @@ def _run(command: list[str], folder: Path) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_PATIENCE,
+            timeout=_CLIENT_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{command[0]} took more than {_PATIENCE:.0f} s") from None
+        raise Unavailable(f"{command[0]} took more than {_CLIENT_TIMEOUT:.0f} s") from None
     except OSError as error:
         raise Unavailable(f"{command[0]} can't be run ({error.strerror})") from None
     if done.returncode != 0:

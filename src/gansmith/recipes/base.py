@@ -99,7 +99,7 @@ class Recipe:
         RecipeError: the parts do not fit together, such as a network that no player trains, or a player without an optimizer.
     """
 
-    name: str  # also the run folder's name, unless --run names another
+    name: str  # also names the run folder
     data: Source  # the real samples
     noise: Noise  # the distribution of z
     networks: Mapping[str, Network]  # by name; "generator" makes the samples

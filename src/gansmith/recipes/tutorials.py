@@ -178,7 +178,8 @@ def tutorial_keras() -> Recipe:
     over the data; 200 epochs. The generated images for D come from G in evaluation mode, which equals training mode for this G
     without batch norm and dropout.
 
-    Known to go wrong: early on, D has twice G's width and leaves G little gradient; samples look alike for many epochs.
+    Known to go wrong: early on D, whose first layer is four times as wide as G's, leaves G little gradient; samples look alike
+    for many epochs.
 
     Source: "Introduction to Generative Adversarial Networks (GANs)", Great Learning, in Keras.
     """
