@@ -1,13 +1,13 @@
-"""How blurred an autoencoder's pictures are beside a GAN's, in numbers and pictures.
+"""Measure how blurred the samples of an autoencoder are, compared with those of a GAN.
 
     gansmith train vae && gansmith train vae-gan && gansmith train dcgan --data mnist budget=10m
     python benchmarks/blur.py runs/vae runs/vae-gan runs/dcgan-mnist
 
-Of 3,000 samples of seed 0 and as many held-out real images, the means of two statistics of one image: sharpness, which is
-edge energy (Laplacian) over the image's own standard deviation, and midtones, the share of pixels in the middle half of its
-own range (`evaluation/diagnostics/image_statistics.py`). Of runs with an encoder also their reconstructions of those real images,
-and how far off they are. Writes benchmarks/results/blur.json and docs/images/blur.png: a row of real digits, then of each run
-a row of samples, and where it has an encoder a row of its reconstructions of the digits in the first row.
+It computes two statistics per image and averages them over 3,000 samples of seed 0 and over 3,000 held-out real images. Sharpness
+is edge energy (Laplacian) divided by the image's own standard deviation. Midtones are the share of pixels in the middle half of
+the image's own range (`evaluation/diagnostics/image_statistics.py`). For runs with an encoder it also measures reconstructions of
+the real images and their errors. It writes benchmarks/results/blur.json and docs/images/blur.png: a row of real digits, then for
+each run a row of samples and, with an encoder, a row of reconstructions of the digits in the first row.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ STATISTICS = ("sharpness", "midtones")
 
 
 def statistics(kept: np.ndarray) -> dict[str, float]:
-    """Of uint8 [N, H, W, C], those that are not flat."""
+    """Mean sharpness and midtones of images uint8 [N, H, W, C], without constant ones."""
     found = per_image(torch.from_numpy(modality.stored(kept)))
     shown = found["flat"] == 0
     return {name: float(found[name][shown].mean()) for name in STATISTICS}
 
 
 def measured(run: Run) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """What is found of a run, and its rows of pictures."""
+    """The statistics of a run, and its rows of the picture."""
     made = run.sample(0, COUNT).array
     facts: dict[str, Any] = {"recipe": run.recipe.name, "images": run.images, "minutes": round(run.results["seconds"] / 60, 1)}
     facts["samples"], rows = statistics(made), [made[:COLUMNS]]

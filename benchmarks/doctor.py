@@ -1,11 +1,11 @@
-"""Does the doctor name what is wrong, and leave healthy runs alone? Short runs that are well and ill in known ways.
+"""Measure whether the doctor names the problem of a sick run, and stays silent about healthy runs.
 
     python benchmarks/doctor.py C --runs runs/doctor
 
-The runs are in `doctor_sets.py`; the doctor's edges were set by those of set A, and set C was run once they were committed. A
-run's folder is kept, so that this goes on where it was left, and `--again` judges it anew without training. What is said after
-any look counts, not only what is said at the end: a healthy run that was called ill for one look is a false alarm. Whoever moves
-an edge runs A before and after. Results go to `benchmarks/results/doctor/`, one file a set.
+The runs are short, with known problems, and defined in `doctor_sets.py`. The doctor's thresholds were set on set A. Set C was run
+after they were committed. Run folders are kept, so an interrupted benchmark continues, and `--again` repeats the diagnosis
+without training. The diagnosis after every look counts, not only the last: a healthy run with one wrong diagnosis is a false
+alarm. Run set A before and after changing a threshold. Results are in `benchmarks/results/doctor/`, one file per set.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RESULTS = Path(__file__).parent / "results" / "doctor"
 
 
 def train(case: Case, folder: Path) -> None:
-    """Train a case to its end, or to a loss that is not finite; a run that is there stays. Nobody needs its report."""
+    """Train a case to its end, or until a loss is not finite. A finished run is kept. No report is written."""
     if (folder / "recipe.json").exists() and gansmith.load(folder).finished:
         return
     recipe = dataclasses.replace(
@@ -62,7 +62,7 @@ def train(case: Case, folder: Path) -> None:
 
 
 def is_over(folder: Path) -> bool:
-    """Whether a run is there that came to its end, or to a loss that is not finite."""
+    """Whether a run has ended, regularly or by a loss that is not finite."""
     looks = doctor.looks_in(read_log(folder / "log.jsonl"))
     if not looks:
         return False
@@ -71,7 +71,7 @@ def is_over(folder: Path) -> bool:
 
 
 def judged(case: Case, folder: Path) -> dict[str, Any]:
-    """What the doctor said after each look: when it first named each trouble, and what it says at the end."""
+    """The diagnosis after each look: when each problem was first named, and the diagnosis at the end."""
     records, total = read_log(folder / "log.jsonl"), json.loads((folder / "run.json").read_text())["total_images"]
     looks = doctor.looks_in(records)
     said: dict[str, dict[str, float]] = {}
@@ -97,7 +97,7 @@ def judged(case: Case, folder: Path) -> dict[str, Any]:
 
 
 def collapsed(looks: list[dict[str, Any]], total: int) -> float | None:
-    """Where in the run its samples became alike for good, by their spread alone; None where they did not."""
+    """Where in the run the samples became alike for good, judged by their spread only; None if they did not."""
     spreads = [look.get(f"{doctor.PREFIX}spread", 1.0) for look in looks]
     last_varied = max((i for i, spread in enumerate(spreads) if spread >= 0.3), default=-1)
     if last_varied == len(looks) - 1:
@@ -130,7 +130,7 @@ def folder_of(runs: Path, name: str, case: str) -> Path:
 
 
 def draw(runs: Path, folder: Path) -> None:
-    """A picture of each trouble, as the runs drew themselves last, and copies beside their originals."""
+    """Draw a picture of each problem from the last pictures of the runs, and copies beside their originals."""
     for trouble, case in SHOWN.items():
         name = next(name for name, cases in SETS.items() if case in {one.name for one in cases})
         newest = max((folder_of(runs, name, case) / "samples").glob("[0-9]*.png"))
@@ -142,7 +142,7 @@ def draw(runs: Path, folder: Path) -> None:
 
 
 def copies(folder: Path) -> Image.Image:
-    """Twelve samples, and below each the training image that is nearest."""
+    """Twelve samples, each above its nearest training image."""
     run = gansmith.load(folder)
     made, real = run.sample(0, 12).array, run.recipe.data.load().values.transpose(0, 2, 3, 1)
     apart = np.square(made[:, None].astype(float) - real[None]).sum((2, 3, 4))

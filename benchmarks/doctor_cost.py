@@ -1,10 +1,10 @@
-"""What it costs to be watched: the doctor's looks beside the steps of the run they are planned for.
+"""Measure the cost of monitoring: the time of the doctor's looks compared with the steps of the run.
 
     python benchmarks/doctor_cost.py [--recipes NAME:DATA ...] [--rounds N]
 
-Steps and looks take turns in one process on one thread; both are timed in processor seconds, so that other programs on the
-machine do not count. What is planned is what `gansmith train` plans: at most 40 looks and 2 % of the run, the first look (which
-also sorts real samples) included. The table shows the median round.
+Steps and looks alternate in one process on one thread. Both are timed in processor seconds, so that other programs do not count.
+The plan is that of `gansmith train`: at most 40 looks and 2 % of the run, including the first look, which also assigns real
+samples to clusters. The table shows the median round.
 """
 
 from __future__ import annotations

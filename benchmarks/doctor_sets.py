@@ -1,8 +1,8 @@
-"""Runs that are well and ill in known ways, for `benchmarks/doctor.py`.
+"""Healthy runs and runs with known problems, for `benchmarks/doctor.py`.
 
-The doctor's edges were set by the runs of set A alone. Set C has other data, networks, losses and causes; what each of its runs
-is ill of was written before any was trained, and none was looked at before the edges were final. (Runs of C, and of a set B, by
-which an edge was moved are in A now.)
+The doctor's thresholds were set on set A only. Set C has other data, networks, losses and causes. The problem of each of its runs
+was written down before training, and no run was inspected before the thresholds were final. (Runs of set C, and of a former set
+B, that led to a change of a threshold are in set A now.)
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from gansmith.sampling.noise import Normal
 
 @dataclass(frozen=True)
 class Case:
-    """A run and what is wrong with it: any of the troubles named in `ill`; none where it is healthy."""
+    """A run and its problems: any of the names in `ill` is right; none if it is healthy."""
 
     name: str
     recipe: Callable[[], Recipe]
@@ -55,7 +55,7 @@ def gan(
     discriminator: Network,
     *overrides: str,
     images: int = 64_000,
-    rate: float = 1e-3,
+    lr: float = 1e-3,
     betas: tuple[float, float] = (0.5, 0.99),
     noise: int = 16,
     batch: int = 64,
@@ -63,8 +63,8 @@ def gan(
     d_optimizer: Optimizer | None = None,
     g_optimizer: Optimizer | None = None,
 ) -> Recipe:
-    """A plain game; what a case is about are its arguments and overrides."""
-    adam = Adam(rate, betas)
+    """A plain GAN; arguments and overrides make the case."""
+    adam = Adam(lr, betas)
     recipe = Recipe(
         name="case",
         data=data,
@@ -94,7 +94,7 @@ def named(name: str, *overrides: str, data: str | None = None) -> Recipe:
 
 
 def few_digits(count: int) -> Source:
-    """A file with so many digits and the test split."""
+    """A file with a small number of digits, and the test split."""
     path = Path(tempfile.gettempdir()) / f"gansmith-digits-{count}.npz"
     train, test = (Digits().load(split).values.transpose(0, 2, 3, 1) for split in ("train", "test"))
     if not path.exists():
@@ -107,7 +107,7 @@ def few_digits(count: int) -> Source:
 
 @component
 class GeneratorTurned:
-    """The non-saturating loss with G's sign turned: G pays for being taken for real."""
+    """The non-saturating loss with the sign of G's loss reversed: G is penalized for fooling D."""
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.0
@@ -121,7 +121,7 @@ class GeneratorTurned:
 
 @component
 class DiscriminatorTurned:
-    """The same with D's sign turned: D learns to call fakes real."""
+    """The non-saturating loss with the sign of D's loss reversed: D learns to call generated samples real."""
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.0
@@ -135,7 +135,7 @@ class DiscriminatorTurned:
 
 @component
 class DyingGenerator:
-    """A generator of ReLU layers whose first biases start at -6, so that nearly no unit ever fires."""
+    """A generator of ReLU layers whose first biases start at -6, so that almost no unit is ever active."""
 
     widths: tuple[int, ...]
 
@@ -159,7 +159,7 @@ def ill(*troubles: str) -> frozenset[str]:
 
 
 def written(name: str, make_values: Callable[[np.random.Generator], np.ndarray], seed: int = 7) -> Source:
-    """A file of points or images, made the first time it is asked for."""
+    """A file of points or images, written at the first call."""
     path = Path(tempfile.gettempdir()) / f"gansmith-{name}.npy"
     if not path.exists():
         np.save(path, make_values(np.random.default_rng(seed)))
@@ -167,7 +167,7 @@ def written(name: str, make_values: Callable[[np.random.Generator], np.ndarray],
 
 
 def data_of(name: str, make_values: Callable[[np.random.Generator], np.ndarray]) -> str:
-    """The path of such a file."""
+    """The path of a file made by `written`."""
     source = written(name, make_values)
     assert isinstance(source, Arrays)
     return source.path
@@ -191,7 +191,7 @@ def cloud(g: np.random.Generator) -> np.ndarray:
 
 
 def patches(g: np.random.Generator) -> np.ndarray:
-    """16 x 16 pieces of a colour photograph that scikit-learn carries, uint8 [4000, 16, 16, 3]."""
+    """Patches of a colour photograph of scikit-learn, uint8 [4000, 16, 16, 3]."""
     from sklearn.datasets import load_sample_image
 
     image = load_sample_image("china.jpg")
@@ -200,7 +200,7 @@ def patches(g: np.random.Generator) -> np.ndarray:
 
 
 def boxes(g: np.random.Generator) -> np.ndarray:
-    """A bright rectangle on a dark ground, uint8 [6000, 12, 12]."""
+    """A bright rectangle on a dark background, uint8 [6000, 12, 12]."""
     made = g.integers(0, 40, (6000, 12, 12))
     for image, (y, x, h, w, light) in zip(made, g.integers([0, 0, 3, 3, 120], [6, 6, 7, 7, 256], (6000, 5)), strict=True):
         image[y : y + h, x : x + w] = light
@@ -208,7 +208,7 @@ def boxes(g: np.random.Generator) -> np.ndarray:
 
 
 def stripes(g: np.random.Generator) -> np.ndarray:
-    """Waves in all directions, uint8 [6000, 10, 10]."""
+    """Waves in random directions, uint8 [6000, 10, 10]."""
     y, x = np.mgrid[:10, :10]
     angle, phase, width = (g.uniform(0, top, (6000, 1, 1)) for top in (np.pi, 2 * np.pi, 0.6))
     wave = np.sin((np.cos(angle) * x + np.sin(angle) * y) * (0.5 + width) + phase)
@@ -216,7 +216,7 @@ def stripes(g: np.random.Generator) -> np.ndarray:
 
 
 def discs(g: np.random.Generator) -> np.ndarray:
-    """A disc of some colour on a dark ground, uint8 [6000, 12, 12, 3]."""
+    """A coloured disc on a dark background, uint8 [6000, 12, 12, 3]."""
     y, x = np.mgrid[:12, :12]
     cy, cx, size = (g.uniform(low, high, (6000, 1, 1)) for low, high in ((3, 9), (3, 9), (1.5, 4)))
     inside = (np.hypot(y - cy, x - cx) < size)[..., None]
@@ -236,7 +236,7 @@ def curve(g: np.random.Generator) -> np.ndarray:
 
 
 def uneven(g: np.random.Generator) -> np.ndarray:
-    """Four clouds in three dimensions, of which one holds half of all points and one a twentieth."""
+    """Four clouds in three dimensions; one holds half of all points and one a twentieth."""
     centres = np.array([[2, 0, 0], [-1, 2, 0], [0, -2, 1], [0, 0, -2]])
     return (centres[g.choice(4, 20_000, p=[0.5, 0.3, 0.15, 0.05])] + 0.2 * g.normal(size=(20_000, 3))).astype(np.float32)
 
@@ -254,7 +254,7 @@ def thirty(g: np.random.Generator) -> np.ndarray:
 
 
 def spirals(g: np.random.Generator) -> np.ndarray:
-    """Two arms, one turned half round against the other."""
+    """Two spiral arms, one rotated by half a turn."""
     turn, side = g.uniform(0.3, 2, 20_000), g.choice([-1, 1], 20_000)
     at = np.stack([np.cos(turn * 2 * np.pi), np.sin(turn * 2 * np.pi)], 1) * (turn * side)[:, None]
     return (at + 0.03 * g.normal(size=at.shape)).astype(np.float32)
@@ -269,7 +269,7 @@ def wine(g: np.random.Generator) -> np.ndarray:
 
 
 def crosses(g: np.random.Generator) -> np.ndarray:
-    """A bright cross with arms of some length and width, uint8 [6000, 16, 16]."""
+    """A bright cross with arms of random length and width, uint8 [6000, 16, 16]."""
     y, x = np.mgrid[:16, :16]
     cy, cx, arm, wide = (g.integers(low, high, (6000, 1, 1)) for low, high in ((5, 11), (5, 11), (3, 6), (0, 2)))
     inside = (np.abs(y - cy) <= wide) & (np.abs(x - cx) <= arm) | (np.abs(x - cx) <= wide) & (np.abs(y - cy) <= arm)
@@ -297,7 +297,7 @@ def black(g: np.random.Generator) -> np.ndarray:
 
 @component
 class AllMade:
-    """The non-saturating loss, but D is told that real images are made, too."""
+    """The non-saturating loss with the label 0 for real images too."""
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.0
@@ -311,7 +311,7 @@ class AllMade:
 
 @component
 class Bounded:
-    """A generator that ends in a sigmoid, so that half of the range [-1, 1] is out of its reach."""
+    """A generator that ends in a sigmoid, so that it cannot reach half of the range [-1, 1]."""
 
     widths: tuple[int, ...]
 
@@ -321,7 +321,7 @@ class Bounded:
 
 @component
 class Deaf:
-    """A generator that hears nearly nothing of z: every sample is the same picture."""
+    """A generator that almost ignores z: all samples are equal."""
 
     widths: tuple[int, ...]
 
@@ -354,7 +354,7 @@ class DyingDiscriminator:
 
 @component
 class HingeTurned:
-    """The hinge loss with G's sign turned."""
+    """The hinge loss with the sign of G's loss reversed."""
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.0
@@ -368,7 +368,7 @@ class HingeTurned:
 
 @component
 class Jump:
-    """The setting as it is up to `at` of the run, and from there on so many times as much."""
+    """A factor that is 1 up to the share `at` of the run, and another constant after it."""
 
     at: float = 0.5
     times: float = 30.0
@@ -379,8 +379,10 @@ class Jump:
 
 @component
 class LeastSquaresTurned:
-    """Least squares with D's two targets changed over: it learns that real images are 0. `both` changes G's as well, and then the
-    two play the same game under other names."""
+    """Least squares with D's two targets exchanged: D learns that real images are 0.
+
+    With `both`, G's target changes too, and the game is the usual one under other names.
+    """
 
     both: bool = False
     needs_real: ClassVar[bool] = False
@@ -414,7 +416,7 @@ JUMP = Adam(1e-3, (0.5, 0.99), schedule=Jump())
 
 A = [
     Case("digits, MLP", lambda: digits_gan()),
-    Case("digits, MLP, slow rates", lambda: digits_gan(rate=2e-4, betas=(0.5, 0.999), images=128_000)),
+    Case("digits, MLP, slow rates", lambda: digits_gan(lr=2e-4, betas=(0.5, 0.999), images=128_000)),
     Case("digits, convolutions, average", lambda: named("starter", "budget=32000images", data="digits")),
     Case("digits, Wasserstein, penalty", lambda: digits_gan(objective=PENALTY, images=160_000)),
     Case(
@@ -436,7 +438,7 @@ A = [
     Case("digits, least squares, labels told", lambda: digits_gan("objective.loss=least-squares", "condition=labels(num=10)")),
     # Two that were meant to go wrong, and ended well. tutorial-small on digits, which collapses for half a run and heals,
     # was left out.
-    Case("ring, high momentum", lambda: points_gan(Ring(), rate=2e-3, betas=(0.9, 0.999))),
+    Case("ring, high momentum", lambda: points_gan(Ring(), lr=2e-3, betas=(0.9, 0.999))),
     Case(
         "digits, saturating, 5 turns of D",
         lambda: digits_gan(objective=Adversarial(loss=Saturating(), discriminator_turns=5), images=200_000),
@@ -447,7 +449,7 @@ A = [
     Case("digits, G stands still", lambda: digits_gan("optimizers.generator.lr=1e-12"), ill(STILL, STARVED, STRONG)),
     Case(
         "digits, rates of .02",
-        lambda: digits_gan(rate=2e-2, betas=(0.9, 0.999)),
+        lambda: digits_gan(lr=2e-2, betas=(0.9, 0.999)),
         ill(COLLAPSE, PARTIAL, OSCILLATION, DIVERGENCE, STRONG, STARVED),
     ),
     Case(
@@ -468,7 +470,7 @@ A = [
     ),
     Case(
         "digits, Wasserstein alone",
-        lambda: digits_gan(objective=Adversarial(loss=Wasserstein()), rate=5e-3),
+        lambda: digits_gan(objective=Adversarial(loss=Wasserstein()), lr=5e-3),
         ill(DIVERGENCE, COLLAPSE),
     ),
     Case(
@@ -500,7 +502,7 @@ A = [
             ResidualDiscriminator((32, 32)),
             objective=Adversarial(loss=Hinge()),
             images=20_000,
-            rate=2e-4,
+            lr=2e-4,
             betas=(0.0, 0.9),
         ),
     ),
@@ -530,7 +532,7 @@ A = [
     # Meant to go well. Its pictures are one and the same black shape: it is called what it is, not what it was meant to be.
     Case(
         "stripes, hinge",
-        lambda: gan(written(*STRIPE), *SMALL, objective=Adversarial(loss=Hinge()), rate=5e-4, **SHORT),
+        lambda: gan(written(*STRIPE), *SMALL, objective=Adversarial(loss=Hinge()), lr=5e-4, **SHORT),
         ill(COLLAPSE, STRONG),
     ),
     Case("discs, least squares", lambda: gan(written(*DISC), *SMALL, objective=Adversarial(loss=LeastSquares()), **LONG)),
@@ -545,12 +547,12 @@ A = [
     Case("boxes, generator deaf to z", lambda: gan(written(*BOX), Deaf((96, 96)), D_96, **LONGER), ill(COLLAPSE, PARTIAL)),
     Case(
         "moons, tenfold rates, momentum .9",
-        lambda: points_gan(written("moons", moons), rate=3e-2, betas=(0.9, 0.99), **POINTS),
+        lambda: points_gan(written("moons", moons), lr=3e-2, betas=(0.9, 0.99), **POINTS),
         ill(COLLAPSE, OSCILLATION, DIVERGENCE, PARTIAL),
     ),
     Case(
         "patches, tenfold rates",
-        lambda: gan(written(*PATCH), *SMALL, rate=5e-2, betas=(0.9, 0.99), **SHORT),
+        lambda: gan(written(*PATCH), *SMALL, lr=5e-2, betas=(0.9, 0.99), **SHORT),
         ill(COLLAPSE, OSCILLATION, DIVERGENCE, STRONG, STARVED, PARTIAL),
     ),
     Case(
@@ -602,7 +604,7 @@ C = [
     Case("fashion, starter", lambda: named("starter", "budget=20000images", data="fashion-mnist")),
     Case(
         "mnist, R3GAN's loss, MLP",
-        lambda: gan(Mnist(), MLPGenerator((128, 128)), MLPDiscriminator((128, 128)), objective=R1_R2, rate=5e-4, **SHORT),
+        lambda: gan(Mnist(), MLPGenerator((128, 128)), MLPDiscriminator((128, 128)), objective=R1_R2, lr=5e-4, **SHORT),
     ),
     Case("fashion, small, half betas", lambda: named("tutorial-small", *HALF, "budget=2epochs", data="fashion-mnist")),
     # Too short to learn in: nothing is to be said.
@@ -618,7 +620,7 @@ C = [
     # ill
     Case(
         "patches, Wasserstein unbounded",
-        lambda: gan(written(*PATCH), *SMALL, objective=Adversarial(loss=Wasserstein()), rate=1e-2, **SHORT),
+        lambda: gan(written(*PATCH), *SMALL, objective=Adversarial(loss=Wasserstein()), lr=1e-2, **SHORT),
         ill(DIVERGENCE, COLLAPSE, STRONG, RANGE),
     ),
     Case(
@@ -644,7 +646,7 @@ C = [
     ),
     Case(
         "discs, G's rate a hundred times D's",
-        lambda: gan(written(*DISC), *SMALL, "optimizers.discriminator.lr=0.00002", rate=2e-3, **LONG),
+        lambda: gan(written(*DISC), *SMALL, "optimizers.discriminator.lr=0.00002", lr=2e-3, **LONG),
         ill(WEAK, OSCILLATION, COLLAPSE, PARTIAL),
     ),
     Case(
@@ -653,7 +655,7 @@ C = [
         ill(OSCILLATION, DIVERGENCE, COLLAPSE, STRONG, RANGE),
     ),
     Case("spirals, D frozen by a tiny rate", lambda: points_gan(written("spirals", spirals), FROZEN, **POINTS), ill(STILL, WEAK)),
-    Case("spirals, both rates of 1e-8", lambda: points_gan(written("spirals", spirals), rate=1e-8, **POINTS), ill(STILL)),
+    Case("spirals, both rates of 1e-8", lambda: points_gan(written("spirals", spirals), lr=1e-8, **POINTS), ill(STILL)),
     Case(
         "crosses, D's targets changed over",
         lambda: gan(written(*CROSS), *SMALL, objective=Adversarial(loss=LeastSquaresTurned()), **LONG),
@@ -683,12 +685,12 @@ C = [
     ),
     Case(
         "hills, hinge, fiftyfold rates",
-        lambda: gan(written(*HILL), *SMALL, objective=Adversarial(loss=Hinge()), rate=5e-2, betas=(0.9, 0.999), **SHORT),
+        lambda: gan(written(*HILL), *SMALL, objective=Adversarial(loss=Hinge()), lr=5e-2, betas=(0.9, 0.999), **SHORT),
         ill(COLLAPSE, OSCILLATION, DIVERGENCE, PARTIAL, STRONG, STARVED),
     ),
     Case(
         "wine, rates of a thousand",
-        lambda: points_gan(written("wine", wine), rate=1e3, **SHORT),
+        lambda: points_gan(written("wine", wine), lr=1e3, **SHORT),
         ill(DIVERGENCE, COLLAPSE, STRONG, OSCILLATION),
     ),
     Case(

@@ -1,13 +1,13 @@
-"""How fast the same GAN trains in PyTorch, in TensorFlow, and in Keras as tutorials write it.
+"""Measure how fast the same GAN trains in PyTorch, in TensorFlow, and in Keras as tutorials write it.
 
     .venv-tensorflow/bin/python benchmarks/frameworks.py [--recipes NAME ...] [--threads 1] [--steps N] [--rounds N]
         [--data NAME] [--json OUT]
 
-A process for each side, on as many threads as the others. They take turns, the same number of steps each, and those whose turn
-it is not sleep; the first round warms up and is not counted. Ratios are taken within a round.
+Each side runs in its own process, with the same number of threads. The sides take turns of the same number of steps, and the
+waiting sides sleep. The first round is a warm-up and is not counted. Ratios are computed within a round.
 
-torch, tensorflow   `gansmith.steps` on a run folder, at the recipe's own budget: log, pictures and checkpoints where they are due
-keras               the same networks and batches with `predict` for D's fakes, and `train_on_batch` for D and for G with D on top
+torch, tensorflow   `gansmith.steps` on a run folder, at the recipe's own budget, with log, pictures and checkpoints
+keras               the same networks and batches, with `predict` for D's generated samples, and `train_on_batch` for D and for G
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TARGET = 3.0  # times the speed of Keras as tutorials write it
 
 @dataclass(frozen=True)
 class Result:
-    """One recipe on one number of threads: the turns of each side, round by round."""
+    """One recipe with one number of threads: the turns of each side, round by round."""
 
     recipe: str
     threads: int
@@ -45,7 +45,7 @@ class Result:
         return [a.speed / b.speed for a, b in zip(self.turns[one], self.turns[other], strict=True)]
 
     def summary(self) -> dict[str, Any]:
-        """What the table shows, for JSON."""
+        """The numbers of the table, for JSON."""
         turns = [turn for side in self.turns.values() for turn in side]
         found: dict[str, Any] = {f"{s}_images_per_second": statistics.median(t.speed for t in self.turns[s]) for s in SIDES}
         for one, other in (("tensorflow", "keras"), ("tensorflow", "torch")):
@@ -89,7 +89,7 @@ def side(which: str, name: str, data: str | None, threads: int, connection: Conn
 
 
 def keras_style(recipe: Any, threads: int) -> Callable[[], int]:
-    """A step as Keras tutorials write it. Images are kept scaled, and labels made, before the first step."""
+    """A step as Keras tutorials write it. Images are scaled, and labels made, before the first step."""
     import numpy as np
 
     from gansmith.networks.keras import libraries
@@ -147,7 +147,7 @@ def keras_style(recipe: Any, threads: int) -> Callable[[], int]:
 
 
 def measure(name: str, data: str | None, threads: int, steps: int, rounds: int) -> Result:
-    """One recipe on `threads` threads: a round to warm up, then `rounds` that count."""
+    """Measure one recipe on `threads` threads: a warm-up round, then `rounds` rounds that count."""
     start = multiprocessing.get_context("spawn")
     ends, processes = {}, []
     for which in SIDES:
@@ -193,7 +193,7 @@ def line(result: Result) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The same GAN in PyTorch, in TensorFlow, and in Keras as tutorials write it.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES, metavar="NAME")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--steps", type=int, default=100, help="in a turn [default: 100]")

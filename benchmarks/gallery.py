@@ -1,13 +1,12 @@
-"""The gallery, docs/gallery.md: of each recipe a picture from a real run, its command, its minutes and its numbers.
+"""Write the gallery, docs/gallery.md: a picture of each recipe from a real run, its command, its minutes and its scores.
 
-    python benchmarks/gallery.py                                                    # the page, from what is there
-    python benchmarks/gallery.py --add runs/dcgan --command "gansmith train dcgan"  # a finished run, then the page
+    python benchmarks/gallery.py                                                    # write the page from existing files
+    python benchmarks/gallery.py --add runs/dcgan --command "gansmith train dcgan"  # add a finished run, then write the page
 
-`--add` asks the run for 32 samples of seed 0 and for its evaluation (`gansmith evaluate`, unless it was evaluated as it is
-now), and writes docs/images/gallery/NAME.png and benchmarks/results/gallery/NAME.json. It refuses a command whose recipe is
-not the run's. Recipes that were not added are shown by what other benchmarks left: benchmarks/results/time_to_quality,
-/losses and /evaluations, with their pages' pictures. Nothing else is said of a recipe: numbers stand here because a file
-holds them.
+`--add` draws 32 samples of seed 0 and evaluates the run (`gansmith evaluate`, unless its evaluation is up to date). It writes
+docs/images/gallery/NAME.png and benchmarks/results/gallery/NAME.json, and refuses a command that does not match the run's recipe.
+Recipes that were not added are shown with the results and pictures of other benchmarks: benchmarks/results/time_to_quality,
+/losses and /evaluations. Every number on the page comes from one of these files.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import Any
 
 from gansmith.core import files
 from gansmith.core.errors import GansmithError, RunError
-from gansmith.data import label, size_of
+from gansmith.data import display_name, train_shape
 from gansmith.drawing import grids
 from gansmith.evaluation.results import Evaluation
 from gansmith.recipes import catalogue, make
@@ -40,7 +39,7 @@ ON_ITS_PAGE = {"default": "mnist"}  # of recipes that were timed on several data
 
 @dataclass(frozen=True)
 class Entry:
-    """What the page says of one recipe."""
+    """The page's entry of one recipe."""
 
     recipe: str
     data: str
@@ -55,7 +54,7 @@ class Entry:
 
 
 def entry_of(run: Run, command: str) -> Entry:
-    """A finished run as an entry, with its picture drawn. Raises RunError where the command is of another recipe."""
+    """The entry of a finished run; draws its picture. Raises RunError if the command belongs to another recipe."""
     from gansmith.evaluation import evaluate as evaluation
 
     name, overrides, data = parsed(command)
@@ -69,7 +68,7 @@ def entry_of(run: Run, command: str) -> Entry:
     files.write(DOCS / picture, grids.png(run.sample(0, COUNT).picture(COLUMNS)))
     return Entry(
         recipe=run.recipe.name,
-        data=label(run.recipe.data),
+        data=display_name(run.recipe.data),
         command=command,
         images=run.images,
         minutes=round(run.results["seconds"] / 60, 1),
@@ -81,7 +80,7 @@ def entry_of(run: Run, command: str) -> Entry:
 
 
 def parsed(command: str) -> tuple[str, list[str], str | None]:
-    """(recipe, overrides, data) of `gansmith train ...`; other options say nothing of the recipe."""
+    """(recipe, overrides, data) of a `gansmith train` command; other options do not affect the recipe."""
     words = shlex.split(command)[2:]
     options = {word: value for word, value in pairwise(words) if word.startswith("--")}
     plain = [w for i, w in enumerate(words) if not w.startswith("--") and not (i and words[i - 1].startswith("--"))]
@@ -96,7 +95,7 @@ def _scores(scores: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def entries() -> list[Entry]:
-    """One for each recipe of which there is a file and a picture, in the catalogue's order."""
+    """The entries of all recipes with a results file and a picture, in the catalogue's order."""
     found: dict[str, Entry] = {}
     for path in sorted((RESULTS / "evaluations").glob("*.json")):
         facts = json.loads(path.read_text())
@@ -132,9 +131,9 @@ def entries() -> list[Entry]:
 
 
 def _length(name: str, seen: int) -> str:
-    """` budget=8epochs` where a recipe's run was ended before its own budget; nothing where it was not."""
+    """` budget=8epochs` if a run ended before its recipe's budget, else nothing."""
     recipe = make(name)
-    epoch = recipe.order.epoch_images(size_of(recipe.data)[0])
+    epoch = recipe.order.epoch_images(train_shape(recipe.data)[0])
     return "" if seen >= images_in(recipe.budget, epoch) else f" budget={round(seen / epoch)}epochs"
 
 

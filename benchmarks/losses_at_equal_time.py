@@ -1,14 +1,14 @@
-"""The losses as named runs on Fashion-MNIST, each for the same time, scored alike: which loss comes how far.
+"""Compare the recipes of the losses on Fashion-MNIST after equal training times.
 
     python benchmarks/losses_at_equal_time.py --minutes 5 --threads 2
-    python benchmarks/losses_at_equal_time.py --images 60000 --threads 1      # on a machine that others use
-    python benchmarks/losses_at_equal_time.py --table                        # print what is there
+    python benchmarks/losses_at_equal_time.py --images 60000 --threads 1      # on a shared machine
+    python benchmarks/losses_at_equal_time.py --table                        # print the existing results
 
-All have the same generator, and the same discriminator but for what belongs to the loss, which for `wgan` is batch norm; `dcgan`
-stands beside them with batch norm in D, too. Each is trained through the command line, one after another, with nothing else
-running, and its end is scored by `gansmith evaluate` on the test protocol. What is found goes to one file for each recipe,
-budget, seed and machine in benchmarks/results/losses/, and what is there is not done again. With --images all see as many real
-images, which is equal reading and not equal time: losses with five turns of D take a fifth of G's steps.
+All recipes have the same generator, and the same discriminator except for the parts that belong to the loss (batch norm for
+`wgan`). `dcgan` is included for comparison, with batch norm in D. Each recipe is trained through the command line, one after
+another, with no other program running, and `gansmith evaluate` scores its end by the test protocol. Results go to one file for
+each recipe, budget, seed and machine in benchmarks/results/losses/; existing results are not computed again. With --images all
+recipes read the same number of real images, which is not equal time: losses with five turns of D have a fifth of G's steps.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RESULTS = HERE / "results" / "losses"
 
 
 def found() -> list[dict[str, Any]]:
-    """What was measured."""
+    """The results of one run."""
     return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
 
 

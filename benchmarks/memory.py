@@ -1,9 +1,9 @@
-"""How much memory training takes: `gansmith train` of each tutorial recipe in a process of its own.
+"""Measure the peak memory of `gansmith train`, for each tutorial recipe in its own process.
 
     python benchmarks/memory.py [--recipes NAME ...] [--budget LENGTH] [--threads N] [--json OUT]
 
-Each run is a real one, from its first picture to its last, with log, TensorBoard, checkpoints, loss plot and animation, only
-shorter; the peak does not depend on the budget. The figure is the process's largest resident set, as the system counts it.
+Each run is complete but short, with pictures, log, TensorBoard, checkpoints, loss plot and animation. The peak does not depend on
+the budget. The result is the largest resident set of the process, as the system reports it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TARGET = 700  # MB
 
 
 def peak_megabytes(arguments: list[str]) -> float:
-    """The largest resident set, in 10^6 bytes, of a Python process with these arguments. Ends the benchmark if it fails."""
+    """The largest resident set, in 10^6 bytes, of a Python process with these arguments. Exits if the process fails."""
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said)
         _, status, used = os.wait4(child.pid, 0)
@@ -34,7 +34,7 @@ def peak_megabytes(arguments: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The peak memory of training the tutorials' recipes.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--recipes", nargs="+", default=list(RATIO_TARGETS), metavar="NAME")
     parser.add_argument("--budget", default="60000images")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,10 +1,9 @@
-"""The five tutorials as a tutorial writes them: what gansmith's speed is measured against, to be read beside its recipes.
+"""The five tutorials as plain PyTorch and Keras loops: the baseline of gansmith's speed.
 
-Each loop is a generator without end that yields the number of real images read after every step, so that the benchmark can
-stop anywhere. Nothing is slowed on purpose, and nothing is done that the tutorials don't do: images are decoded one by one
-(an array in Keras), Adam is PyTorch's default, D's weight gradients are computed in G's turn and thrown away by the next
-`zero_grad`. What the tutorials draw and save between epochs is left out, in the plain loops' favour; their losses are
-printed, to `out`.
+Each loop is an endless generator that yields the number of real images read after every step, so that the benchmark can stop
+anywhere. The loops do what the tutorials do: images are decoded one by one (in Keras they are an array), Adam is PyTorch's
+default, and D's weight gradients are computed in G's turn and discarded by the next `zero_grad`. Pictures and checkpoints between
+epochs are left out, which favours the plain loops; losses are printed to `out`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from gansmith.recipes.base import Recipe
 
 @dataclass(frozen=True)
 class Game:
-    """What every loop starts from: the recipe's networks and numbers, in plain PyTorch."""
+    """The starting point of every loop: the recipe's networks and numbers, in plain PyTorch."""
 
     generator: nn.Sequential  # z [N, Z] -> [N, 784]
     discriminator: nn.Sequential  # [N, 784] -> probabilities [N, 1]
@@ -87,7 +86,7 @@ def normalize(image: Tensor) -> Tensor:
 
 
 def small(game: Game) -> Iterator[int]:
-    """The fakes are made once; D judges them detached for its own turn, and again, after its update, for G's."""
+    """Generated samples are made once per step; D scores them detached in its own turn, and again for G after its update."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
     for epoch in count():
@@ -110,7 +109,7 @@ def small(game: Game) -> Iterator[int]:
 
 
 def batchnorm(game: Game) -> Iterator[int]:
-    """The same z for both turns, and G run on it in each."""
+    """Both turns use the same z, and G runs in each."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
     for epoch in count():
@@ -133,7 +132,7 @@ def batchnorm(game: Game) -> Iterator[int]:
 
 
 def dropout(game: Game) -> Iterator[int]:
-    """Uniform z, fresh in each turn, real labels of .9, and the losses every 400 batches."""
+    """Uniform z, drawn in each turn; real labels of .9; losses printed every 400 batches."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
     for epoch in count():
@@ -158,7 +157,7 @@ def dropout(game: Game) -> Iterator[int]:
 
 
 def keras(game: Game) -> Iterator[int]:
-    """Images in an array, rows drawn at random; `predict` makes D's fakes, and D is not trainable in the combined model."""
+    """Images in an array, rows drawn at random; `predict` makes D's samples, and D is not trainable in the combined model."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
     x_train = game.images.reshape(len(game.images), -1).astype(np.float32) / 255
@@ -194,7 +193,7 @@ def keras(game: Game) -> Iterator[int]:
 
 
 def paper(game: Game) -> Iterator[int]:
-    """One mean cross-entropy over real and fake, joined and shuffled."""
+    """One mean cross-entropy over real and generated samples, joined and shuffled."""
     G, D, bce = game.generator, game.discriminator, nn.BCELoss()
     g_optimizer, d_optimizer = game.optimizer(G), game.optimizer(D)
     for epoch in count():
@@ -231,7 +230,7 @@ LOOPS: dict[str, Callable[[Game], Iterator[int]]] = {
 
 
 def game_of(recipe: Recipe, out: TextIO) -> Game:
-    """The recipe in plain PyTorch. The networks take the weights of ones that gansmith built: proof that they are the same."""
+    """The recipe in plain PyTorch. The networks load the weights of gansmith's networks, which proves that they are equal."""
     generator, discriminator = recipe.networks["generator"], recipe.networks["discriminator"]
     adam = recipe.optimizers["generator"]
     assert isinstance(generator, MLPGenerator)

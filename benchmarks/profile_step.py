@@ -1,9 +1,9 @@
-"""Where a step's time goes, and what share of what the processor could do at most it reaches.
+"""Profile a training step: where its time goes, and what share of the processor's peak speed it reaches.
 
     python benchmarks/profile_step.py default --data mnist --threads 1
 
-Trains a hundred steps, then profiles fifty. The bound is the time that the step's multiplications and additions alone would take,
-were they all one large matrix product of the same precision (1024 x 1024 x 1024, timed here). Run it with nothing else running.
+It trains a hundred steps, then profiles fifty. The bound is the time of the step's multiplications and additions if they were one
+large matrix product of the same precision (1024 x 1024 x 1024, timed here). Run it with no other program running.
 """
 
 from __future__ import annotations

@@ -1,22 +1,22 @@
-"""What samples of a GAN are worth to a classifier whose training set has few images of two classes.
+"""Measure the value of GAN samples for a classifier whose training set has few images of two classes.
 
     python benchmarks/rare_class.py choose                  settings, on images that no reported number uses
     python benchmarks/rare_class.py run --seeds 0 1 2 3 4   the table
     python benchmarks/rare_class.py show
 
-Fashion-MNIST with dresses and sneakers cut to 1 %, 60 images each. The same small classifier is trained in as many steps of as
-many images whatever the method:
+The data are Fashion-MNIST with dresses and sneakers cut to 1 %, 60 images each. The same small classifier is trained for the same
+number of steps and images with each method:
 
     real        the images as they are
-    weights     each image's cost divided by how frequent its class is, to the power that was chosen
-    classic     the images moved by up to 2 pixels and mirrored at random
-    repeated    classic, and images of rare classes repeated, as often as was chosen
-    gan         classic, and samples of the recipe `augment` added for the rare classes, as many as were chosen
+    weights     each image's loss divided by the frequency of its class, to a chosen power
+    classic     the images shifted by up to 2 pixels and mirrored at random
+    repeated    classic, with images of rare classes repeated a chosen number of times
+    gan         classic, with a chosen number of samples of the recipe `augment` added for the rare classes
 
-A seed draws which 60 images there are, and starts GAN and classifier; so the interval over seeds covers all three. `choose` uses
-a seed of its own, trains classifiers without the validation slice and looks at that slice; the test split is seen by `run` alone.
-The GAN of that seed has seen the slice's images of frequent classes, and those of rare ones that are among its 60, about ten of
-the thousand there. Every cell is kept in the results file and not done again.
+A seed draws the 60 images and initializes GAN and classifier, so the interval over seeds covers all three. `choose` uses a
+separate seed, trains classifiers without the validation images and tests on these; only `run` uses the test split. The GAN of
+that seed has seen the validation images of frequent classes, and of the rare classes those among its 60 images, about ten of a
+thousand. Each result is saved in the results file and not computed again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Classifier(nn.Sequential):
 
 @dataclasses.dataclass(frozen=True)
 class Bench:
-    """Where things are, and how long a GAN is trained."""
+    """Paths, and the training time of a GAN."""
 
     runs: Path
     results: Path
@@ -80,13 +80,13 @@ class Bench:
         files.write_json(self.results, self.cells() | {key: value})
 
     def gan(self, seed: int) -> Run:
-        """Trained on the 60 images of a seed, or gone on with."""
+        """Train the GAN on the 60 images of a seed, or continue its run."""
         data = f"rare(of=fashion-mnist, classes=[{RARE[0]}, {RARE[1]}], seed={seed})"
         recipe = make("augment", [f"data={data}", f"budget={self.budget}", f"seed={seed}", "scores=none"])
         return gansmith.train(recipe, self.runs / f"gan-{seed}", device="cpu")
 
     def measured(self, method: str, setting: float | None, seed: int, choosing: bool) -> dict[str, Any]:
-        """A cell: from the results file, or trained now."""
+        """One result: from the results file, or computed now."""
         key = f"{'choose' if choosing else 'report'}-{method}-{setting}-{seed}"
         if key not in (known := self.cells()):
             images, labels, test, truth = split(seed, choosing)
@@ -107,7 +107,7 @@ class Bench:
 
 
 def split(seed: int, choosing: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Images and labels to learn from and to test on. Choosing, both are training images, and those to test on are the slice."""
+    """Images and labels for training and for testing. `choose` tests on the validation images, `run` on the test split."""
     whole, rare = FashionMnist().load(), Rare(classes=RARE, seed=seed)
     samples = rare.load()
     assert samples.labels is not None
@@ -123,7 +123,7 @@ def split(seed: int, choosing: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def trained(images: np.ndarray, labels: np.ndarray, costs: np.ndarray, moved: bool, seed: int) -> nn.Module:
-    """A classifier after the same number of steps of as many images, whatever the set. `costs` are of the classes."""
+    """Train a classifier for a fixed number of steps, whatever the set. `costs` are the weights of the classes."""
     weight = torch.from_numpy(costs / (costs[labels].mean())).float()
     with rng.fork():
         torch.default_generator.manual_seed(seed)
@@ -144,7 +144,7 @@ def trained(images: np.ndarray, labels: np.ndarray, costs: np.ndarray, moved: bo
 
 
 def changed(images: Tensor) -> Tensor:
-    """Each moved by up to 2 pixels and, for half of them, mirrored: uint8 [N, 1, 28, 28]."""
+    """Images uint8 [N, 1, 28, 28] shifted by up to 2 pixels and, half of them, mirrored."""
     wide = functional.pad(images, (2, 2, 2, 2))
     shifts = torch.randint(0, 5, (len(images), 2)).tolist()
     cut = torch.stack([image[:, y : y + 28, x : x + 28] for image, (y, x) in zip(wide, shifts, strict=True)])
@@ -153,7 +153,7 @@ def changed(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def recalls(network: nn.Module, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """The share of each class that is found; their mean; how often the rare ones are right when they are said."""
+    """Recall of each class, their mean, and the precision of the rare classes."""
     said = torch.cat([network(part).argmax(1) for part in torch.from_numpy(images).split(500)]).numpy()
     each = [float((said[labels == k] == k).mean()) for k in range(10)]
     right = [float((labels[said == k] == k).mean()) if (said == k).any() else 0.0 for k in RARE]
@@ -161,7 +161,7 @@ def recalls(network: nn.Module, images: np.ndarray, labels: np.ndarray) -> dict[
 
 
 def choose(bench: Bench) -> dict[str, float]:
-    """The setting of each method with the best mean recall over all classes, on the validation slice."""
+    """The setting of each method with the best mean recall over all classes, on the validation images."""
     chosen = {}
     for method, settings in CHOICES.items():
         found = {setting: bench.measured(method, setting, TUNING, True)["all"] for setting in settings}

@@ -1,9 +1,9 @@
-"""What each loss and each penalty does on a ring of eight Gaussians: the pictures of `docs/losses.md` and their numbers.
+"""Show the effect of each loss and each penalty on a ring of eight Gaussians: pictures and numbers of `docs/losses.md`.
 
     python benchmarks/rings.py [--seed N] [--images N] [--runs FOLDER] [--pictures FOLDER] [--json OUT]
 
-Everybody has the same small networks, Adam, batches, images and seed, and one thread. A panel is a run folder: what was trained
-is not trained again, and who is interrupted goes on.
+All runs have the same small networks, Adam, batches, number of images and seed, on one thread. Each panel is a run folder: a
+trained run is not trained again, and an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ PENALTIES: Mapping[str, Adversarial] = {
 
 
 def recipe(name: str, images: int, seed: int) -> Recipe:
-    """The run of a panel, by its name in LOSSES or PENALTIES."""
+    """The recipe of a panel, by its name in LOSSES or PENALTIES."""
     adam, end = Adam(1e-3, (0.5, 0.99)), f"{images}images"
     return Recipe(
         name="ring",
@@ -90,20 +90,20 @@ def recipe(name: str, images: int, seed: int) -> Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A game at one moment."""
+    """The state of a run at one moment."""
 
     fakes: np.ndarray  # [COUNT, 2]
     landscape: np.ndarray  # D's logits, [SIDE, SIDE], y upwards; 0 is halfway between what it says of reals and of fakes
 
 
 def looks(made: Recipe, folder: Path) -> list[Look]:
-    """The run early and at its end. What is in the folder is not done again."""
+    """The run early and at its end. Existing results are not computed again."""
     total = int(made.budget.removesuffix("images"))
     return [look_after(made, folder, images) for images in (total // EARLY, total)]
 
 
 def look_after(made: Recipe, folder: Path, images: int) -> Look:
-    """The run when it has seen so many images; it is trained up to there, and no look is taken twice."""
+    """The run after `images` images: trained up to there, or read from the folder."""
     kept = folder.with_name(f"{folder.name}-{images}.npz")
     if not kept.exists():
         if not folder.exists() or Run.open(folder).images < images:
@@ -116,7 +116,7 @@ def look_after(made: Recipe, folder: Path, images: int) -> Look:
 
 
 def look_at(run: Run) -> Look:
-    """A run as its newest checkpoint has it: what G makes, without an average, and what D says of it."""
+    """The state of the newest checkpoint: samples of G, without running mean, and D's output."""
     game, saved = Trainer(run.recipe, torch.device("cpu")), run.latest()
     assert saved is not None
     game.restore(saved)
@@ -131,7 +131,7 @@ def look_at(run: Run) -> Look:
 
 
 def found(fakes: np.ndarray) -> dict[str, Any]:
-    """Modes with a good sample, within 3 sd of the nearest mean, and the share of good ones (Lin et al. 2018, section 4.1)."""
+    """Modes with a good sample (within 3 sd of a mean), and the share of good samples (Lin et al. 2018, section 4.1)."""
     distances = np.linalg.norm(fakes[:, None] - RING.means(), axis=2)
     nearest, good = distances.argmin(1), distances.min(1) <= 3 * RING.std
     counts = np.bincount(nearest[good], minlength=RING.modes)
@@ -145,7 +145,7 @@ GROUND = ("#e3b778", "#f4e3c8", "#ffffff", "#cfe3ef", "#86b5d3")  # D says fake 
 
 
 def drawn(panels: Mapping[str, Sequence[Look]], columns: int = 4) -> Any:
-    """A figure of small multiples: a panel for each name, the end large, and in its corner the run when it was young."""
+    """A figure with a panel for each name: the end of the run, and in the corner its early state."""
     from matplotlib.figure import Figure
 
     rows = -(-len(panels) // columns)
@@ -187,7 +187,7 @@ def save(figure: Any, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Losses and penalties on a ring of eight Gaussians, in pictures and numbers.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=256_000)
     parser.add_argument("--runs", type=Path, default=Path("runs/rings"), help="what was trained stands here")

@@ -1,9 +1,9 @@
-"""Which classes a small classifier finds among 1,000 samples, and how sure it is of them, after equal minutes of training.
+"""Count the classes that a small classifier finds among 1,000 samples after equal minutes of training, and its confidence.
 
     python benchmarks/starter.py --minutes 3 --seeds 0 1 2 --out benchmarks/results/starter.json
 
-Trains the classifier once (seeded, kept beside the runs), then each recipe on Fashion-MNIST through the command line, one
-after another with nothing else running. A run that is there already is gone on with, so the benchmark can be stopped.
+It trains the classifier once (seeded, saved beside the runs), then each recipe on Fashion-MNIST through the command line, one
+after another with no other program running. Existing runs continue, so the benchmark can be interrupted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Classifier(nn.Sequential):
 
 
 def trained(path: Path, epochs: int = 6) -> Classifier:
-    """The classifier, trained once and kept at `path`."""
+    """The classifier, trained once and saved at `path`."""
     network = Classifier()
     if path.exists():
         network.load_state_dict(load_file(path))
@@ -73,7 +73,7 @@ def trained(path: Path, epochs: int = 6) -> Classifier:
 
 @torch.no_grad()
 def judged(network: Classifier, images: np.ndarray) -> dict[str, Any]:
-    """`images` uint8 [N, 28, 28, 1] -> classes found, smallest share in percent, mean top probability, counts."""
+    """Classify `images` uint8 [N, 28, 28, 1]: classes found, smallest share in percent, mean top probability, counts."""
     sure = network(torch.from_numpy(images).permute(0, 3, 1, 2)).softmax(1)
     counts = torch.bincount(sure.argmax(1), minlength=10)
     return {

@@ -1,8 +1,8 @@
-"""How soon the command line answers, beside the import of the library that it is written with.
+"""Measure the start-up time of the command line, compared with the import of its library.
 
     python benchmarks/startup.py [--rounds N] [--json OUT]
 
-Each round starts every command once, one after the other; the median round is shown, and its ratio to `import typer`.
+Each round starts every command once, one after another. The table shows the median round and its ratio to `import typer`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def seconds(arguments: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How soon the command line answers.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=Path, metavar="OUT")
     chosen = parser.parse_args()

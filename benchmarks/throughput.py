@@ -1,18 +1,18 @@
-"""How fast gansmith trains the tutorials' recipes, beside plain loops as the tutorials write them (plain_loops.py).
+"""Measure how fast gansmith trains the tutorials' recipes, compared with plain loops (plain_loops.py).
 
     python benchmarks/throughput.py [--recipes NAME ...] [--threads 1 2] [--steps N] [--rounds N] [--json OUT]
 
-Two processes for each recipe and thread count, one with `gansmith.steps` on a run folder of its own, one with the plain loop.
-They take turns, the same number of steps each, and the one whose turn it is not sleeps; the first round warms up and is not
-counted. The ratio of images/s is taken within a round, so that a machine that is slower for a minute slows both; the table
-shows the median round, the lowest and the highest.
+For each recipe and number of threads there are two processes: `gansmith.steps` on a run folder of its own, and the plain loop.
+They take turns of the same number of steps, and the waiting process sleeps. The first round is a warm-up and is not counted. The
+ratio of images per second is computed within a round, so that a slow minute of the machine affects both sides. The table shows
+the median round, the lowest and the highest.
 
-gansmith is the real loop at the recipe's own budget: the log, TensorBoard, pictures and checkpoints come at the image counts
-at which the real run has them, and the rounds go on from one another in one run. Its start-up (data, networks, run folder, first
-pictures) is in no round and is shown by itself.
+gansmith runs its real loop at the recipe's own budget: log, TensorBoard, pictures and checkpoints come at the image counts of a
+real run, and the rounds continue one run. Its start-up (data, networks, run folder, first pictures) is not part of a round and is
+shown separately.
 
-The arithmetic bound is the time that a step's fewest floating-point operations (`least_flops`) take at the rate of the best
-of ten products of 1024 x 1024 matrices in float32, measured before each round in gansmith's process, with its threads.
+The arithmetic bound is the time of a step's fewest floating-point operations (`least_flops`) at the speed of the best of ten
+products of 1024 x 1024 float32 matrices, measured before each round in gansmith's process, with its threads.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Result:
-    """One recipe on one thread count."""
+    """One recipe with one number of threads."""
 
     recipe: str
     threads: int
@@ -94,7 +94,7 @@ class Result:
 
     @property
     def overall(self) -> float:
-        """The ratio over all rounds together, epoch ends and checkpoints included wherever they fell."""
+        """The ratio over all rounds together, with epoch ends and checkpoints wherever they fell."""
         return sum(t.seconds for t in self.plain) / sum(t.seconds for t in self.gansmith)
 
     @property
@@ -109,7 +109,7 @@ class Result:
         return max(t.waited / t.seconds for t in [*self.gansmith, *self.plain])
 
     def summary(self) -> dict[str, Any]:
-        """What the table shows, for JSON."""
+        """The numbers of the table, for JSON."""
         return {
             "ratio": statistics.median(self.ratios),
             "ratio_min": min(self.ratios),
@@ -130,17 +130,17 @@ class Result:
 
 
 def least_flops(generator: Sequence[int], discriminator: Sequence[int], batch: int, fakes: int, shared: bool) -> int:
-    """The fewest floating-point operations of a step of two fully connected networks, matrix products alone.
+    """The fewest floating-point operations of a step of two fully connected networks, counting matrix products only.
 
-    A layer of m x n weights and k rows costs 2mnk forward, 2mnk for its weights' gradient, and 2mnk for its input's, which
-    nobody needs where the input is data or noise.
+    A layer of m x n weights and k rows costs 2mnk forward, 2mnk for the gradient of its weights, and 2mnk for the gradient of its
+    input, which is not needed if the input is data or noise.
 
     Args:
         generator: widths from z to a sample.
         discriminator: widths from a sample to the logit.
-        batch: real images in D's turn, and as many fakes.
-        fakes: samples in G's turn.
-        shared: the source shares fakes or z between the turns, so that one pass of G does for both.
+        batch: real images in D's turn, and the number of generated samples.
+        fakes: generated samples in G's turn.
+        shared: the turns share generated samples or z, so that one pass of G is enough.
     """
 
     def cost(widths: Sequence[int], rows: int) -> int:
@@ -164,7 +164,7 @@ def least_flops(generator: Sequence[int], discriminator: Sequence[int], batch: i
 
 
 def least_flops_of(recipe: Any, pixels: int) -> int:
-    """The same for a recipe of this package's."""
+    """`least_flops` of a recipe of gansmith."""
     objective, networks = recipe.objective, recipe.networks
     return least_flops(
         [recipe.noise.dim, *networks["generator"].widths, pixels],
@@ -176,7 +176,7 @@ def least_flops_of(recipe: Any, pixels: int) -> int:
 
 
 def gemm_gflops(tries: int = 10) -> float:
-    """The best of `tries` products of two float32 matrices of side 1024, in 10^9 operations a second."""
+    """The speed of the best of `tries` products of two 1024 x 1024 float32 matrices, in 10^9 operations per second."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -195,7 +195,7 @@ def gemm_gflops(tries: int = 10) -> float:
 
 @dataclass(frozen=True)
 class Facts:
-    """What gansmith's side says when it is ready."""
+    """The message of gansmith's process when it is ready."""
 
     batch_size: int
     epoch_images: int
@@ -236,7 +236,7 @@ def gansmith_side(name: str, threads: int, seed: int, connection: Connection) ->
 
 
 def plain_side(name: str, threads: int, seed: int, connection: Connection) -> None:
-    """The plain loop, in a process that has nothing of gansmith's but the recipe's numbers and first weights."""
+    """The plain loop, in a process that uses only the numbers and initial weights of gansmith's recipe."""
     import numpy as np
     import torch
 
@@ -254,7 +254,7 @@ def plain_side(name: str, threads: int, seed: int, connection: Connection) -> No
 
 
 def serve(step: Callable[[], int], connection: Connection) -> None:
-    """Do what is asked until nothing is: "gemm", or that many steps."""
+    """Answer requests until there are none: "gemm", or a number of steps."""
     while order := connection.recv():
         if order == "gemm":
             connection.send(gemm_gflops())
@@ -266,7 +266,7 @@ def serve(step: Callable[[], int], connection: Connection) -> None:
 
 
 def waiting() -> float:
-    """Seconds in which this process's main thread was ready to run and had no processor; NaN where the system won't say."""
+    """Seconds in which the main thread was ready but had no processor; NaN if the system does not report it."""
     try:
         return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
     except OSError:
@@ -274,7 +274,7 @@ def waiting() -> float:
 
 
 def measure(name: str, threads: int, steps: int, rounds: int, seed: int) -> Result:
-    """One recipe on `threads` threads: a round to warm up, then `rounds` that count."""
+    """Measure one recipe on `threads` threads: a warm-up round, then `rounds` rounds that count."""
     start = multiprocessing.get_context("spawn")
     ours, our_end = start.Pipe()
     theirs, their_end = start.Pipe()
@@ -320,7 +320,7 @@ def asked(connection: Connection, order: str | int) -> Any:
 
 
 def environment() -> dict[str, Any]:
-    """Where and of what the figures are."""
+    """The machine and the versions that produced the numbers."""
     model = next(
         (line.split(":", 1)[1].strip() for line in _read("/proc/cpuinfo").splitlines() if line.startswith("model name")), ""
     )
@@ -389,7 +389,7 @@ waited            the largest share of a turn in which another process had the p
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="gansmith's speed beside plain loops as the tutorials write them.")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--recipes", nargs="+", choices=list(RATIO_TARGETS), default=list(RATIO_TARGETS), metavar="NAME")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--steps", type=int, help="steps in a turn [default: some seconds of them]")

@@ -1,13 +1,14 @@
-"""Frechet distance against minutes: `default` beside the tutorials' recipes, on the same machine and threads, by one extractor.
+"""Plot Frechet distance against minutes: `default` and the tutorials' recipes, on the same machine and threads.
 
     python benchmarks/time_to_quality.py --data mnist --minutes 5 --seeds 0 1 2
     python benchmarks/time_to_quality.py --data mnist --draw
 
-Each run is trained through the command line, one after another, with nothing else running; it scores itself on the validation
-slice as it goes, and its end is scored by `gansmith evaluate` on the test protocol. What is found goes to one file for each
-recipe, data set, seed and machine in benchmarks/results/time_to_quality/, and what is there is not done again: the benchmark
-goes on where it was stopped. `--draw` reads those files and draws docs/images/time_to_quality-DATA.png. The tutorials that are
-about the data run their full schedules once, with seed 0; `--tutorials tutorial-keras=40epochs` shortens one, as its file says.
+Each recipe is trained through the command line, one after another, with no other program running. A run scores itself on the
+validation images during training, and `gansmith evaluate` scores its end by the test protocol, with one extractor for all.
+Results go to one file for each recipe, data set, seed and machine in benchmarks/results/time_to_quality/. Existing results are
+not computed again, so the benchmark can be interrupted. `--draw` reads these files and draws
+docs/images/time_to_quality-DATA.png. Tutorials for the data set run their full schedules once, with seed 0; `--tutorials
+tutorial-keras=40epochs` shortens one, which its file records.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 
 from gansmith.core.component import to_json
 from gansmith.core.device import environment
-from gansmith.data import find, label
+from gansmith.data import display_name, find_source
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
@@ -42,17 +43,17 @@ SHOWN = ("fd", "precision", "recall", "density", "coverage", "class_kl")
 
 
 def key_of(recipe: Recipe, machine: dict[str, Any], full: str) -> str:
-    """`default-mnist-5m-s0-1a2b3c4d`: the last part is of the recipe, field by field, and of the machine."""
+    """A file name such as `default-mnist-5m-s0-1a2b3c4d`; the last part is a digest of the recipe's fields and the machine."""
     plain = dataclasses.replace(recipe, why=())  # what is said of a choice is no part of it
     condition = json.dumps([to_json(plain), {k: machine[k] for k in ("processor", "torch", "threads")}], sort_keys=True)
     digest = hashlib.sha256(condition.encode()).hexdigest()[:8]
-    return f"{recipe.name}-{label(recipe.data)}-{full}-s{recipe.seed}-{digest}"
+    return f"{recipe.name}-{display_name(recipe.data)}-{full}-s{recipe.seed}-{digest}"
 
 
 def measured(
     recipe: str, data: str, budget: str | None, seed: int, runs: Path, threads: int | None, results: Path = RESULTS
 ) -> dict[str, Any]:
-    """Train (or go on), evaluate, write the file; what the file says where it is there."""
+    """Train or continue a run, evaluate it, and write the file; an existing file is read instead."""
     overrides = [f"seed={seed}", *([f"budget={budget}"] if budget else [])]
     made = make(recipe, overrides, data)
     machine = environment() | ({"threads": threads} if threads else {})
@@ -91,7 +92,7 @@ def measured(
 
 
 def _curve(log: dict[str, np.ndarray]) -> list[list[float]]:
-    """[seconds, images, score] for each scoring; seconds are those of the newest record before it, which may lack them."""
+    """[seconds, images, score] of each scoring; the seconds are those of the newest log record before it, which may lack them."""
     if SCORE not in log:  # trained with scores=none, or too short to be scored
         return []
     seconds = np.maximum.accumulate(np.nan_to_num(log["seconds"]))
@@ -127,7 +128,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def reached(rows: list[dict[str, Any]]) -> list[str]:
-    """When `default` was first as good, on the validation slice, as each tutorial at its end, and in what share of its time."""
+    """When `default` first had the validation score of each tutorial's end, and in what share of the tutorial's time."""
     ours = [row for row in rows if row["recipe"] == "default"]
     lines = []
     for row in (row for row in rows if row["recipe"] in TUTORIALS and row["curve"]):
@@ -183,7 +184,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--draw", action="store_true", help="train nothing")
     given = parser.parse_args()
-    source = find(given.data)
+    source = find_source(given.data)
     tutorials = given.tutorials if given.tutorials is not None else [name for name in TUTORIALS if make(name).data == source]
     if not given.draw:
         for recipe in given.recipes:

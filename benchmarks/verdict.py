@@ -1,9 +1,9 @@
-"""How often the verdict names what is wrong: 1,000 test images spoiled in known ways, and sets that were left as they are.
+"""Measure how often the verdict names a fault: 1,000 test images with known faults, and unchanged images.
 
     python benchmarks/verdict.py --data mnist --out benchmarks/results/verdict-mnist.json
 
-A fault is named where one of the complaints matches its words. The rules were bettered by what they missed of KNOWN faults and
-their like. The words of NEW faults were written before they were first run, and no rule has been changed for them.
+A fault counts as named if one of the complaints matches its words. The rules were improved on KNOWN faults. The words of NEW
+faults were written before they were first run, and no rule was changed for them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from sklearn.decomposition import PCA
 
 import gansmith
 from gansmith.core.device import environment
-from gansmith.data import Samples, find
+from gansmith.data import Samples, find_source
 
 COUNT, SEED, UNTOUCHED = 1000, 0, 3
 
 
 @dataclass(frozen=True)
 class World:
-    """What a fault is made of: test images and training images, uint8 [N, H, W], the classes of the first, and randomness."""
+    """The material of a fault: test and training images, uint8 [N, H, W], the classes of the test images, and randomness."""
 
     x: np.ndarray
     y: np.ndarray
@@ -53,7 +53,7 @@ class World:
         return x + self.g.normal(0, sd, x.shape)
 
     def instead(self, share: float, other: np.ndarray) -> np.ndarray:
-        """A share of the images replaced."""
+        """Replace a share of the images."""
         return np.where(self.g.random((COUNT, 1, 1)) < share, other, self.x)
 
     def static(self, most: int = 256) -> np.ndarray:
@@ -63,7 +63,7 @@ class World:
         return self.g.permuted(self.x.reshape(COUNT, -1), axis=1).reshape(self.x.shape)
 
     def moved(self, x: np.ndarray, most: int) -> np.ndarray:
-        """Each by a random number of pixels, what leaves on one side coming in on the other."""
+        """Shift each image by a random number of pixels, with wrap-around."""
         return np.stack([np.roll(i, self.g.integers(-most, most + 1, 2), (0, 1)) for i in x])
 
     def means(self, count: int) -> np.ndarray:
@@ -76,14 +76,14 @@ class World:
         return fitted.inverse_transform(fitted.transform(self.x.reshape(COUNT, -1))).reshape(self.x.shape)
 
     def same_class(self) -> np.ndarray:
-        """For each image another of its class."""
+        """For each image, another image of its class."""
         other = np.empty_like(self.x)
         for c in np.unique(self.y):
             other[self.y == c] = np.roll(self.x[self.y == c], 1, 0)
         return other
 
     def holes(self) -> np.ndarray:
-        """A quarter of the squares of 4 x 4 pixels black."""
+        """Make a quarter of the squares of 4 x 4 pixels black."""
         height, width = self.x.shape[1:]
         cells = self.g.random((COUNT, -(-height // 4), -(-width // 4))) < 0.25
         return np.where(cells.repeat(4, 1).repeat(4, 2)[:, :height, :width], 0, self.x)
@@ -94,7 +94,7 @@ def smooth(x: np.ndarray, sd: float) -> np.ndarray:
 
 
 def affine(x: np.ndarray, matrix: list[list[float]]) -> np.ndarray:
-    """What is at p from the centre, (down, across) in pixels, is taken from matrix @ p."""
+    """Transform images: the output at p, (down, across) in pixels from the centre, is the input at matrix @ p."""
     middle = (np.array(x.shape[1:]) - 1) / 2
     return np.stack([ndimage.affine_transform(i.astype(float), matrix, middle - np.array(matrix) @ middle, order=1) for i in x])
 
@@ -171,7 +171,7 @@ NEW: dict[str, Fault] = {
 
 
 def complaints(images: np.ndarray, data: str) -> list[str]:
-    """What the verdict has to say against real-valued images [N, H, W], the gravest first."""
+    """The verdict's complaints about real-valued images [N, H, W], the most serious first."""
     found = gansmith.evaluate(images.round().clip(0, 255).astype(np.uint8)[..., None], data)
     return [f.text for f in found.verdict if not f.good and not f.text.startswith(("On the whole", "Try: "))]
 
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    test, train = (find(given.data).load(split) for split in ("test", "train"))
+    test, train = (find_source(given.data).load(split) for split in ("test", "train"))
     rows: list[dict[str, Any]] = []
     for seed in range(UNTOUCHED):
         said = complaints(World.of(test, train, seed).x, given.data)

@@ -16,7 +16,7 @@ import gansmith
 from gansmith.cli.main import app
 from gansmith.cli.recipes import recipe_and_overrides
 from gansmith.core.component import kebab
-from gansmith.data import NAMES, find
+from gansmith.data import NAMES, find_source
 from gansmith.recipes import catalogue, make
 from support import python
 
@@ -341,4 +341,4 @@ def test_every_recipe_has_its_page() -> None:
 
 def test_a_named_data_set_is_a_component_of_that_name() -> None:
     for name in NAMES:
-        assert kebab(type(find(name)).__name__) == name
+        assert kebab(type(find_source(name)).__name__) == name

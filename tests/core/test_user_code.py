@@ -16,7 +16,7 @@ import gansmith
 from gansmith.core import component as spec
 from gansmith.core import user_code
 from gansmith.core.errors import RunError
-from gansmith.recipes import find, make
+from gansmith.recipes import find_recipe, make
 from support import Answer, assert_refused, python, tree
 
 Cli = Callable[..., Answer]
@@ -239,10 +239,10 @@ def test_a_run_without_own_code_opens_whatever_is_trusted(mine: Path, tmp_path: 
     ("content", "name", "words"),
     [
         (None, "my_gan.py:my_run", ("can't read my_gan.py", "No such file")),
-        (MINE, "my_gan.py", ("say which function", "my_gan.py:my_run")),
+        (MINE, "my_gan.py", ("expected a function", "my_gan.py:my_run")),
         (MINE, "my_gan.py:my_rn", ("unknown function 'my_rn'", "did you mean 'my_run'")),
         (MINE, "my_gan.py:Recipe", ("unknown function 'Recipe'",)),
-        (MINE, "my_gan.py:no_recipe", ("expected the function to return a Recipe, got int",)),
+        (MINE, "my_gan.py:no_recipe", ("expected a function that returns a Recipe, got int",)),
         ("def my_run(:\n", "my_gan.py:my_run", ("my_gan.py", "SyntaxError")),
         ("x = 1\ny = 1 / 0\n", "my_gan.py:my_run", ("my_gan.py, line 2,", "ZeroDivisionError")),
         ("import nosuchmodule\n", "my_gan.py:my_run", ("my_gan.py, line 1,", "nosuchmodule")),
@@ -288,9 +288,9 @@ def test_a_loss_that_turns_nan_is_named(here: Path, cli: Cli) -> None:
 
 def test_a_file_mended_and_read_again_in_one_session(mine: Path) -> None:
     """In a notebook one edits one's loss and trains again."""
-    find("my_gan.py:my_run")
+    find_recipe("my_gan.py:my_run")
     mine.write_text(MINE.replace("** 3", "** 4"))
-    recipe = find("my_gan.py:my_run")()
+    recipe = find_recipe("my_gan.py:my_run")()
     assert recipe.objective.loss.generator(None, torch.tensor(3.0)) == 16.0  # type: ignore[attr-defined]
 
 

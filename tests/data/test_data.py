@@ -18,20 +18,28 @@ from gansmith.data import (
     NAMES,
     Arrays,
     Digits,
+    Faces,
     FashionMnist,
     Folder,
     Grid,
     Idx,
+    KnownClasses,
+    KnownShape,
     Mnist,
+    Rare,
     Ring,
     Samples,
     Source,
     Split,
     StackedMnist,
-    find,
-    label,
+    display_name,
+    find_source,
     memory,
+    num_classes,
+    own_extractor,
+    sample_shape,
     source,
+    train_shape,
 )
 from gansmith.data.source import Batches
 from gansmith.recipes import make
@@ -49,10 +57,10 @@ def test_importing_the_room_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_named_set_is_a_source_that_survives_json_and_bears_its_name(name: str) -> None:
-    made = find(name)
+    made = find_source(name)
     assert isinstance(made, Source)
     assert from_json(to_json(made)) == made
-    assert label(made) == name
+    assert display_name(made) == name
     assert "\n" not in NAMES[name].purpose
     assert NAMES[name].licence
     assert NAMES[name].homepage.startswith("http")
@@ -146,22 +154,22 @@ def test_find_tells_paths_apart(tmp_path: Path) -> None:
     (tmp_path / "digits/train-images-idx3-ubyte.gz").touch()
     for name in ("a.npy", "a.npz", "faces-idx3-ubyte.gz", "notes.txt", "a.png"):
         (tmp_path / name).touch()
-    assert find(f"{tmp_path}/photos") == Folder(f"{tmp_path}/photos")
-    assert find(f"{tmp_path}/photos", skip_bad=True) == Folder(f"{tmp_path}/photos", skip_bad=True)
-    assert find(f"{tmp_path}/digits") == Idx(f"{tmp_path}/digits")
-    assert find(f"{tmp_path}/a.npy") == Arrays(f"{tmp_path}/a.npy")
-    assert find(f"{tmp_path}/a.npz") == Arrays(f"{tmp_path}/a.npz")
-    assert find(f"{tmp_path}/faces-idx3-ubyte.gz") == Idx(f"{tmp_path}/faces-idx3-ubyte.gz")
+    assert find_source(f"{tmp_path}/photos") == Folder(f"{tmp_path}/photos")
+    assert find_source(f"{tmp_path}/photos", skip_bad=True) == Folder(f"{tmp_path}/photos", skip_bad=True)
+    assert find_source(f"{tmp_path}/digits") == Idx(f"{tmp_path}/digits")
+    assert find_source(f"{tmp_path}/a.npy") == Arrays(f"{tmp_path}/a.npy")
+    assert find_source(f"{tmp_path}/a.npz") == Arrays(f"{tmp_path}/a.npz")
+    assert find_source(f"{tmp_path}/faces-idx3-ubyte.gz") == Idx(f"{tmp_path}/faces-idx3-ubyte.gz")
     for name in ("notes.txt", "a.png"):
         with pytest.raises(DataError, match=refused(name, "expected a folder of images")):
-            find(f"{tmp_path}/{name}")
+            find_source(f"{tmp_path}/{name}")
 
 
 def test_a_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mnist").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert find("mnist") == Mnist()
-    assert find("./mnist") == Folder("./mnist")
+    assert find_source("mnist") == Mnist()
+    assert find_source("./mnist") == Folder("./mnist")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +177,7 @@ def test_a_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: 
 )
 def test_a_typo_gets_the_nearest_name(typo: str, meant: str) -> None:
     with pytest.raises(DataError, match=refused(f"unknown data set '{typo}'; did you mean '{meant}'?")):
-        find(typo)
+        find_source(typo)
 
 
 @pytest.mark.parametrize(
@@ -178,26 +186,60 @@ def test_a_typo_gets_the_nearest_name(typo: str, meant: str) -> None:
 )
 def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
     with pytest.raises(DataError, match=refused(f"no such file or folder: {path}")):
-        find(path)
+        find_source(path)
 
 
 @pytest.mark.parametrize("text", ["", "zzzzzzzz"])
 def test_nonsense_gets_all_the_names(text: str) -> None:
     with pytest.raises(DataError, match=refused("known: digits, faces, fashion-mnist, grid, mnist, rare, ring")):
-        find(text)
+        find_source(text)
 
 
 def test_skip_bad_is_refused_where_it_would_do_nothing() -> None:
     with pytest.raises(DataError, match=refused("skip_bad is for folders of images", "mnist")):
-        find("mnist", skip_bad=True)
+        find_source("mnist", skip_bad=True)
 
 
 def test_labels_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert label(Folder("some/where/cats/")) == "cats"
-    assert label(Arrays("x/faces.npz")) == "faces.npz"
-    assert label(Folder(".")) == tmp_path.name
-    assert label(FashionMnist(size=32)) == "fashion-mnist"
+    assert display_name(Folder("some/where/cats/")) == "cats"
+    assert display_name(Arrays("x/faces.npz")) == "faces.npz"
+    assert display_name(Folder(".")) == tmp_path.name
+    assert display_name(FashionMnist(size=32)) == "fashion-mnist"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [Digits(), Digits(size=9, channels=3), Ring(num=50, modes=3), Grid(num=500, side=2), Mnist(), FashionMnist(size=8)],
+    ids=str,
+)
+def test_what_a_source_knows_of_itself_is_what_it_loads(made: Source) -> None:
+    assert isinstance(made, KnownShape)
+    assert isinstance(made, KnownClasses)
+    samples = made.load()
+    assert train_shape(made) == made.train_shape == samples.values.shape
+    assert num_classes(made) == made.num_classes == samples.num_classes
+
+
+def test_what_a_source_of_ones_own_knows_is_believed_without_loading_it() -> None:
+    class Mine:
+        train_shape, num_classes, extractor = (7, 3, 8, 8), 4, "pixels"
+
+        def load(self, split: Split = "train") -> Samples:
+            raise AssertionError("loaded")
+
+    made = Rare(Mine())
+    assert (sample_shape(made), num_classes(made), own_extractor(made)) == ((3, 8, 8), 4, "pixels")
+    assert train_shape(Mine()) == (7, 3, 8, 8)
+
+
+def test_data_that_are_known_to_have_no_classes_are_refused_without_loading_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path))
+    with pytest.raises(DataError, match=refused("faces has no labels", "condition=clusters")):
+        num_classes(Faces())
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------------------------------------------- memory
@@ -205,13 +247,24 @@ def test_labels_are_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("made", [Ring(), Grid(), Digits(size=64)])
 def test_what_does_not_fit_in_memory_is_refused_before_it_is_made(made: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 1_000_000)
-    with pytest.raises(DataError, match=refused("memory", "later release", "data.size=...")):
+    monkeypatch.setattr(memory, "usable_bytes", lambda: 1_000_000)
+    with pytest.raises(DataError, match=refused("GiB of memory", "60% of the usable memory", "data.size=...")):
         made.load()
 
 
-def test_the_limit_is_60_percent_of_memory_and_nothing_is_allocated_to_find_out() -> None:
-    assert 2**28 < memory.MAX_BYTES < 2**46
+def test_the_limit_is_60_percent_of_the_memory_and_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 2**28 < memory.usable_bytes() < 2**46
+    monkeypatch.setattr(memory, "_usable_memory", lambda: 1000)
+    memory.usable_bytes.cache_clear()
+    try:
+        assert memory.usable_bytes() == 600
+    finally:
+        memory.usable_bytes.cache_clear()
+
+
+def test_importing_the_room_does_not_look_at_the_memory() -> None:
+    code = "from gansmith.data import memory; assert memory.usable_bytes.cache_info().currsize == 0"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +368,7 @@ _MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 @pytest.mark.parametrize(
     ("made", "counts", "means"),
     [(Mnist(), _MNIST_COUNTS, (33.318421, 33.791224)), (FashionMnist(), [6000] * 10, (72.940352, 73.146569))],
-    ids=label,
+    ids=display_name,
 )
 def test_mnist_and_its_kin_are_the_real_ones(made: Source, counts: list[int], means: tuple[float, float]) -> None:
     train, test = made.load(), made.load("test")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gansmith.core.errors import DataError, RecipeError
-from gansmith.data import Attribute, Digits, Faces, Ring, Samples, faces, size_of, source
+from gansmith.data import Attribute, Digits, Faces, Ring, Samples, faces, source, train_shape
 from gansmith.networks.base import Shapes
 from gansmith.objectives import Adversarial
 from gansmith.optim.optimizers import Adam
@@ -37,7 +37,7 @@ def test_fewer_faces_are_the_first_of_more_and_no_test_face_is_a_training_one(ca
         assert np.array_equal(attribute.values, more.attributes[name].values[:5])
     assert len(test) == 6
     assert not {face.tobytes() for face in more.values} & {face.tobytes() for face in test.values}
-    assert size_of(Faces(count=8)) == more.values.shape
+    assert train_shape(Faces(count=8)) == more.values.shape
     source.check(more, Faces())
 
 
@@ -125,7 +125,7 @@ BYTES = np.zeros((4, 3, 8, 8), np.uint8)
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (np.zeros(3, np.int64), "attribute 'hat': expected int64 [4], one a sample, got ndarray of int64 [3]"),
+        (np.zeros(3, np.int64), "attribute 'hat': expected int64 [4], one per sample, got ndarray of int64 [3]"),
         (np.zeros(4), "got ndarray of float64 [4]"),
         (np.array([0, 1, 2, 0]), "expected 0 to 1, got 0 to 2"),
         (np.array([0, -1, 1, 0]), "got -1 to 1"),

@@ -294,7 +294,7 @@ def test_a_cache_that_can_t_be_written_is_a_matter_of_the_disk(
 def test_what_killed_processes_left_is_swept_when_it_is_old(cache: Path, use: Callable[..., None], server: Server) -> None:
     use(Mirror(server.url))
     for name, age in (("old", 2 * 24 * 3600), ("young", 60)):
-        (cache / f".fetch-{name}/brought").mkdir(parents=True)
+        (cache / f".fetch-{name}/downloaded").mkdir(parents=True)
         os.utime(cache / f".fetch-{name}", (time.time() - age,) * 2)
     fetch("tiny", lambda _: None)
     assert sorted(p.name for p in cache.iterdir()) == [".fetch-young", "tiny"]
@@ -451,7 +451,7 @@ def test_a_debian_package_is_had_on_a_fresh_system_without_changing_it(
     [
         (None, None, "apt-get is not installed"),
         ("echo 'E: no network' >&2; exit 100", None, "E: no network"),
-        ("true", None, "apt-get brought no package"),
+        ("true", None, "apt-get downloaded no package"),
         ("touch a.deb", None, "dpkg is not installed"),
         ("touch a.deb", "true", "the package has no train-images.gz"),
     ],

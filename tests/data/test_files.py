@@ -129,8 +129,8 @@ def test_idx_labels_must_be_as_many_as_images(tmp_path: Path) -> None:
 
 
 def test_an_idx_file_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 100)
-    with pytest.raises(DataError, match=refused("a.idx needs", "memory", "later release")):
+    monkeypatch.setattr(memory, "usable_bytes", lambda: 100)
+    with pytest.raises(DataError, match=refused("a.idx needs", "GiB of memory", "the limit is")):
         Idx(put(tmp_path / "a.idx", GOOD)).load()
 
 
@@ -224,7 +224,7 @@ BAD_ARRAYS = {
     "flat images": (IMAGES.reshape(6, 20), ("found uint8 [6, 20]", "reshape")),
     "a number": (np.float32(3), ("found float32 []",)),
     "text": (np.array(["cat", "dog"]), ("found <U3 [2]",)),
-    "objects": (np.array([{}, None]), ("Python objects", "never opened", "save plain numbers")),
+    "objects": (np.array([{}, None]), ("Python objects", "never loaded", "save plain numbers")),
     "no images": (IMAGES[:0], ("is empty", "at least one sample", "[0, 5, 4]")),
     "no points": (POINTS[:0], ("is empty", "[0, 2]")),
     "nan": (NAN_POINTS, ("row 3", "expected finite numbers, found NaN or infinity")),
@@ -246,9 +246,9 @@ def test_arrays_of_another_kind_are_refused_with_the_cure(tmp_path: Path, kind: 
 
 
 BAD_LABELS = {
-    "too few": (LABELS[:5], ("expected 6 whole numbers", "found int64 [5]")),
-    "one-hot": (np.eye(6, dtype=np.int64), ("expected 6 whole numbers", "found int64 [6, 6]")),
-    "floats": (LABELS.astype(float), ("expected 6 whole numbers", "found float64 [6]")),
+    "too few": (LABELS[:5], ("expected 6 integers", "found int64 [5]")),
+    "one-hot": (np.eye(6, dtype=np.int64), ("expected 6 integers", "found int64 [6, 6]")),
+    "floats": (LABELS.astype(float), ("expected 6 integers", "found float64 [6]")),
     "negative": (LABELS - 2, ("labels from 0 up, found -1 in row 1",)),
     "objects": (LABELS.astype(object), ("Python objects",)),
 }
@@ -298,7 +298,7 @@ def test_a_header_that_claims_too_much_is_refused_before_memory_is_given(tmp_pat
     else:
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("images.npy", header)
-    with pytest.raises(DataError, match=refused(name, "memory", "later release")):
+    with pytest.raises(DataError, match=refused(name, "GiB of memory", "the limit is")):
         Arrays(str(tmp_path / name)).load()
 
 

@@ -106,7 +106,7 @@ def test_a_very_long_image_keeps_a_line() -> None:
 
 
 def test_a_set_that_would_grow_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(memory, "usable_bytes", lambda: 10_000)
     with pytest.raises(DataError, match=refused("my.npz needs", "memory", "data.size=...")):
         fit_images(noise(10, 1, 8, 8), 64, None, "my.npz")
 
@@ -243,7 +243,7 @@ def test_skipping_everything_is_refused(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.png").write_bytes(b"no")
     for channels in (None, 1):
-        with pytest.raises(DataError, match=refused("no image that can be read", "all 3 files are bad")):
+        with pytest.raises(DataError, match=refused("no readable image", "all 3 files are damaged")):
             Folder(str(tmp_path), channels=channels, skip_bad=True).load()
 
 
@@ -383,7 +383,7 @@ def test_a_folder_without_permission_is_refused_not_passed_over(tmp_path: Path, 
 def test_a_folder_too_large_for_memory_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(4):
         write(tmp_path / f"{i}.png", _RGB)
-    monkeypatch.setattr(memory, "MAX_BYTES", 4 * 64 * 64 * 3 - 1)
-    with pytest.raises(DataError, match=refused(tmp_path.name, "memory", "use fewer images")):
+    monkeypatch.setattr(memory, "usable_bytes", lambda: 4 * 64 * 64 * 3 - 1)
+    with pytest.raises(DataError, match=refused(tmp_path.name, "memory", "use fewer samples")):
         Folder(str(tmp_path)).load()
     assert len(Folder(str(tmp_path), size=63).load()) == 4

@@ -136,7 +136,7 @@ def test_show_says_how_many_kinds_there_are_without_training(cli: Cli) -> None:
 
 def test_show_refuses_labels_of_data_that_carry_none(tmp_path: Path, cli: Cli) -> None:
     np.save(tmp_path / "x.npy", np.zeros((30, 8, 8), np.uint8))
-    assert_refused(cli("show", "tutorial-small", "condition=labels", "--data", tmp_path / "x.npy"), "x.npy carries no labels")
+    assert_refused(cli("show", "tutorial-small", "condition=labels", "--data", tmp_path / "x.npy"), "x.npy has no labels")
 
 
 # ---------------------------------------------------------------------------------------------------- asking

@@ -11,7 +11,7 @@ import pytest
 
 from gansmith.core.component import to_json
 from gansmith.core.errors import DataError
-from gansmith.data import Arrays, Balanced, Digits, FashionMnist, Rare, Ring, label, num_classes, shape_of
+from gansmith.data import Arrays, Balanced, Digits, FashionMnist, Rare, Ring, display_name, num_classes, sample_shape
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.extractors import find as find_extractor
 from gansmith.evaluation.extractors import own_of
@@ -61,10 +61,10 @@ def test_balanced_classes_are_repeated_evenly_and_never_cut() -> None:
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (Rare(Digits(), classes=(12,)), "there is no class 12 to make rare: choose data.classes from 0, 1, 2"),
-        (Rare(Digits(), classes=(3,), share=0.001), "of class 3 is 0, and 2 are the least: choose a larger data.share"),
-        (Rare(Arrays("x.npy")), "rare: the data carry no labels"),
-        (Balanced(Arrays("x.npy")), "balanced: the data carry no labels"),
+        (Rare(Digits(), classes=(12,)), "the data have no class 12: choose data.classes from 0, 1, 2"),
+        (Rare(Digits(), classes=(3,), share=0.001), "of class 3, expected at least 2: choose a larger data.share"),
+        (Rare(Arrays("x.npy")), "rare: the data have no labels"),
+        (Balanced(Arrays("x.npy")), "balanced: the data have no labels"),
         (Balanced(Arrays("one.npz")), "balanced: class 1 has a single image"),
     ],
 )
@@ -104,16 +104,16 @@ def test_a_runs_scores_hold_against_each_image_once(tmp_path: Path) -> None:
 def test_what_is_made_of_a_data_set_is_looked_at_and_called_as_that_is(here: Path) -> None:
     for source in (Rare(), Balanced(Rare()), Balanced(FashionMnist())):
         assert own_of(source, (1, 28, 28)) == "lenet-fashion"
-        assert shape_of(source) == (1, 28, 28)
+        assert sample_shape(source) == (1, 28, 28)
         assert num_classes(source) == 10
-    assert label(Balanced(Rare())) == "rare"  # so that runs on two folders go into two
-    assert label(Balanced(Arrays("some/cats.npz"))) == "cats.npz"
+    assert display_name(Balanced(Rare())) == "rare"  # so that runs on two folders go into two
+    assert display_name(Balanced(Arrays("some/cats.npz"))) == "cats.npz"
     assert find_extractor("points", Balanced(Ring(num=200)), (2,)).classes is not None
 
 
 def test_data_without_labels_are_refused(here: Path) -> None:
     np.save("x.npy", np.zeros((5, 8, 8), np.uint8))
-    with pytest.raises(DataError, match="balanced: the data carry no labels"):
+    with pytest.raises(DataError, match="balanced: the data have no labels"):
         make("augment", data="x.npy")
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gansmith.core.errors import DataError, RecipeError, RunError
-from gansmith.data import Arrays, Digits, Mnist, Ring, shape_of, size_of
+from gansmith.data import Arrays, Digits, Mnist, Ring, sample_shape, train_shape
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
 from gansmith.recipes import make
@@ -43,14 +43,14 @@ def test_few_points_get_a_slower_discriminator() -> None:
         {who: optimizer_state.lr for who, optimizer_state in default(Ring(num=num)).optimizers.items()} for num in (4999, 5000)
     ]  # type: ignore[attr-defined]
     assert rates == [{"discriminator": 1e-3, "generator": 1e-3}, {"discriminator": 3e-3, "generator": 1e-3}]
-    assert [default(Ring(num=num)).why[1][:6] for num in (4999, 5000)] == ["so few", "50 kin"]
+    assert [default(Ring(num=num)).why[1][:6] for num in (4999, 5000)] == ["fewer ", "50 clu"]
 
 
 def test_kinds_are_looked_for_where_there_are_samples_enough() -> None:
     assert default(Ring(num=80)).condition is None
     assert default(Ring(num=500)).condition == Clusters(10)
     assert default(Mnist()).condition == Clusters(50)
-    assert "50 kinds" in default(Mnist()).why[1]
+    assert "50 clusters" in default(Mnist()).why[1]
 
 
 def test_for_few_images_d_pays_a_penalty() -> None:
@@ -59,7 +59,7 @@ def test_for_few_images_d_pays_a_penalty() -> None:
     assert isinstance(many.objective, Adversarial)
     assert (few.objective.penalties, few.objective.penalty_every) == ((R1(),), 4)
     assert many.objective.penalties == ()
-    assert "by heart" in few.why[1]
+    assert "memorizing" in few.why[1]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_wrong_setting_of_the_data_is_named() -> None:
 
 def test_sizes_that_are_known_need_no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "empty"))
-    assert size_of(Mnist(size=32, channels=3)) == (60_000, 3, 32, 32)
-    assert size_of(Ring(num=500)) == (500, 2) == Ring(num=500).load().values.shape
+    assert train_shape(Mnist(size=32, channels=3)) == (60_000, 3, 32, 32)
+    assert train_shape(Ring(num=500)) == (500, 2) == Ring(num=500).load().values.shape
     assert list((tmp_path).iterdir()) == []
 
 
@@ -116,8 +116,8 @@ def test_sizes_of_other_data_are_those_of_what_is_loaded(tmp_path: Path) -> None
     for i in range(3):
         Image.new("RGB", (6, 5)).save(tmp_path / f"{i}.png")
     recipe = make("default", data=str(tmp_path))
-    assert size_of(recipe.data) == (3, *shape_of(recipe.data)) == recipe.data.load().values.shape
-    assert size_of(Digits()) == Digits().load().values.shape
+    assert train_shape(recipe.data) == (3, *sample_shape(recipe.data)) == recipe.data.load().values.shape
+    assert train_shape(Digits()) == Digits().load().values.shape
 
 
 def test_a_run_goes_on_whatever_is_said_of_the_choice(tmp_path: Path) -> None:

@@ -126,7 +126,9 @@ def test_dcgan_doubles_a_map_of_about_four_pixels_until_it_fits(side: int, width
 
 @pytest.mark.parametrize("name", ["dcgan", "vae-gan", *LOSSES])
 def test_points_are_refused_in_one_line(name: str) -> None:
-    with pytest.raises(RecipeError, match=rf"^recipe {name} makes images, but the samples of ring are \[2\]: choose data"):
+    with pytest.raises(
+        RecipeError, match=rf"^recipe {name} makes images, but the samples of ring have shape \[2\]: choose images"
+    ):
         make(name, data="ring")
 
 

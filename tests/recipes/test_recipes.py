@@ -24,7 +24,7 @@ from gansmith.data import FashionMnist, Mnist
 from gansmith.objectives import Adversarial, Critic
 from gansmith.objectives.losses import NonSaturating, Saturating
 from gansmith.optim.optimizers import SGD, Adam
-from gansmith.recipes import catalogue, find, make
+from gansmith.recipes import catalogue, find_recipe, make
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in
 from gansmith.recipes.order import Shuffled, WithReplacement
@@ -50,7 +50,7 @@ def test_a_recipe_survives_json(name: str) -> None:
 @EVERY
 def test_a_recipe_bears_its_name_and_explains_itself(name: str) -> None:
     assert make(name).name == name
-    text = inspect.getdoc(find(name)) or ""
+    text = inspect.getdoc(find_recipe(name)) or ""
     assert catalogue()[name].about == text.splitlines()[0]
     assert catalogue()[name].about.endswith(".")
     assert len(catalogue()[name].about) < 120
@@ -70,11 +70,38 @@ def test_a_recipe_runs_on_other_images(name: str) -> None:
 def sizes(name: str) -> Iterator[list[str]]:
     """The recipe as it stands, and each choice of size or method that its function offers."""
     yield []
-    for key, kind in typing.get_type_hints(find(name)).items():
+    for key, kind in typing.get_type_hints(find_recipe(name)).items():
         if kind is bool:
             yield [f"{key}=true"]
         elif typing.get_origin(kind) is typing.Literal:
             yield from ([f"{key}={choice}"] for choice in typing.get_args(kind))
+
+
+WITH_PUBLISHED_SIZE = [
+    "acgan",
+    "cgan",
+    "dcgan",
+    "faces",
+    "hinge",
+    "infogan",
+    "lsgan",
+    "projection",
+    "r3gan",
+    "vae-gan",
+    "wgan",
+    "wgan-gp",
+]
+
+
+def test_the_published_size_has_one_spelling() -> None:
+    """It was `published`, `paper`, `size` and `method` in different recipes."""
+    parameters = {name: inspect.signature(find_recipe(name)).parameters for name in RECIPES}
+    assert sorted(name for name in RECIPES if "published" in parameters[name]) == WITH_PUBLISHED_SIZE
+    for name, ones in parameters.items():
+        assert not {"paper", "size", "method", "variant"} & ones.keys(), name
+        assert ("published=true" in (inspect.getdoc(find_recipe(name)) or "")) == ("published" in ones), name
+        if "published" in ones:
+            assert (ones["published"].annotation, ones["published"].default) == ("bool", False)
 
 
 @EVERY
@@ -270,7 +297,7 @@ def test_epochs_are_counted_in_real_images() -> None:
 SETTINGS = [
     ("epochs=20", lambda r: r.budget, "20epochs"),
     ("batch_size=64", lambda r: r.batch_size, 64),
-    ("rate=1e-3", lambda r: {o.lr for o in r.optimizers.values()}, {1e-3}),
+    ("lr=1e-3", lambda r: {o.lr for o in r.optimizers.values()}, {1e-3}),
     ("beta1=0.9", lambda r: {o.betas for o in r.optimizers.values()}, {(0.9, 0.999)}),
     ("beta2=0.99", lambda r: {o.betas for o in r.optimizers.values()}, {(0.5, 0.99)}),
     ("latent_size=64", lambda r: r.noise, Normal(64)),
@@ -284,7 +311,7 @@ def test_tutorial_batchnorms_eight_settings_are_overrides(text: str, look: Calla
     before = make("tutorial-batchnorm")
     assert look(make("tutorial-batchnorm", [text])) == expected
     assert look(before) != expected
-    assert len(inspect.signature(find("tutorial-batchnorm")).parameters) == len(SETTINGS) == 8
+    assert len(inspect.signature(find_recipe("tutorial-batchnorm")).parameters) == len(SETTINGS) == 8
 
 
 @pytest.mark.parametrize(

@@ -259,11 +259,11 @@ def test_the_folder_of_a_file_of_samples_is_made(out: str, folder: Path, here: P
 
 
 def test_what_was_sampled_is_data_again(folder: Path, here: Path, cli: Cli) -> None:
-    from gansmith.data import Folder, find
+    from gansmith.data import Folder, find_source
 
     for out in ("x.npz", "folder"):
         assert cli("sample", folder, "--count", 12, "--out", out).code == 0
-        source = find(out)
+        source = find_source(out)
         samples = (dataclasses.replace(source, size=8) if isinstance(source, Folder) else source).load()
         assert np.array_equal(samples.values.transpose(0, 2, 3, 1), gansmith.load(folder).sample(0, 12).array)
 

@@ -18,7 +18,7 @@ from gansmith.core import rng
 from gansmith.core.component import to_json
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.overrides import override
-from gansmith.data import Digits, Ring, Samples, find
+from gansmith.data import Digits, Ring, Samples, find_source
 from gansmith.data.splits import reference_rows, validation_rows
 from gansmith.evaluation import reference
 from gansmith.evaluation.metrics import scores as metrics
@@ -472,7 +472,7 @@ def test_without_an_extractor_there_are_scores_only_where_they_are_asked_for(tmp
 @pytest.mark.parametrize(("data", "tag"), [("mnist", "lenet-mnist:"), ("digits", "pixels:"), ("ring", "points:")])
 def test_data_with_an_extractor_of_their_own_are_scored(data: str, tag: str) -> None:
     recipe = make("tutorial-small", data=data)
-    samples = Ring().load() if data == "ring" else find("digits").load()
+    samples = Ring().load() if data == "ring" else find_source("digits").load()
     found = validation.validation_for(recipe, samples)
     assert found is not None
     assert found.extractor.tag.startswith(tag)

@@ -54,15 +54,15 @@ def data_show(
 ) -> None:
     """Counts, shape and range, and a grid of real samples as a picture."""
     from gansmith.core.overrides import override
-    from gansmith.data import find, label
+    from gansmith.data import display_name, find_source
 
-    source = find(data, skip_bad=skip_bad)
+    source = find_source(data, skip_bad=skip_bad)
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # as a recipe calls it, so that one advice holds everywhere
     samples = source.load()
     from gansmith.core.formatting import skipped  # only now, as it takes PyTorch along
 
-    typer.echo(f"{label(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:
@@ -84,7 +84,7 @@ def data_show(
 
     kind = modality_of(samples.shape, (-1.0, 1.0))
     stored = torch.from_numpy(samples.values[:count])
-    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{label(source)}.png"))
+    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{display_name(source)}.png"))
     typer.echo(f"  picture {path}")
 
 

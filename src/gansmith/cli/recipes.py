@@ -43,7 +43,7 @@ def show(
     import inspect
 
     recipe, overrides = recipe_and_overrides(recipe, overrides)
-    from gansmith.recipes import find, make
+    from gansmith.recipes import find_recipe, make
 
     if folder := run_folder(recipe):
         run = run_as_it_is(folder, trust, changed=bool(overrides or data))
@@ -51,12 +51,12 @@ def show(
         categories = len(run.condition_space.shares)
         about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
     else:
-        from gansmith.data import shape_of
+        from gansmith.data import sample_shape
         from gansmith.sampling.conditions import num_categories
 
         chosen = make(recipe, overrides, data)
         categories = num_categories(chosen.condition, chosen.data)
-        shape, about = shape_of(chosen.data), inspect.getdoc(find(recipe)) or ""
+        shape, about = sample_shape(chosen.data), inspect.getdoc(find_recipe(recipe)) or ""
     from gansmith.report.recipe_text import recipe_lines
     from gansmith.training.dry_run import describe_recipe
 

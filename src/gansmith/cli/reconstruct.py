@@ -27,5 +27,5 @@ def reconstruct(
     from gansmith.runs.run import load
     from gansmith.sampling.reconstruction import save
 
-    source, opened = None if data is None else named.find(data), load(run, checkpoint=checkpoint, trust=trust)
+    source, opened = None if data is None else named.find_source(data), load(run, checkpoint=checkpoint, trust=trust)
     typer.echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count))

@@ -100,14 +100,14 @@ def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
 def _what_to_train(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
-    from gansmith.data import label
+    from gansmith.data import display_name
     from gansmith.recipes import make
 
     if folder := run_folder(name):
         return run_as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
     # With other data it is another recipe, which would find another run in its folder.
-    return recipe, run or Path("runs") / (f"{recipe.name}-{label(recipe.data)}" if data else recipe.name)
+    return recipe, run or Path("runs") / (f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
 
 
 def _afterwards(run: Run) -> None:

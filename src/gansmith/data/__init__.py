@@ -1,10 +1,10 @@
-"""Data: sources of samples, the names of well-known ones, and what a user may write to mean one.
+"""Data: sources of samples, data sets with a name, and the lookup of a source by name or path.
 
-    source = find("mnist")            # or a folder of images, a .npy or .npz file, an idx file
+    source = find_source("mnist")     # or a folder of images, a .npy or .npz file, an idx file
     samples = source.load("train")    # uint8 [N, C, H, W] or float32 [N, D], labels int64 [N]
 
-Nothing here imports a deep-learning framework, and nothing is read or fetched before `load`. `gansmith.data.fetch` is the
-module that fetches; it is not exported here, as its chief function bears its name.
+Importing this room imports no deep-learning framework, and nothing is read or downloaded before `load`. The module
+`gansmith.data.fetch` downloads; its function `fetch` is not exported here because it has the name of the module.
 """
 
 from __future__ import annotations
@@ -15,10 +15,32 @@ from gansmith.data.faces import Faces
 from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx
 from gansmith.data.mnist import FashionMnist, Mnist
-from gansmith.data.named import NAMES, NamedData, find, label, num_classes, once, origin_of, shape_of, size_of
+from gansmith.data.named import (
+    NAMES,
+    NamedData,
+    base_source,
+    display_name,
+    find_source,
+    num_classes,
+    own_extractor,
+    sample_shape,
+    train_shape,
+    without_repeats,
+)
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
 from gansmith.data.rare import Balanced, Rare
-from gansmith.data.source import Attribute, Endless, Repeats, Samples, Source, Split
+from gansmith.data.source import (
+    Attribute,
+    Derived,
+    Endless,
+    KnownClasses,
+    KnownExtractor,
+    KnownShape,
+    Repeats,
+    Samples,
+    Source,
+    Split,
+)
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
 
@@ -28,6 +50,7 @@ __all__ = [
     "Attribute",
     "Balanced",
     "Channels",
+    "Derived",
     "Digits",
     "Endless",
     "Faces",
@@ -36,6 +59,9 @@ __all__ = [
     "Folder",
     "Grid",
     "Idx",
+    "KnownClasses",
+    "KnownExtractor",
+    "KnownShape",
     "Mnist",
     "NamedData",
     "Rare",
@@ -46,12 +72,13 @@ __all__ = [
     "Source",
     "Split",
     "StackedMnist",
-    "find",
+    "base_source",
+    "display_name",
+    "find_source",
     "fit_images",
-    "label",
     "num_classes",
-    "once",
-    "origin_of",
-    "shape_of",
-    "size_of",
+    "own_extractor",
+    "sample_shape",
+    "train_shape",
+    "without_repeats",
 ]

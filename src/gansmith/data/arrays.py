@@ -1,4 +1,4 @@
-"""NumPy files: images or points that the user's own code has saved."""
+"""NumPy files: images or points saved by the user's own code."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Size, fit_images
 from gansmith.data.source import Samples, Split, cant_read, existing
 
-# The names by which an .npz may call its arrays: ours first, then those that Keras and MedMNIST write.
+# Names of the arrays in an .npz: ours first, then those of MedMNIST and Keras.
 _IMAGES: dict[Split, tuple[str, ...]] = {"train": ("images", "train_images", "x_train"), "test": ("test_images", "x_test")}
 _LABELS: dict[Split, tuple[str, ...]] = {"train": ("labels", "train_labels", "y_train"), "test": ("test_labels", "y_test")}
 
 
 @component
 class Arrays:
-    """Images or points from a `.npy` file, or from a `.npz` file with labels and, perhaps, a test split.
+    """Images or points from a `.npy` file, or from a `.npz` file with optional labels and test split.
 
-    An array is uint8 [N, H, W] or [N, H, W, C] with C in 1, 3, 4 (images), or float32 [N, D] (points). In an .npz the arrays
-    are called `images`, `labels`, `test_images`, `test_labels`; an array alone may have any name. Pickles are never opened.
+    An array is uint8 [N, H, W] or [N, H, W, C] with C in 1, 3, 4 (images), or float32 [N, D] (points). The arrays of an .npz are
+    called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. Pickled objects are never loaded.
 
     Fields:
         path: the file.
@@ -39,7 +39,7 @@ class Arrays:
     channels: Channels | None = None
 
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError for a file that is missing or damaged, or holds anything but what is said above."""
+        """Load a split. Raises DataError for a file that is missing or damaged, or whose arrays have another type or shape."""
         path = existing(self.path, "file")
         with _reading(path):
             values_at, labels_at = _members(path, split)
@@ -54,7 +54,7 @@ class Arrays:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Whatever NumPy and zipfile raise about `path`, as a DataError of one line."""
+    """Convert every error of NumPy and zipfile about `path` into a one-line DataError."""
     try:
         yield
     except DataError:
@@ -70,7 +70,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _members(path: Path, split: Split) -> tuple[str, str | None]:
-    """The names of the arrays of values and of labels in an .npz; "" stands for the one array of an .npy."""
+    """The names of the arrays of values and of labels (or None) in an .npz; "" is the single array of an .npy."""
     if path.suffix != ".npz":
         if split == "test":
             raise DataError(f"{path} has no test split: save an .npz with the arrays images and test_images")
@@ -86,13 +86,14 @@ def _members(path: Path, split: Split) -> tuple[str, str | None]:
         values = others[0]
     if values is None:
         raise DataError(
-            f"{path}: expected an array images, or one array alone, found {', '.join(names) or 'none'}; save it under that name"
+            f"{path}: expected an array images, or a single array, found {', '.join(names) or 'none'}; save it under that name"
         )
     return values, labels
 
 
 @contextlib.contextmanager
 def _open(path: Path, member: str) -> Iterator[IO[bytes]]:
+    """Open an array of an .npz file, or the .npy file itself."""
     if member:
         with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
             yield file
@@ -102,25 +103,26 @@ def _open(path: Path, member: str) -> Iterator[IO[bytes]]:
 
 
 def _read_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype]:
-    """The shape and type that an array claims, before any memory is given to it."""
+    """Read shape and dtype of an array before memory is allocated. Raises DataError for Python objects."""
     with _open(path, member) as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
     if dtype.hasobject:
         raise DataError(
-            f"{_place(path, member)} holds Python objects, which are never opened as they can run code: save plain numbers"
+            f"{_place(path, member)} holds Python objects, which are never loaded because they can run code: save plain numbers"
         )
     return shape, dtype
 
 
 def _read_array(path: Path, member: str) -> np.ndarray:
+    """Read an array; pickled objects are refused."""
     with _open(path, member) as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def _read_values(path: Path, member: str) -> np.ndarray:
-    """uint8 [N, C, H, W] or float32 [N, D]."""
+    """Read images as uint8 [N, C, H, W] or points as float32 [N, D]. Raises DataError for anything else."""
     shape, dtype = _read_header(path, member)
     place = _place(path, member)
     is_image = dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3, 4)))
@@ -142,6 +144,7 @@ def _read_values(path: Path, member: str) -> np.ndarray:
 
 
 def _cure(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    """What to do about an array of the wrong shape or dtype."""
     if dtype == np.uint8 and len(shape) == 4 and shape[1] in (1, 3, 4):
         return "save x.transpose(0, 2, 3, 1)"
     if len(shape) in (3, 4) and dtype.kind == "f":
@@ -154,11 +157,13 @@ def _cure(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 def _read_labels(path: Path, member: str, num: int) -> np.ndarray:
-    """int64 [num]; a column [num, 1] is taken too."""
+    """Read labels int64 [num]; a column [num, 1] is accepted. Raises DataError for anything else."""
     shape, dtype = _read_header(path, member)
     place = _place(path, member)
     if shape not in {(num,), (num, 1)} or dtype.kind not in "iu":
-        raise DataError(f"{place}: expected {num:,} whole numbers, one label a sample, found {dtype} {list(shape)}; save them so")
+        raise DataError(
+            f"{place}: expected {num:,} integers, one label per sample, found {dtype} {list(shape)}; save them in this form"
+        )
     labels = _read_array(path, member).reshape(num).astype(np.int64)
     if labels.min() < 0:
         raise DataError(
@@ -168,4 +173,5 @@ def _read_labels(path: Path, member: str, num: int) -> np.ndarray:
 
 
 def _place(path: Path, member: str) -> str:
+    """The file, and the array in it, for a message."""
     return f"{path}, array {member}" if member else str(path)

@@ -1,6 +1,8 @@
-"""The 8x8 digits that scikit-learn carries: real data that needs no download."""
+"""The 8 x 8 digits of scikit-learn: real images without a download."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import numpy as np
 
@@ -8,16 +10,16 @@ from gansmith.core.component import component
 from gansmith.data.pixels import Channels, Size, fit_images
 from gansmith.data.source import Samples, Split
 
-_NUM_TEST = 300
+_NUM_TRAIN, _NUM_TEST = 1497, 300
 _MAX_INK = 16  # a pixel counts the inked dots in a block of 4 x 4
 
 
 @component
 class Digits:
-    """1,797 handwritten digits, 8 x 8, grey. The last 300 are the test split, the 1,497 before them the train split.
+    """1,797 handwritten digits, 8 x 8, grey, white on black: the first 1,497 for training, the last 300 for testing.
 
-    They are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak 1998), which the UCI
-    repository lists under CC BY 4.0: name its authors where you show them. scikit-learn, which carries a copy, is BSD-3-Clause.
+    They are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak 1998), listed by the UCI
+    repository under CC BY 4.0: name the authors where you show the images. scikit-learn, which includes a copy, is BSD-3-Clause.
 
     Fields:
         size: side in pixels; None keeps 8.
@@ -26,9 +28,15 @@ class Digits:
 
     size: Size | None = None
     channels: Channels | None = None
+    num_classes: ClassVar[int] = 10
+
+    @property
+    def train_shape(self) -> tuple[int, ...]:
+        """(1497, C, H, W), known without loading."""
+        return (_NUM_TRAIN, self.channels or 1, self.size or 8, self.size or 8)
 
     def load(self, split: Split = "train") -> Samples:
-        """White ink on black, 0..16 dots scaled to 0..255. Raises DataError where the resized set would not fit in memory."""
+        """Load a split, with 0..16 dots of ink scaled to 0..255. Raises DataError if the resized images do not fit in memory."""
         from sklearn.datasets import load_digits
 
         digits = load_digits()

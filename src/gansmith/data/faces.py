@@ -1,10 +1,10 @@
-"""Faces that are drawn by number, so that what is true of each is known: glasses, beard, hair, mouth, skin and clothes.
+"""Drawn faces with known attributes: glasses, beard, hair, mouth, skin and clothes.
 
-The drawings are DiceBear's (https://www.dicebear.com) in the style Personas by Draftbit (https://personas.draftbit.com), which is
-CC BY 4.0, so name both where you show one. DiceBear's code and resvg's binding are MIT. All three are an extra.
+The drawings are DiceBear's (https://www.dicebear.com) in the style Personas by Draftbit (https://personas.draftbit.com), licensed
+under CC BY 4.0: name both where you show one. DiceBear's code and resvg's binding are MIT. All three come with `gansmith[faces]`.
 
-A face is a function of its split and number alone, and fewer are the first of more. Drawing one takes some milliseconds, so they
-are kept in the cache, in blocks whose names carry the digest of their content.
+A face depends on its split and index only, so a smaller `count` gives the first faces. Drawing one takes some milliseconds, so
+the faces are cached in blocks; the name of each block contains a digest of its content.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -29,23 +29,25 @@ from gansmith.data.source import Attribute, Samples, Split
 
 STYLE = "personas"
 INSTALL = "pip install 'gansmith[faces]'"
-# By the style's own account one face in ten has a beard, and two of its six are a shade or a dot, which 64 pixels don't show.
+# By default one face in ten has a beard, and two of the six beards are too faint to see at 64 pixels.
 OPTIONS: dict[str, Any] = {
     "facialHairProbability": 30,
     "facialHairVariant": ["beardMustache", "goatee", "pyramid", "walrus"],
 }
 BLOCK = 250  # faces in a file of the cache
-REPORT = 5000  # faces from one line of progress to the next
-
+REPORT = 5000  # faces between two progress messages
 
 Artist = Callable[[str], tuple[np.ndarray, list[int]]]
 
 
 class Respect(NamedTuple):
-    """One thing that is known of a face: which of DiceBear's choices decides it, and what its values are called."""
+    """One attribute of the faces: the choice of DiceBear that decides it, and its values.
+
+    `repr(RESPECTS)` is part of the cache key, so renaming this class or a field discards cached faces.
+    """
 
     choice: str
-    values: Mapping[str, tuple[str, ...]]  # by name; a value that names nothing is that of all other choices
+    values: Mapping[str, tuple[str, ...]]  # by name; the value with an empty tuple stands for all other choices
 
 
 RESPECTS = {
@@ -83,20 +85,28 @@ RESPECTS = {
 
 @component
 class Faces:
-    """Cartoon faces with known attributes, in colour: DiceBear's, style Personas by Draftbit, CC BY 4.0.
+    """Cartoon faces with known attributes, in colour: DiceBear's style Personas by Draftbit, CC BY 4.0.
 
     Fields:
-        count: training faces; the test split has a fifth as many, and none is in both.
-        size: side in pixels. The drawings are lines and areas, so they are as sharp at any size.
+        count: number of training faces; the test split has a fifth as many other faces.
+        size: side in pixels. The drawings are vector graphics, so they are sharp at any size.
     """
 
     count: Annotated[int, Field(ge=5, le=1_000_000)] = 20_000
     size: Annotated[int, Field(ge=8, le=1024)] = 64
+    num_classes: ClassVar[int] = 0
+
+    @property
+    def train_shape(self) -> tuple[int, ...]:
+        """(count, 3, size, size), known without drawing."""
+        return (self.count, 3, self.size, self.size)
 
     def load(self, split: Split = "train") -> Samples:
-        """Draws the faces first that are not in the cache.
+        """Load a split, and draw the faces that are not in the cache.
 
-        Raises DataError where the extra is not installed or they don't fit in memory, DiskError where the cache can't be written.
+        Raises:
+            DataError: `gansmith[faces]` is not installed, or the faces do not fit in memory.
+            DiskError: the cache cannot be written.
         """
         count = self.count if split == "train" else self.count // 5
         must_fit((count, 3, self.size, self.size), np.uint8, "faces")
@@ -109,35 +119,36 @@ class Faces:
 
 
 def _blocks(split: Split, count: int, size: int) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """(number of the first, faces uint8 [BLOCK, 3, S, S], values int64 [BLOCK, respects]) as often as it takes."""
+    """(index of the first face, faces uint8 [BLOCK, 3, S, S], attribute values int64 [BLOCK, attributes]) of each block."""
     folder = cache_folder() / "faces" / f"{size}-{_key()[:12]}"
-    draw, said = None, list[int]()
+    draw, reported = None, list[int]()
     for first in range(0, count, BLOCK):
         stem = f"{split}-{first:07d}"
         known = next(filter(None, map(_read, sorted(folder.glob(f"{stem}-*.npz")))), None)
         if known is None:
             draw = draw or _artist(size)
-            if not said or first - said[-1] >= REPORT:
-                said.append(first)
-                to_stderr(f"drawing faces for the cache, once: {first:,} of {count:,} ({split})")
+            if not reported or first - reported[-1] >= REPORT:
+                reported.append(first)
+                to_stderr(f"drawing faces, once for the cache: {first:,} of {count:,} ({split})")
             known = _drawn(draw, split, first)
             _keep(folder, stem, *known)
         yield first, *known
 
 
 def _drawn(draw: Artist, split: Split, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one block: faces uint8 [BLOCK, 3, S, S] and attribute values int64 [BLOCK, attributes]."""
     drawn, picks = zip(*(draw(f"{split}-{number}") for number in range(first, first + BLOCK)), strict=True)
     return np.stack(drawn), np.array(picks, np.int64)
 
 
 def _artist(size: int) -> Artist:
-    """Draws the face of a seed, uint8 [3, S, S], and says its value in each respect. Raises DataError without the extra."""
+    """A function: seed -> (face uint8 [3, S, S], attribute values). Raises DataError without the extra."""
     try:
         import resvg_py
         from dicebear import Avatar, Style
         from PIL import Image
     except ImportError as error:
-        raise DataError(f"faces are drawn by packages that are not installed ({error}): {INSTALL}") from None
+        raise DataError(f"the faces need packages that are not installed ({error}): {INSTALL}") from None
     style = Style(json.loads(_definition()))
 
     def draw(seed: str) -> tuple[np.ndarray, list[int]]:
@@ -152,35 +163,35 @@ def _artist(size: int) -> Artist:
 
 
 def _value(respect: Respect, chosen: Mapping[str, Any]) -> int:
-    """The number of the value that a choice means."""
+    """The index of an attribute's value among its values, given DiceBear's choices."""
     choice = chosen.get(respect.choice)
     choice = choice[0] if isinstance(choice, list) else choice
     return next((i for i, meant in enumerate(respect.values.values()) if choice in meant), 0)
 
 
 def _definition() -> bytes:
-    """The style as its package carries it. Raises DataError without the extra."""
+    """The definition of the style, from its package. Raises DataError without the extra."""
     import importlib.resources
 
     try:
         return (importlib.resources.files("dicebear_styles") / f"{STYLE}.json").read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise DataError(f"faces are drawn by packages that are not installed ({error}): {INSTALL}") from None
+        raise DataError(f"the faces need packages that are not installed ({error}): {INSTALL}") from None
 
 
 def _key() -> str:
-    """What a face depends on besides split, number and size: another version of the style or of a package draws others."""
+    """The cache key: a digest of all that a face depends on, except split, index and size. Raises DataError without the extra."""
     digest = hashlib.sha256(_definition() + json.dumps(OPTIONS).encode() + repr(RESPECTS).encode())
     for package in ("dicebear-core", "resvg-py"):
         try:
             digest.update(f"{package} {importlib.metadata.version(package)};".encode())
         except importlib.metadata.PackageNotFoundError as error:
-            raise DataError(f"faces are drawn by packages that are not installed (no {error.name}): {INSTALL}") from None
+            raise DataError(f"the faces need packages that are not installed (no {error.name}): {INSTALL}") from None
     return digest.hexdigest()
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """What a block holds; None where it is damaged, which its name gives away."""
+    """Read a block; None if it is damaged, so that its digest differs from the one in its name."""
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[-1]:
@@ -192,6 +203,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _keep(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
+    """Write a block to the cache."""
     memory = io.BytesIO()
     np.savez_compressed(memory, images=drawn, picks=picks)
     content = memory.getvalue()

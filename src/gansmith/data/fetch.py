@@ -1,8 +1,8 @@
-"""Data sets that are fetched: where from, how they are checked, and the cache they are kept in.
+"""Download of data sets: where they come from, how they are checked, and the cache.
 
-The cache is $GANSMITH_CACHE, else $XDG_CACHE_HOME/gansmith, else ~/.cache/gansmith, with a folder for each data set. Files
-are checked against their MD5 when they are fetched and again on every load: that needs no marker which could lie, and sees a
-flipped bit as well as a file that was put there by hand.
+The cache is $GANSMITH_CACHE, else $XDG_CACHE_HOME/gansmith, else ~/.cache/gansmith, with one folder per data set. Files are
+checked against their MD5 after the download and at every load. A check at every load needs no marker file, and it finds damaged
+files as well as wrong files that were placed by hand.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from gansmith.core.errors import DataError, DiskError, unknown
 from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
 from gansmith.data.source import cant_read
 
-_SCRATCH = ".fetch-"  # temporary folders in the cache begin so
-_STALE = 24 * 3600  # seconds after which one was left by a process that was killed
+_SCRATCH = ".fetch-"  # prefix of temporary folders in the cache
+_STALE = 24 * 3600  # age in seconds of a temporary folder whose process must be dead
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file holds when it is unpacked."""
+    """Size and checksum of an unpacked file."""
 
     num_bytes: int
     md5: str
@@ -37,14 +37,14 @@ class Expected:
 
 @dataclass(frozen=True)
 class Remote:
-    """A data set to fetch: its files, and where to look for them, in order."""
+    """A data set to download: its files, and the origins to try, in order."""
 
     files: Mapping[str, Expected]
     origins: tuple[Origin, ...]
 
 
 def _mnist_files(train_images: str, train_labels: str, test_images: str, test_labels: str) -> dict[str, Expected]:
-    """The four files, given their MD5; MNIST and Fashion-MNIST have the same names and sizes."""
+    """The four files of MNIST or Fashion-MNIST, given their MD5; names and sizes are equal for both."""
     return {
         "train-images-idx3-ubyte": Expected(16 + 60_000 * 28 * 28, train_images),
         "train-labels-idx1-ubyte": Expected(8 + 60_000, train_labels),
@@ -84,7 +84,7 @@ REMOTES: dict[str, Remote] = {
 
 
 def cache_folder() -> Path:
-    """The folder that fetched data sets are kept in; it need not exist."""
+    """The folder of the cache. It need not exist."""
     if own := os.environ.get("GANSMITH_CACHE"):
         return Path(os.path.expanduser(own)).absolute()
     if shared := os.environ.get("XDG_CACHE_HOME"):
@@ -93,9 +93,10 @@ def cache_folder() -> Path:
 
 
 def cached(name: str) -> Path | None:
-    """The folder of a data set that is in the cache whole, else None. Files placed by hand may be raw or .gz.
+    """The folder of a data set if the cache has all its files, else None. Files placed by hand may be raw or .gz.
 
-    Raises DataError for a name that can't be fetched, and for a file that is there and not as it should be.
+    Raises:
+        DataError: unknown data set, or a damaged or unreadable file in the cache.
     """
     files = _remote(name).files
     folder = cache_folder() / name
@@ -115,22 +116,23 @@ def cached(name: str) -> Path | None:
 
 
 def to_stderr(line: str) -> None:
+    """Print a progress message to stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
-    """The folder with a data set's raw files, which are brought into the cache where they are not in it yet.
+    """Download a data set into the cache, unless it is there, and give its folder.
 
-    Each origin is tried in its order until one brings every file with its right checksum. A process that is killed leaves
-    no file half-written, and several may fetch at once.
+    The origins are tried in order, until one provides every file with the right checksum. A killed process leaves no partial
+    file, and several processes may fetch at once.
 
     Args:
         name: a key of `REMOTES`.
-        progress: called with a line for each origin tried and one at the end; not at all where nothing is fetched.
+        progress: called with a message for each origin and one at the end; not called if nothing is downloaded.
 
     Raises:
-        DataError: the name is unknown, a file in the cache is not as it should be, or no origin could bring the files.
-        DiskError: the cache can't be written.
+        DataError: unknown data set, a damaged file in the cache, or no origin provides the files.
+        DiskError: the cache cannot be written.
     """
     remote = _remote(name)
     if (found := cached(name)) is not None:
@@ -142,10 +144,10 @@ def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
         _sweep(cache_folder())
         for origin in remote.origins:
             progress(f"fetching {name} from {origin.title}")
-            # Inside the cache, so that the last step is a rename on one disk.
+            # Inside the cache, so that the last step is a rename on the same disk.
             with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=cache_folder(), ignore_cleanup_errors=True) as scratch:
                 try:
-                    ready = _bring(remote.files, origin, Path(scratch))
+                    ready = _download_from(remote.files, origin, Path(scratch))
                 except Unavailable as error:
                     failures.append(f"{origin.title}: {error}")
                     continue
@@ -165,21 +167,22 @@ def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
 
 
 def _remote(name: str) -> Remote:
+    """The entry of a data set. Raises DataError for an unknown name."""
     if name not in REMOTES:
         raise DataError(unknown("data set to fetch", name, REMOTES))
     return REMOTES[name]
 
 
-def _bring(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list[Path]:
-    """Raw, checked files in `scratch/ready`. Raises Unavailable where the origin has not got them, or has others."""
-    brought, ready = scratch / "brought", scratch / "ready"
-    brought.mkdir()
+def _download_from(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list[Path]:
+    """Raw, checked files in `scratch/ready`. Raises Unavailable if the origin has not all files, or others."""
+    downloaded, ready = scratch / "downloaded", scratch / "ready"
+    downloaded.mkdir()
     ready.mkdir()
-    origin.bring(list(files), brought)
+    origin.download(list(files), downloaded)
     for name, expected in files.items():
-        path = brought / name
+        path = downloaded / name
         try:
-            content = _read_checked(path if path.exists() else brought / f"{name}.gz", expected)
+            content = _read_checked(path if path.exists() else downloaded / f"{name}.gz", expected)
         except _WrongContentError as error:
             raise Unavailable(f"{name}: {error}") from None
         (ready / name).write_bytes(content)
@@ -187,14 +190,14 @@ def _bring(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list
 
 
 class _WrongContentError(Exception):
-    """What was expected and found in a file."""
+    """A file whose content differs from what is expected; the message gives both."""
 
 
 def _read_checked(path: Path, expected: Expected) -> bytes:
-    """The unpacked content of a raw or .gz file. Raises _WrongContentError where it is not the one expected."""
+    """The unpacked content of a raw or .gz file. Raises _WrongContentError if it is damaged or another content."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            # One byte more than there should be, so that a longer file is seen and a bomb is not unpacked.
+            # One byte more than expected: this detects a longer file without unpacking all of it.
             content = file.read(expected.num_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _WrongContentError(f"damaged or truncated .gz file ({error})") from None
@@ -205,11 +208,11 @@ def _read_checked(path: Path, expected: Expected) -> bytes:
 
 
 def _sweep(cache: Path) -> None:
-    """Clear away what killed processes left behind; a folder that is young may be another process at work."""
+    """Remove the temporary folders of killed processes. A recent folder may belong to a running process and stays."""
     for scratch in cache.glob(f"{_SCRATCH}*"):
         try:
             is_stale = time.time() - scratch.stat().st_mtime > _STALE
-        except FileNotFoundError:  # its owner was quicker
+        except FileNotFoundError:  # its process has just removed it
             continue
         if is_stale:
             shutil.rmtree(scratch, ignore_errors=True)

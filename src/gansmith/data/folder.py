@@ -23,28 +23,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # named, so that a file can't choose one of PIL's stranger readers
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # a fixed list, so that a file cannot select an obscure reader of PIL
 _MAX_PIXELS = 64_000_000
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 @component
 class Folder:
-    """Every image in a folder and the folders below it, in sorted order; hidden files and folders are left alone.
+    """Every image in a folder and its subfolders, in sorted order. Hidden files and folders are ignored.
 
-    When every image lies in a first-level subfolder, the subfolders are the classes, unless `labels` says them. When there are
-    the subfolders `train` and `test`, they are the splits, with the same classes for both. Of a moving image the first frame is
-    taken.
+    If every image lies in a first-level subfolder, the subfolders are the classes, unless `labels` gives them. If the subfolders
+    `train` and `test` exist, they are the splits, with the same classes for both. An animated image counts as its first frame.
 
     Fields:
         path: the folder.
-        size: side in pixels; None keeps the images' own size, which must then be one for all.
-        fit: how an image that is not square becomes square: "crop" (its centre), "stretch", or "pad" (white beside it).
-        channels: 1, 3 or 4; None takes the one count that all images have. An image with a palette counts as 3, one with
-            transparency as 4, but 3 where no pixel of any image makes use of it. Without alpha, transparency is laid on white.
-        labels: a CSV with the columns `file`, as seen from the folder, and `label`, a line for each image: these are then the
-            classes. A path, or the name of a file in the folder.
-        skip_bad: leave out files that can't be read and count them, where they would otherwise be refused.
+        size: side in pixels; None keeps the images' own size, which must then be equal for all.
+        fit: how an image that is not square becomes square: "crop" (to its centre), "stretch", or "pad" (with white).
+        channels: 1, 3 or 4; None takes the number that all images have. An image with a palette has 3, an image with transparency
+            has 4, or 3 if no pixel of any image is transparent. Removed transparency is composited on white.
+        labels: a CSV file with the columns `file`, relative to the folder, and `label`, one row per image; it gives the classes.
+            A path, or the name of a file in the folder.
+        skip_bad: leave out unreadable files and count them, instead of raising an error.
     """
 
     path: str
@@ -55,15 +54,20 @@ class Folder:
     skip_bad: bool = False
 
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError naming the file or folder.
+        """Load a split.
 
-        For bad images, none at all, mixed channels or sizes, too many for memory, labels that don't fit them.
+        Raises:
+            DataError: unreadable images, no images, different channels or sizes, too many images for memory, or labels that do
+                not match the images. The message names the file or folder.
         """
         root, class_roots = self._roots(split)
         files = list_images(root)
-        said = None if self.labels is None else self._said(self.labels, class_roots)
+        labels_of = None
+        if self.labels is not None:
+            images = [file for class_root in class_roots for file in list_images(class_root)]
+            labels_of = labels_from(self.labels, existing(self.path, "folder"), images)
         channels: int | None = self.channels
-        good = files  # as far as is known
+        good = files  # readable ones, as far as known
         if channels is None:
             counts = dict(self._each(files, _read_channels))
             channels, good = _the_one_count(counts), list(counts)
@@ -83,19 +87,16 @@ class Folder:
             kept.append(file)
         if not kept:
             raise DataError(
-                f"{root} has no image that can be read: all {len(files):,} files are bad; mend them, or give another folder"
+                f"{root} has no readable image: all {len(files):,} files are damaged; replace them, or choose another folder"
             )
         values = values[: len(kept)]
         if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
             values = np.ascontiguousarray(values[:, :3])
-        labels, classes = _label(kept, root, class_roots) if said is None else numbered(kept, said)
+        labels, classes = _label(kept, root, class_roots) if labels_of is None else numbered(kept, labels_of)
         return Samples(values, labels, classes, num_skipped=len(files) - len(kept))
 
-    def _said(self, table: str, class_roots: tuple[Path, ...]) -> dict[Path, str]:
-        return labels_from(table, existing(self.path, "folder"), [file for root in class_roots for file in list_images(root)])
-
     def _roots(self, split: Split) -> tuple[Path, tuple[Path, ...]]:
-        """The folder of a split, and the folders whose subfolders are classes: both splits', so that labels agree."""
+        """The folder of a split, and the folders whose subfolders are the classes: those of both splits, so that labels agree."""
         path = existing(self.path, "folder")
         if not path.is_dir():
             raise DataError(f"{self.path} is a file: expected a folder of images")
@@ -107,6 +108,7 @@ class Folder:
         return path, (path,)
 
     def _each(self, files: Sequence[Path], read: Callable[[Path], T]) -> Iterator[tuple[Path, T]]:
+        """(file, result of `read`) for each file; unreadable files are left out if `skip_bad`."""
         for file in files:
             try:
                 result = read(file)
@@ -118,9 +120,10 @@ class Folder:
 
 
 def list_images(root: Path) -> list[Path]:
-    """The image files in `root` and below, sorted. Links are followed, each folder once.
+    """The image files in a folder and its subfolders, sorted. Links are followed; each folder is visited once.
 
-    Raises DataError where there is none, or where a folder can't be read.
+    Raises:
+        DataError: no images, or an unreadable folder.
     """
 
     def refuse(error: OSError) -> None:
@@ -131,7 +134,7 @@ def list_images(root: Path) -> list[Path]:
     num_others = 0
     for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
         seen.add(os.path.realpath(folder))
-        # os.walk goes on with what is left in this list; a link back up would otherwise never end.
+        # os.walk continues with this list; without the check a link to a parent folder would never end.
         subfolders[:] = sorted(s for s in subfolders if _is_visible(s) and os.path.realpath(os.path.join(folder, s)) not in seen)
         images = [name for name in names if _is_visible(name) and name.lower().endswith(SUFFIXES)]
         num_others += len(names) - len(images)
@@ -142,15 +145,16 @@ def list_images(root: Path) -> list[Path]:
 
 
 def _is_visible(name: str) -> bool:
+    """Whether a file or folder is not hidden and not macOS's archive metadata."""
     return not name.startswith(".") and name != "__MACOSX"
 
 
 def _label(files: list[Path], root: Path, class_roots: tuple[Path, ...]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """int64 [N] and the class names, or None twice where a file lies outside the subfolders."""
+    """Labels int64 [N] and class names from first-level subfolders; (None, None) if a file lies outside them."""
     places = [file.relative_to(root).parts for file in files]
     if any(len(place) == 1 for place in places):
         return None, None
-    # Of all files, bad ones too: a class keeps its number in either split and whatever is skipped.
+    # All files, unreadable ones too: the labels are equal in both splits, whichever files are skipped.
     everywhere = (file.relative_to(r).parts for r in class_roots for file in list_images(r))
     classes = tuple(sorted({place[0] for place in everywhere if len(place) > 1}))
     number = {name: i for i, name in enumerate(classes)}
@@ -158,7 +162,7 @@ def _label(files: list[Path], root: Path, class_roots: tuple[Path, ...]) -> tupl
 
 
 def _the_one_count(counts: dict[Path, int]) -> int | None:
-    """The channel count that all files share; None where there are no files."""
+    """The number of channels that all files share; None without files. Raises DataError for different numbers."""
     first = next(iter(counts), None)
     other = next((file for file in counts if counts[file] != counts[first]), None) if first else None
     if first and other:
@@ -169,6 +173,7 @@ def _the_one_count(counts: dict[Path, int]) -> int | None:
 
 
 def _width_by_height(image: np.ndarray) -> str:
+    """The size of an image in a message: `32 x 48`."""
     return f"{image.shape[-1]} x {image.shape[-2]}"
 
 
@@ -176,9 +181,10 @@ def _width_by_height(image: np.ndarray) -> str:
 
 
 def read_image(file: Path) -> np.ndarray:
-    """One image as uint8 [C, H, W], C its own count of 1, 3 or 4, upright as its EXIF says.
+    """Read one image as uint8 [C, H, W], with its own 1, 3 or 4 channels, rotated upright by its EXIF orientation.
 
-    Raises DataError naming the file where it can't be read whole, or holds numbers of more than 16 bits.
+    Raises:
+        DataError: the file is damaged, or its pixels have more than 16 bits.
     """
 
     def decode(image: Image) -> np.ndarray:
@@ -195,29 +201,31 @@ def read_image(file: Path) -> np.ndarray:
 
 
 def _read_channels(file: Path) -> int:
+    """The number of channels of an image file."""
     return _with_image(file, _num_channels)
 
 
 def _num_channels(image: Image) -> int:
+    """The number of channels of an opened image: 1, 3 or 4."""
     if image.mode.startswith("I"):
         return 1
     return 4 if image.has_transparency_data else 1 if image.mode in ("1", "L") else 3
 
 
 def _with_image(file: Path, use: Callable[[Image], T]) -> T:
-    """`use` on the opened, not yet decoded image; whatever goes wrong is a DataError naming the file."""
+    """Apply `use` to the opened image, before it is decoded. Every error becomes a DataError that names the file."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        # PIL warns of broken EXIF and the like, which does no harm, and of bombs, at more pixels than we refuse.
+        # PIL warns about harmless faults such as broken EXIF, and about sizes that are checked below.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file, formats=_FORMATS) as image:
                 if image.width * image.height > _MAX_PIXELS:
                     raise Image.DecompressionBombError
-                # Numbers of 32 bits have no agreed white. PNG has none: there, older releases of PIL call 16 bits "I".
+                # Pixels of 32 bits have no agreed white. PNG has at most 16 bits, which older releases of PIL call "I".
                 if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
-                    raise ValueError("it holds numbers of 32 bits; save it with 8 or 16")
+                    raise ValueError("its pixels have 32 bits; save it with 8 or 16")
                 return use(image)
     except UnidentifiedImageError:
         reason = "it is no PNG, JPEG, BMP, GIF, WebP or TIFF"
@@ -228,4 +236,4 @@ def _with_image(file: Path, use: Callable[[Image], T]) -> T:
     # A damaged file fails in as many ways as PIL has readers: OSError, SyntaxError, ValueError, struct.error ...
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-    raise DataError(f"bad image {file}: {reason}; mend or delete it, or leave such files out with data.skip_bad=true")
+    raise DataError(f"bad image {file}: {reason}; replace or delete it, or leave such files out with data.skip_bad=true")

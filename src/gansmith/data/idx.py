@@ -1,6 +1,6 @@
 """Idx files, the format of MNIST: a header of big-endian counts, then unsigned bytes; raw or gzipped.
 
-The header is [0, 0, type, number of dimensions], then one uint32 a dimension. Type 8 is the unsigned byte, the only one read.
+The header is [0, 0, type, number of dimensions], then one uint32 per dimension. Only type 8, the unsigned byte, is supported.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Size, fit_images
 from gansmith.data.source import Samples, Split, cant_read, existing
 
-# Both spellings are about: train-images-idx3-ubyte and train-images.idx3-ubyte.
+# Both spellings exist: train-images-idx3-ubyte and train-images.idx3-ubyte.
 _MNIST_STYLE = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13][-.]ubyte(\.gz)?")
 _UNSIGNED_BYTE = 8
-_MAX_DEFLATE_RATIO = 1032  # deflate can't do better, so a smaller file can't hold what its header promises
+_MAX_DEFLATE_RATIO = 1032  # the best ratio of deflate: a smaller .gz file cannot hold the bytes of its header's shape
 
 
 @component
 class Idx:
-    """Images (and labels) from idx files.
+    """Images, with or without labels, from idx files.
 
     Fields:
         path: a file of images, raw or `.gz`; or a folder with MNIST-style files (`train-images-idx3-ubyte`, `train-labels-...`
             and, for the test split, `t10k-images-...`, `t10k-labels-...`).
-        labels: the file of labels; None looks beside the images for the name with `labels` and `idx1` in it, and goes on
-            without labels where there is none.
-        size: side in pixels; None keeps the files' size.
+        labels: the file of labels. None: the file beside the images with `labels` and `idx1` in its name; without such a file
+            there are no labels.
+        size: side in pixels; None keeps the size of the file.
         channels: 1, 3 or 4; None keeps grey.
     """
 
@@ -46,7 +46,7 @@ class Idx:
     channels: Channels | None = None
 
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError for a file that is missing, damaged, of another format, or whose label count differs."""
+        """Load a split. Raises DataError for a missing or damaged file, another format, or a wrong number of labels."""
         images, labels = self._files(existing(self.path, "file or folder"), split)
         if self.labels is not None:
             labels = existing(self.labels, "file")
@@ -54,6 +54,7 @@ class Idx:
         return Samples(fit_images(values, self.size, self.channels, self.path), numbers)
 
     def _files(self, path: Path, split: Split) -> tuple[Path, Path | None]:
+        """The files of images and of labels of a split. Raises DataError if the split does not exist."""
         if not path.is_dir():
             if split == "test":
                 raise DataError(f"{path} has no test split: it is one file; give its folder, with t10k-images-idx3-ubyte in it")
@@ -66,7 +67,7 @@ class Idx:
 
 
 def read_pair(images: Path, labels: Path | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """uint8 [N, 1, H, W] and int64 [N] (or None). Raises DataError naming the file where one does not hold."""
+    """Images uint8 [N, 1, H, W] and labels int64 [N], or None. Raises DataError for damaged files or a wrong number of labels."""
     values = _read(images, 3, "images")[:, None]
     if labels is None:
         return values, None
@@ -77,7 +78,7 @@ def read_pair(images: Path, labels: Path | None) -> tuple[np.ndarray, np.ndarray
 
 
 def mnist_style_files(folder: Path, split: Split) -> tuple[Path | None, Path | None]:
-    """The files of a split's images and labels, each None where it is not there. Raises DataError for an unreadable folder."""
+    """The image file and the label file of a split, each None if it does not exist. Raises DataError for an unreadable folder."""
     try:
         names = sorted(file.name for file in folder.iterdir())
     except OSError as error:
@@ -86,19 +87,20 @@ def mnist_style_files(folder: Path, split: Split) -> tuple[Path | None, Path | N
     for name in names:
         match = _MNIST_STYLE.fullmatch(name)
         if match and (match[1] == "train") == (split == "train"):
-            # A raw file sorts before its .gz and is quicker to read, so the first one wins.
+            # A raw file sorts before its .gz and is faster to read, so take the first.
             found.setdefault(match[2], folder / name)
     return found.get("images"), found.get("labels")
 
 
 def _labels_beside(images: Path) -> Path | None:
+    """The label file beside an image file, found by its name; None if there is none."""
     name = images.name.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
     beside = [images.with_name(name), images.with_name(name + ".gz")]
     return next((file for file in beside if file.is_file() and file != images), None)
 
 
 def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
-    """The array in an idx file, uint8; refused before anything big is made where the header and the file disagree."""
+    """Read an idx file, uint8. A header that does not match the size of the file is refused before memory is allocated."""
     packed = path.suffix == ".gz"
     try:
         with gzip.open(path) if packed else path.open("rb") as file:
@@ -124,6 +126,7 @@ def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
 
 
 def _read_header(file: io.BufferedIOBase, path: Path, num_dimensions: int, what: str) -> tuple[int, ...]:
+    """Read the shape from the header. Raises DataError for another format, a short header or an empty file."""
     magic = file.read(4)
     expected = bytes([0, 0, _UNSIGNED_BYTE, num_dimensions])
     if magic != expected:

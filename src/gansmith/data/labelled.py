@@ -1,4 +1,4 @@
-"""Labels of image files from a table: a CSV with the columns `file` and `label`."""
+"""Labels of image files from a table: a CSV file with the columns `file` and `label`."""
 
 from __future__ import annotations
 
@@ -15,44 +15,48 @@ from gansmith.data.source import cant_read
 COLUMNS = ("file", "label")
 
 
-def labels_from(table: str, root: Path, everywhere: Iterable[Path]) -> dict[Path, str]:
-    """The label of each image file that lies in `root`, by what the table says of it.
+def labels_from(table: str, root: Path, images: Iterable[Path]) -> dict[Path, str]:
+    """Read the label of each image file from a table.
 
     Args:
-        table: the CSV's path; one that is not there is looked for in `root`.
-        root: the folder that the table's files are given from.
-        everywhere: all image files there are, of either split.
+        table: path of the CSV file; if it does not exist, a file of this name in `root`.
+        root: the folder that the table's file names are relative to.
+        images: all image files of the data set, of both splits.
 
-    Raises DataError, one line, for a missing column, a file that is not there or comes twice, an image or a file without a label.
+    Raises:
+        DataError: a missing column, a file that does not exist or appears twice, an image without a row, an empty label.
     """
     path = Path(os.path.expanduser(table))
     path = path if path.is_file() else root / table
-    said = dict(_rows(path, root))
-    files = set(everywhere)
-    if strange := next((file for file in said if file not in files), None):
-        num = sum(file not in files for file in said)
+    labels = dict(_rows(path, root))
+    files = set(images)
+    if missing := next((file for file in labels if file not in files), None):
+        num = sum(file not in files for file in labels)
         others = f" (and {num - 1:,} others)" if num > 1 else ""
-        message = f"{path} labels {_short(strange, root)}{others}, which is no image in {root}"
+        message = f"{path} labels {_short(missing, root)}{others}, which is no image in {root}"
         raise DataError(f"{message}: mend the row, or add the image")
-    if silent := sorted(files - said.keys()):
-        others = f" (and {len(silent) - 1:,} others)" if len(silent) > 1 else ""
-        raise DataError(f"{path} has no label for {_short(silent[0], root)}{others}: add a row, or take the image out of {root}")
-    return said
+    if unlabelled := sorted(files - labels.keys()):
+        others = f" (and {len(unlabelled) - 1:,} others)" if len(unlabelled) > 1 else ""
+        raise DataError(
+            f"{path} has no label for {_short(unlabelled[0], root)}{others}: add a row, or take the image out of {root}"
+        )
+    return labels
 
 
-def numbered(files: list[Path], said: dict[Path, str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """int64 [N] for these files, and the class names in sorted order, those of the other split too."""
-    classes = tuple(sorted(set(said.values()), key=_in_order))
+def numbered(files: list[Path], labels: dict[Path, str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels int64 [N] of these files, and the class names of both splits in sorted order."""
+    classes = tuple(sorted(set(labels.values()), key=_in_order))
     number = {name: i for i, name in enumerate(classes)}
-    return np.array([number[said[file]] for file in files], np.int64), classes
+    return np.array([number[labels[file]] for file in files], np.int64), classes
 
 
 def _in_order(name: str) -> tuple[int, str]:
-    """Numbers by their size, then words; no two names are alike, or a set's order would decide which class is which."""
+    """Sort key of a class name: numbers by value, then words. The key is unique, so the order never depends on a set's."""
     return (int(name) if name.isdecimal() else 2**63, name)
 
 
 def _rows(path: Path, root: Path) -> Iterable[tuple[Path, str]]:
+    """(file, label) of each row of the table. Raises DataError as `labels_from` does."""
     seen: set[Path] = set()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -82,4 +86,5 @@ def _rows(path: Path, root: Path) -> Iterable[tuple[Path, str]]:
 
 
 def _short(file: Path, root: Path) -> str:
+    """A path relative to `root`, if it is inside."""
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)

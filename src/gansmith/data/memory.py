@@ -1,8 +1,9 @@
-"""How much memory samples may take, and the refusal of data that would not fit."""
+"""Memory limits: refuse a data set that does not fit before any array is allocated."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -12,12 +13,13 @@ import numpy as np
 
 from gansmith.core.errors import DataError
 
-# Where Linux says how much memory a container may use: cgroup v2, then v1.
+# Where Linux stores the memory limit of a container: cgroup v2, then v1.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_SHARE = 0.6  # of the memory; the networks and other programs need the rest
 
 
 def _physical_memory() -> int:
-    """Bytes of memory in this machine; 8 GiB is assumed where the system does not say (Windows)."""
+    """Bytes of memory in this machine; 8 GiB where the system does not report it (Windows)."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -25,9 +27,9 @@ def _physical_memory() -> int:
 
 
 def _usable_memory(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
-    """Bytes of memory this process may use: the machine's, or a container's limit where that is less.
+    """Bytes of memory this process may use: the machine's memory, or the container's limit if that is lower.
 
-    A limit's file is not there outside of Linux; it says `max` (v2) or a number beyond all memory (v1) where there is none.
+    The limit files exist on Linux only. Without a limit they contain `max` (v2) or a number larger than any memory (v1).
     """
     bounds = [_physical_memory()]
     for path in limits:
@@ -36,21 +38,26 @@ def _usable_memory(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
     return min(bounds)
 
 
-MAX_BYTES = int(0.6 * _usable_memory())
-"""The most that one array of samples may take: 60% of usable memory, so that the networks and the rest of the desk still fit."""
+@functools.cache
+def usable_bytes() -> int:
+    """The largest size in bytes of one array of samples: 60% of the usable memory. Read from the system at the first call."""
+    return int(_SHARE * _usable_memory())
 
 
 def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> None:
-    """Raise DataError where an array of this shape would not fit in memory. Ask before making one.
+    """Check that an array fits in memory. Call it before the array is allocated.
 
     Args:
-        shape: the array's shape; Python integers, so that no header can overflow the product.
-        dtype: the type of its elements.
-        what: the file, folder or data set that the message names.
+        shape: shape of the array, as Python integers: their product cannot overflow.
+        dtype: element type.
+        what: file, folder or data set to name in the message.
+
+    Raises:
+        DataError: the array is larger than `usable_bytes()`.
     """
-    num_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    if num_bytes > MAX_BYTES:
+    num_bytes, limit = math.prod(shape) * np.dtype(dtype).itemsize, usable_bytes()
+    if num_bytes > limit:
         raise DataError(
-            f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, and {MAX_BYTES / 2**30:.3g} GiB, 60% of what there is, "
-            "is the most it may take: streams arrive in a later release; resize with data.size=..., or use fewer images"
+            f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, but the limit is {limit / 2**30:.3g} GiB, "
+            f"{_SHARE:.0%} of the usable memory: make the images smaller with data.size=..., or use fewer samples"
         )

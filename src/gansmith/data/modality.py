@@ -1,4 +1,4 @@
-"""Modalities: how images and points are scaled for a network, kept and shown. The only place that knows value ranges."""
+"""Modalities: how images and points are scaled for networks, saved and displayed. Value ranges are known here only."""
 
 from __future__ import annotations
 
@@ -17,55 +17,65 @@ if TYPE_CHECKING:
 
 
 class Modality(Protocol):
-    """How one kind of sample is scaled for a network, kept and shown."""
+    """How one type of sample is scaled for networks, saved and displayed.
 
-    key: str  # its name in an .npz
+    Three layouts exist: that of a source (`Samples.values`), that of the networks, and that of saved samples (a `Gallery`).
+    """
+
+    key: str  # name of the array in an .npz file
 
     def to_model(self, stored: Tensor) -> Tensor:
-        """What a source stores -> what networks see, float32 [N, ...]."""
+        """Convert a source's values to the networks' layout, float32 [N, ...]."""
         ...
 
     def from_model(self, samples: Tensor) -> np.ndarray:
-        """What a generator makes -> what is kept and shown."""
+        """Convert a generator's samples to the saved layout."""
         ...
 
-    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image: ...
+    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+        """Draw saved samples in one picture, `columns` in a row."""
+        ...
 
 
 @dataclass(frozen=True)
 class Images:
-    """uint8 [N, C, H, W] stored; float32 [N, C, H, W] in `value_range` in a model; uint8 [N, H, W, C] kept."""
+    """Images: uint8 [N, C, H, W] in a source, float32 [N, C, H, W] in `value_range` in networks, uint8 [N, H, W, C] saved."""
 
     value_range: tuple[float, float] = (-1.0, 1.0)
     key = "images"
 
     def to_model(self, stored: Tensor) -> Tensor:
+        """uint8 [N, C, H, W] in 0..255 -> float32 [N, C, H, W] in `value_range`."""
         low, high = self.value_range
         return stored.to(torch.float32).mul_((high - low) / 255.0).add_(low)
 
     def from_model(self, samples: Tensor) -> np.ndarray:
+        """float [N, C, H, W] in `value_range` -> uint8 [N, H, W, C], rounded and clamped to 0..255."""
         low, high = self.value_range
         scaled = (samples.float() - low) * (255.0 / (high - low))
         return scaled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
-        """A grid on white, row by row. Small images are enlarged by a whole factor, so that a pixel stays a square."""
+        """A grid on white, row by row. Small images are enlarged by an integer factor, so that pixels stay square."""
         return image_grid(kept, columns)
 
 
 @dataclass(frozen=True)
 class Points:
-    """float32 [N, D] everywhere; a picture is a scatter plot of the first two coordinates."""
+    """Points: float32 [N, D] in all three layouts; a picture is a scatter plot of the first two coordinates."""
 
     key = "points"
 
     def to_model(self, stored: Tensor) -> Tensor:
+        """The points as float32 [N, D]."""
         return stored.to(torch.float32)
 
     def from_model(self, samples: Tensor) -> np.ndarray:
+        """The points as float32 [N, D]."""
         return samples.float().cpu().numpy()
 
     def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+        """A scatter plot of the first two coordinates."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 5), layout="constrained")
@@ -76,15 +86,15 @@ class Points:
 
 
 def modality_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Modality:
-    """Images have three axes, points one."""
+    """The modality of samples of this shape: images have three axes (C, H, W), points have one."""
     return Images(value_range) if len(sample_shape) == 3 else Points()
 
 
 def kept(values: np.ndarray) -> np.ndarray:
-    """A source's layout -> a Gallery's: uint8 [N, C, H, W] -> [N, H, W, C]; points stay."""
+    """Convert values from a source's layout to the saved one: uint8 [N, C, H, W] -> [N, H, W, C]; points are unchanged."""
     return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
 
 
 def stored(values: np.ndarray) -> np.ndarray:
-    """A Gallery's layout -> a source's: uint8 [N, H, W, C] -> [N, C, H, W]; points stay."""
+    """Convert values from the saved layout to a source's: uint8 [N, H, W, C] -> [N, C, H, W]; points are unchanged."""
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if values.ndim == 4 else values

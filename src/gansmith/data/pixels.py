@@ -1,7 +1,7 @@
-"""One policy for every image source: how colours are changed and how sizes are fitted.
+"""Conversion of colours and sizes, the same for every image source.
 
-Colours: grey becomes RGB by repeating it; RGB becomes grey by its luma (ITU-R 601, as in JPEG); alpha is added as opaque, and
-taken away by laying the image on white. Sizes: Lanczos resampling, which averages when it shrinks and so does not alias.
+Colours: grey becomes RGB by repetition; RGB becomes grey by its luma (ITU-R 601, as in JPEG); an added alpha channel is opaque,
+and a removed one is composited on white. Sizes: Lanczos resampling, which averages when it shrinks and so avoids aliasing.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ Channels = Literal[1, 3, 4]
 """Grey, RGB, or RGB with alpha."""
 
 Fit = Literal["crop", "stretch", "pad"]
-"""How an image that is not square becomes square: its centre, squeezed, or whole with white beside it."""
+"""How an image that is not square becomes square: cropped to its centre, stretched, or padded with white."""
 
 _LUMA = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587, 0.114 in units of 1/65536; they sum to 65536
 _WHITE = 255
-_CHUNK = 2**22  # bytes of images that are worked on at once, so that a large set needs no second one beside it
+_CHUNK = 2**22  # bytes of images converted at once, so that a large data set needs no second copy
 
 
 def fit_images(images: np.ndarray, size: int | None, channels: int | None, what: object, fit: Fit = "crop") -> np.ndarray:
-    """Give images one size and colour; the only place where either is changed.
+    """Convert images to one size and number of channels.
 
     Args:
         images: uint8 [N, C, H, W], C in 1, 3, 4.
-        size: the new side S in pixels; None keeps H and W.
-        channels: the new C; None keeps it.
-        what: named when the result would not fit in memory.
-        fit: what becomes of images that are not square, where there is a size.
+        size: new side S in pixels; None keeps H and W.
+        channels: new C; None keeps it.
+        what: file or data set to name in the message about memory.
+        fit: how images that are not square become square, if there is a size.
 
     Returns:
-        uint8 [N, C', S, S]; `images` itself where nothing changes.
+        uint8 [N, C', S, S]; `images` itself if nothing changes.
 
-    Raises DataError when the result would not fit in memory.
+    Raises:
+        DataError: the result does not fit in memory.
     """
     num, old_channels, height, width = images.shape
     shape = (num, channels or old_channels, size or height, size or width)
@@ -51,7 +52,7 @@ def fit_images(images: np.ndarray, size: int | None, channels: int | None, what:
     step = max(1, _CHUNK // (old_channels * height * width))
     for i in range(0, num, step):
         part = images[i : i + step]
-        # Many channels become few before the resizing and few become many after it: the same result for less work.
+        # Channels are removed before resizing and added after it: the same result with less work.
         part = recolour(part, min(shape[1], old_channels))
         part = part if size is None else _resize_to_square(part, size, fit)
         fitted[i : i + step] = recolour(part, shape[1])
@@ -59,7 +60,7 @@ def fit_images(images: np.ndarray, size: int | None, channels: int | None, what:
 
 
 def recolour(images: np.ndarray, channels: int) -> np.ndarray:
-    """uint8 [N, C, H, W] -> uint8 [N, channels, H, W], both counts in 1, 3, 4."""
+    """Convert the number of channels: uint8 [N, C, H, W] -> uint8 [N, channels, H, W], both numbers in 1, 3, 4."""
     if images.shape[1] == channels:
         return images
     if images.shape[1] == 4:
@@ -73,7 +74,7 @@ def recolour(images: np.ndarray, channels: int) -> np.ndarray:
 
 
 def _resize_to_square(images: np.ndarray, size: int, fit: Fit) -> np.ndarray:
-    """uint8 [N, C, H, W] -> uint8 [N, C, size, size]."""
+    """Resize to uint8 [N, C, size, size]; images that are not square are cropped, stretched or padded."""
     height, width = images.shape[2:]
     if fit == "crop":
         side = min(height, width)
@@ -82,7 +83,7 @@ def _resize_to_square(images: np.ndarray, size: int, fit: Fit) -> np.ndarray:
     if fit != "pad" or height == width:
         return _resize(images, size, size)
     scale = size / max(height, width)
-    # A very long image would otherwise lose its short side altogether.
+    # The short side of a very long image would round to 0.
     inner = _resize(images, max(1, round(height * scale)), max(1, round(width * scale)))
     height, width = inner.shape[2:]
     top, left = (size - height) // 2, (size - width) // 2
@@ -92,9 +93,9 @@ def _resize_to_square(images: np.ndarray, size: int, fit: Fit) -> np.ndarray:
 
 
 def _resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """uint8 [N, C, h, w] -> uint8 [N, C, height, width], each image as PIL's Lanczos has it.
+    """Resize uint8 [N, C, h, w] to uint8 [N, C, height, width], with the result of PIL's Lanczos filter for each image.
 
-    Resampling is separable, so a stack of images is resized in one call in each direction, without one touching the next.
+    Resampling is separable, so one call per direction resizes a stack of images without mixing them.
     """
     from PIL import Image
 
@@ -102,7 +103,7 @@ def _resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
     lanczos = Image.Resampling.LANCZOS
     if (old_height, old_width) == (height, width):
         return images
-    if channels == 4:  # one by one, as PIL weights colours by their alpha, so that hidden ones don't bleed in
+    if channels == 4:  # one by one: PIL weights colours by alpha, so that invisible colours do not bleed in
         pictures = (Image.fromarray(np.ascontiguousarray(image)) for image in images.transpose(0, 2, 3, 1))
         return np.stack([np.asarray(p.resize((width, height), lanczos)) for p in pictures]).transpose(0, 3, 1, 2)
     planes = num * channels

@@ -1,4 +1,4 @@
-"""Classes with few images: a data set in which some are made rare on purpose, and one in which rare ones are read more often."""
+"""Rare classes: a source that makes some classes rare on purpose, and a source that repeats the images of rare classes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gansmith.core.errors import DataError
 from gansmith.data.mnist import FashionMnist
 from gansmith.data.source import Samples, Source, Split
 
-_KEY = 2009  # of NumPy's Philox, for the images that stay
-LEAST = 2  # images of a class: a generator that has seen one can only repeat it
+_KEY = 2009  # of NumPy's Philox, for the choice of the images that stay
+LEAST = 2  # images per class: from a single image a generator learns to repeat it
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
 Classes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
@@ -21,15 +21,15 @@ Classes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)
 
 @component
 class Rare:
-    """A labelled data set whose training split keeps few images of some classes: what rare things look like in practice.
+    """A labelled data set that keeps few training images of some classes. It simulates rare classes.
 
-    The test split stays whole, so that it says how well the rare classes are known.
+    The test split is complete, so that it measures how well the rare classes are learned.
 
     Fields:
         of: the data set.
-        classes: the labels that become rare.
-        share: of their training images that stay, drawn at random.
-        seed: of that draw.
+        classes: labels of the classes that become rare.
+        share: share of their training images that stay, chosen at random.
+        seed: seed of this choice.
     """
 
     of: Source = FashionMnist()
@@ -38,7 +38,7 @@ class Rare:
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
 
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError where there are no labels, no such class, or fewer than 2 images of one would stay."""
+        """Load a split. Raises DataError if there are no labels or no such class, or if fewer than 2 images of a class stay."""
         samples = self.of.load(split)
         if split == "test":
             return samples
@@ -48,31 +48,36 @@ class Rare:
             rows = np.flatnonzero(labels == number)
             if not len(rows):
                 known = ", ".join(map(str, np.unique(labels)))
-                raise DataError(f"rare: there is no class {number} to make rare: choose data.classes from {known}")
-            stay = round(self.share * len(rows))
-            if stay < LEAST:
-                message = f"{self.share:g} of the {len(rows):,} images of class {number} is {stay}"
-                raise DataError(f"rare: {message}, and {LEAST} are the least: choose a larger data.share")
+                raise DataError(f"rare: the data have no class {number}: choose data.classes from {known}")
+            num_kept = round(self.share * len(rows))
+            if num_kept < LEAST:
+                message = f"a share of {self.share:g} keeps {num_kept} of the {len(rows):,} images of class {number}"
+                raise DataError(f"rare: {message}, expected at least {LEAST}: choose a larger data.share")
             order = np.random.Generator(np.random.Philox(key=[_KEY, self.seed])).permutation(len(rows))
-            kept[rows[order[stay:]]] = False
+            kept[rows[order[num_kept:]]] = False
         return samples[np.flatnonzero(kept)]
+
+    @property
+    def base_source(self) -> Source:
+        """The data set that the images come from."""
+        return self.of
 
 
 @component
 class Balanced:
-    """A labelled data set whose training split repeats the images of rare classes, so that each is read often enough.
+    """A labelled data set that repeats the training images of rare classes, so that training reads them more often.
 
     Fields:
         of: the data set.
-        least: how many images each class has at least, as a share of those of the most frequent one; each is repeated equally
-            often, but for one time more or less.
+        least: the least number of images per class, as a share of the most frequent class. Within a class the numbers of
+            repetitions differ by at most one.
     """
 
     of: Source
     least: Share = 0.5
 
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError where there are no labels, or a class has a single image."""
+        """Load a split. Raises DataError if there are no labels, or if a class has a single image."""
         samples = self.of.load(split)
         if split == "test":
             return samples
@@ -80,20 +85,27 @@ class Balanced:
         if counts.min() < LEAST:
             number = int(numbers[counts.argmin()])
             name = f"{number} ({samples.classes[number]})" if samples.classes else str(number)
-            raise DataError(f"balanced: class {name} has a single image, which could only be repeated: add more, or leave it out")
+            raise DataError(f"balanced: class {name} has a single image: add more images, or leave the class out")
         rows = [self._repeated(np.flatnonzero(samples.labels == number), int(counts.max())) for number in numbers]
         return samples[np.concatenate(rows)]
 
     @property
-    def once(self) -> Source:
-        """The same images, each a single time."""
+    def base_source(self) -> Source:
+        """The data set that the images come from."""
         return self.of
 
-    def _repeated(self, rows: np.ndarray, most: int) -> np.ndarray:
-        return np.resize(rows, max(len(rows), round(self.least * most)))
+    @property
+    def without_repeats(self) -> Source:
+        """The data set with each image once."""
+        return self.of
+
+    def _repeated(self, rows: np.ndarray, largest: int) -> np.ndarray:
+        """The rows of one class, repeated to `least` times the size of the `largest` class; never fewer than there are."""
+        return np.resize(rows, max(len(rows), round(self.least * largest)))
 
 
 def _labels(samples: Samples, who: str) -> np.ndarray:
+    """The labels int64 [N]. Raises DataError in the name of `who` if there are none."""
     if samples.labels is None:
-        raise DataError(f"{who}: the data carry no labels, so no classes either: choose labelled data, such as fashion-mnist")
+        raise DataError(f"{who}: the data have no labels: choose labelled data, such as fashion-mnist")
     return samples.labels

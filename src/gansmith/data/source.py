@@ -1,4 +1,4 @@
-"""What every data source hands over (`Samples`), what a source is (`Source`), and how much of it may be held in memory."""
+"""The interface of data sources: `Source`, the `Samples` it loads, optional protocols, and the checks on both."""
 
 from __future__ import annotations
 
@@ -17,102 +17,157 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
-    """What is true of each sample in one respect, such as whether a face wears glasses."""
+    """One annotation of every sample, such as whether a face wears glasses."""
 
     values: np.ndarray  # int64 [N], each in 0..len(names)-1
     names: tuple[str, ...]  # of the values
 
     def __getitem__(self, rows: np.ndarray | slice) -> Attribute:
+        """The annotation of the selected samples."""
         return Attribute(self.values[rows], self.names)
 
     @property
     def shares(self) -> np.ndarray:
-        """How often each value occurs, float64 [len(names)], summing to 1."""
+        """Relative frequency of each value, float64 [len(names)]; the sum is 1."""
         return np.bincount(self.values, minlength=len(self.names)) / len(self.values)
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """One split of a data set, whole and in memory. Treat the arrays as read-only."""
+    """One split of a data set, held in memory. Treat the arrays as read-only."""
 
     values: np.ndarray  # uint8 [N, C, H, W] images in 0..255, C in 1, 3, 4; or float32 [N, D] points
     labels: np.ndarray | None = None  # int64 [N], each >= 0
-    classes: tuple[str, ...] | None = None  # the name of each label, where the source knows names
-    num_skipped: int = 0  # bad files that were counted and left out
-    categories: np.ndarray | None = (
-        None  # int64 [N], what a recipe's condition sorted them into; no source sets this and the next
-    )
-    num_categories: int = 0
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)  # what else is known of each, by name
+    classes: tuple[str, ...] | None = None  # the name of each label, if the source has names
+    num_skipped: int = 0  # unreadable files that were left out
+    # int64 [N], the category of each sample under a recipe's condition. Set by `conditions.sort`, not by sources.
+    categories: np.ndarray | None = None
+    num_categories: int = 0  # set together with `categories`
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
 
     def __len__(self) -> int:
+        """Number of samples N."""
         return len(self.values)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one sample: (C, H, W), or (D,)."""
+        """Shape of one sample: (C, H, W) or (D,)."""
         return tuple(int(n) for n in self.values.shape[1:])
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are, by their names or by the labels; 0 where there are no labels."""
+        """Number of classes: the number of class names, else the largest label plus 1; 0 without labels."""
         if self.classes is not None:
             return len(self.classes)
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
     def __getitem__(self, rows: np.ndarray | slice) -> Samples:
-        """Those of some numbers, in that order, with all that is known of them."""
-        labels, categories = (None if known is None else known[rows] for known in (self.labels, self.categories))
+        """The samples at the given indices, in that order, with their labels, categories and attributes."""
+        labels, categories = (None if array is None else array[rows] for array in (self.labels, self.categories))
         attributes = {name: attribute[rows] for name, attribute in self.attributes.items()}
         return replace(self, values=self.values[rows], labels=labels, categories=categories, attributes=attributes)
 
 
 @runtime_checkable
 class Source(Protocol):
-    """Anything that can load a split: a component with one method. The same source always loads the same samples."""
+    """A data set. Equal sources always load equal samples."""
 
     def load(self, split: Split = "train") -> Samples:
-        """The samples of a split. Raises DataError (one line) where there is no such split or its data does not hold."""
+        """Load one split. Raises DataError with a one-line message if the split does not exist or its files are damaged."""
         ...
 
 
+# ------------------------------------------------------------------------- optional: what a source may also be able to do
+
+
 Batches = Callable[[int, int, int], Samples]
-"""(the run's seed, real images read so far, count) -> the next `count` samples; a function of these alone."""
+"""(seed of the run, number of real samples read so far, count) -> the next `count` samples, as a pure function of the three."""
 
 
 @runtime_checkable
 class Endless(Protocol):
-    """A source that also makes training samples on the fly, more than are ever held: a run learns from these.
+    """A source that generates training samples on the fly, without end. Training reads `batches` instead of `load`.
 
-    What `load` gives is then there to look at, and its length is called an epoch.
+    `load` gives a fixed selection for display and evaluation. Its length counts as one epoch.
     """
 
-    def batches(self) -> Batches: ...
+    def batches(self) -> Batches:
+        """A function that makes the batch at any position of the training."""
+        ...
+
+
+@runtime_checkable
+class Derived(Protocol):
+    """A source that selects or repeats samples of another source, and keeps their shape and classes."""
+
+    @property
+    def base_source(self) -> Source:
+        """The source that the samples come from."""
+        ...
 
 
 @runtime_checkable
 class Repeats(Protocol):
-    """A source that holds samples of another more than once, so that they are read more often.
+    """A source that holds some samples more than once, so that training reads them more often.
 
-    Scores hold against the other one: a sample's nearest neighbours mean nothing where they are itself.
+    Evaluation compares with `without_repeats`: nearest neighbours mean nothing among copies.
     """
 
     @property
-    def once(self) -> Source: ...
+    def without_repeats(self) -> Source:
+        """The source with each sample once."""
+        ...
+
+
+@runtime_checkable
+class KnownShape(Protocol):
+    """A source that knows the shape of its training split without loading it."""
+
+    @property
+    def train_shape(self) -> tuple[int, ...]:
+        """(N, C, H, W) or (N, D), equal to `load().values.shape`."""
+        ...
+
+
+@runtime_checkable
+class KnownClasses(Protocol):
+    """A source that knows its number of classes without loading them."""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, equal to `load().num_classes`; 0 without labels."""
+        ...
+
+
+@runtime_checkable
+class KnownExtractor(Protocol):
+    """A source with a feature extractor of its own, trained on its classes."""
+
+    @property
+    def extractor(self) -> str:
+        """Name of the extractor, such as `lenet-mnist`."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------------------------- checks
 
 
 def check(samples: Samples, source: Source, method: str = "load") -> None:
-    """What a source promises is what training relies on. Raises DataError naming the source and what came instead."""
+    """Check the result of a source's `load` or `batches` before training uses it.
+
+    Raises:
+        DataError: wrong type, dtype or shape, non-finite points, wrong labels or attributes. It names the source and the value.
+    """
     who = f"data source {type(source).__name__}"
     if not isinstance(samples, Samples):
-        raise DataError(f"{who}: expected {method} to return Samples(values), got {_came(samples)}")
+        raise DataError(f"{who}: expected {method} to return Samples(values), got {_description(samples)}")
     values, labels = samples.values, samples.labels
     is_array = isinstance(values, np.ndarray)
     is_image = is_array and values.dtype == np.uint8 and values.ndim == 4 and values.shape[1] in (1, 3, 4)
     if not is_image and not (is_array and values.dtype == np.float32 and values.ndim == 2):
         raise DataError(
             f"{who}: expected a NumPy array of uint8 images [N, C, H, W] with C in 1, 3, 4, or of float32 points [N, D], "
-            f"got {_came(values)}; convert it in {method}"
+            f"got {_description(values)}; convert it in {method}"
         )
     if not is_image and not np.isfinite(values).all():
         bad = int((~np.isfinite(values).all(axis=1)).argmax())
@@ -122,34 +177,36 @@ def check(samples: Samples, source: Source, method: str = "load") -> None:
     if labels is None:
         return
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (len(values),):
-        wanted = f"labels int64 [{len(values)}], one a sample"
-        raise DataError(f"{who}: expected {wanted}, got {_came(labels)}; convert them in {method}")
+        wanted = f"labels int64 [{len(values)}], one per sample"
+        raise DataError(f"{who}: expected {wanted}, got {_description(labels)}; convert them in {method}")
 
 
-def check_batch(made: Samples, count: int, loaded: Samples, source: Source) -> None:
-    """Likewise for what a source makes on the fly: as many as were asked for, each like those that were loaded."""
-    check(made, source, "batches")
-    wanted = f"{loaded.values.dtype} {[count, *loaded.shape]}, as many as are asked for and like those of load"
-    if (len(made), *made.shape) != (count, *loaded.shape) or made.values.dtype != loaded.values.dtype:
-        raise DataError(f"data source {type(source).__name__}: expected batches to make {wanted}, got {_came(made.values)}")
+def check_batch(batch: Samples, count: int, loaded: Samples, source: Source) -> None:
+    """Check a batch of an `Endless` source: `count` samples with the shape and dtype of the `loaded` ones. Raises DataError."""
+    check(batch, source, "batches")
+    wanted = f"{loaded.values.dtype} {[count, *loaded.shape]}, the requested number and the shape that load gives"
+    if (len(batch), *batch.shape) != (count, *loaded.shape) or batch.values.dtype != loaded.values.dtype:
+        who = f"data source {type(source).__name__}"
+        raise DataError(f"{who}: expected batches to make {wanted}, got {_description(batch.values)}")
 
 
 def _check_attribute(what: str, attribute: Attribute, count: int) -> None:
-    values, most = attribute.values, len(attribute.names) - 1
+    """Raise DataError unless the values are int64 [count] and each has a name."""
+    values, largest = attribute.values, len(attribute.names) - 1
     if not isinstance(values, np.ndarray) or values.dtype != np.int64 or values.shape != (count,):
-        raise DataError(f"{what}: expected int64 [{count}], one a sample, got {_came(values)}; convert it in load")
-    if values.min() < 0 or values.max() > most:
-        raise DataError(f"{what}: expected 0 to {most}, got {values.min()} to {values.max()}; give each value a name")
+        raise DataError(f"{what}: expected int64 [{count}], one per sample, got {_description(values)}; convert it in load")
+    if values.min() < 0 or values.max() > largest:
+        raise DataError(f"{what}: expected 0 to {largest}, got {values.min()} to {values.max()}; give each value a name")
 
 
-def _came(value: object) -> str:
-    """`ndarray of float32 [20, 1, 8, 8]`, or the name of its class alone where it has no shape."""
+def _description(value: object) -> str:
+    """A value in a message: `ndarray of float32 [20, 1, 8, 8]`, or the name of its class if it has no shape."""
     shape = getattr(value, "shape", None)
     return type(value).__name__ if shape is None else f"{type(value).__name__} of {getattr(value, 'dtype', '?')} {list(shape)}"
 
 
 def existing(path: str, what: str) -> Path:
-    """`path` with `~` resolved. Raises DataError where nothing is there; `what` is one of "file", "folder", "file or folder"."""
+    """`path` with `~` expanded. Raises DataError if nothing is there; `what` is "file", "folder" or "file or folder"."""
     found = Path(os.path.expanduser(path))
     try:
         found.stat()
@@ -161,7 +218,7 @@ def existing(path: str, what: str) -> Path:
 
 
 def cant_read(path: object, error: Exception) -> str:
-    """The line for a file or folder that the system refuses to open."""
+    """The message for a file or folder that the system refuses to open."""
     reason = getattr(error, "strerror", None) or error
     hint = "; give yourself permission to read it" if isinstance(error, PermissionError) else ""
     return f"can't read {path}: {reason}{hint}"

@@ -1,18 +1,21 @@
-"""The validation slice: training images that choose (the best checkpoint, when to stop, an extractor) and never report."""
+"""The validation split: training images that choose (the best checkpoint, the end of a run, an extractor).
+
+Reported scores never use them.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-_KEY = 1998  # of NumPy's Philox; one for all runs and data sets, so that no image changes sides between two of them
+_KEY = 1998  # of NumPy's Philox; the same for all runs and data sets, so that the split never changes
 
 
 def validation_rows(length: int) -> np.ndarray:
-    """Which of `length` training images are the slice: one sixth, at random but always the same, int64 and rising."""
+    """Indices of the validation images among `length` training images: a fixed random sixth, int64, ascending."""
     order = np.random.Generator(np.random.Philox(key=_KEY)).permutation(length)
     return np.sort(order[: length // 6])
 
 
 def reference_rows(length: int) -> np.ndarray:
-    """All others: what reported scores compare with, int64 and rising."""
+    """Indices of the other training images, which reported scores compare with: int64, ascending."""
     return np.setdiff1d(np.arange(length), validation_rows(length), assume_unique=True)

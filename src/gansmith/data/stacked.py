@@ -1,4 +1,4 @@
-"""Stacked MNIST: three random digits as the colours of one image, a thousand modes that can be counted (Metz et al. 2017)."""
+"""Stacked MNIST: three random digits as the colours of one image, with 1,000 modes that can be counted (Metz et al. 2017)."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ from gansmith.data.memory import must_fit
 from gansmith.data.mnist import Mnist
 from gansmith.data.source import Batches, Samples, Split
 
-_KEYS: dict[Split, int] = {"train": 1611, "test": 1612}  # of NumPy's Philox, for the fixed stacks
+_KEYS: dict[Split, int] = {"train": 1611, "test": 1612}  # keys of NumPy's Philox for the fixed images
 
 
 @component
 class StackedMnist:
-    """Three digits of MNIST as red, green and blue, 3 x 28 x 28, labelled 0 to 999: 100 red + 10 green + blue.
+    """Three MNIST digits as red, green and blue, 3 x 28 x 28. The label is 100 red + 10 green + blue, 0 to 999.
 
-    A run learns from stacks that are made on the fly, as in the published experiments, and never the same one again but by
-    chance. `load` gives fixed ones to look at: they depend on the split and `num` alone, and fewer are the first of more.
+    Training generates images on the fly, as in the published experiments; an image repeats only by chance. `load` gives fixed
+    images for display and evaluation. They depend on the split and the index only: a smaller `num` gives the first of them.
 
     Fields:
-        num: fixed stacks in each split; training ones are of training digits, test ones of test digits. Counts as an epoch.
+        num: number of fixed images in each split, made of the digits of that split. It also counts as one epoch.
     """
 
     num: Annotated[int, Field(ge=1)] = 30_000
 
+    @property
+    def train_shape(self) -> tuple[int, ...]:
+        """(num, 3, 28, 28), known without MNIST."""
+        return (self.num, 3, 28, 28)
+
     def load(self, split: Split = "train") -> Samples:
-        """Raises DataError where they would not fit in memory, or where MNIST can't be had."""
-        must_fit((self.num, 3, 28, 28), np.uint8, "stacked-mnist")
+        """Load the fixed images of a split. Raises DataError if they do not fit in memory or MNIST cannot be downloaded."""
+        must_fit(self.train_shape, np.uint8, "stacked-mnist")
         digits = Mnist().load(split)
         chosen = np.random.Generator(np.random.Philox(key=_KEYS[split])).integers(len(digits), size=(self.num, 3))
         return _stacked(digits, chosen)
 
     def batches(self) -> Batches:
+        """A function that generates training images. Loads MNIST, and raises DataError if it cannot be downloaded."""
         digits = Mnist().load()
 
         def batch(seed: int, images: int, count: int) -> Samples:
@@ -46,6 +52,6 @@ class StackedMnist:
 
 
 def _stacked(digits: Samples, chosen: np.ndarray) -> Samples:
-    """Digits by number, int64 [N, 3], as channels: uint8 [N, 3, 28, 28], with labels where the digits have some."""
+    """Images uint8 [N, 3, 28, 28] of the digits with the indices `chosen`, int64 [N, 3]; labelled if the digits are."""
     labels = None if digits.labels is None else digits.labels[chosen] @ np.array([100, 10, 1])
     return Samples(digits.values[:, 0][chosen], labels)

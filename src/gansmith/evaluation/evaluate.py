@@ -72,7 +72,7 @@ def evaluate(
     source = _source(subject, data)
 
     def for_these(real: Samples) -> Extractor:
-        _check_shapes(subject, real, named.label(source))
+        _check_shapes(subject, real, named.display_name(source))
         return find_extractor(extractor, source, real.shape)
 
     real = reference.load(source, for_these, progress)
@@ -132,7 +132,7 @@ def evaluate(
 
 def _source(subject: SampleSource, data: str | Source | None) -> Source:
     if isinstance(data, str):
-        return named.find(data)
+        return named.find_source(data)
     source = data or sources.data_of(subject)
     if source is None:
         raise DataError(f"{subject.what} does not say what it should look like: add --data, as in --data mnist")

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gansmith.core import files
 from gansmith.core.errors import DataError
-from gansmith.data import Samples, Source, label
+from gansmith.data import Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import scoring
@@ -133,19 +133,23 @@ def load(source: Source, extractor: Callable[[Samples], Extractor], progress: Pr
     """
     train = source.load("train")
     if len(train) < LEAST:
-        raise DataError(f"{label(source)} has {len(train)} training samples: expected at least {LEAST} to hold others against")
+        raise DataError(
+            f"{display_name(source)} has {len(train)} training samples: expected at least {LEAST} to hold others against"
+        )
     held_out = _held_out(source, train.shape)
     chosen = extractor(train)
     digest = digest_of_samples(train, held_out)
-    name = _plain(f"{label(source)}-{chosen.name}")
+    name = _plain(f"{display_name(source)}-{chosen.name}")
     key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
     stem = cache_folder() / "features" / f"{name}-{key}"
     tensors = cached(
-        stem.with_name(stem.name + ".safetensors"), lambda: _see_all(label(source), train, held_out, chosen, progress)
+        stem.with_name(stem.name + ".safetensors"), lambda: _see_all(display_name(source), train, held_out, chosen, progress)
     )
     seen = _unpacked("train", tensors)
     seen_held_out = None if held_out is None else _unpacked("held_out", tensors)
-    return Reference(label(source), digest, chosen, train, held_out, seen, seen_held_out, tensors["held_out_distances"], stem)
+    return Reference(
+        display_name(source), digest, chosen, train, held_out, seen, seen_held_out, tensors["held_out_distances"], stem
+    )
 
 
 def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
@@ -156,7 +160,7 @@ def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
         return None
     if found.shape != shape:
         raise DataError(
-            f"{label(source)} has training samples of shape {list(shape)} and test samples of shape {list(found.shape)}: "
+            f"{display_name(source)} has training samples of shape {list(shape)} and test samples of shape {list(found.shape)}: "
             "make them alike"
         )
     return found if len(found) >= LEAST else None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gansmith.core.errors import DataError, RunError
-from gansmith.data import Arrays, Folder, Source, once
+from gansmith.data import Arrays, Folder, Source, without_repeats
 from gansmith.data.modality import stored
 from gansmith.evaluation.results import SourceType
 from gansmith.evaluation.scoring import CHUNK
@@ -153,7 +153,7 @@ def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: st
 
 def data_of(subject: SampleSource) -> Source | None:
     """The data set a run learned from, each sample once."""
-    return once(subject.run.recipe.data) if isinstance(subject, GeneratedSamples) else None
+    return without_repeats(subject.run.recipe.data) if isinstance(subject, GeneratedSamples) else None
 
 
 def _checked(array: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Recipes: each a function that returns a complete one. Listing them imports none of them."""
+"""Recipes: functions that return a complete configuration of a run. Listing them imports none of them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """A recipe in the catalogue, known from its source text alone."""
+    """A recipe in the catalogue. All fields come from the source text of its file."""
 
-    name: str  # tutorial-small
-    function: str  # tutorial_small
-    module: str
-    about: str  # the first line of its docstring
+    name: str  # on the command line: tutorial-small
+    function: str  # in Python: tutorial_small
+    module: str  # gansmith.recipes.tutorials
+    about: str  # first line of the docstring
 
 
 @cache
 def catalogue() -> dict[str, Entry]:
-    """Every public function in this folder that says it returns a Recipe."""
+    """Every public function in this room whose return annotation is `Recipe`, by its name on the command line."""
     found = {}
     for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -44,26 +44,30 @@ def catalogue() -> dict[str, Entry]:
 
 
 def _returns_recipe(node: ast.FunctionDef) -> bool:
+    """Whether the return annotation of a function is `Recipe`."""
     return isinstance(node.returns, ast.Name) and node.returns.id == "Recipe"
 
 
 def is_recipe(name: str) -> bool:
-    """Whether `find` takes it for the name of a recipe, or for a function in a file of the user's own, rather than for a typo."""
+    """Whether `find_recipe` accepts it: the name of a recipe, or a path ending in .py or .py:FUNCTION."""
     return _is_in_file(name) or _entry(name) is not None
 
 
 def _entry(name: str) -> Entry | None:
+    """The catalogue's entry for a name, in any case and with `-` or `_`; None if there is none."""
     return catalogue().get(name.replace("_", "-").lower())
 
 
 def _is_in_file(name: str) -> bool:
+    """Whether a name is a path of a file, or FILE.py:FUNCTION."""
     return ".py:" in name or name.endswith(".py")
 
 
-def find(name: str) -> Callable[..., Recipe]:
-    """The recipe function called `name`, or `path/to/file.py:function` of the user's own.
+def find_recipe(name: str) -> Callable[..., Recipe]:
+    """The recipe function with this name, or the function of FILE.py:FUNCTION, a user's own file.
 
-    Raises RecipeError with the nearest name, or naming what is wrong with the file.
+    Raises:
+        RecipeError: unknown name (a typo gets the nearest name), no such file, or no such function in it.
     """
     if _is_in_file(name):
         path, _, function = name.partition(".py:")
@@ -71,7 +75,7 @@ def find(name: str) -> Callable[..., Recipe]:
         module = load_file(path)
         known = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__ and n[0] != "_"]
         if not function:
-            raise RecipeError(f"{name}: say which function, as in {path}:{known[0] if known else 'my_run'}")
+            raise RecipeError(f"{name}: expected a function, as in {path}:{known[0] if known else 'my_run'}")
         if function not in known:
             raise RecipeError(f"{path}: {unknown('function', function, known)}")
         return typing.cast("Callable[..., Recipe]", getattr(module, function))
@@ -82,23 +86,31 @@ def find(name: str) -> Callable[..., Recipe]:
 
 
 def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip_bad: bool = False) -> Recipe:
-    """The recipe `name` with overrides, in the order given.
+    """Build a recipe: call its function and apply overrides.
 
-    An override whose name is a parameter of the recipe's function is handed to it; every other one changes a field of what
-    the function returned. A parameter called `data` is handed the source, with the overrides of its fields: so a recipe can fit
-    itself to it. `data` is a name or a path, as for `gansmith.data.find`. Raises RecipeError or DataError.
+    Args:
+        name: name of a recipe, or FILE.py:FUNCTION.
+        overrides: texts such as `batch_size=32`, applied in order. A name that is a parameter of the function becomes an
+            argument; any other name changes a field of the returned recipe.
+        data: name or path of a data set, as for `gansmith.data.find_source`. If the function has a parameter `data`, it gets the
+            source as an argument, with all overrides of `data.*` applied, so that the recipe can adapt to the data.
+        skip_bad: leave out unreadable images; only for folders of images.
+
+    Raises:
+        RecipeError: unknown recipe or setting, a wrong value, or parts that do not fit together.
+        DataError: unknown data set.
     """
-    function = find(name)  # before anything heavy is imported: a typo is answered at once
+    function = find_recipe(name)  # first, because the imports below are slow and a typo should be answered at once
 
     import dataclasses
 
-    from gansmith.data import find as find_data
+    from gansmith.data import find_source
     from gansmith.recipes.base import Recipe
 
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
     fields = [field.name for field in dataclasses.fields(Recipe)]
-    source = None if data is None else find_data(data, skip_bad=skip_bad)
+    source = None if data is None else find_source(data, skip_bad=skip_bad)
     settings: dict[str, Any] = {}
     takes_data = "data" in parameters
     if takes_data and (source is not None or parameters["data"].default is not inspect.Parameter.empty):
@@ -125,7 +137,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     except TypeError as error:
         raise RecipeError(f"recipe {name}: {error}") from None
     if not isinstance(recipe, Recipe):
-        raise RecipeError(f"recipe {name}: expected the function to return a Recipe, got {type(recipe).__name__}")
+        raise RecipeError(f"recipe {name}: expected a function that returns a Recipe, got {type(recipe).__name__}")
     if source is not None and not takes_data:
         recipe = dataclasses.replace(recipe, data=source)
     for text in rest:

@@ -1,10 +1,13 @@
-"""A GAN of your own in one file. Copy it anywhere, change it, and train it with nothing else touched:
+"""A GAN of your own in one file. Copy this file anywhere, change it, and train it; the package needs no change:
 
     gansmith train my_gan.py:my_run --data digits budget=2epochs
 
-It adds one loss. A penalty, a network, noise or a whole objective is added the same way: a frozen `@component` whose
-fields are its settings, with the methods that `gansmith.Loss`, `Penalty`, `Network`, `Noise` or `Objective` ask of it. The run
-folder then records this file's path and SHA-256; opening the run elsewhere asks for it with `--trust my_gan.py`.
+A frozen `@component` class adds a part, and a function that returns a `Recipe` makes a run of it. This example adds a loss. A
+penalty, a network, a noise or a whole objective is added in the same way: the protocols `gansmith.Penalty`, `Network`, `Noise`
+and `Objective` list the methods that are needed.
+
+The run folder records the path and the SHA-256 of this file. The file is executed again when the run is opened, so opening the
+run on another machine requires `--trust my_gan.py`.
 """
 
 from typing import ClassVar
@@ -21,22 +24,31 @@ from gansmith.sampling.noise import Normal
 
 @component
 class SoftLeastSquares:
-    """Least squares (Mao et al. 2017, eq. 2 with a = low, b = c = high) between two labels of your choice."""
+    """The least-squares loss (Mao et al. 2017, eq. 2, with a = low and b = c = high) with targets of your choice.
+
+    Fields are settings: `gansmith train my_gan.py:my_run objective.loss.high=0.8` changes one.
+
+    Fields:
+        low: the target of D for generated samples.
+        high: the target of D for real samples, and of G for its own.
+    """
 
     low: float = 0.1
     high: float = 0.9
-    needs_real: ClassVar[bool] = False  # G's turn needs no judged reals
-    undecided: ClassVar[float] = 0.5  # the logit halfway, for D(x) and D's accuracy in the log
+    needs_real: ClassVar[bool] = False  # whether `generator` below uses the logits of real samples
+    undecided: ClassVar[float] = 0.5  # the logit between real and generated, for D(x) and D's accuracy in the log
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The losses of D per sample: (on real samples, on generated samples), each of the shape of its logits."""
         return 0.5 * (real - self.high).square(), 0.5 * (fake - self.low).square()
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The loss of G per sample, of the shape of the logits `fake`."""
         return 0.5 * (fake - self.high).square()
 
 
 def my_run() -> Recipe:
-    """A small GAN with my own loss."""
+    """A small GAN on MNIST with my own loss."""
     return Recipe(
         name="my-run",
         data=Mnist(),

@@ -1,4 +1,7 @@
-"""A recipe is everything a run is. It is frozen, goes to JSON and back equal, and is checked before anything heavy starts."""
+"""`Recipe`: the complete configuration of a run, with its settings for pictures, scores and monitoring.
+
+A recipe is frozen, survives a round trip through JSON, and is checked when it is created, before training starts.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +26,15 @@ from gansmith.sampling.noise import Noise
 
 @component
 class Pictures:
-    """What a run draws of itself, always from the same seeds.
+    """Pictures of samples that a run draws during training, always from the same seeds."""
 
-    `every` is a length, or "growing": 25 pictures at intervals that grow over the run.
-    """
-
-    count: Annotated[int, Field(ge=1, le=1024)] = 64
-    columns: PositiveInt = 8
-    every: Literal["growing"] | UntimedLength = "growing"
-    arrays: bool = False  # keep the samples as .npz beside each picture
+    count: Annotated[int, Field(ge=1, le=1024)] = 64  # samples in a picture
+    columns: PositiveInt = 8  # samples in a row of the picture
+    every: Literal["growing"] | UntimedLength = "growing"  # the interval; "growing": 25 pictures at growing intervals
+    arrays: bool = False  # also save the samples as .npz
 
     def marks(self, total_images: int, epoch_images: int) -> list[int]:
-        """The image counts at which to draw, the start and the end among them."""
+        """The image counts at which pictures are drawn, including 0 and `total_images`. An epoch has `epoch_images` images."""
         if self.every == "growing":
             return sorted({round(total_images * (i / 24) ** 2) for i in range(25)})
         return sorted({*range(0, total_images, images_in(self.every, epoch_images)), total_images})
@@ -42,29 +42,30 @@ class Pictures:
 
 @component
 class Scores:
-    """How often a run scores its generator while it trains, and what follows from it: the best checkpoint, and an early end.
+    """How often a run scores its generator during training. The scores choose the best checkpoint and can end the run.
 
-    The Frechet distance of `count` samples from the validation slice, in the features of `extractor`; see `validation.py`.
+    The score is the Frechet distance between `count` samples and the validation images, in the features of `extractor`.
     """
 
-    count: Annotated[int, Field(ge=100, le=100_000)] = 2000  # samples a time
-    extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"] | None = None  # the data's own
-    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # of the run's time, at most
-    times: PositiveInt | None = None  # None: as often as that share allows, up to 25
-    until: Until | None = None  # end the run at this score, as in fd=5
-    patience: PositiveInt | None = None  # end the run after so many scorings in a row without a better one
+    count: Annotated[int, Field(ge=100, le=100_000)] = 2000  # samples per scoring
+    # Feature extractor; None: the one that fits the data.
+    extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"] | None = None
+    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # largest share of the run's time for scoring
+    times: PositiveInt | None = None  # number of scorings; None: as many as `time_fraction` allows, up to 25
+    until: Until | None = None  # end the run at this score: fd=5
+    patience: PositiveInt | None = None  # end the run after this number of scorings without a better score
 
     @property
-    def is_asked_for(self) -> bool:
-        """Whether somebody relies on it: then it is a mistake where there can't be scores."""
-        return any(wish is not None for wish in (self.extractor, self.times, self.until, self.patience))
+    def is_required(self) -> bool:
+        """Whether the user relies on scores. Then data that cannot be scored are an error."""
+        return any(setting is not None for setting in (self.extractor, self.times, self.until, self.patience))
 
     def marks(self, total_images: int, times: int) -> list[int]:
-        """The image counts at which to score, at intervals that grow, the end among them."""
+        """The image counts of `times` scorings, at growing intervals; the last is `total_images`."""
         return sorted({max(1, round(total_images * (i / times) ** 2)) for i in range(1, times + 1)})
 
     def ends(self, values: Sequence[float]) -> str | None:
-        """Why a run with these scores, from its first on, has come to its end; None where it has not."""
+        """The reason why the run ends after these scores, given in order; None if it continues."""
         if not values:
             return None
         best = min(values)
@@ -77,53 +78,55 @@ class Scores:
 
 @component
 class Watch:
-    """How often the doctor looks at a run while it trains, and what follows from what it sees; see `watching.py`, `doctor.py`.
+    """How often the doctor measures the vital signs of a run during training, and what happens when it finds a problem."""
 
-    `on_trouble`: warn says it, stop ends the run, recover goes back to where it was healthy and changes a thing (`recovery.py`).
-    """
-
-    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # of the run's time, at most
-    times: PositiveInt | None = None  # looks; None: as many as that share allows, up to 40
+    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # largest share of the run's time for looks
+    times: PositiveInt | None = None  # number of looks; None: as many as `time_fraction` allows, up to 40
+    # After a problem: log a warning, end the run, or return to a healthy checkpoint and change a setting.
     on_trouble: Literal["warn", "stop", "recover"] = "warn"
-    recoveries: PositiveInt = 3  # at most
+    recoveries: PositiveInt = 3  # largest number of recoveries in a run
 
     def marks(self, total_images: int, times: int) -> list[int]:
-        """The image counts at which to look, evenly spread, the end among them."""
+        """The image counts of `times` looks, evenly spaced; the last is `total_images`."""
         return sorted({max(1, round(total_images * i / times)) for i in range(1, times + 1)}) if times else []
 
 
 @component
 class Recipe:
-    """Everything a run is.
+    """The complete configuration of a run: data, networks, objective, optimizers, budget and everything else.
 
-    Raises RecipeError where the parts don't fit: a network no player moves, a player without an optimizer, an empty range.
+    Raises:
+        RecipeError: the parts do not fit together, such as a network that no player trains, or a player without an optimizer.
     """
 
-    name: str
-    data: Source
-    noise: Noise
-    networks: Mapping[str, Network]
-    objective: Objective
-    optimizers: Mapping[str, Optimizer]  # one for each player
-    condition: Condition | None = None  # what kind of sample it is, which G is told, and D where it is known of real samples
-    batch_size: PositiveInt = 64
-    budget: Length = "25epochs"
-    order: Order = Shuffled()
-    frozen: tuple[str, ...] = ()  # networks that stay as they started
-    ema: Ema | None = None  # of the generator; samples then come from the average
-    value_range: tuple[float, float] = (-1.0, 1.0)  # what 0 and 255 become
-    precision: Literal["float32", "bf16", "auto"] = "float32"  # auto: bf16 where the device multiplies it in hardware
-    compile: bool = False  # run the networks through torch.compile: a wait at the start, perhaps quicker steps
-    pictures: Pictures = Pictures()
-    scores: Scores | None = Scores()
-    watch: Watch | None = Watch()
-    log_every: UntimedLength | None = None  # None: 400 times a run
-    log_value: Literal["mean", "last"] = "mean"  # of the steps since the last record, or the last step's own
-    checkpoint_every: UntimedLength | None = None  # None: 20 times a run
+    name: str  # also names the run folder
+    data: Source  # the real samples
+    noise: Noise  # the distribution of z
+    networks: Mapping[str, Network]  # by name; "generator" makes the samples
+    objective: Objective  # the players, their losses and the order of their turns
+    optimizers: Mapping[str, Optimizer]  # one for each player, by its name
+    # What the networks get beside noise or sample, such as class labels. The discriminator gets it only if it is known of
+    # real samples. None: an unconditional generator.
+    condition: Condition | None = None
+    batch_size: PositiveInt = 64  # real samples in a batch
+    budget: Length = "25epochs"  # length of the run
+    order: Order = Shuffled()  # in which training reads the real samples
+    frozen: tuple[str, ...] = ()  # networks that are not trained
+    ema: Ema | None = None  # running mean of the generator's weights, used for samples
+    value_range: tuple[float, float] = (-1.0, 1.0)  # pixel values 0 and 255 as the networks see them
+    precision: Literal["float32", "bf16", "auto"] = "float32"  # auto: bf16 if the device multiplies it in hardware
+    compile: bool = False  # torch.compile the networks: a delay at the start, possibly faster steps
+    pictures: Pictures = Pictures()  # of samples, during training
+    scores: Scores | None = Scores()  # during training; None: no scores
+    watch: Watch | None = Watch()  # monitoring by the doctor; None: no monitoring
+    log_every: UntimedLength | None = None  # interval of the log's records; None: 400 records per run
+    log_value: Literal["mean", "last"] = "mean"  # a record holds the mean of the steps since the last one, or the last step
+    checkpoint_every: UntimedLength | None = None  # None: 20 checkpoints per run
     seed: Annotated[int, Field(ge=0, le=rng.MAX_SEED)] = 0
-    why: tuple[str, ...] = ()  # what was chosen to fit data and budget, and for what reason, a sentence each
+    why: tuple[str, ...] = ()  # choices made for the data and the budget, with their reasons, one sentence each
 
     def __post_init__(self) -> None:
+        """Check that the parts fit together. Raises RecipeError."""
         players = self.objective.players()
         check_ownership(self.networks, players, self.frozen)
         if "generator" not in self.networks:
@@ -145,11 +148,11 @@ class Recipe:
 
     @property
     def on_trouble(self) -> str | None:
-        """What follows where the doctor finds a trouble: "warn", "stop" or "recover"; None where the run is not watched."""
+        """What happens when the doctor finds a problem: "warn", "stop" or "recover"; None if the run is not monitored."""
         return self.watch.on_trouble if self.watch else None
 
     def shapes(self, sample: Sequence[int], num_categories: int = 0) -> Shapes:
-        """What its networks are built between, for samples of this shape and so many kinds."""
+        """The shapes between which the networks are built, for samples of shape `sample` and so many categories."""
         if self.condition is None:
             return Shapes(self.noise.dim, tuple(sample))
         return Shapes(self.noise.dim, tuple(sample), num_categories, self.condition.continuous, self.condition.observed)

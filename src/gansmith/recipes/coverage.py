@@ -1,4 +1,4 @@
-"""The papers' networks for counting modes: mixtures of Gaussians and stacked MNIST, each also with packing."""
+"""Published networks for counting modes, on mixtures of Gaussians and on stacked MNIST, with or without packing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gansmith.sampling.noise import Normal
 def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
     """The GAN of PacGAN's table 1, on a ring or a grid of Gaussians; `pack=2` is PacGAN2.
 
-    z ~ N(0, I_2). G has four hidden layers of 400 with batch norm and ReLU and a linear end, D three maxout layers of 200 units
-    and 5 pieces. Weights start at N(0, .02^2), biases at 0. Both turns use the same fakes. Adam at 1e-4, beta1 .8. Batches of
-    100 packs of points, 400 passes over 100,000 of them: 400,000 steps. Batch norm's epsilon is 1e-4 and its statistics move by
-    .05 a step, as in the authors' library.
+    z ~ N(0, I_2). G has four hidden layers of 400 units with batch norm and ReLU and a linear output. D has three maxout layers
+    of 200 units and 5 pieces. Weights start at N(0, .02^2), biases at 0. Both turns use the same generated samples. Adam at 1e-4
+    with beta1 .8; batches of 100 packs; 400 passes over 100,000 points, which are 400,000 steps. Batch norm has an epsilon of
+    1e-4 and a momentum of .05, as in the authors' library.
 
-    The authors move both players at once, from gradients at the same weights; here G's turn sees the D that has just moved.
+    The authors update both networks simultaneously, with gradients at the same weights. Here G's turn uses the updated D.
 
-    Known to go wrong: it is the yardstick for that. In the published runs it misses 1.7 of 8 modes on the ring and 7.7 of 25
+    Known to go wrong: it is meant to show mode collapse. In the published runs it misses 1.7 of 8 modes on the ring and 7.7 of 25
     on the grid.
 
     Source: Z. Lin et al., PacGAN: the power of two samples in generative adversarial networks, NeurIPS 2018, section 4.1, and
@@ -51,18 +51,19 @@ def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
 
 
 def stacked_mnist_unrolled(data: Source = StackedMnist(), pack: PositiveInt = 1, d_size: Literal["1/4", "1/2"] = "1/4") -> Recipe:
-    """The tiny GAN of the Unrolled setting of stacked MNIST; `pack=4` is PacDCGAN4, `d_size=1/2` the larger D.
+    """Unrolled GAN's tiny GAN for stacked MNIST; `pack=4` is PacDCGAN4, `d_size=1/2` the larger D.
 
-    z ~ N(0, I_256). G has 0.29 million weights: linear, three 3x3 transposed convolutions with batch norm and ReLU, a 3x3
-    convolution, tanh. D has 571 (`1/4`: a quarter of the channels of G) or 1,861 (`1/2`): three 3x3 convolutions of stride 2
-    with batch norm and leaky ReLU .3, linear. Weights start at N(0, .02^2). Both turns use the same fakes. Adam with betas .5
-    and .99, at 2e-4 for D and 1e-4 for G, batches of 128 packs of stacks made on the fly, 500,000 steps.
+    z ~ N(0, I_256). G has 0.29 million weights: a linear layer, three 3x3 transposed convolutions with batch norm and ReLU, a 3x3
+    convolution, tanh. D has 571 weights (`1/4`: a quarter of G's channels) or 1,861 (`1/2`): three 3x3 convolutions of stride 2
+    with batch norm and leaky ReLU .3, then a linear layer. Weights start at N(0, .02^2). Both turns use the same generated
+    samples. Adam with betas .5 and .99, at 2e-4 for D and 1e-4 for G; batches of 128 packs of images generated on the fly;
+    500,000 steps.
 
-    Known to go wrong: so small a D is meant to be fooled. In the published runs the GAN without packing finds 78.5 of 1,000
-    modes, or 487.7 with the larger D.
+    Known to go wrong: D is small on purpose, so that G fools it. In the published runs the GAN without packing finds 78.5 of
+    1,000 modes, or 487.7 with the larger D.
 
-    Source: L. Metz et al., Unrolled generative adversarial networks, ICLR 2017, as Z. Lin et al., PacGAN, NeurIPS 2018,
-    section 4.2, repeat it with packing.
+    Source: L. Metz et al., Unrolled generative adversarial networks, ICLR 2017, as repeated with packing by Z. Lin et al.,
+    PacGAN, NeurIPS 2018, section 4.2.
     """
     widths = {"1/4": (2, 4, 8), "1/2": (4, 8, 16)}[d_size]
     return Recipe(
@@ -79,4 +80,5 @@ def stacked_mnist_unrolled(data: Source = StackedMnist(), pack: PositiveInt = 1,
 
 
 def _packed(discriminator: Network, pack: int) -> Network:
+    """The discriminator on packs of `pack` samples (PacGAN); unchanged for `pack=1`."""
     return Packed(discriminator, pack) if pack > 1 else discriminator

@@ -1,4 +1,4 @@
-"""DCGAN: the convolutional GAN that most others are built on, as published and in a size for two processor cores."""
+"""DCGAN: the convolutional GAN that most later ones build on, as published and in a size for two processor cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from pydantic import PositiveInt
 
 from gansmith.core.errors import RecipeError
-from gansmith.data import FashionMnist, Source, label, size_of
+from gansmith.data import FashionMnist, Source, display_name, train_shape
 from gansmith.networks import BatchNorm, ConvDiscriminator, ConvGenerator
 from gansmith.objectives import Adversarial
 from gansmith.optim.ema import Ema
@@ -17,28 +17,29 @@ from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
-SMALLEST = 4  # pixels a side of the smallest map, as in the paper's figure 1
-PUBLISHED, SMALL = 64, 32  # channels of the finest map
+SMALLEST = 4  # side of the smallest feature map in pixels, as in figure 1 of the paper
+PUBLISHED, SMALL = 64, 32  # channels of the largest feature map
 
 
 def dcgan(
     data: Source = FashionMnist(), published: bool = False, width: PositiveInt | None = None, budget: Length | None = None
 ) -> Recipe:
-    """DCGAN, fitted to the size of the images; published=true is the network that everyone uses for 64 x 64.
+    """DCGAN, adapted to the size of the images; published=true is the well-known network for 64 x 64.
 
-    G doubles a map of 4 x 4 by 4x4 transposed convolutions with batch norm and ReLU until it has the images' size, D mirrors it
-    with leaky ReLU .2; no pooling, no hidden layers; tanh; weights N(0, .02^2), batch norm's factors N(1, .02^2), no biases; z
-    of 100; Adam with beta1 .5. Each doubling halves the channels, down to `width` at the finest map.
+    G doubles a 4 x 4 feature map with 4x4 transposed convolutions, batch norm and ReLU until it has the size of the images; D is
+    its mirror image with leaky ReLU .2. There is no pooling and no hidden linear layer. G ends in tanh. Weights start at
+    N(0, .02^2), the factors of batch norm at N(1, .02^2); no biases; z of 100; Adam with beta1 .5. Each doubling halves the
+    channels, down to `width` at the largest map.
 
-    `published=true`: width 64, batches of 128, Adam at 2e-4, 25 epochs, samples from the last weights. At 64 x 64 in three
-    channels that is 512-256-128-64 with 3,576,704 weights in G and 2,765,568 in D: `published=true data.size=64`. z is normal,
-    as in the usual code; the paper's is uniform.
+    `published=true`: width 64, batches of 128, Adam at 2e-4, 25 epochs, samples from the last weights. For 64 x 64 in three
+    channels (`published=true data.size=64`) these are channels of 512-256-128-64, with 3,576,704 weights in G and 2,765,568 in D.
+    z is normal, as in the usual code; the paper's is uniform.
 
-    Otherwise sized for two processor cores: width 32, batches of 64, a rate of 1e-3 that falls to 0 over the second half, samples
-    from a running mean of G's weights, bfloat16 where the processor multiplies it.
+    The default size is for two processor cores: width 32, batches of 64, a learning rate of 1e-3 that falls to 0 over the second
+    half, samples from a running mean of G's weights, bfloat16 on processors that multiply it in hardware.
 
-    Known to go wrong: the published rate and width learn slowly on a processor. D without a layer that sees the whole image,
-    which `default` has, judges strokes and patches better than shapes.
+    Known to go wrong: the published learning rate and width learn slowly on a processor. No layer of D sees the whole image,
+    unlike in `default`, so D is better at strokes and patches than at shapes.
 
     Source: A. Radford, L. Metz, S. Chintala, Unsupervised representation learning with deep convolutional generative adversarial
     networks, ICLR 2016; sizes as in the PyTorch project's example.
@@ -57,30 +58,33 @@ def dcgan(
         precision="float32" if published else "auto",
         ema=None if published else Ema(half_life_images=4000),
         pictures=Pictures(count=64),
-        why=(f"{len(widths)} doublings from {SMALLEST} pixels a side make the size of the images of {label(data)}",),
+        why=(f"{len(widths)} doublings from {SMALLEST} x {SMALLEST} reach the size of the images of {display_name(data)}",),
     )
 
 
 def doublings(data: Source, width: int, recipe: str) -> tuple[int, ...]:
-    """The channels of each map that is doubled, from the smallest on: `width` at the finest, twice as many before each doubling.
+    """Channels of G's feature maps, from the smallest map to the largest: `width` at the largest, twice as many at each before.
 
-    As many doublings as lead from about 4 pixels to the images' longer side, fewer where the shorter one does not bear them.
-    Raises RecipeError where the data are no images.
+    There are as many doublings as lead from about 4 pixels to the longer side of the images, fewer if the shorter side is too
+    small.
+
+    Raises:
+        RecipeError: the data are no images. `recipe` is the name in the message.
     """
-    shape = size_of(data)[1:]
+    shape = train_shape(data)[1:]
     if len(shape) != 3:
-        message = f"recipe {recipe} makes images, but the samples of {label(data)} are {list(shape)}"
-        raise RecipeError(f"{message}: choose data that are images, or the recipe default")
-    most = int(math.log2(min(shape[1:])))  # or D's last map would vanish
+        message = f"recipe {recipe} makes images, but the samples of {display_name(data)} have shape {list(shape)}"
+        raise RecipeError(f"{message}: choose images, or the recipe default")
+    most = int(math.log2(min(shape[1:])))  # more would leave D's last map without a pixel
     count = max(1, min(math.ceil(math.log2(max(shape[1:]) / SMALLEST)), most))
     return tuple(width * 2**i for i in reversed(range(count)))
 
 
 def generator(widths: tuple[int, ...]) -> ConvGenerator:
-    """DCGAN's, with the start of the usual code."""
+    """DCGAN's generator, with the initialization of the usual code."""
     return ConvGenerator(widths, batch_norm=BatchNorm(std=0.02), bias=False)
 
 
 def discriminator(widths: tuple[int, ...]) -> ConvDiscriminator:
-    """Its mirror: batch norm on all convolutions but the first (section 3 of the paper)."""
+    """DCGAN's discriminator: batch norm on all convolutions except the first (section 3 of the paper)."""
     return ConvDiscriminator(widths[::-1], batch_norm=BatchNorm(first=1, std=0.02), bias=False)

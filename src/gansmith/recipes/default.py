@@ -1,4 +1,4 @@
-"""The recipe that is taken where none is named: it looks at the data's shape, and says what it chose."""
+"""The default recipe: `gansmith train` without a name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from gansmith.core.formatting import listed
-from gansmith.data import FashionMnist, Source, size_of
+from gansmith.data import FashionMnist, Source, train_shape
 from gansmith.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
@@ -18,31 +18,33 @@ from gansmith.recipes.lengths import Length, seconds_in
 from gansmith.sampling.conditions import Clusters
 from gansmith.sampling.noise import Normal
 
-MOST_KINDS = 50
-SAMPLES_A_KIND = 50
-FEW = 5000  # images, below which D would soon know them by heart
-LARGE = 32  # pixels, above which D has enough to see to leave G no slope; in several channels it has in any size
-SHORT = 120.0  # seconds of training, in which many small steps come further than fewer large ones
+MOST_CLUSTERS = 50
+SAMPLES_PER_CLUSTER = 50
+FEW = 5000  # images; with fewer, D soon memorizes them
+LARGE = 32  # pixels a side; above, and for colour images of any size, D learns too fast to leave G a gradient
+SHORT = 120.0  # seconds; in a shorter run many small steps reach more than fewer large ones
 
 
 def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
-    """A GAN that fits itself to any data, and says what it chose.
+    """The default recipe. It adapts the networks and settings to the data and reports its choices.
 
-    Images get convolutions whose smallest map is at most 8 x 8, with a layer in D that sees the whole image at once. Where
-    there are samples enough, k-means sorts them into kinds of which both players are told: no labels are looked at. For few
-    images, and for large or coloured ones, D pays R1's penalty. Few images, and two minutes or less, go in smaller batches.
-    Points, and images too narrow for convolutions, get fully connected networks. `why` says what was chosen.
+    Images get convolutional networks. Their smallest feature map is at most 8 x 8, and one layer of D sees the whole image. With
+    enough samples, k-means sorts them into clusters, and the cluster is a condition for both networks; labels are not used. D has
+    an R1 penalty if there are few images, or if they are large or in colour. Few images, or a budget of two minutes or less, get
+    smaller batches. Points, and images too narrow for convolutions, get fully connected networks. `why` lists the choices.
 
-    Known to go wrong: a few of its pictures are of no kind in particular, and of 500 colour images half an hour makes clean
-    ones of some sorts alone. It has been measured on MNIST, Fashion-MNIST, those, drawn faces and stacked MNIST alone.
+    Known to go wrong: a few samples show no clear object. On 500 colour images, half an hour of training gives clean images of
+    some kinds only. The recipe was measured on MNIST, Fashion-MNIST, these 500 images, drawn faces and stacked MNIST only.
 
     Source: ours, after Radford et al. 2016 (DCGAN), Sage et al. 2018 and Liu et al. 2020 (clusters), Miyato and Koyama 2018
-    (projection), Mescheder et al. 2018 (R1); `EXPERIMENTS.md` has what was tried.
+    (projection), Mescheder et al. 2018 (R1). `EXPERIMENTS.md` lists what was tried.
     """
-    count, *shape = size_of(data)
-    categories = min(MOST_KINDS, count // SAMPLES_A_KIND)
+    count, *shape = train_shape(data)
+    categories = min(MOST_CLUSTERS, count // SAMPLES_PER_CLUSTER)
     condition = Clusters(categories) if categories > 1 else None
-    reasons = [f"{categories} kinds found among them by k-means, so that none is forgotten"] if condition else []
+    reasons = (
+        [f"{categories} clusters found by k-means are the condition, so that no kind of sample is forgotten"] if condition else []
+    )
     stages = max(1, math.ceil(math.log2(max(shape[1:]) / 8))) if len(shape) == 3 else 0
     convolutional = len(shape) == 3 and min(shape[1:]) >= 2**stages
     recipe = _convolutional(data, budget, count, shape, stages) if convolutional else _fully_connected(data, budget, count, shape)
@@ -50,22 +52,23 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
 
 
 def _convolutional(data: Source, budget: Length, count: int, shape: list[int], stages: int) -> Recipe:
+    """DCGAN-like networks with `stages` doublings, for images of shape (C, H, W)."""
     channels, height, width = shape
     widths = tuple(32 * 2**i for i in range(stages))
     colours = "grey" if channels == 1 else f"{channels} channels"
     doublings = f"{stages} {'time' if stages == 1 else 'times'}, with {listed(widths[::-1])} channels"
-    why = [f"{count:,} images of {width} x {height}, {colours}: convolutions that double the size {doublings}"]
+    why = [f"{count:,} images of {width} x {height}, {colours}: convolutional networks that double the size {doublings}"]
     is_few, is_short = count < FEW, (seconds_in(budget) or math.inf) <= SHORT
-    much_to_see = [f"larger than {LARGE} pixels"] if max(height, width) > LARGE else []
-    much_to_see += ["in several channels"] if channels > 1 else []
-    if much_to_see and not is_few:
-        why.append(f"{listed(much_to_see)}: D's slope at real ones is penalised (R1), or it would soon tell all apart")
+    is_hard = [f"larger than {LARGE} pixels"] if max(height, width) > LARGE else []
+    is_hard += ["in several channels"] if channels > 1 else []
+    if is_hard and not is_few:
+        why.append(f"{listed(is_hard)}: an R1 penalty on D, which would otherwise soon tell all real and generated images apart")
     if is_few:
-        why.append("so few that D's slope at them is penalised (R1), which keeps it from knowing them by heart")
-        why.append("batches of 16, for more steps")
+        why.append(f"fewer than {FEW:,} images: an R1 penalty on D, which keeps it from memorizing them")
+        why.append(f"fewer than {FEW:,} images: batches of 16, for more steps")
     elif is_short:
-        why.append(f"{budget} is short: batches of 32, for more steps")
-    penalties = (R1(),) if is_few or much_to_see else ()
+        why.append(f"a short budget ({budget}): batches of 32, for more steps")
+    penalties = (R1(),) if is_few or is_hard else ()
     adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
     return Recipe(
         name="default",
@@ -87,14 +90,15 @@ def _convolutional(data: Source, budget: Length, count: int, shape: list[int], s
 
 
 def _fully_connected(data: Source, budget: Length, count: int, shape: list[int]) -> Recipe:
+    """Networks of three layers of 128 units, for points and for images too narrow for convolutions."""
     is_few = count < FEW
-    # Without momentum, and with a quicker D, finer shapes are seen and kept to.
-    d_adam, g_adam = (Adam(rate, (0.0, 0.99), schedule=Cosine()) for rate in (1e-3 if is_few else 3e-3, 1e-3))
-    slower = ["so few that D learns no quicker than G, or it would know them by heart"] if is_few else []
+    # Without momentum and with a faster D, the samples follow finer shapes.
+    d_adam, g_adam = (Adam(lr, (0.0, 0.99), schedule=Cosine()) for lr in (1e-3 if is_few else 3e-3, 1e-3))
+    slower = [f"fewer than {FEW:,} samples: D learns at the rate of G, which keeps it from memorizing them"] if is_few else []
     return Recipe(
         name="default",
         data=data,
-        noise=Normal(min(16, math.prod(shape))),  # more than the samples have only folds them
+        noise=Normal(min(16, math.prod(shape))),  # a z with more numbers than a sample gives no better samples
         networks={
             "generator": MLPGenerator((128, 128, 128), end="linear" if len(shape) == 1 else "tanh"),
             "discriminator": MLPDiscriminator((128, 128, 128)),

@@ -1,4 +1,4 @@
-"""Faces that don't exist."""
+"""Faces of people who do not exist."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from gansmith.core.errors import RecipeError
-from gansmith.data import Faces, Source, shape_of
+from gansmith.data import Faces, Source, sample_shape
 from gansmith.networks import R3GanDiscriminator, R3GanGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.augmentation import Augment
@@ -20,29 +20,32 @@ from gansmith.recipes.default import default
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
-WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the finest one
+WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the last stage
 
 
 def faces(data: Source = Faces(), budget: Length = "30m", published: bool = False) -> Recipe:
-    """Faces that don't exist, from drawn ones whose attributes are known, or from any folder of photographs.
+    """Faces: drawn ones with known attributes, or any folder of photographs.
 
-    Settings and networks are those of `default`, which looks at the data. `published=true` takes R3GAN instead, in the size and
-    with the settings that were published for photographs of faces at 64 pixels: for a GPU. `gansmith attributes RUN` compares
-    how often faces wear glasses, beards and so on with how often real ones do; `gansmith directions RUN --out x.png` finds
-    the direction of each in what G is given.
+    Networks and settings are those of `default`, which adapts them to the data. `published=true` uses R3GAN with the size and
+    settings published for photographs of faces at 64 pixels; it needs a GPU. `gansmith attributes RUN` compares how often
+    generated and real faces wear glasses, beards and so on. `gansmith directions RUN --out x.png` finds the direction of each
+    attribute in the generator's input.
 
-    Known to go wrong: `published=true` is out of reach for a CPU.
+    Known to go wrong: `published=true` is too large for a CPU.
 
-    Source: `default` is ours; Huang et al. 2024, "The GAN is dead; long live the GAN!", FFHQ-64, for R3GAN.
+    Source: ours (`default`); Huang et al. 2024, "The GAN is dead; long live the GAN!", FFHQ-64, for R3GAN.
     """
     recipe = _r3gan(data, budget) if published else default(data, budget)
     return dataclasses.replace(recipe, name="faces")
 
 
 def _r3gan(data: Source, budget: Length) -> Recipe:
-    """Their augmentation has more operations, which reach a chance of .3 as these do."""
-    if len(shape := shape_of(data)) != 3:
-        raise RecipeError(f"published=true is for images, and the data's samples are of shape {list(shape)}: leave it out")
+    """R3GAN for faces of 64 pixels, with the published size and settings.
+
+    The published augmentation has more operations; ours are applied with the same probability, .3. Raises RecipeError for points.
+    """
+    if len(shape := sample_shape(data)) != 3:
+        raise RecipeError(f"published=true is for images, but the samples have shape {list(shape)}: leave it out")
     stages = max(1, round(math.log2(min(shape[1:]) / 4))) + 1
     widths = (*[WIDE] * (stages - 1), LAST_WIDE)
     adam = Adam(2e-4, (0.0, 0.9), schedule=Cosine(end=0.25), beta2_schedule=Cosine(end=0.1))
@@ -66,5 +69,5 @@ def _r3gan(data: Source, budget: Length) -> Recipe:
         precision="auto",
         ema=Ema(half_life_images=500_000, schedule=Cosine(first=0.0, end=1.0)),
         pictures=Pictures(count=64),
-        why=("R3GAN in the size and with the settings published for faces of 64 pixels",),
+        why=("R3GAN with the size and settings published for faces of 64 pixels",),
     )

@@ -1,4 +1,4 @@
-"""The first GAN, and a look at its discriminator alone."""
+"""The first GAN (Goodfellow et al. 2014), and its discriminator alone."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from gansmith.sampling.noise import Normal, Uniform
 
 
 def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
-    """Algorithm 1 of the first GAN paper on MNIST: k turns of D for one of G, maxout, SGD with momentum.
+    """The first GAN, on MNIST: k turns of D for one turn of G, maxout, SGD with momentum (algorithm 1).
 
-    From the text: G with ReLU and a sigmoid end, so images in [0, 1]; D with maxout and dropout; uniform z; each of D's k
-    turns with its own batch; SGD with momentum. Not in the text, so chosen here: z of 100 entries in [-1, 1], G
-    100-1200-1200-784 from Glorot's start, D with two maxout layers of 240 units and 5 pieces, its weights uniform in
-    [-.005, .005], dropout .2 on its input and .5 behind its layers, momentum .5, rate .02 for D and .2 for G, batches of 100,
-    50 epochs.
+    From the text: G with ReLU and a sigmoid output, so images in [0, 1]; D with maxout and dropout; uniform z; a batch of its own
+    for each of D's k turns; SGD with momentum. Not in the text and chosen here: z of 100 numbers in [-1, 1]; G 100-1200-1200-784
+    with Glorot's initialization; D with two maxout layers of 240 units and 5 pieces, weights uniform in [-.005, .005], dropout .2
+    on its input and .5 after its layers; momentum .5; learning rates of .02 for D and .2 for G; batches of 100; 50 epochs.
 
-    G pays the non-saturating loss of section 3 here; `objective.loss=saturating` is eq. 1 to the letter. Counted in reals:
-    with `k=2` an epoch has half as many of G's turns.
+    G's loss is the non-saturating one of section 3; `objective.loss=saturating` is eq. 1. The budget counts real images: with
+    `k=2` an epoch has half as many turns of G.
 
-    Known to go wrong: for its first three epochs every z gives one shape; digits of several kinds come after that. At .05 for
-    both players it stayed collapsed for as long as it was watched (5 epochs). With the saturating loss G hardly moves while D
-    is sure of itself.
+    Known to go wrong: for the first three epochs all z give one shape; different digits follow later. With learning rates of .05
+    for both players it stayed collapsed for the 5 epochs that were observed. With the saturating loss G hardly changes while D is
+    confident.
 
     Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, algorithm 1 and section 5.
     """
@@ -52,14 +51,14 @@ def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
 def noise_critic() -> Recipe:
     """A discriminator alone: it learns to tell digits from the noise images of an untrained generator.
 
-    G is 1-256-784 with ReLU and tanh, frozen at its random start. D, 784-256-1 with ReLU and dropout .5, learns from 60,000
-    digits and 60,000 of G's images, the same ones in each of 3 epochs, in joined batches of 64. At the end it is asked about
-    10,000 held-out digits, 10,000 fakes it never saw, and one new fake.
+    G is 1-256-784 with ReLU and tanh, frozen at its random initialization. D is 784-256-1 with ReLU and dropout .5. It learns
+    from 60,000 digits and 60,000 images of G, which are equal in each of the 3 epochs, in joined batches of 64. At the end it
+    classifies 10,000 held-out digits, 10,000 other images of G, and one new image.
 
-    Not in the source's text, so chosen here: Adam at 1e-3. The source shuffles all 120,000 together; here each batch holds 32
-    of either, where it would hold 32 on average.
+    Not in the source's text and chosen here: Adam at 1e-3. The source shuffles all 120,000 images together; here each batch holds
+    32 real and 32 generated ones, where the source has 32 on average.
 
-    What it teaches: telling real from noise is easy. A GAN is hard because the fakes answer back.
+    What it teaches: it is easy to tell real images from noise. A GAN is hard because the generator adapts.
 
     Source: a walk through the implementation of Goodfellow et al. 2014 by Y. Mohammad.
     """

@@ -1,10 +1,10 @@
-"""Codes that are found without labels."""
+"""InfoGAN: categories and continuous codes that are learned without labels."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from gansmith.data import Mnist, Source, shape_of
+from gansmith.data import Mnist, Source, sample_shape
 from gansmith.networks import AuxiliaryDiscriminator, InfoGanDiscriminator, InfoGanGenerator
 from gansmith.objectives import Adversarial, AuxiliaryLoss
 from gansmith.objectives.augmentation import Affine, Augment, Translate
@@ -18,21 +18,21 @@ from gansmith.sampling.noise import Uniform
 
 
 def infogan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
-    """Digits sorted without any label: G is told codes, and must make images from which D can tell them again.
+    """InfoGAN: sorts images into ten categories and finds two continuous codes, all without labels.
 
-    One code of ten kinds and two sliders from -1 to 1 are drawn for each image. Q, a head on D's body, says what it takes them
-    for; both players pay for what it gets wrong, which is a lower bound of the mutual information of code and image. After that
-    `gansmith sample RUN --class 3` makes images of one kind, `gansmith slide RUN` moves a slider, and `gansmith evaluate RUN`
-    says how far the kinds agree with the digits.
+    The generator gets one code of ten categories and two continuous codes in [-1, 1], drawn at random for each image. Q, a second
+    head of D, predicts them from the image. Both players minimize its error, which maximizes a lower bound of the mutual
+    information of code and image. Afterwards `gansmith sample RUN --class 3` makes images of one category, `gansmith slide RUN`
+    moves a continuous code, and `gansmith evaluate RUN` measures how well the categories agree with the labels.
 
-    As it stands the networks, z and the optimizer are those of `default`, with a linear Q and a D that sees how much samples
-    differ. Images are turned, zoomed, slanted and moved at random before D and Q see them, less and less from a fifth of the run
-    on: at first only what outlasts that can be a kind, and later G may vary within kinds. `published=true` is the paper's network
-    for MNIST: z of 62 entries and 12 of codes, G 1024 - 7 x 7 x 128 - 64 - 1, D 64 - 128 - 1024 - 1, Q 128 beside D's last
-    layer; Adam with beta1 .5, 2e-4 for D and 1e-3 for G, lambda 1 for all codes. Batches of 128 and 5,000 steps are those of
-    the authors' program; images in [0, 1] and G's sigmoid are, too.
+    By default the networks, z and the optimizer are those of `default`, with a linear Q and minibatch standard deviation in D. D
+    and Q see images that are rotated, zoomed, sheared and shifted at random, less and less after a fifth of the run: at first the
+    categories must not depend on these changes, later G may vary within a category. `published=true` is the paper's network for
+    MNIST: z of 62 numbers and 12 for the codes, G 1024 - 7 x 7 x 128 - 64 - 1, D 64 - 128 - 1024 - 1, Q of 128 units beside D's
+    last layer; Adam with beta1 .5, at 2e-4 for D and 1e-3 for G; lambda 1 for all codes. Batches of 128, 5,000 steps, images in
+    [0, 1] and G's sigmoid are from the authors' program.
 
-    Known to go wrong: which kind becomes which digit is chance, and two digits that look alike, such as 4 and 9, may share kinds.
+    Known to go wrong: the order of the categories is random, and two similar digits, such as 4 and 9, may share categories.
 
     Source: X. Chen et al., InfoGAN, NeurIPS 2016.
     """
@@ -57,13 +57,14 @@ def infogan(data: Source = Mnist(), budget: Length | None = None, published: boo
 
 
 def _small(data: Source, budget: Length) -> Recipe:
+    """`default` with codes as the condition, a linear Q and random changes of the images."""
     base = default(data, budget)
     assert isinstance(base.objective, Adversarial)
     objective = dataclasses.replace(base.objective, auxiliary=AuxiliaryLoss())
     discriminator = base.networks["discriminator"]
-    if len(shape_of(data)) == 3:
-        changed = (Affine(degrees=15, zoom=0.2, shear=15), Translate())
-        objective = dataclasses.replace(objective, augmentation=Augment(changed, schedule=Linear(start=0.2)))
+    if len(sample_shape(data)) == 3:
+        operations = (Affine(degrees=15, zoom=0.2, shear=15), Translate())
+        objective = dataclasses.replace(objective, augmentation=Augment(operations, schedule=Linear(start=0.2)))
         discriminator = dataclasses.replace(discriminator, minibatch_std=4)  # type: ignore[type-var]
     return dataclasses.replace(
         base,

@@ -1,4 +1,4 @@
-"""GANs that are told labels: by joining them to both inputs, by a classifier beside D, by projection."""
+"""Conditional GANs: the class label is joined to the inputs (cGAN), classified (AC-GAN), or projected (projection D)."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from gansmith.sampling.noise import Normal, Uniform
 
 
 def cgan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
-    """A GAN that is told labels, joined to the input of both networks.
+    """A conditional GAN: the class label is joined to the inputs of both networks.
 
-    As it stands it has the networks and the optimizer of `default`, which fit themselves to the data: G's z and D's image are
-    joined by the label, to an image as one channel a class.
+    By default the networks and the optimizer are those of `default`, which adapts them to the data. The label is joined to z for
+    G and to the samples for D; an image gets one more channel per class.
 
-    `published=true` is the paper's network for MNIST: z of 100 entries, uniform in [0, 1), to 200 units and y to 1,000, together
-    1,200, ReLU, then 784 sigmoids; D by maxout, x to 240 units of 5 pieces, y to 50 of 5, together 240 of 4; dropout .5 in
-    both; SGD in batches of 100 with a rate that falls by 1.00004 a step from .1 to 1e-6, which takes 480 epochs, and momentum
-    from .5 to .7. Not in the text, so chosen here: that the momentum rises straight over the whole run, PyTorch's start, and
-    that G pays the non-saturating loss.
+    `published=true` is the paper's network for MNIST. G: z of 100 numbers, uniform in [0, 1), to 200 units, the label to 1,000
+    units, together to 1,200, ReLU, then 784 sigmoids. D with maxout: the image to 240 units of 5 pieces, the label to 50 of 5,
+    together to 240 of 4. Dropout .5 in both. SGD with batches of 100, a learning rate that falls by a factor of 1.00004 per step
+    from .1 to 1e-6, which takes 480 epochs, and a momentum that rises from .5 to .7. Not in the text and chosen here: the
+    momentum rises linearly over the whole run, PyTorch's initialization, and the non-saturating loss for G.
 
-    Known to go wrong: with `published=true` nothing keeps G from making one image a class.
+    Known to go wrong: with `published=true` nothing keeps G from making a single image per class.
 
     Source: M. Mirza and S. Osindero, Conditional Generative Adversarial Nets, 2014.
     """
     if not published:
-        return _told("cgan", data, budget, JoinedDiscriminator)
+        return _conditional("cgan", data, budget, JoinedDiscriminator)
     sgd = SGD(0.1, momentum=0.5, schedule=Exponential(end=1e-5), momentum_schedule=Linear(end=1.4))
     return Recipe(
         name="cgan",
@@ -65,23 +65,23 @@ def cgan(data: Source = Mnist(), budget: Length | None = None, published: bool =
 
 
 def acgan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
-    """A GAN whose D also says which class it sees; both players pay for what it gets wrong.
+    """AC-GAN: a conditional GAN whose discriminator also classifies its input.
 
-    As it stands it has the networks and the optimizer of `default`, with a linear classifier beside D's logit. G is told the
-    label beside z, D is not.
+    By default the networks and the optimizer are those of `default`, with a linear classifier beside D's logit. The label is a
+    condition of G only. Both players minimize the classifier's error.
 
-    `published=true` is the paper's network for CIFAR-10, of 32 x 32: z of 100 entries, G a linear layer to 4 x 4 x 384 and 5x5
-    transposed convolutions to 192 and 96 channels; D six 3x3 convolutions of 16 to 512 channels with dropout .5; Adam at 2e-4
-    with beta1 .5, batches of 100, 50,000 steps. Of what the paper tried, rates 1e-4 to 3e-4 and noise of sd 0 to .2 in D's
-    layers, the middle rate and no noise were chosen here; so was that z is uniform from -1 to 1. Any data take its place with
+    `published=true` is the paper's network for CIFAR-10, for images of 32 x 32. G: z of 100 numbers, a linear layer to 4 x 4 x
+    384, 5x5 transposed convolutions to 192 and 96 channels. D: six 3x3 convolutions of 16 to 512 channels with dropout .5. Adam
+    at 2e-4 with beta1 .5, batches of 100, 50,000 steps. The paper tried learning rates from 1e-4 to 3e-4 and noise of standard
+    deviation 0 to .2 in D's layers; chosen here are the middle rate, no noise, and z uniform in [-1, 1]. For other data use
     `--data` and `data.size=32`.
 
-    Known to go wrong: G is paid for samples that are easy to classify, so that each class becomes more alike than it is.
+    Known to go wrong: G is rewarded for samples that are easy to classify, so samples of a class vary less than real ones.
 
     Source: A. Odena, C. Olah and J. Shlens, Conditional Image Synthesis with Auxiliary Classifier GANs, ICML 2017.
     """
     if not published:
-        return _told("acgan", data, budget, AuxiliaryDiscriminator, auxiliary=AuxiliaryLoss())
+        return _conditional("acgan", data, budget, AuxiliaryDiscriminator, auxiliary=AuxiliaryLoss())
     adam = Adam(2e-4, (0.5, 0.999))
     return Recipe(
         name="acgan",
@@ -98,24 +98,24 @@ def acgan(data: Source = Mnist(), budget: Length | None = None, published: bool 
 
 
 def projection(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
-    """A GAN whose D asks how well what it sees goes with the label, by a product of the two.
+    """A conditional GAN with a projection discriminator: an inner product of label and features in its logit.
 
-    As it stands it has the networks and the optimizer of `default`: G is told the label beside z, and D's logit has a product of
-    the label's vector and what its last layer sees.
+    By default the networks and the optimizer are those of `default`. The label is joined to z for G. D's logit is the sum of a
+    linear function of the last features and their inner product with a vector of the label.
 
-    `published=true` is the paper's network for ImageNet, of 128 x 128: residual G of 1,024 to 64 channels that is told by a scale
-    and a shift for each class in its batch norms, residual D of 64 to 1,024 channels with spectral norm; hinge loss, Adam at
-    2e-4 with betas 0 and .9, five turns of D with batches of 64, 128 fakes in G's, 450,000 steps of G with a rate that falls to
-    0 over the last 50,000; the batches are those of the authors' program, on four GPUs together. Here the classes' vectors start
-    at 0 and have no spectral norm, and fakes are asked for the classes of the batch's reals. It is meant for colour images with
-    `data.size=128` on a GPU.
+    `published=true` is the paper's network for ImageNet at 128 x 128. G: residual, 1,024 to 64 channels, with a scale and a shift
+    for each class in its batch norms. D: residual, 64 to 1,024 channels, with spectral norm. Hinge loss, Adam at 2e-4 with betas
+    0 and .9, five turns of D with batches of 64, 128 generated images in G's turn, 450,000 steps of G with a learning rate that
+    falls to 0 over the last 50,000. The batch sizes are the totals over the four GPUs of the authors' program. Differences: here
+    the label vectors start at 0 and have no spectral norm, and generated images have the classes of the real batch. It is meant
+    for colour images with `data.size=128` on a GPU.
 
-    Known to go wrong: a class that looks much like another one takes on some of what the other has.
+    Known to go wrong: samples of a class can take on features of a similar class.
 
     Source: T. Miyato and M. Koyama, cGANs with Projection Discriminator, ICLR 2018.
     """
     if not published:
-        return _told("projection", data, budget)
+        return _conditional("projection", data, budget)
     adam = Adam(2e-4, (0.0, 0.9), schedule=Linear(start=8 / 9))
     return Recipe(
         name="projection",
@@ -134,23 +134,25 @@ def projection(data: Source = Mnist(), budget: Length | None = None, published: 
     )
 
 
-def _told(
+def _conditional(
     name: str,
     data: Source,
     budget: Length | None,
-    wrapped: Callable[[Network], Network] = lambda network: network,
+    wrap: Callable[[Network], Network] = lambda network: network,
     **changes: Any,
 ) -> Recipe:
-    """`default`, told labels in place of the kinds that it finds, which it speaks of last. `wrapped` says how D is told.
+    """`default` with class labels as the condition, in place of clusters.
 
-    `changes` are of the objective's fields.
+    Args:
+        wrap: gives D its condition, or an auxiliary classifier.
+        changes: fields of the objective.
     """
     base = default(data, budget or "15m")
     return dataclasses.replace(
         base,
         name=name,
         condition=Labels(),
-        networks={**base.networks, "discriminator": wrapped(base.networks["discriminator"])},
+        networks={**base.networks, "discriminator": wrap(base.networks["discriminator"])},
         objective=dataclasses.replace(base.objective, **changes),  # type: ignore[type-var]
         why=base.why[:-1] if base.condition else base.why,
     )

@@ -1,4 +1,4 @@
-"""Lengths of a run in words: `25epochs`, `1000000images`, `5m`, `2h`; and `fd=5`, a score to stop at."""
+"""Lengths of a run as text: `25epochs`, `1000000images`, `5m`, `2h`; and `fd=5`, a score at which a run ends."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|images?|h|m|s)")
-
-
 _UNTIL = re.compile(r"fd=(\d+(?:\.\d*)?|\.\d+)")
-
-
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 def _is_length(text: str) -> str:
+    """The text itself, if it is a length above 0. Raises ValueError with what is expected."""
     match = _LENGTH.fullmatch(text)
     if not match or float(match[1]) <= 0:
         raise ValueError("a length such as 25epochs, 1000000images, 5m or 2h")
@@ -24,39 +21,45 @@ def _is_length(text: str) -> str:
 
 
 def _is_untimed(text: str) -> str:
+    """The text itself, if it is a length in epochs or images. Raises ValueError with what is expected."""
     if _is_length(text)[-1] in _SECONDS and not text.endswith(("epochs", "images")):
         raise ValueError("a length in epochs or images")
     return text
 
 
 def _is_until(text: str) -> str:
+    """The text itself, if it is `fd=NUMBER`. Raises ValueError with what is expected."""
     if not _UNTIL.fullmatch(text):
         raise ValueError("fd=NUMBER, such as fd=5")
     return text
 
 
 Length = Annotated[str, AfterValidator(_is_length)]
+"""A length in epochs, images, hours, minutes or seconds: `25epochs`, `1000000images`, `2h`, `5m`, `90s`."""
 
 
 UntimedLength = Annotated[str, AfterValidator(_is_untimed)]
+"""A length in epochs or images."""
 
 
 Until = Annotated[str, AfterValidator(_is_until)]
+"""A Frechet distance at which a run ends: `fd=5`."""
 
 
 def images_in(length: str, epoch_images: int) -> int:
-    """How many real images a length in epochs or images is; at least 1."""
+    """The number of real images in a length of epochs or images, at least 1. `epoch_images` are the images of an epoch."""
     number, unit = _parsed(length)
     return max(1, round(number * (epoch_images if unit.startswith("epoch") else 1)))
 
 
 def seconds_in(length: str) -> float | None:
-    """How many seconds a length in time is; None for epochs and images, which know no clock."""
+    """The number of seconds in a length of time; None for epochs and images."""
     number, unit = _parsed(length)
     return number * _SECONDS[unit] if unit in _SECONDS else None
 
 
 def _parsed(length: str) -> tuple[float, str]:
+    """(number, unit) of a length that was checked before."""
     match = _LENGTH.fullmatch(length)
-    assert match, length  # a Length was checked when its recipe was made
+    assert match, length  # a recipe checks its lengths when it is made
     return float(match[1]), match[2]

@@ -1,8 +1,7 @@
-"""The losses as named runs: Wasserstein with clipping or a gradient penalty, least squares, hinge, relativistic.
+"""One recipe per loss: Wasserstein with clipping, Wasserstein with a gradient penalty, least squares, hinge, relativistic.
 
-In their small size all five have DCGAN's small generator and a discriminator like it, with batch norm in that of `wgan` alone, so
-that what they reach in equal time tells of the losses: `benchmarks/losses_at_equal_time.py`. Each also has its paper's networks:
-`published=true`.
+By default all five have DCGAN's small generator and a similar discriminator, with batch norm in D for `wgan` only, so that
+equal training times compare the losses: `benchmarks/losses_at_equal_time.py`. `published=true` gives the networks of each paper.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ from gansmith.recipes.dcgan import SMALL, discriminator, doublings, generator
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Noise, Normal, Uniform
 
-FALLING = Linear(start=0.5)  # a rate that falls to 0 over the second half: what a run of minutes needs to settle
+FALLING = Linear(start=0.5)  # a learning rate that falls to 0 over the second half, so that a run of minutes converges
 
 
 def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The Wasserstein GAN: a critic kept near Lipschitz by clipping its weights, five turns of it a step.
+    """The Wasserstein GAN: a critic with clipped weights; five critic updates per step.
 
-    The paper's: clipping at .01, RMSprop at 5e-5 for both, batches of 64, five turns of the critic with a batch each, DCGAN's
-    networks at 64 x 64, batch norm in both. `published=true` is that; give it `data.size=64`. The authors' code gives the
-    critic a hundred turns at times, here it has five throughout; its 25 epochs are those of that code.
+    The paper: clipping at .01, RMSprop at 5e-5 for both players, batches of 64, five turns of the critic with a batch each,
+    DCGAN's networks for 64 x 64 with batch norm in both. `published=true` is this; add `data.size=64`. The authors' code
+    sometimes gives the critic a hundred turns; here it always has five. The 25 epochs are from that code.
 
-    The small size has a rate of 5e-4, and the critic keeps its batch norm, without which it hardly learnt. Counted in reals, of
-    which G's turn reads none: five times fewer steps of G for the same images.
+    The default size has a learning rate of 5e-4 and keeps batch norm in the critic, which hardly learned without it. The budget
+    counts real images, and G's turn reads none: for the same number of images G has a fifth of the steps.
 
-    Known to go wrong: clipping makes the critic a simple function, and its gradient small or large with the bound; the paper
-    itself calls it a terrible way. `wgan-gp` came of it.
+    Known to go wrong: clipping limits the critic to simple functions, and its gradient is small or large with the bound. The
+    paper itself calls clipping a terrible way. `wgan-gp` is the answer to it.
 
     Source: M. Arjovsky, S. Chintala, L. Bottou, Wasserstein GAN, ICML 2017, algorithm 1.
     """
@@ -58,22 +57,22 @@ def wgan(data: Source = FashionMnist(), published: bool = False, budget: Length 
         slow = RmsProp(5e-5)
         optimizers: dict[str, Optimizer] = {"discriminator": Clipped(slow, 0.01), "generator": slow}
         return _run("wgan", data, budget or "25epochs", objective, networks, optimizers)
-    quick = RmsProp(5e-4, schedule=FALLING)
-    made = _small("wgan", data, budget, objective, {"discriminator": Clipped(quick, 0.01), "generator": quick})
+    fast = RmsProp(5e-4, schedule=FALLING)
+    made = _small("wgan", data, budget, objective, {"discriminator": Clipped(fast, 0.01), "generator": fast})
     return dataclasses.replace(made, networks=_dcgans(data, "wgan", SMALL))
 
 
 def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The Wasserstein GAN with a gradient penalty in place of clipping, five turns of the critic a step.
+    """The Wasserstein GAN with a gradient penalty instead of clipping; five critic updates per step.
 
-    The paper's: lambda 10, Adam at 1e-4 with betas 0 and .9, batches of 64, five turns of the critic, no batch norm in it, as
-    the penalty is of each sample. `published=true` is its residual network for CIFAR-10 (appendix F: 1,204,483 weights in G,
-    1,053,825 in D, z of 128), at 2e-4 falling to 0 over 100,000 steps of G as there; from the authors' code, 128 fakes in G's
-    turn. Give it `data.size=32 data.channels=3`, or images of that size.
+    The paper: lambda 10, Adam at 1e-4 with betas 0 and .9, batches of 64, five turns of the critic, no batch norm in the critic,
+    because the penalty is per sample. `published=true` is its residual network for CIFAR-10 (appendix F: 1,204,483 weights in G,
+    1,053,825 in D, z of 128), with a learning rate of 2e-4 that falls to 0 over 100,000 steps of G; the 128 generated images in
+    G's turn are from the authors' code. Add `data.size=32 data.channels=3`, or use images of that size.
 
-    The small size has a rate of 5e-4.
+    The default size has a learning rate of 5e-4.
 
-    Known to go wrong: a step costs five turns of a critic that is differentiated twice.
+    Known to go wrong: a step is slow, with five turns of a critic that is differentiated twice.
 
     Source: I. Gulrajani et al., Improved training of Wasserstein GANs, NeurIPS 2017, algorithm 1 and appendix F.
     """
@@ -90,15 +89,16 @@ def wgan_gp(data: Source = FashionMnist(), published: bool = False, budget: Leng
 
 
 def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The least squares GAN: D's logits are drawn to 1 and 0, G's to 1, so fakes that D believes still learn.
+    """The least-squares GAN: squared errors train D's output towards 1 for real and 0 for generated samples.
 
-    The paper's: Adam with beta1 .5, batches of 64, rates of 1e-3 for rooms and 2e-4 for characters. `published=true` is its
-    network for rooms of 112 x 112, with z of 1024 (15,577,667 weights in G, 4,332,545 in D) at 1e-3; give it `data.size=112`.
-    From the authors' code: z uniform from -1 to 1, a million steps.
+    G's loss is the squared distance of D's output from 1, so G still learns from samples that D takes for real. The paper: Adam
+    with beta1 .5, batches of 64, learning rates of 1e-3 for rooms and 2e-4 for characters. `published=true` is its network for
+    rooms of 112 x 112, with z of 1024 (15,577,667 weights in G, 4,332,545 in D), at 1e-3; add `data.size=112`. From the authors'
+    code: z uniform in [-1, 1], a million steps.
 
-    The small size has a rate of 1e-3, and no batch norm in D.
+    The default size has a learning rate of 1e-3 and no batch norm in D.
 
-    Known to go wrong: D's outputs have no bounds, and a D that is far ahead pulls harder the worse a fake is.
+    Known to go wrong: D's output is unbounded, and if D is far ahead, the worst samples dominate the gradient.
 
     Source: X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9 and section 4.
     """
@@ -114,16 +114,16 @@ def lsgan(data: Source = FashionMnist(), published: bool = False, budget: Length
 
 
 def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length | None = None) -> Recipe:
-    """The hinge loss with spectral norm on all of D: SNGAN.
+    """SNGAN: the hinge loss with spectral norm on all layers of D.
 
-    The paper's: spectral norm by one power iteration a pass, Adam at 2e-4 with betas 0 and .9 falling to 0, five turns of D,
+    The paper: spectral norm by one power iteration per pass, Adam at 2e-4 with betas 0 and .9 falling to 0, five turns of D,
     batches of 64. `published=true` is its residual network for CIFAR-10 (4,276,739 weights in G, 1,053,825 in D, z of 128); from
-    the authors' code, 128 fakes in G's turn and 50,000 steps of G. Give it `data.size=32 data.channels=3`, or images of that
-    size.
+    the authors' code, 128 generated images in G's turn and 50,000 steps of G. Add `data.size=32 data.channels=3`, or use images
+    of that size.
 
-    The small size has one turn of D a step, a rate of 1e-3 and beta1 .5.
+    The default size has one turn of D per step, a learning rate of 1e-3 and beta1 .5.
 
-    Known to go wrong: spectral norm bounds D's slope layer by layer, so a small D is slow to tell anything apart.
+    Known to go wrong: spectral norm bounds D's slope layer by layer, so a small D learns slowly.
 
     Source: T. Miyato et al., Spectral normalization for generative adversarial networks, ICLR 2018, eq. 16 and 17, appendix B;
     the loss first in J. H. Lim, J. C. Ye, Geometric GAN, 2017.
@@ -144,20 +144,20 @@ def hinge(data: Source = FashionMnist(), published: bool = False, budget: Length
 def r3gan(
     data: Source = FashionMnist(), published: bool = False, own_networks: bool = False, budget: Length | None = None
 ) -> Recipe:
-    """R3GAN: reals and fakes judged in pairs, with zero-centred gradient penalties on both sides, and no tricks.
+    """R3GAN: a relativistic loss on pairs of real and generated samples, with the penalties R1 and R2.
 
-    The paper's: relativistic pairing, R1 and R2 at every step with one gamma that falls from ten times its end value, rate 2e-4
-    to 5e-5, beta2 .9 to .99, beta1 0, all by half a cosine; z of 64; residual blocks of grouped convolutions without any
-    normalisation; samples from a running mean whose half-life grows. `published=true` is its networks for CIFAR-10 (four stages
-    of two blocks of width 768: 20,732,160 weights in G, 20,683,776 in D, gamma .05 to .005, batches of 512), with all that
-    changes along half a cosine changing over 20 million images, and with their augmentation's chances, which rise to .55; its
-    operations are more than ours. Give it `data.size=32 data.channels=3`. Theirs is told the class, here say `condition=labels`.
+    The paper: relativistic pairing; R1 and R2 at every step with one gamma that falls from ten times its end value; learning rate
+    2e-4 to 5e-5, beta2 .9 to .99, beta1 0, all along half a cosine; z of 64; residual blocks of grouped convolutions without
+    normalization; samples from a running mean whose half-life grows. `published=true` is its network for CIFAR-10: four stages of
+    two blocks of width 768 (20,732,160 weights in G, 20,683,776 in D), gamma .05 to .005, batches of 512, all schedules over 20
+    million images, and augmentation with the published probabilities, up to .55; the published augmentation has more operations
+    than ours. Add `data.size=32 data.channels=3`. The published model is conditional; add `condition=labels` for that.
 
-    By default it has the networks that the other losses share, gamma .5 to .05, batches of 64, learning rates of 1e-3 to 5e-5;
-    `own_networks=true` has R3GAN's own networks in a small size, three stages of one block (64, 64, 32).
+    By default it has the same networks as the other losses, gamma .5 to .05, batches of 64, learning rates of 1e-3 to 5e-5.
+    `own_networks=true` has R3GAN's networks in a small size: three stages of one block (64, 64, 32).
 
-    Known to go wrong: grouped convolutions are slow on a processor, and two penalties go through D twice each. In five minutes
-    its own networks see too few images.
+    Known to go wrong: grouped convolutions are slow on a processor, and each of the two penalties needs two passes through D. In
+    five minutes its own networks see too few images.
 
     Source: Y. Huang et al., The GAN is dead; long live the GAN! A modern baseline GAN, NeurIPS 2024, eq. 2 and section 3, and the
     settings of its code.
@@ -177,18 +177,20 @@ def r3gan(
         "generator": R3GanGenerator((768,) * 4, blocks=2),
         "discriminator": R3GanDiscriminator((768,) * 4, blocks=2),
     }
-    changed = Augment(probability=0.55, schedule=Cosine(first=0.0, end=1.0))
-    objective = dataclasses.replace(objective, augmentation=changed)
+    augmentation = Augment(probability=0.55, schedule=Cosine(first=0.0, end=1.0))
+    objective = dataclasses.replace(objective, augmentation=augmentation)
     made = _run("r3gan", data, budget or "20000000images", objective, networks, _both(adam), Normal(64))
     growing = Ema(half_life_images=5_000_000, ramp=None, schedule=Cosine(first=0.0, end=1.0))
     return dataclasses.replace(made, batch_size=512, ema=growing)
 
 
 def _both(adam: Adam) -> dict[str, Optimizer]:
+    """The same optimizer for both players."""
     return {"discriminator": adam, "generator": adam}
 
 
 def _dcgans(data: Source, name: str, width: int = DCGAN_WIDTH) -> dict[str, Network]:
+    """DCGAN's generator and discriminator for these data. Raises RecipeError for points; `name` is the recipe in the message."""
     widths = doublings(data, width, name)
     return {"generator": generator(widths), "discriminator": discriminator(widths)}
 
@@ -202,7 +204,7 @@ def _run(
     optimizers: Mapping[str, Optimizer],
     noise: Noise = Normal(100),
 ) -> Recipe:
-    """What the papers have in common: batches of 64, samples from the last weights."""
+    """A recipe with the settings that the papers share: batches of 64, samples from the last weights."""
     return Recipe(
         name=name,
         data=data,
@@ -217,7 +219,7 @@ def _run(
 
 
 def _small(name: str, data: Source, budget: Length | None, objective: Adversarial, optimizers: Mapping[str, Optimizer]) -> Recipe:
-    """What the small sizes have in common, so that they differ in the loss, its penalties and its optimizer alone."""
+    """A recipe with the settings that the default sizes share, so that they differ only in loss, penalties and optimizer."""
     widths = doublings(data, SMALL, name)
     networks: dict[str, Network] = {"generator": generator(widths), "discriminator": ConvDiscriminator(widths[::-1])}
     made = _run(name, data, budget or "5m", objective, networks, optimizers)

@@ -1,4 +1,4 @@
-"""The first GAN to run."""
+"""A small first GAN."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from gansmith.sampling.noise import Normal
 
 
 def starter() -> Recipe:
-    """A good first picture in three minutes on two cores, on Fashion-MNIST or any small images of yours.
+    """A small convolutional GAN: a good picture on Fashion-MNIST after three minutes on two cores.
 
-    A small DCGAN for any height, width and channels: G a linear layer and two 4x4 transposed convolutions with batch norm, D
-    two 4x4 convolutions of stride 2. Non-saturating loss, no penalty. What made it quick to a good picture: a z of only 8
-    entries, small batches of 32, so many steps in few images, a high rate of 1e-3 that falls to 0 over the second half, 4x4
-    rather than 3x3 kernels in D, and bfloat16 where the processor has units for it. Samples come from a running mean of G's
-    weights with a half-life of 2,000 images.
+    A small DCGAN for images of any height, width and number of channels. G is a linear layer and two 4x4 transposed convolutions
+    with batch norm; D is two 4x4 convolutions of stride 2. The loss is non-saturating, without a penalty. Five choices make it
+    fast: a z of only 8 numbers, batches of 32 (many steps in few images), a high learning rate of 1e-3 that falls to 0 over the
+    second half, kernels of 4x4 instead of 3x3 in D, and bfloat16 on processors that multiply it in hardware. Samples come from a
+    running mean of G's weights with a half-life of 2,000 images.
 
-    Known to go wrong: in three minutes a minority of its pictures stay broken, bags and sandals above all; `budget=30m` gives it
-    more time. It has been tried at 28x28 only.
+    Known to go wrong: after three minutes some samples are broken, bags and sandals above all; `budget=30m` gives it more time.
+    It was tried at 28x28 only.
 
-    Source: ours, after Radford et al. 2016 (DCGAN); `EXPERIMENTS.md` has what was tried.
+    Source: ours, after Radford et al. 2016 (DCGAN). `EXPERIMENTS.md` lists what was tried.
     """
     adam = Adam(1e-3, (0.5, 0.99), schedule=Linear(start=0.5))
     return Recipe(

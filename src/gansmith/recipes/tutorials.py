@@ -1,10 +1,10 @@
-"""Five tutorials' GANs, one of them in two versions, with their settings to the letter.
+"""The GANs of five tutorials, one of them in two versions, with exactly their settings.
 
-All: images in [-1, 1], z ~ N(0, I) drawn afresh for each turn, 60,000 training images reshuffled each epoch with the
-last short batch kept, D's turn before G's, labels 1 for real and 0 for fake, binary cross-entropy on logits (the same as
-sigmoid and cross-entropy), G's loss non-saturating, PyTorch's start, dropout on in both players' turns, samples from the
-raw weights in evaluation mode. Where one differs, its docstring says so. The networks' ends adapt to the data, so each
-also runs on other images: `--data digits`.
+Common to all: images in [-1, 1]; z ~ N(0, I), drawn again for each turn; 60,000 training images, reshuffled each epoch, with a
+shorter last batch; D's turn before G's; labels 1 for real and 0 for generated; binary cross-entropy on logits, which equals
+sigmoid and cross-entropy; the non-saturating loss for G; PyTorch's initialization; dropout active in both turns; samples from
+the current weights in evaluation mode. The docstrings state exceptions. The networks adapt to the shape of the data, so every
+recipe also runs on other images: `--data digits`.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 def _both(adam: Adam) -> dict[str, Optimizer]:
+    """The same optimizer for both players."""
     return {"discriminator": adam, "generator": adam}
 
 
 def tutorial_small() -> Recipe:
-    """The smallest GAN on MNIST: one hidden layer a player. Known to stay at speckled blobs.
+    """The smallest GAN, on MNIST: one hidden layer per network. Known to stay at speckled blobs.
 
-    G is 32-128-784 and D 784-64-1, leaky ReLU .01. D's loss is the mean of its real and fake terms, and the same fakes
-    serve both turns: D is updated, then judges them again for G. 25 epochs, batches of 32.
+    G is 32-128-784 and D 784-64-1, leaky ReLU .01. D's loss is the mean of its real and generated terms. Both turns use the same
+    generated samples: D is updated, then scores them again for G. 25 epochs, batches of 32.
 
-    Known to go wrong: at these settings (Adam's betas .9 and .999) its samples stay speckled blobs, all one class to a
-    classifier, with D winning throughout. With `optimizers.generator.betas=[0.5,0.999]` and the same for D, the same
-    networks draw rough digits within 10 epochs.
+    Known to go wrong: with these settings (Adam's betas .9 and .999) the samples stay speckled blobs, all of one class to a
+    classifier, and D wins throughout. With `optimizers.generator.betas=[0.5,0.999]` and the same for D, the networks draw rough
+    digits within 10 epochs.
 
-    Source: an introduction to GANs in PyTorch. The text that reached us lacked an `else`; it is completed here as the plain
+    Source: an introduction to GANs in PyTorch. The text available to us lacked an `else`; it is completed here as plain
     alternation of both players.
     """
     return Recipe(
@@ -63,27 +64,27 @@ def tutorial_small() -> Recipe:
 def tutorial_batchnorm(
     epochs: PositiveInt = 200,
     batch_size: PositiveInt = 128,
-    rate: PositiveFloat = 2e-4,
+    lr: PositiveFloat = 2e-4,
     beta1: Beta = 0.5,
     beta2: Beta = 0.999,
     latent_size: PositiveInt = 100,
     image_size: PositiveInt = 28,
     channels: Channels = 1,
 ) -> Recipe:
-    """A wider G with batch norm on Fashion-MNIST: recognisable clothes, after many epochs.
+    """A wider GAN with batch norm in G, on Fashion-MNIST: recognizable clothes after many epochs.
 
-    G is 100-128-256-512-1024-784 with leaky ReLU .2, and batch norm before it on the 256, 512 and 1024 layers; D is
-    784-512-256-1. Batch norm's epsilon is .8: the source hands .8 to an argument it takes for the momentum. D's loss is the
-    sum of its terms, and both turns use the same z. 200 epochs, batches of 128. Its eight settings are this function's
-    parameters, so `gansmith train tutorial-batchnorm epochs=20 latent_size=64` changes them by name.
+    G is 100-128-256-512-1024-784 with leaky ReLU .2 and batch norm before it on the layers of 256, 512 and 1024. D is
+    784-512-256-1. Batch norm has an epsilon of .8, because the source passes .8 as an argument that it takes for the momentum.
+    D's loss is the sum of its terms, and both turns use the same z. 200 epochs, batches of 128. The eight settings of the source
+    are parameters of this function: `gansmith train tutorial-batchnorm epochs=20 latent_size=64`.
 
-    As G does not change between the two turns that share z, it is run once for both: the same images and the same gradients
-    as running it twice. Only batch norm's running statistics, used for samples, then move once a step instead of twice.
+    G does not change between the two turns that share z, so it runs once for both: images and gradients are equal to two passes.
+    Only batch norm's running statistics, which samples use, are updated once per step instead of twice.
 
     Known to go wrong: G's loss falls, then rises again from about epoch 80.
 
-    Source: "Introduction to Generative Adversarial Networks (GANs)" in PyTorch and TensorFlow, from a series that goes on to
-    DCGAN, conditional GAN and pix2pix. The optimizer steps missing from the text that reached us are put back.
+    Source: "Introduction to Generative Adversarial Networks (GANs)" in PyTorch and TensorFlow, from a series that continues with
+    DCGAN, conditional GAN and pix2pix. The optimizer steps missing from the text available to us are restored.
     """
     return Recipe(
         name="tutorial-batchnorm",
@@ -94,7 +95,7 @@ def tutorial_batchnorm(
             "discriminator": MLPDiscriminator((512, 256)),
         },
         objective=Adversarial(share="fakes", joint_batch=True),
-        optimizers=_both(Adam(rate, (beta1, beta2))),
+        optimizers=_both(Adam(lr, (beta1, beta2))),
         batch_size=batch_size,
         budget=f"{epochs}epochs",
         pictures=Pictures(count=16, columns=4),
@@ -105,28 +106,27 @@ def tutorial_batchnorm(
 def tutorial_batchnorm_tensorflow(
     epochs: PositiveInt = 200,
     batch_size: PositiveInt = 128,
-    rate: PositiveFloat = 2e-4,
+    lr: PositiveFloat = 2e-4,
     beta1: Beta = 0.5,
     beta2: Beta = 0.999,
     latent_size: PositiveInt = 100,
     image_size: PositiveInt = 28,
     channels: Channels = 1,
 ) -> Recipe:
-    """The same tutorial's TensorFlow version: both players move at once, and batch norm hardly remembers.
+    """The TensorFlow version of tutorial-batchnorm: simultaneous updates, and batch norm with a short memory.
 
-    As tutorial-batchnorm but for this: every layer starts from He's uniform weights and zero biases, batch norm's running
-    statistics keep a tenth of what they were at each step (momentum .1 as Keras counts it, .9 as PyTorch does), Adam's epsilon is
-    1e-7, and the turns are simultaneous: 128 fakes from one pass of G, even against the last 96 reals of an epoch, both losses
-    from the same weights, then G's update, then D's. Pictures at the start, half-way and at the end.
+    Differences from tutorial-batchnorm: every layer starts with He's uniform weights and zero biases; batch norm's running
+    statistics keep a tenth of their value at each step (momentum .1 in Keras, .9 in PyTorch); Adam's epsilon is 1e-7; the turns
+    are simultaneous: 128 generated images from one pass of G, even with the last 96 real images of an epoch, both losses from the
+    same weights, then G's update, then D's. Pictures at the start, the middle and the end.
 
-    Runs in either framework: `gansmith train tutorial-batchnorm-tensorflow --framework tensorflow`, or without the option.
+    It runs in both frameworks: `gansmith train tutorial-batchnorm-tensorflow --framework tensorflow`, or without the option.
 
-    Known to go wrong: with so little memory batch norm's running statistics, which samples are made with, are those of the last
-    one or two batches.
+    Known to go wrong: the running statistics, which samples use, are those of the last one or two batches.
 
-    Source: the TensorFlow part of "Introduction to Generative Adversarial Networks (GANs)", as tutorial-batchnorm's.
+    Source: the TensorFlow part of "Introduction to Generative Adversarial Networks (GANs)", the source of tutorial-batchnorm.
     """
-    recipe = tutorial_batchnorm(epochs, batch_size, rate, beta1, beta2, latent_size, image_size, channels)
+    recipe = tutorial_batchnorm(epochs, batch_size, lr, beta1, beta2, latent_size, image_size, channels)
     return dataclasses.replace(
         recipe,
         name="tutorial-batchnorm-tensorflow",
@@ -135,20 +135,20 @@ def tutorial_batchnorm_tensorflow(
             "discriminator": MLPDiscriminator((512, 256), init="he"),
         },
         objective=Adversarial(turns="simultaneous", share="fakes", discriminator_fakes=batch_size, joint_batch=True),
-        optimizers=_both(Adam(rate, (beta1, beta2), eps=1e-7)),
+        optimizers=_both(Adam(lr, (beta1, beta2), eps=1e-7)),
         pictures=Pictures(count=16, columns=4, every=f"{epochs / 2:g}epochs"),
     )
 
 
 def tutorial_dropout() -> Recipe:
-    """Dropout in both players on MNIST, uniform z and one-sided label smoothing.
+    """A GAN with dropout in both networks, uniform z and one-sided label smoothing, on MNIST.
 
-    G is 100-32-64-128-784 and D 784-128-64-32-1, each hidden layer with leaky ReLU .2 and dropout .3. z is uniform in
-    [-1, 1], for samples too. Reals are labelled .9 in D's turn. D's loss is the sum of its terms. Adam at 2e-3, ten times
-    the usual rate, 100 epochs, batches of 64; an array of samples from fixed z is kept each epoch.
+    G is 100-32-64-128-784 and D 784-128-64-32-1; each hidden layer has leaky ReLU .2 and dropout .3. z is uniform in [-1, 1], for
+    samples too. The label of real images is .9 in D's turn. D's loss is the sum of its terms. Adam at 2e-3, ten times the usual
+    learning rate; 100 epochs; batches of 64. An array of samples from fixed z is saved each epoch.
 
-    Known to go wrong: dropout in G is noise on its images while it trains, so its samples, made without it, are smoother
-    than anything D was shown.
+    Known to go wrong: dropout in G adds noise to its images during training. Samples are made without it, so they are smoother
+    than any image that D saw.
 
     Source: G. Singh, Analytics Vidhya, May 2021, on training a first GAN model.
     """
@@ -170,15 +170,16 @@ def tutorial_dropout() -> Recipe:
 
 
 def tutorial_keras() -> Recipe:
-    """The Keras way on MNIST: 128 real and 128 fake joined in one batch for D, then 256 z for G.
+    """The usual Keras GAN, on MNIST: 128 real and 128 generated images in one batch for D, then 256 z for G.
 
-    Images are scaled to [0, 1] although G ends in tanh, so G must learn never to use half of its range. G is
-    100-256-512-1024-784 with leaky ReLU .2, D 784-1024-512-256-1 with leaky ReLU .2 and dropout .3, both from Glorot's
-    uniform start with zero biases; Adam's epsilon is 1e-7. Reals are drawn with replacement; 234 steps are called an epoch,
-    which is half a pass over the data; 200 of them. The fakes for D come from G in evaluation mode, which for this G, with
-    neither batch norm nor dropout, is the same as training mode.
+    Images are scaled to [0, 1] although G ends in tanh, so G must learn not to use half of its range. G is 100-256-512-1024-784
+    with leaky ReLU .2. D is 784-1024-512-256-1 with leaky ReLU .2 and dropout .3. Both start with Glorot's uniform weights and
+    zero biases. Adam's epsilon is 1e-7. Real images are drawn with replacement. 234 steps count as an epoch, which is half a pass
+    over the data; 200 epochs. The generated images for D come from G in evaluation mode, which equals training mode for this G
+    without batch norm and dropout.
 
-    Known to go wrong: a D with twice G's width early on leaves G little gradient; samples of one kind for many epochs.
+    Known to go wrong: early on D, whose first layer is four times as wide as G's, leaves G little gradient; samples look alike
+    for many epochs.
 
     Source: "Introduction to Generative Adversarial Networks (GANs)", Great Learning, in Keras.
     """
@@ -203,14 +204,14 @@ def tutorial_keras() -> Recipe:
 
 
 def tutorial_paper() -> Recipe:
-    """Goodfellow et al. 2014 as a walk-through implements it, on MNIST, with Adam.
+    """A walk-through of Goodfellow et al. 2014, on MNIST, with Adam.
 
-    G is 100-256-512-1024-784 with ReLU, D 784-1024-512-256-1 with ReLU and dropout .3. D pays one mean binary cross-entropy
-    over the joined real and fake batch; the source shuffles that batch first, which changes no mean and is left out. Adam
-    at 1e-4, 50 epochs, batches of 32.
+    G is 100-256-512-1024-784 with ReLU. D is 784-1024-512-256-1 with ReLU and dropout .3. D's loss is one mean binary
+    cross-entropy over the joined real and generated batch. The source shuffles this batch first; the mean does not depend on the
+    order, so the shuffling is left out. Adam at 1e-4, 50 epochs, batches of 32.
 
-    Known to go wrong: a run whose samples never improve is to be started again with new weights (`seed=1`), and G stops
-    learning when D's accuracy is one half.
+    Known to go wrong: some runs never improve; start again with other weights (`seed=1`). G stops learning when D's accuracy is
+    one half.
 
     Source: a walk through the implementation of Goodfellow et al. 2014 by Y. Mohammad.
     """

@@ -1,4 +1,4 @@
-"""Autoencoders whose decoder is a generator: the VAE, and one that compares by what a discriminator sees."""
+"""Autoencoders whose decoder is a generator: the VAE, and VAE-GAN, which compares images by a discriminator's features."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from gansmith.core.errors import RecipeError
-from gansmith.data import Mnist, Source, label, shape_of
+from gansmith.data import Mnist, Source, display_name, sample_shape
 from gansmith.networks import (
     BatchNorm,
     ConvDiscriminator,
@@ -37,24 +37,24 @@ def vae(
     hidden: PositiveInt = 500,
     budget: Length = "5m",
 ) -> Recipe:
-    """A variational autoencoder: an encoder says where in z an image lies, a decoder draws it, and new ones.
+    """A variational autoencoder (VAE): an encoder maps images to z, and a decoder maps z to images.
 
-    The paper's network: one hidden layer of 500 units with tanh in encoder and decoder, batches of 100, one z a sample. On
-    MNIST with z of 20 that is 412,540 and 403,284 weights. `likelihood=bernoulli` draws black or white from each grey pixel,
-    afresh each time it is read, so the ELBO is that of binary images; `likelihood=gaussian` takes pixels as they are, with a
-    sigma of .1; it is the one for points, of which the decoder has no sigmoid.
+    The paper's network: one hidden layer of 500 units with tanh in encoder and decoder, batches of 100, one z per sample. On
+    MNIST with z of 20 the encoder has 412,540 weights and the decoder 403,284. `likelihood=bernoulli` draws each pixel as black
+    or white with its grey value as the probability, again at every read, so the ELBO is that of binary images.
+    `likelihood=gaussian` uses the pixels as they are, with a sigma of .1. Points need it; their decoder has no sigmoid.
 
-    Adam at 1e-3, falling to 0 over the second half, in place of Adagrad.
+    Adam at 1e-3, falling to 0 over the second half, replaces the paper's Adagrad.
 
-    Known to go wrong: its pictures are blurred. A pixel that could be black or white is drawn grey, as the mean is what costs
-    least.
+    Known to go wrong: samples are blurred. A pixel that could be black or white becomes grey, because the mean minimizes the
+    error.
 
     Source: D. P. Kingma, M. Welling, Auto-encoding variational Bayes, ICLR 2014, eq. 10, section 5 and appendix C.
     """
-    shape = shape_of(data)
+    shape = sample_shape(data)
     if len(shape) != 3 and likelihood == "bernoulli":
-        message = f"likelihood=bernoulli takes pixels for probabilities, but the samples of {label(data)} are {list(shape)}"
-        raise RecipeError(f"recipe vae: {message}: say likelihood=gaussian")
+        message = f"likelihood=bernoulli is for images, but the samples of {display_name(data)} have shape {list(shape)}"
+        raise RecipeError(f"recipe vae: {message}: choose likelihood=gaussian")
     return Recipe(
         name="vae",
         data=data,
@@ -75,17 +75,17 @@ def vae(
 def vae_gan(
     data: Source = Mnist(), published: bool = False, latent_size: PositiveInt | None = None, budget: Length | None = None
 ) -> Recipe:
-    """A VAE that compares by a discriminator's features, and a GAN that can draw what it is shown.
+    """VAE-GAN: a VAE that compares images by a discriminator's features, and a GAN that reconstructs.
 
-    `published=true` is the paper's network for 64 x 64, with 5x5 convolutions (table 1), RMSprop at 3e-4 and batches of 64;
-    give it `data.size=64`. Its weights are counted for three channels and z of 128 as the table has them: 35,112,768 in the
-    encoder, 4,693,155 in the generator, 10,953,857 in D. From the authors' program for faces: images are compared
-    by D's fourth convolution, 16,384 numbers before their batch norm, with a gamma of 1e-6, over 4 million images.
+    `published=true` is the paper's network for 64 x 64, with 5x5 convolutions (table 1), RMSprop at 3e-4 and batches of 64; add
+    `data.size=64`. For three channels and z of 128, as in the table, it has 35,112,768 weights in the encoder, 4,693,155 in the
+    generator and 10,953,857 in D. From the authors' program for faces: images are compared by the output of D's fourth
+    convolution, 16,384 numbers before its batch norm, with a gamma of 1e-6, over 4 million images.
 
-    Otherwise sized for two processor cores: DCGAN's networks of width 32 with an encoder like D, z of 32, Adam at 5e-4.
+    The default size is for two processor cores: DCGAN's networks of width 32, an encoder like D, z of 32, Adam at 5e-4.
 
-    Known to go wrong: the two aims pull at G. With a large gamma it draws what it is shown and its samples from random z are
-    poor, with a small one it is a GAN that forgets what it was shown.
+    Known to go wrong: reconstruction and the GAN loss conflict. With a large gamma reconstructions are good and samples from
+    random z are poor; with a small gamma it is a GAN whose reconstructions are poor.
 
     Source: A. B. L. Larsen et al., Autoencoding beyond pixels using a learned similarity metric, ICML 2016, algorithm 1 and
     table 1.

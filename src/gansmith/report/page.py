@@ -11,7 +11,7 @@ import numpy as np
 from gansmith import doctor
 from gansmith.core import files
 from gansmith.core.errors import DataError
-from gansmith.data import label
+from gansmith.data import display_name
 from gansmith.drawing import charts, grids, html
 from gansmith.drawing.html import Picture
 from gansmith.evaluation.results import Score, class_columns
@@ -43,7 +43,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
     return template.render(
-        title=f"{run.recipe.name} on {label(run.recipe.data)}",
+        title=f"{run.recipe.name} on {display_name(run.recipe.data)}",
         run=run,
         tiles=_tiles(run, evaluation),
         made=_made(run),

@@ -300,7 +300,7 @@ class Run:
         Raises RunError where they would not fit in memory.
         """
         size = 1 if self.modality.key == "images" else 4  # bytes a value
-        if size * count * math.prod(self.metadata["sample_shape"]) > memory.MAX_BYTES:
+        if size * count * math.prod(self.metadata["sample_shape"]) > memory.usable_bytes():
             raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
         made = self.sampler.sample(seed, count, first)
         return Gallery(made, self.modality, self.classes_asked(seed, count, first))

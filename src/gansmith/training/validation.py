@@ -16,7 +16,7 @@ import numpy as np
 
 from gansmith.core import rng
 from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
-from gansmith.data import Samples, label, modality
+from gansmith.data import Samples, display_name, modality
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
 from gansmith.evaluation.extractors import Extractor, find, own_of
@@ -102,7 +102,7 @@ def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:
     try:
         return Validation(recipe, setting, samples, _extractor(recipe, setting, samples))
     except GansmithError as error:
-        if setting.is_asked_for:
+        if setting.is_required:
             raise RecipeError(f"scores: {error}") from None
         return None
 
@@ -117,7 +117,7 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
     name = setting.extractor or own_of(recipe.data, samples.shape)
     if name is None:
         raise RecipeError(
-            f"{label(recipe.data)} has no extractor of its own: choose scores.extractor=efficientnet-lite0, which needs "
+            f"{display_name(recipe.data)} has no extractor of its own: choose scores.extractor=efficientnet-lite0, which needs "
             "pip install 'gansmith[features]'"
         )
     return find(name, recipe.data, samples.shape)

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from gansmith.core import rng
 from gansmith.core.errors import DataError
-from gansmith.data import Attribute, Samples, Source, label
+from gansmith.data import Attribute, Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
 from gansmith.data.splits import reference_rows, validation_rows
 from gansmith.evaluation import reference
@@ -76,16 +76,18 @@ def of(source: Source, progress: Progress = lambda *_: None) -> AttributeClassif
     """
     whole = source.load("train")
     train, test = _sides(source, whole)
-    truth, known, held_out = _alike(*(attributes_of(samples, label(source)) for samples in (whole, train, test)))
+    truth, known, held_out = _alike(*(attributes_of(samples, display_name(source)) for samples in (whole, train, test)))
     if len(train.shape) != 3:
-        raise DataError(f"{label(source)} has samples of shape {list(train.shape)}, and attributes are judged of images alone")
+        raise DataError(
+            f"{display_name(source)} has samples of shape {list(train.shape)}, and attributes are judged of images alone"
+        )
     if min(len(train), len(test)) < LEAST:
         message = f"{len(train):,} training and {len(test):,} test images"
-        raise DataError(f"{label(source)} has {message}: a judge of attributes needs {LEAST} of each")
+        raise DataError(f"{display_name(source)} has {message}: a judge of attributes needs {LEAST} of each")
     network = _built(train.shape, known)
     values = b"".join(attribute.values.tobytes() for attribute in known.values())
     key = hashlib.sha256(f"{reference.digest_of_samples(train)} {VERSION} {torch.__version__}".encode() + values).hexdigest()[:16]
-    path = cache_folder() / "judges" / f"{label(source)}-{key}.safetensors"
+    path = cache_folder() / "judges" / f"{display_name(source)}-{key}.safetensors"
     network.load_state_dict(reference.cached(path, lambda: _learnt(train, known, progress)))
     network.eval().requires_grad_(False)
     return AttributeClassifier(network, truth, held_out, _values(network, test.values, known))

@@ -10,7 +10,7 @@ inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, fr
 from __future__ import annotations
 
 from gansmith.core.errors import RecipeError, unknown
-from gansmith.data import FashionMnist, Mnist, Source, origin_of
+from gansmith.data import Source, base_source, own_extractor
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 __all__ = ["NAMES", "Extractor", "Features", "find", "own_of"]
@@ -51,17 +51,14 @@ def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
     from gansmith.evaluation.extractors import lenet, plain
 
     if name == "points":
-        return plain.points(shape, origin_of(source))
+        return plain.points(shape, base_source(source))
     return plain.pixels(shape) if name == "pixels" else lenet.shipped(name)
 
 
 def own_of(source: Source, shape: tuple[int, ...]) -> str | None:
     """The name of the extractor that fits a data set without weights made for other images; None where there is none."""
-    match origin_of(source):
-        case Mnist():
-            return "lenet-mnist"
-        case FashionMnist():
-            return "lenet-fashion"
+    if (own := own_extractor(source)) is not None:
+        return own
     if len(shape) != 3:
         return "points"
     return "pixels" if max(shape[1:]) <= SMALL else None
