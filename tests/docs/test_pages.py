@@ -1,9 +1,10 @@
-"""What docs/nouns.md and docs/design.md say of the code is true: rooms, files and names are there."""
+"""What the pages say of the code is true, and their links lead to headings: rooms, files, names and headings are there."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,22 @@ def test_every_file_that_the_pages_name_is_there() -> None:
     for page, path in sorted(named):
         root = PACKAGE if path.split("/")[0] in rooms else ROOT
         assert (root / path).is_file(), f"{page} names {path}"
+
+
+def heading_links() -> list[tuple[Path, str, str]]:
+    """(page, file, heading) of each link to a heading of a page."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    found = [(page, *link) for page in pages for link in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text())]
+    return [(page, file, heading) for page, file, heading in found if not file or file.endswith(".md")]
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    links = heading_links()
+    assert len(links) > 60
+    for page, file, heading in links:
+        target = page.parent / file if file else page
+        titles = [
+            re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+            for title in re.findall(r"^#+ (.+)$", target.read_text(), re.M)
+        ]
+        assert heading in titles, f"{page.name}: {file}#{heading}"
