@@ -71,8 +71,6 @@ def test_every_link_to_a_heading_leads_to_one() -> None:
     assert len(links) > 60
     for page, file, heading in links:
         target = page.parent / file if file else page
-        titles = [
-            re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
-            for title in re.findall(r"^#+ (.+)$", target.read_text(), re.M)
-        ]
-        assert heading in titles, f"{page.name}: {file}#{heading}"
+        titles = re.findall(r"^#+ (.+)$", target.read_text(), re.M)
+        anchors = [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles]
+        assert heading in anchors, f"{page.name}: {file}#{heading}"
