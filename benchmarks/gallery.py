@@ -180,8 +180,8 @@ def _number(value: float) -> str:
 HEAD = """# Gallery
 
 Samples of each recipe from one run, all of them and not selected, with command, time and scores by the protocol of
-[evaluation](evaluation.md). Scores of different data or extractors cannot be compared. [Results](results.md) compares recipes, with
-spreads over seeds.
+[evaluation](evaluation.md). Scores of different data or extractors cannot be compared. [Results](results.md) compares recipes,
+with spreads over seeds.
 
 `python benchmarks/gallery.py` writes this page from files in `benchmarks/results/`.
 """
