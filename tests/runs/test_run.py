@@ -121,6 +121,17 @@ def test_a_run_read_from_python(done: Path) -> None:
     assert run.results["num_judged"] == 600  # 300 held-out digits and as many fakes
 
 
+def test_the_class_asked_for_and_the_checkpoint_are_chosen_in_either_order(tmp_path: Path) -> None:
+    stop_after(quick("condition=labels", "scores=scores(times=6, count=128)"), tmp_path / "run", 30)
+    run = gansmith.load(tmp_path / "run")
+    for checkpoint in ("last", "best", min(run.checkpoints.images)):
+        made = run.asked(3).at(checkpoint).sample(0, 4)
+        assert made.labels is not None
+        assert made.labels.tolist() == [3] * 4, checkpoint
+        assert np.array_equal(made.array, run.at(checkpoint).asked(3).sample(0, 4).array)
+    assert len({tuple(run.asked(3).at(at).sample(0, 1).array.ravel()) for at in run.checkpoints.images}) > 1
+
+
 def test_pictures_are_drawn_at_their_marks_and_at_the_ends(done: Path) -> None:
     drawn = sorted(int(p.stem) for p in (done / "samples").glob("[0-9]*.png"))
     assert drawn == [0, 704, 1408, 1625]  # the first steps at or past 0, 700 and 1400, and the last

@@ -54,10 +54,16 @@ KEPT_TO_GO_BACK = 8  # of a run that may be put right, so that one from before t
 class Run:
     """A run folder. `sample` and `module` work on what it last saved, `log` holds arrays to plot."""
 
-    def __init__(self, path: Path, recipe: Recipe, metadata: dict[str, Any], checkpoint: str | int = "last") -> None:
-        self.path, self.recipe, self.metadata, self.checkpoint = path, recipe, metadata, checkpoint
+    def __init__(
+        self,
+        path: Path,
+        recipe: Recipe,
+        metadata: dict[str, Any],
+        checkpoint: str | int = "last",
+        category: int | None = None,  # of all its samples; None: each sample draws its own
+    ) -> None:
+        self.path, self.recipe, self.metadata, self.checkpoint, self.category = path, recipe, metadata, checkpoint, category
         self.checkpoints = Checkpoints(path)
-        self.asked_for: int | None = None  # the kind that all its samples are to be of
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
@@ -115,7 +121,7 @@ class Run:
         Raises RunError naming those there are.
         """
         if checkpoint == "last":
-            return Run(self.path, self.recipe, self.metadata)
+            return Run(self.path, self.recipe, self.metadata, category=self.category)
         kept = sorted(set(self.checkpoints.images))
         known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
         if checkpoint == "best":
@@ -124,7 +130,8 @@ class Run:
         elif not str(checkpoint).isdecimal() or int(checkpoint) not in kept:
             best = "best, " if self.best is not None else ""
             raise RunError(f"run {self.path} keeps no checkpoint {str(checkpoint)!r}: choose {best}{known}")
-        return Run(self.path, self.recipe, self.metadata, "best" if checkpoint == "best" else int(checkpoint))
+        chosen = "best" if checkpoint == "best" else int(checkpoint)
+        return Run(self.path, self.recipe, self.metadata, chosen, self.category)
 
     def begin(self, metadata: dict[str, Any]) -> None:
         """Write what the run is, once; on later calls compare the machine and say what changed."""
@@ -261,7 +268,7 @@ class Run:
     @property
     def inputs(self) -> Inputs:
         """What its samples are made from."""
-        return Inputs(self.recipe.noise, self.condition_space.shares, self.asked_for, self.condition_space.continuous)
+        return Inputs(self.recipe.noise, self.condition_space.shares, self.category, self.condition_space.continuous)
 
     @property
     def condition_space(self) -> ConditionSpace:
@@ -273,9 +280,8 @@ class Run:
 
         Raises RunError where there is no such kind.
         """
-        asked = self.at(self.checkpoint)
-        asked.asked_for = self.condition_space.number(category, f"run {self.path}")
-        return asked
+        number = self.condition_space.number(category, f"run {self.path}")
+        return Run(self.path, self.recipe, self.metadata, self.checkpoint, number)
 
     @property
     def layout(self) -> Layout:
