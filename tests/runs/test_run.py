@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from gansmith.core.overrides import override
 from gansmith.data import Samples
 from gansmith.objectives.losses import NonSaturating
 from gansmith.recipes.base import Recipe
+from gansmith.runs.lock import locked
 from gansmith.runs.run import Run
 from gansmith.training.trainer import Trainer
 from support import (
@@ -392,6 +394,20 @@ def test_a_run_this_process_is_training_is_refused_too(tmp_path: Path) -> None:
         with records_of(quick(), tmp_path / "run") as others, pytest.raises(RunError, match="another process"):
             next(others)
         assert next(records).step == 2
+
+
+def test_a_folder_locked_in_one_thread_is_unlocked_in_another(tmp_path: Path) -> None:
+    """As where a notebook drops the generator of a run, and the garbage collector closes it."""
+    held = locked(tmp_path / "run")
+    held.__enter__()
+    with pytest.raises(RunError, match="another process"), locked(tmp_path / "run"):
+        pass
+    thread = threading.Thread(target=held.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+    assert tree(tmp_path) == {}
+    with locked(tmp_path / "run"):
+        assert list(tree(tmp_path)) == ["run", "run/.lock"]
 
 
 def test_a_run_that_trains_can_be_sampled_meanwhile(tmp_path: Path) -> None:
