@@ -398,6 +398,8 @@ def test_a_run_this_process_is_training_is_refused_too(tmp_path: Path) -> None:
 
 def test_a_folder_locked_in_one_thread_is_unlocked_in_another(tmp_path: Path) -> None:
     """As where a notebook drops the generator of a run, and the garbage collector closes it."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.json").touch()  # a run, whose lock file stays
     held = locked(tmp_path / "run")
     held.__enter__()
     with pytest.raises(RunError, match="another process"), locked(tmp_path / "run"):
@@ -405,9 +407,8 @@ def test_a_folder_locked_in_one_thread_is_unlocked_in_another(tmp_path: Path) ->
     thread = threading.Thread(target=held.__exit__, args=(None, None, None))
     thread.start()
     thread.join()
-    assert tree(tmp_path) == {}
     with locked(tmp_path / "run"):
-        assert list(tree(tmp_path)) == ["run", "run/.lock"]
+        pass
 
 
 def test_a_run_that_trains_can_be_sampled_meanwhile(tmp_path: Path) -> None:
