@@ -21,7 +21,7 @@ from gansmith.training.backends import trainer_of
 @pytest.mark.parametrize(
     ("refused", "words"),
     [
-        (lambda: choose_device("nosuch"), r"device 'nosuch' is not .* use --device cpu"),
+        (lambda: choose_device("nosuch"), r"device 'nosuch' is not available .* use --device cpu"),
         (lambda: choose_device("meta:3x"), "device 'meta:3x'"),
         (lambda: protocols.find("rng"), "unknown protocol 'rng'; did you mean 'ring'"),
         (lambda: trainer_of("jax"), "unknown framework 'jax'"),
