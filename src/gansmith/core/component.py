@@ -60,9 +60,7 @@ def component(cls: type[T]) -> type[T]:
 
     made.__init__ = checked_init  # type: ignore[method-assign]
     known = REGISTRY.get(made.__name__)
-    if known is None or known.__module__.startswith(
-        _FILE_MODULE
-    ):  # a user's file that was edited and read again
+    if known is None or known.__module__.startswith(_FILE_MODULE):  # a user's file that was edited and read again
         REGISTRY[made.__name__] = made
     else:
         raise RecipeError(f"two components are called {made.__name__!r}, in {known.__module__} and {made.__module__}: rename one")

@@ -71,9 +71,7 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
         raise RecipeError(f"{short(value)} has no field {head!r}")
     hints = typing.get_type_hints(type(value), include_extras=True)
     names = [f.name for f in dataclasses.fields(value)]
-    head = RENAMED_FIELDS.get(
-        (type(value).__name__, head), head
-    )  # recoveries of format 1 are overrides with former names
+    head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of format 1 are overrides with former names
     if head not in names:
         raise RecipeError(unknown(f"field of {type(value).__name__}", head, names))
     return dataclasses.replace(value, **{head: _changed(getattr(value, head), hints[head], rest, text, appends)})  # type: ignore[type-var]
