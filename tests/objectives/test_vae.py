@@ -339,7 +339,7 @@ def test_a_reconstruction_is_the_decoded_mean_of_what_was_encoded(name: str, run
 def test_the_command_draws_reals_above_what_was_made_of_them(runs: dict[str, Path], here: Path, cli: Cli) -> None:
     answer = cli("reconstruct", runs["vae"], "--out", "new/x.png", "--count", "11")
     assert answer.code == 0, answer.err
-    assert "11 real images above what was made of them in new/x.png" in answer.out
+    assert "11 real images above their reconstructions in new/x.png" in answer.out
     with Image.open("new/x.png") as picture:
         sheet = np.asarray(picture)[::4, ::4]
     run = gansmith.load(runs["vae"])

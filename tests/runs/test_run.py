@@ -244,7 +244,7 @@ def test_interrupted_it_saves_leaves_with_its_code_and_goes_on(
             assert child.process.exitcode == code
         saved = Run.open(folder).latest()
         assert saved is not None
-        assert saved.steps >= step  # nothing of what it had told is lost
+        assert saved.steps >= step  # no step that it reported is lost
     gansmith.train(quick(), folder, device="cpu")
     assert_same_run(done, folder)
 
@@ -564,9 +564,9 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(room: int, done: Path, tmp
     folder = tmp_path / "run"
     with Child(train_on_a_full_disk, to_json(quick()), str(folder), room, 25) as child:
         assert child.pipe.poll(60)
-        said = child.pipe.recv()
+        told = child.pipe.recv()
         child.process.join(60)
-    assert said == (0 if room == 300_000 else 1)
+    assert told == (0 if room == 300_000 else 1)
     saved = Run.open(folder).latest()
     assert saved is not None
     assert saved.images >= 704
@@ -623,7 +623,7 @@ def test_a_write_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "code"),
+    ("error", "type_", "code"),
     [
         (OSError(28, "No space left on device"), DiskError, 1),
         (OSError(5, "Input/output error"), DiskError, 1),
@@ -634,8 +634,8 @@ def test_a_write_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monke
         (NotADirectoryError(20, "Not a directory"), RunError, 2),
     ],
 )
-def test_a_disk_that_breaks_is_1_and_a_path_that_can_not_be_is_2(error: OSError, kind: type[GansmithError], code: int) -> None:
-    with pytest.raises(kind) as caught, files.disk_errors("/some/path"):
+def test_a_disk_that_breaks_is_1_and_a_path_that_can_not_be_is_2(error: OSError, type_: type[GansmithError], code: int) -> None:
+    with pytest.raises(type_) as caught, files.disk_errors("/some/path"):
         raise error
     assert caught.value.exit_code == code
     assert "/some/path" in str(caught.value)
@@ -690,7 +690,7 @@ def _measured_as(images: int) -> Callable[[Recipe, Trainer], int]:
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, side: str, call: int, value: float = float("nan")) -> None:
-    """From its call number `call` on, what `side` pays is not finite."""
+    """From call number `call` on, the loss of `side` is not finite."""
     calls = itertools.count(1)
     real = getattr(NonSaturating, side)
 
@@ -757,13 +757,13 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
 def test_on_an_accelerator_the_update_is_skipped_and_the_flag_read_when_logging(
     side: str, optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A device that nobody waits for: from the first bad turn on, no weight and no optimizer moves, until someone looks."""
+    """Without waiting for the device: from the first bad turn on, no weight or optimizer state changes until the flag is read."""
     changes = [f"optimizers.{name}={optimizer}" for name in ("discriminator", "generator")]
     clean, spoiled = (trainer(quick("objective.share=nothing", *changes)) for _ in range(2))
     deferred(monkeypatch)
     good: dict[str, Tensor] = {}
     for step in range(1, 8):
-        if step == 7:  # D's turn comes first: where it is G that fails, D has moved once more
+        if step == 7:  # D's turn comes first: where G fails, D has been updated once more
             players = clean.players[:1] if side == "generator" else ()
             monkeypatch.setattr(clean, "players", players)
         if step < 7 or clean.players:
@@ -786,11 +786,11 @@ def test_on_an_accelerator_a_run_ends_at_the_next_record_and_goes_on_exactly(
     with monkeypatch.context() as patch:
         deferred(patch)
         spoil(patch, "generator", 30)
-        condition = []
+        steps = []
         with pytest.raises(TrainingError, match=r"'generator' is not finite at step 30.*at 704 images"):  # noqa: PT012
             for record in gansmith.steps(quick(), folder, device="cpu"):
-                condition.append(record.step)
-        assert 30 <= condition[-1] < 40  # the record at 1,200 images or the checkpoint at 1,050
+                steps.append(record.step)
+        assert 30 <= steps[-1] < 40  # the record at 1,200 images or the checkpoint at 1,050
     gansmith.train(quick(), folder, device="cpu")
     assert_same_run(done, folder)
 

@@ -136,4 +136,5 @@ def _bytes_of(tensors: dict[str, Tensor], meta: dict[str, Any] | None = None) ->
 
 
 def _digest(content: bytes) -> str:
+    """The SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()

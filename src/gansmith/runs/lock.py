@@ -70,6 +70,7 @@ def _is_leftover(path: Path) -> bool:
 
 
 def _remove_leftovers(path: Path) -> None:
+    """Delete what a run left that ended before it wrote recipe.json."""
     for leftover in filter(_is_leftover, path.iterdir()):
         if leftover.is_dir():
             shutil.rmtree(leftover)

@@ -69,7 +69,7 @@ def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: 
     files.make_parent(path)
     files.write(path, grids.png(sampler.modality.picture(alternate_rows(found.real, found.reconstructed, columns), columns)))
     return (
-        f"{len(found.real)} real images above what was made of them in {path}; they differ by {found.error:.3g} (rms, of 0 to 1)"
+        f"{len(found.real)} real images above their reconstructions in {path}; they differ by {found.error:.3g} (rms, of 0 to 1)"
     )
 
 
