@@ -67,7 +67,7 @@ def main() -> None:
         facts["runs"].append(found)
         sheet += rows
     files.write(HERE / "results" / "blur.json", (json.dumps(facts, indent=1) + "\n").encode())
-    picture = runs[0].modality.picture(np.concatenate(sheet), COLUMNS)
+    picture = runs[0].sampler.modality.picture(np.concatenate(sheet), COLUMNS)
     files.write(HERE.parent / "docs" / "images" / "blur.png", grids.png(picture))
     print("| | sharpness (of real images') | midtones | rms error | ELBO, nats |\n|---|---|---|---|---|")
     sharp = facts["real"]["sharpness"]

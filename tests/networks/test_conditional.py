@@ -329,8 +329,8 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
     gallery = slide(coded.sampler, 1, rows=4, steps=5, reach=1.5)
     assert (len(gallery), gallery.columns, gallery.names) == (20, 5, ("0", "1", "2", "0"))
-    given = coded.asked(1).inputs.code_sweep(0, 1, 1, [-1.5, 0.0, 1.5])
-    plain = coded.asked(1).inputs.rows(0, 1, 1)
+    given = coded.asked(1).sampler.inputs.code_sweep(0, 1, 1, [-1.5, 0.0, 1.5])
+    plain = coded.asked(1).sampler.inputs.rows(0, 1, 1)
     assert given.condition is not None
     assert plain.condition is not None
     assert given.condition[:, 4].tolist() == [-1.5, 0.0, 1.5]

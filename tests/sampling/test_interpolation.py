@@ -107,7 +107,7 @@ def test_what_lies_between_is_what_the_generator_makes_of_the_z_between(run: Run
     noise = run.recipe.noise
     one, other = (noise.rows(seed, Stream.SAMPLE, Place(), 0, 1)[0] for seed in (5, 6))
     z = torch.from_numpy(interpolate(noise, one, other, [0.25, 0.5, 0.75]))
-    made = run.modality.from_model(run.module(z, None))
+    made = run.sampler.modality.from_model(run.module(z, None))
     is_image = made.dtype == np.uint8
     np.testing.assert_allclose(run.walk([5, 6], 4)[0, 1:-1].astype(float), made.astype(float), atol=1.01 if is_image else 1e-5)
 

@@ -52,7 +52,7 @@ class GeneratedSamples:
 
     def categories(self, draw: int) -> np.ndarray | None:
         """The same of any kinds it is told."""
-        return self.run.inputs.categories(self.seeds[draw], 0, self.count) if self.run.condition_space.shares else None
+        return self.run.sampler.inputs.categories(self.seeds[draw], 0, self.count) if self.run.condition_space.shares else None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -126,7 +126,7 @@ def _walk(run: Run) -> Picture:
     if _draws_images(run):
         alt = f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's"
         return html.grid(flat, alt, WALK_STEPS + 1, html.PAGE_WIDTH)
-    return html.plot(run.modality.picture(flat), "Points on the way from one seed's sample to the next seed's")
+    return html.plot(run.sampler.modality.picture(flat), "Points on the way from one seed's sample to the next seed's")
 
 
 def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, float]]:

@@ -33,7 +33,7 @@ from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError
 from gansmith.core.files import disk_errors, read_json, write_json
 from gansmith.core.user_code import own_files
-from gansmith.data.modality import Modality, modality_of
+from gansmith.data.modality import modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
@@ -267,11 +267,6 @@ class Run:
         return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().under(prefix)
 
     @property
-    def inputs(self) -> Inputs:
-        """The generator input of each sample, as a function of the seed and the sample's number."""
-        return Inputs(self.recipe.noise, self.condition_space.shares, self.category, self.condition_space.continuous)
-
-    @property
     def condition_space(self) -> ConditionSpace:
         """The categories and continuous codes that the generator was trained with."""
         return condition_space_of(self.recipe.condition, self.metadata)
@@ -293,13 +288,10 @@ class Run:
     @property
     def sampler(self) -> Sampler:
         """The generator with everything needed to make samples."""
-        shape = tuple(self.metadata["sample_shape"])
-        return Sampler(self.module, self.inputs, self.modality, shape, self.condition_space, self.layout, f"run {self.path}")
-
-    @property
-    def modality(self) -> Modality:
-        """Images or points: how samples are scaled, stored and drawn."""
-        return modality_of(self.metadata["sample_shape"], self.recipe.value_range)
+        shape, space = tuple(self.metadata["sample_shape"]), self.condition_space
+        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous)
+        modality = modality_of(shape, self.recipe.value_range)
+        return Sampler(self.module, inputs, modality, shape, space, self.layout, f"run {self.path}")
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
         """Samples `first` to `first + count - 1` of a seed. Sample i depends on the seed and i alone.
