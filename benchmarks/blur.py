@@ -47,8 +47,8 @@ def measured(run: Run) -> tuple[dict[str, Any], list[np.ndarray]]:
     facts["samples"], rows = statistics(made), [made[:COLUMNS]]
     if "encoder" in run.recipe.networks:
         again = reconstruct(run, count=COUNT)
-        facts["reconstructions"], facts["rms_error"] = statistics(again.again), again.error
-        rows.append(again.again[:COLUMNS])
+        facts["reconstructions"], facts["rms_error"] = statistics(again.reconstructed), again.error
+        rows.append(again.reconstructed[:COLUMNS])
     scores = objective_scores.scores(run, run.recipe.data.load("test"))
     facts |= {key: [score.value, score.low, score.high] for key, score in scores.items()}
     return facts, rows
@@ -67,7 +67,7 @@ def main() -> None:
         facts["runs"].append(found)
         sheet += rows
     files.write(HERE / "results" / "blur.json", (json.dumps(facts, indent=1) + "\n").encode())
-    picture = runs[0].modality.picture(np.concatenate(sheet), COLUMNS)
+    picture = runs[0].sampler.modality.picture(np.concatenate(sheet), COLUMNS)
     files.write(HERE.parent / "docs" / "images" / "blur.png", grids.png(picture))
     print("| | sharpness (of real images') | midtones | rms error | ELBO, nats |\n|---|---|---|---|---|")
     sharp = facts["real"]["sharpness"]

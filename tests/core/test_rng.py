@@ -20,13 +20,13 @@ from support import components, name_of, quick, stop_after, tiny, with_ema
 
 DIMS = [1, 2, 3, 7, 8, 9, 16, 31, 100, 128]
 ROWS = {"normal": rng.normal_rows, "uniform": rng.uniform_rows}
-EITHER = pytest.mark.parametrize("kind", ROWS)
+EITHER = pytest.mark.parametrize("distribution", ROWS)
 
 
 @EITHER
 @pytest.mark.parametrize("dim", DIMS)
-def test_any_row_is_made_without_the_rows_before_it(kind: str, dim: int) -> None:
-    rows = ROWS[kind]
+def test_any_row_is_made_without_the_rows_before_it(distribution: str, dim: int) -> None:
+    rows = ROWS[distribution]
     whole = rows(3, Stream.NOISE, Place(640, 1, 0), 0, 20, dim)
     assert whole.shape == (20, dim)
     assert whole.dtype == np.float32
@@ -38,19 +38,19 @@ def test_any_row_is_made_without_the_rows_before_it(kind: str, dim: int) -> None
 
 @EITHER
 @pytest.mark.parametrize("dim", [1, 5, 64])
-def test_no_two_places_share_a_row(kind: str, dim: int) -> None:
+def test_no_two_places_share_a_row(distribution: str, dim: int) -> None:
     # Seeds and image counts that a careless packing of the counter would confuse are among them.
     seeds = [0, 1, 2, 2**32, 2**32 + 1, 2**62, rng.MAX_SEED]
     places = [Place(i, p, t) for i, p, t in itertools.product([0, 1, 32, 2**32, 2**32 + 1, 2**40], [0, 1, 2], [0, 1, 5, 2**16])]
     everywhere = [(s, st, pl) for s in seeds for st in (Stream.NOISE, Stream.SAMPLE) for pl in places]
-    table = np.concatenate([ROWS[kind](s, st, pl, 0, 4, max(dim, 4)) for s, st, pl in everywhere])
+    table = np.concatenate([ROWS[distribution](s, st, pl, 0, 4, max(dim, 4)) for s, st, pl in everywhere])
     # Four numbers of 24 bits each: two of some 2,000 rows agree by chance once in 10^22 tries.
     assert len(np.unique(table[:, :4], axis=0)) == len(table)
 
 
 @EITHER
-def test_far_rows_of_one_place_are_not_near_rows_of_the_next(kind: str) -> None:
-    rows = ROWS[kind]
+def test_far_rows_of_one_place_are_not_near_rows_of_the_next(distribution: str) -> None:
+    rows = ROWS[distribution]
     far = rows(0, Stream.SAMPLE, Place(), 10**9, 50, 8)
     near = [rows(0, Stream.SAMPLE, Place(i), 0, 50, 8) for i in range(4)]
     assert len(np.unique(np.concatenate([far, *near]), axis=0)) == 250

@@ -18,6 +18,7 @@ from PIL import Image
 
 import gansmith
 from gansmith.core.errors import RunError
+from gansmith.core.formatting import plain_number as number
 from gansmith.core.overrides import override
 from gansmith.data import Arrays, Ring
 from gansmith.drawing import animation as animation_module
@@ -25,7 +26,6 @@ from gansmith.drawing import charts, grids
 from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.base import Pictures
 from gansmith.report import page as page_module
-from gansmith.report.page import number
 from gansmith.runs.run import Run
 from gansmith.sampling.classes import Layout
 from support import REAL_LINES, Answer, assert_refused, quick, slim, stop_after, tiny, with_ema
@@ -278,15 +278,6 @@ def test_no_run_no_report(what: str, words: tuple[str, ...], done: Run, tmp_path
         shutil.copytree(done.path, folder)
         shutil.rmtree(folder / "generator")
     assert_refused(cli("report", folder), "run", *words)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(12.34, "12.3"), (0.00123, "0.00123"), (0.8, "0.8"), (0.00002, "0.00002"), (1234.5, "1,234"), (0, "0"), (-3.14159, "-3.14")],
-)
-def test_numbers_have_three_digits_that_count(value: float, text: str) -> None:
-    assert number(value) == text
-    assert number(None) == number(float("nan")) == "–"
 
 
 # ---------------------------------------------------------------------------------------------------- charts and pictures

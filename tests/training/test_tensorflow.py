@@ -375,7 +375,7 @@ def test_plain_keras_makes_the_same_images_of_a_run_of_either_framework(
     answer = cli("export", tmp_path / "run", "--format", "keras", "--out", tmp_path / "made" / "x.keras")
     assert answer.code == 0, answer.err
     assert str(tmp_path / "made" / "x.keras") in answer.out
-    given = run.inputs.rows(3, 0, 32)
+    given = run.sampler.inputs.rows(3, 0, 32)
     np.savez(tmp_path / "given.npz", z=given.z, **({} if given.condition is None else {"kind": given.condition}))
     answer = python(LOADS, tmp_path / "made" / "x.keras", tmp_path / "given.npz", tmp_path / "out.npy", cwd=tmp_path)
     assert answer.out.splitlines() == ["False"], answer.err
@@ -387,7 +387,9 @@ def test_plain_keras_makes_the_same_images_of_a_run_of_either_framework(
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-5
     if expected.ndim == 4:
-        assert np.array_equal(run.modality.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).array)
+        assert np.array_equal(
+            run.sampler.modality.from_model(torch.from_numpy(found.transpose(0, 3, 1, 2))), run.sample(3, 32).array
+        )
 
 
 @with_tensorflow
@@ -398,7 +400,7 @@ def test_what_a_generator_is_told_has_its_size_in_the_file(condition: str, tmp_p
 
     run = gansmith.train(quick(f"condition={condition}", budget="64images"), tmp_path / "run", device="cpu")
     model = keras.saving.load_model(keras_module.export(run, tmp_path / "x.keras"))
-    given = run.inputs.rows(0, 0, 5)
+    given = run.sampler.inputs.rows(0, 0, 5)
     assert given.condition is not None
     assert [one.shape[1] for one in model.inputs] == [given.z.shape[1], given.condition.shape[1]]
     expected = run.module(torch.from_numpy(given.z), torch.from_numpy(given.condition)).numpy().transpose(0, 2, 3, 1)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gansmith.core import distributed
+from gansmith.core.formatting import clock
 
 if TYPE_CHECKING:
     from gansmith.training.trainer import Record
@@ -112,10 +113,3 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bar:
         task = bar.add_task("starting", total=1)
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
-
-
-def clock(seconds: float) -> str:
-    """`4:05`, `1:02:03`."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"

@@ -1,7 +1,7 @@
-"""Components and their text: frozen dataclasses, to JSON and back, and found by name; an answer to each typo.
+"""Components: registered frozen dataclasses, their JSON and text forms, and the search for a component by name.
 
-A component is a frozen dataclass whose fields are its configuration. Pydantic checks every field when one is made
-(strictly: `1e-4` is no whole number), so a recipe that exists is a recipe whose values hold.
+The fields of a component are its configuration. Pydantic checks every field when an instance is made (strictly: `1e-4` is no
+whole number), so a recipe that exists is valid.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gansmith.core.errors import RecipeError, unknown
 
 T = TypeVar("T")
 
-# Names that a recipe.json of format 1 may still have, and what they are called now. Reading translates them.
+# Former names in a recipe.json of format 1, and their present names. Reading translates them.
 RENAMED_TYPES = {"Recover": "AuxiliaryLoss"}
 RENAMED_FIELDS = {
     ("Adam", "rate"): "lr",
@@ -38,15 +38,15 @@ RENAMED_FIELDS = {
 }
 
 REGISTRY: dict[str, type] = {}
-_FILE_MODULE = "gansmith_file_"  # what modules made of users' files are called, followed by the file's digest
+_FILE_MODULE = "gansmith_file_"  # the module name of a user's file begins so and ends with the file's digest
 _STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, validate_default=True)
 
 
 @typing.dataclass_transform(frozen_default=True)
 def component(cls: type[T]) -> type[T]:
-    """Make `cls` a frozen, checked dataclass and register it under its own name, so that JSON can name it.
+    """Decorate a class as a component: a frozen dataclass with checked fields, registered by its name.
 
-    Raises RecipeError (one line) when an instance is made with a wrong value, or when two components share a name.
+    Making an instance with an invalid value raises RecipeError. So does decorating a second class with the same name.
     """
     made = checked_dataclass(frozen=True, config=_STRICT)(cls)
     init = made.__init__
@@ -60,24 +60,27 @@ def component(cls: type[T]) -> type[T]:
 
     made.__init__ = checked_init  # type: ignore[method-assign]
     known = REGISTRY.get(made.__name__)
-    if known is None or known.__module__.startswith(_FILE_MODULE):  # a user's file, mended and read again, replaces itself
+    if known is None or known.__module__.startswith(_FILE_MODULE):  # a user's file that was edited and read again
         REGISTRY[made.__name__] = made
     else:
         raise RecipeError(f"two components are called {made.__name__!r}, in {known.__module__} and {made.__module__}: rename one")
     return typing.cast("type[T]", made)
 
 
-def one_line(what: str, error: ValidationError) -> str:
-    """A pydantic error as `Recipe.batch_size: expected a whole number, got 0.5`, its first fault only."""
+def one_line(name: str, error: ValidationError) -> str:
+    """The first fault of a pydantic error as one line: `Recipe.batch_size: expected a whole number, got 0.5`.
+
+    `name` is the component with the invalid value.
+    """
     first = error.errors()[0]
-    place = ".".join([what, *(str(p) for p in first["loc"])])
-    # Raised by the component itself, about several fields.
-    if first["type"] == "value_error" and not first["loc"] and what in REGISTRY:
+    place = ".".join([name, *(str(p) for p in first["loc"])])
+    # The component itself raised it, about several fields.
+    if first["type"] == "value_error" and not first["loc"] and name in REGISTRY:
         return str(first["ctx"]["error"])
     match first["type"]:
         case "unexpected_keyword_argument":
-            fields = [f.name for f in dataclasses.fields(REGISTRY[what])] if what in REGISTRY else []
-            return unknown(f"field of {what}", str(first["loc"][-1]), fields)
+            fields = [f.name for f in dataclasses.fields(REGISTRY[name])] if name in REGISTRY else []
+            return unknown(f"field of {name}", str(first["loc"][-1]), fields)
         case "missing" | "missing_argument":
             return f"{place} is missing: give it a value"
         case "int_type" | "int_from_float":
@@ -86,24 +89,24 @@ def one_line(what: str, error: ValidationError) -> str:
             expected = "a number"
         case "is_instance_of":
             type_ = first["ctx"]["class"].split(".")[-1]
-            return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(what, first)}"
+            return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(name, first)}"
         case _:
             expected = first["msg"][0].lower() + first["msg"][1:]
             expected = expected.removeprefix("input should be ").removeprefix("value error, ")
     return f"{place}: expected {expected}, got {short(first['input'])}"
 
 
-def _lacking(what: str, fault: Any) -> str:
-    """`, which has no needs_real`: what a component misses of the protocol its place asks for."""
-    type_ = typing.get_type_hints(REGISTRY[what])[fault["loc"][0]] if what in REGISTRY else object
+def _lacking(name: str, fault: Any) -> str:
+    """`, which has no needs_real`: the members of the field's protocol that the given component lacks; empty if none."""
+    type_ = typing.get_type_hints(REGISTRY[name])[fault["loc"][0]] if name in REGISTRY else object
     while typing.get_args(type_):  # the items of a list or the values of a mapping
         type_ = next((k for k in reversed(typing.get_args(type_)) if k not in (Ellipsis, type(None))), object)
-    missing = [n for n in sorted(_asked(type_)) if not hasattr(fault["input"], n)]
+    missing = [n for n in sorted(_members(type_)) if not hasattr(fault["input"], n)]
     return f", which has no {', '.join(missing)}" if dataclasses.is_dataclass(fault["input"]) and missing else ""
 
 
 def short(value: Any) -> str:
-    """A value's text, cut to fit into a message."""
+    """The text of a value, cut to 60 characters for an error message."""
     text = to_text(value)
     return text if len(text) < 60 else text[:57] + "..."
 
@@ -112,7 +115,7 @@ def short(value: Any) -> str:
 
 
 def to_json(value: Any) -> Any:
-    """Components become objects with a `type`, tuples become lists; everything else is itself."""
+    """A value as JSON: components become objects with a `type`, tuples become lists, other values stay as they are."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"type": type(value).__name__} | {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, (tuple, list)):
@@ -123,7 +126,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(value: Any) -> Any:
-    """The inverse of `to_json`. Raises RecipeError for a type nobody registered or a value that does not hold."""
+    """The inverse of `to_json`. Raises RecipeError for an unregistered type or an invalid value."""
     if isinstance(value, dict):
         fields = {k: from_json(v) for k, v in value.items() if k != "type"}
         if "type" not in value:
@@ -136,7 +139,7 @@ def from_json(value: Any) -> Any:
 
 
 def to_text(value: Any, full: bool = False) -> str:
-    """A value as one would write it in an override: `r1(weight=5.0)`, with fields that hold their default only if `full`."""
+    """A value as in an override: `r1(weight=5.0)`. Fields with their default value are left out unless `full`."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [f for f in dataclasses.fields(value) if full or not _is_default(f, value)]
         given = ", ".join(f"{f.name}={_quoted(getattr(value, f.name), full)}" for f in fields)
@@ -149,11 +152,12 @@ def to_text(value: Any, full: bool = False) -> str:
 
 
 def _quoted(value: Any, full: bool) -> str:
-    """A value inside a component's or a list's brackets: a text that is no plain word stands in quotes."""
+    """The text of a value inside brackets: strings that are no identifiers are quoted."""
     return repr(value) if isinstance(value, str) and not value.isidentifier() else to_text(value, full)
 
 
 def _is_default(field: dataclasses.Field[Any], owner: Any) -> bool:
+    """Whether a field of a component has its default value."""
     value = getattr(owner, field.name)
     if field.default_factory is not dataclasses.MISSING:
         return bool(field.default_factory() == value)
@@ -161,7 +165,7 @@ def _is_default(field: dataclasses.Field[Any], owner: Any) -> bool:
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(path, value, value) for each place where two JSON values differ; the deepest place that still differs."""
+    """Compare two JSON values. Yields (path, value, other value) for each difference, at the deepest level where it shows."""
     if isinstance(one, dict) and isinstance(other, dict) and one.get("type") == other.get("type"):
         pairs: list[tuple[str, Any, Any]] = [(k, one.get(k), other.get(k)) for k in dict.fromkeys([*one, *other])]
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
@@ -182,17 +186,18 @@ def kebab(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
-def _flat(name: str) -> str:
+def _letters(name: str) -> str:
+    """A name in lower case without separators: equal for the class name and its kebab-case form."""
     return re.sub(r"[-_ ]", "", name).lower()
 
 
-# The rooms and modules that hold components. A room's files are found by themselves, so a new file needs no entry here.
+# The packages and modules that define components. All modules of a package are imported, so a new file needs no entry here.
 COMPONENT_PLACES = ("data", "networks", "objectives", "optim", "sampling", "recipes.base", "recipes.order")
 
 
 @functools.cache
 def load_all() -> None:
-    """Import every module of the package that holds components, so that each is in the registry."""
+    """Import every module that defines components, which registers them."""
     for place in COMPONENT_PLACES:
         room = importlib.import_module(f"gansmith.{place}")
         for module in pkgutil.iter_modules(getattr(room, "__path__", ()), f"{room.__name__}."):
@@ -200,34 +205,37 @@ def load_all() -> None:
 
 
 def find_component(name: str, type_: Any = object) -> type:
-    """The component called `name` (as a class or in kebab-case), among those that are a `type_`."""
+    """Find a component by its class name, or that name in kebab-case.
+
+    Raises RecipeError, with the most similar name, if there is none, or if it is no `type_`, a class or a protocol.
+    """
     found = REGISTRY.get(name)
     if found is None:
         load_all()
-        found = next((c for n, c in REGISTRY.items() if _flat(n) == _flat(name)), None)
-    known = [kebab(n) for n, c in REGISTRY.items() if _fits(c, type_)]
-    if found is None or not _fits(found, type_):
-        what = "component" if type_ is object else kebab(getattr(type_, "__name__", "component"))
-        raise RecipeError(unknown(what, name, known))
+        found = next((c for n, c in REGISTRY.items() if _letters(n) == _letters(name)), None)
+    known = [kebab(n) for n, c in REGISTRY.items() if _satisfies(c, type_)]
+    if found is None or not _satisfies(found, type_):
+        noun = "component" if type_ is object else kebab(getattr(type_, "__name__", "component"))
+        raise RecipeError(unknown(noun, name, known))
     return found
 
 
-def _fits(cls: type, type_: Any) -> bool:
-    """Whether `cls` has everything the protocol or class `type_` asks for; any class is an object."""
+def _satisfies(cls: type, type_: Any) -> bool:
+    """Whether a component is a subclass of the class `type_`, or has all members of the protocol `type_`."""
     if not getattr(type_, "_is_protocol", False):
         return not isinstance(type_, type) or issubclass(cls, type_)
-    return _asked(type_) <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
+    return _members(type_) <= {*dir(cls), *(f.name for f in dataclasses.fields(cls))}
 
 
-def _asked(protocol: Any) -> set[str]:
-    """The names a protocol asks for; none where it is no protocol."""
-    if not getattr(protocol, "_is_protocol", False):
+def _members(type_: Any) -> set[str]:
+    """The names of the members of a protocol; empty for a class."""
+    if not getattr(type_, "_is_protocol", False):
         return set()
-    return {name for name in vars(protocol) if name == "__call__" or not name.startswith("_")}
+    return {name for name in vars(type_) if name == "__call__" or not name.startswith("_")}
 
 
 def parts(value: Any) -> Iterator[Any]:
-    """Every component inside `value`, itself included."""
+    """All components inside a value, at any depth, the value itself included."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield value
         for field in dataclasses.fields(value):

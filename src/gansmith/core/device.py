@@ -1,4 +1,4 @@
-"""This machine: what a run's last bit depends on, and which device and precision there are to train with."""
+"""The machine: versions and hardware that results depend on bit for bit, and the choice of device and precision."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import Any
 
 import torch
 
-from gansmith.core.errors import RecipeError
+from gansmith.core.errors import SettingError
 from gansmith.core.version import __version__
 
+# Metadata of a run that its results depend on bit for bit.
 DECISIVE = ("framework", "torch", "tensorflow", "keras", "precision", "threads", "processor", "device", "num_processes")
 
 logger = logging.getLogger("gansmith")
 
 
 def environment() -> dict[str, Any]:
-    """What a run's last bit depends on."""
+    """Versions, number of threads and hardware, for the metadata of a run."""
     return {
         "gansmith": __version__,
         "python": platform.python_version(),
@@ -32,6 +33,7 @@ def environment() -> dict[str, Any]:
 
 
 def _processor() -> str:
+    """The name of the GPU, or of the CPU with its vector instructions."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     with contextlib.suppress(OSError):
@@ -42,31 +44,31 @@ def _processor() -> str:
 
 
 def warn_of_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Say what a run that goes on finds changed, of all that its last bit depends on."""
+    """Log a warning for each change after which a resumed run no longer equals an uninterrupted one bit for bit."""
     for key in DECISIVE:
         if key in then and key in now and then[key] != now[key]:
             logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA, else MPS, else the CPU. Raises RecipeError for a device that is not there."""
+    """The device of this name; "auto" is CUDA, else MPS, else the CPU. Raises SettingError if it is not available."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise RecipeError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
+        raise SettingError(f"device {name!r} is not available ({str(error).splitlines()[0]}); use --device cpu") from None
     return device
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """`auto` is bf16 on a device whose units multiply it, else float32: where they don't, bf16 is emulated and slower."""
+    """The precision of this name; "auto" is "bf16" on hardware that multiplies bfloat16, else "float32": emulation is slow."""
     if name != "auto":
         return name
     if device.type == "cuda":
-        quick = torch.cuda.is_bf16_supported(including_emulation=False)
+        is_fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-        quick = bool(known.get("amx_bf16") or known.get("avx512_bf16"))
-    return "bf16" if quick else "float32"
+        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+        is_fast = bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+    return "bf16" if is_fast else "float32"

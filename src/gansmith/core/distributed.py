@@ -1,41 +1,66 @@
-"""Several processes on one run, started by torchrun. With one process every call here is free.
+"""Training in several processes, started by torchrun. With one process these functions communicate nothing.
 
-Numbers are drawn for the global batch and cut by rank, and the cost is the mean over the global batch, so a run on two
-processes sees the same data and noise as on one.
+Random numbers are drawn for the global batch and split by rank, and losses are means over the global batch. So two processes
+train on the same data and noise as one.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+_joinings = itertools.count()  # equal on all processes: they join and leave together
 
-def join(device: torch.device) -> None:
-    """Join the group torchrun made, if there is one and nobody joined it yet."""
-    if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+def join(device: torch.device) -> bool:
+    """Join torchrun's process group: NCCL for a CUDA device, Gloo for any other. Return whether this call joined it.
+
+    Nothing happens where torchrun started one process only, or where the group was joined before.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+        return False
+    # The keys of a group that was left stay in the store, and torch would read them again: each group gets its own prefix.
+    store, rank, world_size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    store = dist.PrefixStore(f"gansmith/{next(_joinings)}", store)  # type: ignore[attr-defined]
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world_size)
+    return True
+
+
+@contextlib.contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Join torchrun's process group for the duration of a `with` block. A group that was joined before it stays joined."""
+    joined_here = join(device)
+    try:
+        yield
+    finally:
+        if joined_here:
+            dist.destroy_process_group()
 
 
 def rank() -> int:
+    """The number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world() -> int:
+    """The number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def share(count: int) -> slice:
-    """This process's part of `count` rows."""
+    """The part of `count` rows that this process computes. The parts of all processes are disjoint and complete."""
     return slice(count * rank() // world(), count * (rank() + 1) // world())
 
 
-def average(costs: Tensor, gradients: Sequence[Tensor]) -> Tensor:
-    """Turn gradients of a local sum of costs into those of the global mean, in place, and return that mean."""
-    flat = torch.cat([costs.detach().sum()[None], costs.new_tensor([float(len(costs))]), *(g.flatten() for g in gradients)])
+def average(losses: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    """Turn gradients of the sum of local losses [N] into those of the mean over all processes, in place; return that mean."""
+    flat = torch.cat([losses.detach().sum()[None], losses.new_tensor([float(len(losses))]), *(g.flatten() for g in gradients)])
     dist.all_reduce(flat)
     count = flat[1]
     at = 2
@@ -46,25 +71,25 @@ def average(costs: Tensor, gradients: Sequence[Tensor]) -> Tensor:
 
 
 def mean(values: Tensor) -> Tensor:
-    """The mean of everybody's values, a scalar."""
+    """The mean of the values of all processes, a scalar."""
     if world() == 1:
         return values.mean()
-    both = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
-    dist.all_reduce(both)
-    return both[0] / both[1]
+    sum_and_count = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
+    dist.all_reduce(sum_and_count)
+    return sum_and_count[0] / sum_and_count[1]
 
 
 def agree(number: int, device: torch.device) -> int:
-    """Rank 0's number, on every process."""
+    """The number of rank 0, on every process."""
     if world() == 1:
         return number
-    said = torch.tensor([number], dtype=torch.int64, device=device)
-    dist.broadcast(said, 0)
-    return int(said.item())
+    agreed = torch.tensor([number], dtype=torch.int64, device=device)
+    dist.broadcast(agreed, 0)
+    return int(agreed.item())
 
 
 def of_first(values: Tensor) -> Tensor:
-    """Rank 0's values, on every process."""
+    """The values of rank 0, on every process."""
     if world() > 1:
         values = values.clone()
         dist.broadcast(values, 0)

@@ -1,4 +1,4 @@
-"""Files: writing that is whole or not there, by a temporary name, synced, then renamed; and reading JSON."""
+"""Files: atomic writing (to a temporary name, synced, then renamed) and reading JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsE
 
 
 @contextlib.contextmanager
-def disk_errors(what: str | Path) -> Iterator[None]:
-    """OSError as one line: a RunError for a path that can't be written at all, a DiskError for a disk that is full or broken."""
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Turn an OSError into one line: RunError for a path that can't be written, DiskError for a disk that is full or broken."""
     try:
         yield
     except GansmithError:
@@ -27,14 +27,14 @@ def disk_errors(what: str | Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
-            raise RunError(f"can't write {what}: {reason}; choose another path") from None
+            raise RunError(f"can't write {path}: {reason}; choose another path") from None
         raise DiskError(
-            f"can't write {what}: {reason}; nothing half-written is left, make room and start the same command"
+            f"can't write {path}: {reason}; nothing half-written is left, make room and start the same command"
         ) from None
 
 
 def make_parent(path: Path) -> None:
-    """Make the folder that `path` goes into, where nothing is in its place."""
+    """Make the parent folders of a path. Raises RunError or DiskError if that fails."""
     with disk_errors(path):
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,10 @@ def make_parent(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write bytes to, which takes its name only when it is complete and on the disk."""
+    """Open a file to write bytes to. It gets its name only at the end of the `with` block, complete and synced to disk.
+
+    An exception leaves neither the file nor a temporary one. Raises RunError or DiskError if writing fails.
+    """
     with disk_errors(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         try:
@@ -59,16 +62,18 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write(path: Path, content: bytes) -> None:
+    """Write a file atomically. Raises RunError or DiskError if that fails."""
     with atomic(path) as file:
         file.write(content)
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, atomically. Raises RunError or DiskError if that fails."""
     write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """A JSON object of a run, with these keys at least. Raises RunError naming the file."""
+    """Read a JSON object. Raises RunError, naming the file, if it can't be read, is no object, or lacks one of the keys."""
     try:
         value = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -81,7 +86,10 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name only when it is complete. `path` may exist if it is empty."""
+    """Make a folder to write files into. It gets its name only at the end of the `with` block. `path` may be an empty folder.
+
+    An exception leaves neither the folder nor a temporary one. Raises RunError or DiskError if writing fails.
+    """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))

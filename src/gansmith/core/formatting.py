@@ -1,30 +1,72 @@
-"""How things are said in sentences."""
+"""Numbers, durations and lists as text. Every formatter of messages, tables and reports is here."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-
-def listed(things: Sequence[object], most: int = 6) -> str:
-    """`128`, `128 and 64`, `128, 64 and 32`; of more than `most` the first ones and how many more there are."""
-    words = [str(thing) for thing in things]
-    shown = words if len(words) <= most else [*words[:most], f"{len(words) - most} more"]
-    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+# ---------------------------------------------------------------------------------------------------- numbers
 
 
 def brief(value: float) -> str:
-    """Three significant digits, never in powers of ten where they can be read without."""
+    """A number in a table: three significant digits, `0.988`, `1,234`; with an exponent below 0.0001, `1.2e-05`."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
 
 
+def plain_number(value: float | None) -> str:
+    """A number in a report: three significant digits, `0.00123`, `1,234`; no exponent from 1e-6 on; a dash for None and NaN."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if 1e-6 <= abs(value) < 1000:
+        from numpy import format_float_positional
+
+        return format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
+
+
+def short_number(value: float) -> str:
+    """A number in a sentence: three significant digits, and no decimals from 100 on, `12.3`, `1234`."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: `0.12` as `12 %`, and with one decimal below 10 %, `0.034` as `3.4 %`."""
+    return f"{100 * share:.0f} %" if share >= 0.095 or share < 0.0005 else f"{100 * share:.1f} %"
+
+
+def whole_percent(share: float) -> str:
+    """A share as a percentage without decimals: `0.034` as `3 %`."""
+    return f"{100 * share:.0f} %"
+
+
+# ---------------------------------------------------------------------------------------------------- durations
+
+
 def duration(seconds: float) -> str:
-    """`0.8 seconds`, `3.1 minutes`, `2.5 hours`: in the largest unit of which there is one."""
+    """A duration in its largest unit: `0.8 seconds`, `3.1 minutes`, `2.5 hours`."""
     for unit, length in (("hours", 3600), ("minutes", 60)):
         if seconds >= length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.1f} seconds"
 
 
+def clock(seconds: float) -> str:
+    """A duration as on a clock: `4:05`, `1:02:03`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+# ---------------------------------------------------------------------------------------------------- lists and counts
+
+
+def listed(items: Sequence[object], most: int = 6) -> str:
+    """A list in a sentence: `128`, `128 and 64`, `128, 64 and 32`. Beyond `most` items it ends in `and 2 more`."""
+    words = [str(item) for item in items]
+    shown = words if len(words) <= most else [*words[:most], f"{len(words) - most} more"]
+    return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+
+
 def skipped(count: int) -> str:
-    """What is said of bad files that were left out; nothing where there were none."""
+    """A note on damaged files that were skipped: ` (2 bad files skipped)`; empty for 0."""
     return f" ({count} bad files skipped)" if count else ""

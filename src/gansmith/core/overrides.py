@@ -1,6 +1,7 @@
-"""Overrides on the command line: `NAME=VALUE` changes one place of a component, `LIST+=VALUE` grows a list.
+"""Overrides on the command line: `NAME=VALUE` sets a field of a component, `LIST+=VALUE` appends to a list.
 
-A value is read by the type of its field, with Python's own parser and a handful of its forms: nothing is ever evaluated.
+The type of the field decides how a value is read. Python's parser reads it, and only literals, lists and components are accepted:
+no code is evaluated.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _ANY = ConfigDict(arbitrary_types_allowed=True)
 
 
 def split_override(text: str) -> tuple[str, bool, str]:
-    """`a.b+=c` -> ("a.b", True, "c"). Raises RecipeError where there is no `=`."""
+    """Split an override into its path, whether it appends, and its value: `a.b+=c` -> ("a.b", True, "c").
+
+    Raises RecipeError if there is no `=`.
+    """
     match = re.fullmatch(r"\s*([\w.\-]+?)\s*(\+?=)(.*)", text, re.S)
     if not match:
         raise RecipeError(f"override {text!r} has no value: write NAME=VALUE, as in batch_size=64, or LIST+=VALUE")
@@ -32,44 +36,45 @@ def split_override(text: str) -> tuple[str, bool, str]:
 
 
 def override(value: T, text: str) -> T:
-    """A copy of a component with one place changed: `override(recipe, "objective.penalties+=r1(weight=5)")`.
+    """A copy of a component with one field changed: `override(recipe, "objective.penalties+=r1(weight=5)")`.
 
-    The value is read by the type of its field; lists grow with `+=`. Raises RecipeError naming the place.
+    `+=` appends to a list. Raises RecipeError, naming the field, for an unknown field or an invalid value.
     """
-    path, grows, new = split_override(text)
+    path, appends, new = split_override(text)
     try:
-        return typing.cast("T", _changed(value, type(value), path.split("."), new, grows))
+        return typing.cast("T", _changed(value, type(value), path.split("."), new, appends))
     except RecipeError as error:
         raise RecipeError(f"override {text}: {error}") from None
 
 
-def _changed(value: Any, type_: Any, path: Sequence[str], text: str, grows: bool) -> Any:
+def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bool) -> Any:
+    """A copy of a value with the place at `path` set to `text`, or extended by it."""
     if not path:
-        if not grows:
+        if not appends:
             return read(text, type_)
         if not isinstance(value, tuple):
-            raise RecipeError(f"+= grows a list, and this is {short(value)}")
+            raise RecipeError(f"+= appends to a list, and this is {short(value)}")
         item = _inner(type_, 0)
         added = read(text, type_) if text.startswith("[") else (read(text, item),)
         return (*value, *added)
     head, rest = path[0], path[1:]
     if isinstance(value, tuple):
         if not head.isdigit() or int(head) >= len(value):
-            raise RecipeError(f"{head!r} is no place in a list of {len(value)}")
+            raise RecipeError(f"{head!r} is no index of a list of {len(value)}")
         i = int(head)
-        return (*value[:i], _changed(value[i], _inner(type_, i), rest, text, grows), *value[i + 1 :])
+        return (*value[:i], _changed(value[i], _inner(type_, i), rest, text, appends), *value[i + 1 :])
     if isinstance(value, Mapping):
         if head not in value:
             raise RecipeError(unknown("name", head, value))
-        return {**value, head: _changed(value[head], _inner(type_, 1), rest, text, grows)}
+        return {**value, head: _changed(value[head], _inner(type_, 1), rest, text, appends)}
     if not dataclasses.is_dataclass(value):
         raise RecipeError(f"{short(value)} has no field {head!r}")
     hints = typing.get_type_hints(type(value), include_extras=True)
     names = [f.name for f in dataclasses.fields(value)]
-    head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of a run of format 1 are overrides of its time
+    head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of format 1 are overrides with former names
     if head not in names:
         raise RecipeError(unknown(f"field of {type(value).__name__}", head, names))
-    return dataclasses.replace(value, **{head: _changed(getattr(value, head), hints[head], rest, text, grows)})  # type: ignore[type-var]
+    return dataclasses.replace(value, **{head: _changed(getattr(value, head), hints[head], rest, text, appends)})  # type: ignore[type-var]
 
 
 def _plain(type_: Any) -> Any:
@@ -77,25 +82,29 @@ def _plain(type_: Any) -> Any:
     while typing.get_origin(type_) is typing.Annotated:
         type_ = typing.get_args(type_)[0]
     if typing.get_origin(type_) in (typing.Union, types.UnionType):
-        some = [k for k in typing.get_args(type_) if k is not type(None)]
-        return _plain(some[0]) if len(some) == 1 else type_
+        members = [member for member in typing.get_args(type_) if member is not type(None)]
+        return _plain(members[0]) if len(members) == 1 else type_
     return type_
 
 
-def _inner(type_: Any, place: int) -> Any:
-    """The type of the items of tuple[X, ...], tuple[X, Y] or dict[str, X]."""
+def _inner(type_: Any, index: int) -> Any:
+    """The type of item `index` of tuple[X, ...] or tuple[X, Y]; index 1 of dict[str, X] is X."""
     args = [a for a in typing.get_args(_plain(type_)) if a is not Ellipsis]
-    return args[min(place, len(args) - 1)] if args else object
+    return args[min(index, len(args) - 1)] if args else object
 
 
 def _optional(type_: Any) -> bool:
+    """Whether None is a value of the type."""
     while typing.get_origin(type_) is typing.Annotated:
         type_ = typing.get_args(type_)[0]
     return type(None) in typing.get_args(type_)
 
 
 def read(text: str, type_: Any) -> Any:
-    """`text` as a value of type `type_`: numbers, `true`, lists, and components such as `r1(weight=5)`."""
+    """Read text as a value of a type: numbers, `true`, `none`, strings, lists, and components such as `r1(weight=5)`.
+
+    Raises RecipeError for a text that can't be read, or a value that is invalid for the type.
+    """
     plain = _plain(type_)
     if _optional(type_) and text.lower() == "none":
         return None
@@ -105,7 +114,7 @@ def read(text: str, type_: Any) -> Any:
         if not _is_class(plain) or plain in (int, float, bool):
             raise RecipeError(f"expected {_name(plain)}, got {text!r}")
         return find_component(text, plain)()
-    # A name with hyphens, as in least-squares or mlp-generator(...), is no Python: write it as one word. Quotes stay.
+    # A name with hyphens, as in mlp-generator(...), is no Python identifier: replace them outside of quotes.
     python = re.sub(r"('[^']*'|\"[^\"]*\")|\b[A-Za-z]\w*(?:-[A-Za-z]\w*)+", lambda m: m[1] or m[0].replace("-", "_"), text)
     try:
         tree = ast.parse(python, mode="eval").body
@@ -115,6 +124,7 @@ def read(text: str, type_: Any) -> Any:
 
 
 def _evaluate(tree: ast.expr, type_: Any) -> Any:
+    """The value of a syntax tree: a literal, a list or a component. Raises RecipeError for any other syntax."""
     match tree:
         case ast.Constant(value=value):
             return value
@@ -142,7 +152,7 @@ def _evaluate(tree: ast.expr, type_: Any) -> Any:
 
 
 def _is_text(type_: Any) -> bool:
-    """Whether every value of this type is a text: str, a choice of words, or a union of such."""
+    """Whether all values of a type are strings: str, Literal of strings, or a union of these."""
     type_ = _plain(type_)
     if typing.get_origin(type_) in (typing.Union, types.UnionType):
         return all(map(_is_text, typing.get_args(type_)))
@@ -152,17 +162,20 @@ def _is_text(type_: Any) -> bool:
 
 
 def _is_class(type_: Any) -> bool:
+    """Whether a type is a class other than those of literals."""
     return isinstance(type_, type) and type_ not in (str, int, float, bool)
 
 
 def _name(type_: Any) -> str:
+    """A type in an error message."""
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     return names.get(type_) or (f"a {kebab(type_.__name__)}" if isinstance(type_, type) else str(type_).replace("typing.", ""))
 
 
 def _validated(value: Any, type_: Any) -> Any:
+    """The value, checked by pydantic. Raises RecipeError if it is invalid for the type."""
     if isinstance(type_, type) and isinstance(value, type_) and dataclasses.is_dataclass(type_):
-        return value  # it was checked when it was made
+        return value  # checked when it was made
     try:
         return TypeAdapter(type_, config=None if dataclasses.is_dataclass(type_) else _ANY).validate_python(value, strict=True)
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""All the randomness there is, as a function of place: (seed, stream, images so far, player, turn), never of history.
+"""Random numbers as a function of (seed, stream, place), where the place is (images so far, player, turn), never of history.
 
-NumPy's Philox (Salmon et al. 2011) turns a key and a 256-bit counter into numbers, so a place *is* a counter: nothing
-needs saving for a run to go on exactly, any row can be made without the rows before it, and a second framework draws
-the same noise. Dropout and the like draw from torch's own generator, which a turn seeds from its place inside `fork`.
+NumPy's Philox (Salmon et al. 2011) maps a key and a 256-bit counter to random numbers, and a place is such a counter. So a
+resumed run needs no saved generator state, any row can be drawn without the rows before it, and a second framework draws the
+same noise. Layers such as dropout draw from torch's generator, which each turn seeds from its place inside `fork`.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ if TYPE_CHECKING:
 
 MAX_SEED = 2**63 - 1
 _MASK = 2**64 - 1
-_FRESH = Philox(0).state  # with nothing left over from an earlier draw
+_FRESH = Philox(0).state  # without numbers left over from an earlier draw
 
 
 class Stream(IntEnum):
-    """What the numbers are for; streams of one seed share nothing."""
+    """The purpose of random numbers. The streams of one seed are independent."""
 
     WEIGHTS = 1
     ORDER = 2
     NOISE = 3
-    TURN = 4  # dropout and whatever else a network draws from torch while it trains
+    TURN = 4  # what networks draw from torch during training, such as dropout
     SAMPLE = 5
     WARM_UP = 6
-    KIND = 7  # which kind a sample is asked to be
-    CODE = 8  # the same while it trains, where no real sample says it
+    CATEGORY = 7  # the category of a generated sample
+    CODE = 8  # the category and codes of a generated sample during training, where real samples have none
 
 
 class Place(NamedTuple):
-    """Where in a run a draw happens. `images` is the number of real images read before this step."""
+    """The place of a draw in a run: the number of real images read before the step, the player, and the player's turn."""
 
     images: int = 0
     player: int = 0
     turn: int = 0
 
 
-class _Own(threading.local):
-    """A bit generator for each thread, set to one place after another: making one asks the system for entropy first."""
+class _ThreadLocal(threading.local):
+    """A bit generator for each thread. It is reused, as making one asks the system for entropy, which is slow."""
 
     def __init__(self) -> None:
         self.philox = Philox(0)
 
 
-_own = _Own()
+_thread = _ThreadLocal()
 
 
 def _philox(seed: int, stream: Stream, place: Place, first_block: int = 0) -> Philox:
-    """Philox at a place, to be drawn from before the next call in this thread."""
+    """Philox at a place. Draw from it before the next call in this thread, which moves it."""
     counter = np.array([first_block, place.images, 0, place.player << 32 | place.turn], np.uint64)
-    _own.philox.state = _FRESH | {"state": {"counter": counter, "key": np.array([seed, stream], np.uint64)}}
-    return _own.philox
+    _thread.philox.state = _FRESH | {"state": {"counter": counter, "key": np.array([seed, stream], np.uint64)}}
+    return _thread.philox
 
 
 def _uniform24(seed: int, stream: Stream, place: Place, first: int, count: int, dim: int) -> np.ndarray:
-    """float32 [count, dim rounded up to a multiple of 8], inside (0, 1), rows `first` and on."""
+    """Rows `first` to `first + count - 1` of an endless uniform table in (0, 1), float32 [count, dim rounded up to 8 n]."""
     blocks = -(-dim // 8)  # a block is 4 words of 64 bits: 8 numbers
     raw = _philox(seed, stream, place, first * blocks).random_raw(count * blocks * 4)
     numbers = (raw.view(np.uint32) >> np.uint32(8)).astype(np.float32)
@@ -74,12 +74,19 @@ def _uniform24(seed: int, stream: Stream, place: Place, first: int, count: int, 
 
 
 def uniform_rows(seed: int, stream: Stream, place: Place, first: int, count: int, dim: int) -> np.ndarray:
-    """Rows `first` to `first + count` of an endless table, float32 [count, dim] in (0, 1). Row i is the same in every call."""
+    """Rows `first` to `first + count - 1` of an endless table of uniform numbers in (0, 1), float32 [count, dim].
+
+    Row i depends on the seed, the stream, the place and i alone.
+    """
     return _uniform24(seed, stream, place, first, count, dim)[:, :dim]
 
 
 def normal_rows(seed: int, stream: Stream, place: Place, first: int, count: int, dim: int) -> np.ndarray:
-    """The same with N(0, 1) entries, by Box and Muller's transform (1958), which uses two uniforms for two normals."""
+    """Rows `first` to `first + count - 1` of an endless table of N(0, 1) numbers, float32 [count, dim].
+
+    Row i depends on the seed, the stream, the place and i alone. By the transform of Box and Muller (1958), which turns two
+    uniform numbers into two normal ones.
+    """
     u = _uniform24(seed, stream, place, first, count, dim)
     half = u.shape[1] // 2
     radius = np.sqrt(np.float32(-2.0) * np.log(u[:, :half]))
@@ -89,19 +96,19 @@ def normal_rows(seed: int, stream: Stream, place: Place, first: int, count: int,
 
 @lru_cache(maxsize=2)
 def permutation(seed: int, epoch: int, length: int) -> np.ndarray:
-    """The order in which epoch number `epoch` reads `length` samples, int64 [length]."""
+    """The order in which an epoch reads `length` samples, a permutation, int64 [length]."""
     order = Generator(_philox(seed, Stream.ORDER, Place(epoch))).permutation(length)
     order.flags.writeable = False
     return order
 
 
 def integers(seed: int, images: int, count: int, high: int) -> np.ndarray:
-    """`count` draws with replacement from 0 to `high` - 1, int64 [count]."""
+    """`count` draws with replacement from 0 to `high - 1`, int64 [count], after `images` real images."""
     return Generator(_philox(seed, Stream.ORDER, Place(images))).integers(0, high, count)
 
 
 def torch_seed(seed: int, stream: Stream, place: Place, rank: int = 0) -> int:
-    """A seed for torch's generator from a place, in [0, 2^63), by chaining SplitMix64 (Steele et al. 2014) over its numbers."""
+    """A seed for torch's generator at a place, in [0, 2^63): SplitMix64 (Steele et al. 2014) chained over the numbers."""
     state = seed
     for number in (stream, *place, rank):
         state = (state ^ number) + 0x9E3779B97F4A7C15 & _MASK
@@ -113,23 +120,23 @@ def torch_seed(seed: int, stream: Stream, place: Place, rank: int = 0) -> int:
 
 @contextmanager
 def fork(device: torch.device | None = None) -> Iterator[None]:
-    """Whatever is drawn from torch's global generators inside leaves them as they were outside."""
+    """Restore torch's global generators, of the CPU and of `device`, at the end of a `with` block."""
     import torch
 
     cpu = torch.get_rng_state()
-    own = None if device is None or device.type == "cpu" else torch.get_device_module(device).get_rng_state()
+    on_device = None if device is None or device.type == "cpu" else torch.get_device_module(device).get_rng_state()
     try:
         yield
     finally:
         torch.set_rng_state(cpu)
-        if own is not None:
-            torch.get_device_module(device).set_rng_state(own)
+        if on_device is not None:
+            torch.get_device_module(device).set_rng_state(on_device)
 
 
 def seed_torch(number: int, device: torch.device | None = None) -> None:
-    """Seed the global generator a network on `device` draws from; only inside `fork`."""
+    """Seed the global generators of the CPU and of `device`. Call it inside `fork` only, which restores them."""
     import torch
 
-    torch.default_generator.manual_seed(number)  # a hundred times quicker than torch.manual_seed, which asks every backend
+    torch.default_generator.manual_seed(number)  # 100 times faster than torch.manual_seed, which asks every backend
     if device is not None and device.type != "cpu":
         torch.get_device_module(device).manual_seed(number)

@@ -1,4 +1,4 @@
-"""The user's own Python files: run once for each content, and named with their digests."""
+"""The user's own Python files: each content runs once, and runs record its SHA-256."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _FILES: dict[str, types.ModuleType] = {}
 
 
 def load_file(path: str | Path) -> types.ModuleType:
-    """Run a user's own Python file, once for each content, and register the components it defines.
+    """Run a Python file of the user's own and register the components it defines. A file with the same content runs once.
 
-    Only ever called with a file the user named on the command line or in a call.
+    Call it only for a file that the user named, on the command line or in a call. Raises RecipeError if the file can't be read,
+    or raises an exception itself.
     """
     path = Path(path)
     try:
@@ -52,11 +53,12 @@ def load_file(path: str | Path) -> types.ModuleType:
     own = {
         n: c for n, c in vars(module).items() if dataclasses.is_dataclass(c) and getattr(c, "__module__", "") == module.__name__
     }
-    REGISTRY.update({n: typing.cast("type", c) for n, c in own.items()})  # of two versions of a file, the one named last counts
+    REGISTRY.update({n: typing.cast("type", c) for n, c in own.items()})  # of two versions of a file, the last one counts
     return module
 
 
 def _line_in(error: BaseException, path: Path) -> str:
+    """`, line 7,`: the line of the file that raised the error; empty if there is none."""
     tb, line = error.__traceback__, ""
     while tb is not None:
         if Path(tb.tb_frame.f_code.co_filename) == path.resolve():
@@ -66,7 +68,7 @@ def _line_in(error: BaseException, path: Path) -> str:
 
 
 def own_files(value: Any) -> dict[str, str]:
-    """{path: SHA-256} of the files outside the package that define a component in `value`."""
+    """{path: SHA-256} of the files outside gansmith that define a component inside `value`."""
     found: dict[str, str] = {}
     for part in parts(value):
         module = sys.modules.get(type(part).__module__)

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from gansmith.core.formatting import whole_percent as percent
 from gansmith.doctor.history import EARLY, History, Trouble
 
 
@@ -321,7 +322,3 @@ def plateau(seen: History) -> Found | None:
 RULES: tuple[Rule, ...] = (not_finite, alike_data, dead_units, standing_still, out_of_reach, backwards, aims_down, collapse)
 RULES += (running_away, by_heart, too_strong, never_varied, lost, restless, too_weak, copying, repeating, partly_collapsed)
 LAST: tuple[Rule, ...] = (plateau,)  # said where nothing else is
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -48,11 +48,11 @@ class GeneratedSamples:
 
     def labels(self, draw: int) -> np.ndarray | None:
         """The classes that a draw's samples are asked to be, int64 [count]; None where it is told no classes."""
-        return self.run.classes_asked(self.seeds[draw], self.count)
+        return self.run.sampler.labels(self.seeds[draw], self.count)
 
     def categories(self, draw: int) -> np.ndarray | None:
         """The same of any kinds it is told."""
-        return self.run.inputs.categories(self.seeds[draw], 0, self.count) if self.run.condition_space.shares else None
+        return self.run.sampler.inputs.categories(self.seeds[draw], 0, self.count) if self.run.condition_space.shares else None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from gansmith import doctor
 from gansmith.core import files
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import plain_number as number
 from gansmith.data import display_name
 from gansmith.drawing import charts, grids, html
 from gansmith.drawing.html import Picture
@@ -125,7 +126,7 @@ def _walk(run: Run) -> Picture:
     if _draws_images(run):
         alt = f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's"
         return html.grid(flat, alt, WALK_STEPS + 1, html.PAGE_WIDTH)
-    return html.plot(run.modality.picture(flat), "Points on the way from one seed's sample to the next seed's")
+    return html.plot(run.sampler.modality.picture(flat), "Points on the way from one seed's sample to the next seed's")
 
 
 def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, float]]:
@@ -269,15 +270,6 @@ def _numbers(finding: Finding, evaluation: Evaluation) -> list[str]:
             shown = f" (real {number(real)})" if isinstance(real, (int, float)) else ""
             said.append(f"{key.replace('_', ' ')} {number(found['fake'])}{shown}")
     return said
-
-
-def number(value: float | None) -> str:
-    """Three digits that count: `0.0012`, `12.3`, `1,234`; a dash where there is none."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    if 1e-6 <= abs(value) < 1000:
-        return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
 
 
 def _short(count: int) -> str:

@@ -52,7 +52,7 @@ def find(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...
     """For each attribute the unusual value that flips most and keeps the others best. Raises DataError where there is none."""
     judge = classifier.of(run.recipe.data, progress)
     walker = _Walker(run, judge)
-    given = run.inputs.rows(SEED, 0, COUNT)
+    given = run.sampler.inputs.rows(SEED, 0, COUNT)
     said = walker.said(given, progress)
     rows = _joined(given)
     scale = rows.std(0) + 1e-8
@@ -102,11 +102,11 @@ class _Walker:
 
     def __init__(self, run: Run, judge: AttributeClassifier) -> None:
         self.run, self.judge = run, judge
-        self.choice, self.report = (run.inputs.rows(SEED + i, 0, TRIED) for i in (1, 2))
+        self.choice, self.report = (run.sampler.inputs.rows(SEED + i, 0, TRIED) for i in (1, 2))
         self.before = {id(given): self.said(given) for given in (self.choice, self.report)}
 
     def made(self, given: GeneratorInput) -> np.ndarray:
-        return self.run.sampler.made_of(given)
+        return self.run.sampler.generate(given)
 
     def said(self, given: GeneratorInput, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
         parts = []
@@ -155,20 +155,21 @@ def picture(run: Run, direction: Direction, count: int = 6, columns: int = SHOWN
 
     uint8 [count * columns, H, W, C].
     """
-    given = run.inputs.rows(0, 0, count)
+    given = run.sampler.inputs.rows(0, 0, count)
     ways = [moved(given, share * direction.step) for share in np.linspace(-1, 1, columns)]
     z = np.stack([way.z for way in ways], 1).reshape(count * columns, -1)
     condition = None
     if given.condition is not None:
         condition = np.stack([way.condition for way in ways if way.condition is not None], 1).reshape(count * columns, -1)
-    return run.sampler.made_of(replace(given, z=z, condition=condition))
+    return run.sampler.generate(replace(given, z=z, condition=condition))
 
 
 def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
     """A picture with a block for each direction, named, of `count` rows."""
     from PIL import Image, ImageDraw, ImageFont
 
-    blocks = [(f"{d.attribute}: {d.value}", run.modality.picture(picture(run, d, count), SHOWN).convert("RGB")) for d in found]
+    modality = run.sampler.modality
+    blocks = [(f"{d.attribute}: {d.value}", modality.picture(picture(run, d, count), SHOWN).convert("RGB")) for d in found]
     font, head = ImageFont.load_default(20), 28
     width, height = max(b.width for _, b in blocks), sum(b.height + head for _, b in blocks)
     page = Image.new("RGB", (width, height), "white")

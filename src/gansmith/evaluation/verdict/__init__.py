@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gansmith.core.formatting import percent
+from gansmith.core.formatting import short_number as number
 from gansmith.evaluation.results import Finding
 from gansmith.evaluation.verdict import looks
 from gansmith.evaluation.verdict.complaints import all_complaints, unexplained
-from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, number, percent
+from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic
 
 MOST = 6  # complaints that are listed; what is left out weighs less than those
 

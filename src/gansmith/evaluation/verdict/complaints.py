@@ -14,9 +14,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gansmith.core.formatting import listed
+from gansmith.core.formatting import listed, percent
 from gansmith.evaluation.verdict import looks
-from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, of_samples, percent
+from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, of_samples
 
 Rule = Callable[[Facts], Iterable[Complaint]]
 

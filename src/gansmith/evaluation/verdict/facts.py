@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gansmith.core.formatting import percent
+from gansmith.core.formatting import short_number as number
+
 Sameness = Literal["empty", "repeats", "twins", "copied"]  # twins: nearly the same
 Place = Literal["structure", "arrangement", "places", "stuck", "content"]  # what lies where in the image
 Look = Literal["brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour"]
@@ -112,10 +115,6 @@ class Facts:
 # -------------------------------------------------------------------------------------------------- how it is said
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.095 or share < 0.0005 else f"{100 * share:.1f} %"
-
-
 def of_samples(share: float) -> str:
     """A share as the beginning of a sentence about samples."""
     if share >= 0.995:
@@ -125,10 +124,6 @@ def of_samples(share: float) -> str:
     if 0.45 <= share <= 0.55:
         return f"About half of the samples ({percent(share)})"
     return f"{percent(share)} of the samples"
-
-
-def number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def against(facts: Facts, name: str, which: str = "fake") -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import get_args
 
-from gansmith.evaluation.verdict.facts import NOTICED, Complaint, Facts, Look, Topic, against, box, number, of_samples, percent
+from gansmith.core.formatting import percent
+from gansmith.core.formatting import short_number as number
+from gansmith.evaluation.verdict.facts import NOTICED, Complaint, Facts, Look, Topic, against, box, of_samples
 
 LOOKS: tuple[Topic, ...] = get_args(Look)
 _FOLLOWS: tuple[Topic, ...] = ("unsure", "shapes")
