@@ -12,7 +12,7 @@ from gansmith.core import rng
 from gansmith.core.errors import RecipeError
 from gansmith.core.rng import Place, Stream
 from gansmith.networks.base import Network, Shapes, logits_of
-from gansmith.networks.conditional import built
+from gansmith.networks.conditional import build_network
 
 
 def build(descriptions: Mapping[str, Network], seed: int, shapes: Shapes) -> dict[str, nn.Module]:
@@ -21,7 +21,7 @@ def build(descriptions: Mapping[str, Network], seed: int, shapes: Shapes) -> dic
     with rng.fork():
         for i, (name, description) in enumerate(descriptions.items()):
             rng.seed_torch(rng.torch_seed(seed, Stream.WEIGHTS, Place(player=i)))
-            networks[name] = built(description, name, shapes)
+            networks[name] = build_network(description, name, shapes)
     return networks
 
 

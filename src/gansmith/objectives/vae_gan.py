@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Networks
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.objectives.logits import discriminator_logs, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
