@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import torch
 from torch import Tensor, nn
+
+from gansmith.core.errors import RecipeError
 
 
 class Stack(nn.Sequential):
     """Layers in a row, with the signature of every network: `forward(x, condition=None)`.
 
-    Each layer maps `x` to the next. Layers that hold a `ConditionalBatchNorm` also get the condition.
+    Each layer maps `x` to the next. Layers that hold a `ConditionalBatchNorm` also get the condition. Raises RecipeError for a
+    condition that no layer uses.
     """
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """[N, ...] and, for conditional layers, [N, K] -> [N, ...]."""
+        if condition is not None and not uses_condition(self):
+            refuse_condition(self)
         for layer in self:
             x = run_layer(layer, x, condition)
         return x
@@ -51,6 +58,12 @@ class ConditionalBatchNorm(nn.Module):
 def uses_condition(layer: nn.Module) -> bool:
     """Whether a layer is, or contains, a `ConditionalBatchNorm`."""
     return any(isinstance(module, ConditionalBatchNorm) for module in layer.modules())
+
+
+def refuse_condition(network: nn.Module) -> NoReturn:
+    """Raise RecipeError because `network` was given a condition that it does not use."""
+    message = f"{type(network).__name__} was given a condition, and none of its layers uses one"
+    raise RecipeError(f"{message}: leave takes_condition out of its description, so that gansmith makes it conditional")
 
 
 def run_layer(layer: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:
