@@ -409,7 +409,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     [
         (["rng"], ("unknown protocol 'rng'", "did you mean 'ring'")),
         (["ring", "--seeds", 0], ("--seeds: expected 1 or more runs, got 0",)),
-        (["ring", "--recipe", "starter"], ("ConvGenerator", "images")),
+        (["ring", "--recipe", "starter"], ("ConvDiscriminator", "images")),
         (["ring", "--recipe", "tutorial-small"], ("ends in tanh", "networks.generator.end=linear")),
         (["ring", "--recipe", "default", "budget=5m", "--full"], ("--full", "leave out budget")),
         (["ring", "--recipe", "nosuch"], ("unknown recipe 'nosuch'",)),
