@@ -334,7 +334,7 @@ def test_what_is_not_recovered_costs_its_negative_log_probability() -> None:
     expected = functional.cross_entropy(verdict.categories, TOLD.argmax(1), reduction="none") - normal.log_prob(
         condition[:, 4:]
     ).sum(1)
-    cost = AuxiliaryLoss().cost(verdict, condition)
+    cost = AuxiliaryLoss().per_sample(verdict, condition)
     assert torch.allclose(cost, expected - np.log(2 * np.pi), atol=1e-5)  # 2 sliders, each with a constant of log(2 pi) / 2
 
 

@@ -182,7 +182,7 @@ def test_a_d_that_hides_that_it_packs_is_refused() -> None:
     made = game(Adversarial(), {**PLAIN, "discriminator": InPacks(PLAIN["discriminator"])})
     made.networks["discriminator"].pack = 1
     made.networks["discriminator"].forward = lambda x, _: torch.zeros(len(x) // 2, 1)  # type: ignore[method-assign]
-    message = r"network 'discriminator' answers 7 samples with 3 rows of logits; expected 7: .* as its attribute pack"
+    message = r"network 'discriminator' returns 3 rows of logits for 7 samples; expected 7: .* the attribute pack"
     with pytest.raises(RecipeError, match=message):
         ds_turn(made, at())
 
@@ -340,7 +340,9 @@ def test_penalties_in_bf16_are_those_in_float32() -> None:
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=name_of)
 def test_compiled_networks_and_second_derivatives_are_refused_together(penalty: Penalty) -> None:
-    message = rf"compile: penalty {kebab(type(penalty).__name__)} differentiates D twice.*: leave compile at false, or"
+    message = (
+        rf"compile: penalty {kebab(type(penalty).__name__)} differentiates the discriminator twice.*: leave compile at false"
+    )
     with pytest.raises(RecipeError, match=message):
         quick(f"objective.penalties+={name_of(penalty)}", "compile=true")
 
