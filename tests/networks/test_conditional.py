@@ -320,7 +320,7 @@ def test_the_first_conditional_networks_keep_the_label_apart() -> None:
     both = torch.cat([d.of_given(x), d.of_label(TOLD)], 1)  # type: ignore[operator]
     assert both.shape == (6, 290)
     assert torch.equal(d(x, TOLD), d.together(both))  # type: ignore[operator]
-    with pytest.raises(RecipeError, match="was given none: say condition=labels"):
+    with pytest.raises(RecipeError, match="was called without one: choose condition=labels"):
         d(x, None)
 
 

@@ -1,4 +1,4 @@
-"""Network families: one file each, a frozen description with `build()` above the modules it builds."""
+"""Networks: one file a family, with frozen descriptions whose `build()` makes a PyTorch module."""
 
 from gansmith.networks.acgan import AcGanDiscriminator, AcGanGenerator
 from gansmith.networks.conditional import AuxiliaryDiscriminator, ClassNormedGenerator, JoinedDiscriminator
