@@ -114,8 +114,8 @@ ACTIVATIONS = {
 def test_what_follows_each_layer_is_the_sources(name: str) -> None:
     made = networks(name)
     of_g, of_d, slope, in_g, in_d, end = ACTIVATIONS[name]
-    for network, kind, share in ((made["generator"], of_g, in_g), (made["discriminator"], of_d, in_d)):
-        if kind is None:
+    for network, activation, share in ((made["generator"], of_g, in_g), (made["discriminator"], of_d, in_d)):
+        if activation is None:
             continue
         row = [m for m in network.modules() if not list(m.children()) and not isinstance(m, (nn.Flatten, nn.Unflatten))]
         linear = [i for i, m in enumerate(row) if isinstance(m, nn.Linear)]
@@ -124,7 +124,7 @@ def test_what_follows_each_layer_is_the_sources(name: str) -> None:
             if following == len(row):  # the last layer
                 assert [type(m) for m in after] == ([end] if network is made["generator"] else [])
             else:
-                assert type(after[0]) is kind
+                assert type(after[0]) is activation
                 assert slope is None or after[0].negative_slope == slope
                 assert [m.p for m in after[1:]] == ([share] if share else [])
     assert not layers(made["discriminator"], nn.Sigmoid)  # losses take logits

@@ -49,10 +49,10 @@ def build_network(description: Network, name: str, shapes: Shapes) -> nn.Module:
     network = description.build(unconditional)
     if not shapes.observed:
         return network
+    hints = ["choose condition=none", *(["joined-discriminator(network=...)"] if name == "discriminator" else [])]
     message = (
         f"network {name!r} gets the condition in its last layer, which must be linear with one logit; "
-        f"{kebab(type(description).__name__)} ends otherwise: choose condition=none, joined-discriminator(network=...), "
-        "or another network"
+        f"{kebab(type(description).__name__)} ends otherwise: {', '.join(hints)}, or a network that takes the condition itself"
     )
     body, last = split_last_layer(network, RecipeError(message))
     return Projection(body, last, shapes.categories)

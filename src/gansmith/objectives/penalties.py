@@ -91,10 +91,8 @@ class GradientPenalty:
 
     def __call__(self, inputs: PenaltyInput, turn: Turn) -> Tensor:
         """weight (|grad D(x^)| - 1)^2 of each pair, [N]."""
-        return (
-            self.weight
-            * (gradient_norm(inputs, interpolate(inputs.real.detach().float(), inputs.fake.detach().float())) - 1).square()
-        )
+        between = interpolate(inputs.real.detach().float(), inputs.fake.detach().float())
+        return self.weight * (gradient_norm(inputs, between) - 1).square()
 
 
 @component
