@@ -46,9 +46,9 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-batchnorm", "--data", "digits", "batchsize=20"), ("batchsize=20", "did you mean 'batch_size'")),
     ((*SMALL, "--dry-run", "networks.generator.widths=[100000000000000]"), ("out of memory", "smaller")),
     # parts that don't fit together
-    ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' moves it")),
+    ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' trains it")),
     ((*SMALL, "objective.generator_fakes=8"), ("share", "generator_fakes")),
-    (("train", "noise-critic", "--data", "digits", "frozen=[]"), ("network 'generator' is moved by nobody",)),
+    (("train", "noise-critic", "--data", "digits", "frozen=[]"), ("network 'generator' is trained by no player",)),
     (("train", "noise-critic", "--data", "digits", "objective.penalties+=r1"), ("unknown field of Critic 'penalties'",)),
     (("train", "tutorial-keras", "--data", "digits", "objective.loss=relativistic"), ("generator_fakes",)),
     (("train", "tutorial-small", "--data", "digits", "objective.discriminator_turns=2"), ("share", "discriminator_turns")),

@@ -169,7 +169,7 @@ def test_the_nearest_word_or_all_of_them() -> None:
 def test_a_network_that_no_player_moves_is_refused(tmp_path: Path) -> None:
     small = make("tutorial-small")
     more = {**small.networks, "encoder": MLPGenerator((4,))}
-    with pytest.raises(RecipeError, match=r"network 'encoder' is moved by nobody; expected one player, or its name in frozen"):
+    with pytest.raises(RecipeError, match=r"'encoder' is trained by no player; expected one player, or its name in frozen"):
         dataclasses.replace(small, networks=more)
     assert dataclasses.replace(small, networks=more, frozen=("encoder",)).frozen == ("encoder",)
 
@@ -191,7 +191,7 @@ def test_a_network_with_two_owners_is_refused() -> None:
         raise AssertionError
 
     players = (Player("a", ("one", "two"), loss), Player("b", ("two",), loss))
-    with pytest.raises(RecipeError, match=r"network 'two' is moved by 2 players \(a, b\)"):
+    with pytest.raises(RecipeError, match=r"network 'two' is trained by 2 players \(a, b\)"):
         check_ownership({"one": None, "two": None}, players)
     check_ownership({"one": None, "two": None}, (players[0],))
 

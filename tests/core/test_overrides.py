@@ -120,7 +120,7 @@ REFUSALS = [
     ("value_range=[1.0,1.0]", ("value_range", "low < high")),
     ("noise.dim=0", ("dim", "greater than 0")),
     ("noise=uniform(dim=3, low=1.0, high=1.0)", ("low < high",)),
-    ("frozen+=generator", ("'generator' is frozen", "'generator' moves it")),
+    ("frozen+=generator", ("'generator' is frozen", "'generator' trains it")),
     ("frozen+=generatr", ("'generatr'", "did you mean 'generator'")),
     ("objective.penalties+=__import__('os').system('true')", ("can't read",)),
     ("batch_size=(lambda: 3)()", ("can't read",)),

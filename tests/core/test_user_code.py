@@ -252,7 +252,7 @@ def test_a_run_without_own_code_opens_whatever_is_trusted(mine: Path, tmp_path: 
         (
             MINE.replace('"generator": Tiny(), ', '"generator": Tiny(), "extra": Tiny(), '),
             "my_gan.py:my_run",
-            ("network 'extra' is moved by nobody",),
+            ("network 'extra' is trained by no player",),
         ),
         (MINE.replace('"discriminator": MLP', '"critic": MLP'), "my_gan.py:my_run", ("unknown network 'discriminator'",)),
         (MINE.replace("nn.Linear(shapes.noise, 64)", "nn.Linear(7, 64)"), "my_gan.py:my_run", ("'generator'", "noise", "(8,)")),

@@ -1,10 +1,12 @@
-"""Ways of telling networks what to make, a head that says what was told, and the families that are made of them."""
+"""Conditional networks: by input, by batch norm, by projection and by a head, and the families that are made of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torch.nn import functional
 
 from gansmith.core.errors import RecipeError, RunError
@@ -20,15 +23,18 @@ from gansmith.networks import (
     AuxiliaryDiscriminator,
     ClassNormedGenerator,
     ConvDiscriminator,
+    ConvGenerator,
     JoinedDiscriminator,
     MirzaDiscriminator,
     MLPDiscriminator,
+    MLPEncoder,
     MLPGenerator,
     Packed,
     ResidualGenerator,
+    Stack,
 )
 from gansmith.networks.base import DiscriminatorOutput, Network, Shapes, logits_of, pack_of
-from gansmith.networks.conditional import JoinedToSample, ToldByNorms, WithHead, built
+from gansmith.networks.conditional import ClassNormed, JoinedToSample, WithHead, build_network
 from gansmith.objectives import Adversarial, AuxiliaryLoss
 from gansmith.objectives.augmentation import Augment
 from gansmith.optim.optimizers import SGD
@@ -88,7 +94,7 @@ PUBLISHED = [
         residual(3, 64, 64) + sum(residual(a, b, a, skip=a != b) for a, b in DOWN) + linear(1024, 1) + 1000 * 1024,
     ),
     (
-        "infogan",  # 74: z of 62, 10 kinds, 2 sliders; Q is a part of D here
+        "infogan",  # 74: z of 62, 10 categories, 2 continuous codes; Q is a part of D here
         (1, 28, 28),
         10,
         linear(74, 1024) + 2 * 1024 + linear(1024, 6272) + 2 * 6272 + conv(128, 64, 4) + 2 * 64 + conv(64, 1, 4),
@@ -107,7 +113,7 @@ def test_a_published_network_has_as_many_weights_as_its_table(
     recipe = make(name, ["published=true"])
     shapes = recipe.shapes(sample, classes)
     with torch.device("meta"):
-        counted = {n: sum(p.numel() for p in built(net, n, shapes).parameters()) for n, net in recipe.networks.items()}
+        counted = {n: sum(p.numel() for p in build_network(net, n, shapes).parameters()) for n, net in recipe.networks.items()}
     assert counted == {"generator": of_g, "discriminator": of_d}
 
 
@@ -148,7 +154,7 @@ def test_a_momentum_beyond_one_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["cgan", "acgan", "projection"])
-def test_the_small_variant_is_default_told_otherwise(name: str) -> None:
+def test_the_small_variant_is_default_with_another_condition(name: str) -> None:
     default, recipe = make("default", ["budget=15m"], data="fashion-mnist"), make(name, data="fashion-mnist")
     for field in dataclasses.fields(default):
         if field.name not in ("name", "condition", "networks", "objective", "why"):
@@ -175,27 +181,27 @@ def test_infogan_is_default_with_codes_and_changes_that_fade() -> None:
     assert points.augmentation is None
 
 
-# ---------------------------------------------------------------------------------------------------- ways of telling
+# ---------------------------------------------------------------------------------------------------- ways of conditioning
 
 SHAPES = Shapes(3, (2, 8, 8), categories=4)
-TOLD = torch.eye(4)[[0, 1, 2, 3, 0, 1]]
+CONDITION = torch.eye(4)[[0, 1, 2, 3, 0, 1]]
 
 
 @pytest.mark.parametrize("network", [MLPDiscriminator((5,)), ConvDiscriminator((4,)), Packed(MLPDiscriminator((5,)))], ids=str)
-def test_any_discriminator_is_told_by_its_input(network: Network) -> None:
-    d = built(JoinedDiscriminator(network), "discriminator", SHAPES)
+def test_any_discriminator_can_take_the_condition_in_its_input(network: Network) -> None:
+    d = build_network(JoinedDiscriminator(network), "discriminator", SHAPES)
     assert isinstance(d, JoinedToSample)
     x = torch.randn(6, 2, 8, 8)
-    maps = TOLD[:, :, None, None].expand(6, 4, 8, 8)
-    assert torch.equal(d(x, TOLD), d.network(torch.cat([x, maps], 1), None))
-    assert not torch.equal(d(x, TOLD), d(x, TOLD.roll(1, 0)))
+    maps = CONDITION[:, :, None, None].expand(6, 4, 8, 8)
+    assert torch.equal(d(x, CONDITION), d.network(torch.cat([x, maps], 1), None))
+    assert not torch.equal(d(x, CONDITION), d(x, CONDITION.roll(1, 0)))
     assert pack_of(d) == (2 if isinstance(network, Packed) else 1)
-    points = built(JoinedDiscriminator(MLPDiscriminator((5,))), "discriminator", Shapes(3, (2,), categories=4))
-    assert points(torch.randn(6, 2), TOLD).shape == (6, 1)
+    points = build_network(JoinedDiscriminator(MLPDiscriminator((5,))), "discriminator", Shapes(3, (2,), categories=4))
+    assert points(torch.randn(6, 2), CONDITION).shape == (6, 1)
 
 
 @pytest.mark.parametrize("wrapped", [JoinedDiscriminator, AuxiliaryDiscriminator], ids=str)
-def test_a_network_that_nothing_is_told_is_the_one_inside(wrapped: Callable[[Network], Network]) -> None:
+def test_without_a_condition_the_network_is_the_one_inside(wrapped: Callable[[Network], Network]) -> None:
     for shapes in (Shapes(3, (2, 8, 8)), Shapes(3, (2, 8, 8), 4, 1, observed=False)):
         if wrapped is AuxiliaryDiscriminator and shapes.condition_dim:
             continue
@@ -206,67 +212,141 @@ def test_a_network_that_nothing_is_told_is_the_one_inside(wrapped: Callable[[Net
         assert list(d.state_dict()) == list(inside.state_dict())
 
 
-def test_a_discriminator_is_told_no_codes() -> None:
+def test_a_discriminator_gets_no_codes() -> None:
     shapes = Shapes(3, (2, 8, 8), categories=4, continuous=2, observed=False)
-    plain = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    plain = build_network(MLPDiscriminator((5,)), "discriminator", shapes)
     assert list(plain.state_dict()) == list(MLPDiscriminator((5,)).build(Shapes(3, (2, 8, 8))).state_dict())
-    generator = built(MLPGenerator((5,)), "generator", shapes)
+    generator = build_network(MLPGenerator((5,)), "generator", shapes)
     assert generator(torch.randn(6, 3), torch.randn(6, 6)).shape == (6, 2, 8, 8)
 
 
-def test_a_head_says_what_was_told_beside_the_logit() -> None:
-    d = built(
+def test_an_encoder_is_refused_a_condition_as_what_it_is() -> None:
+    """Not as a discriminator, whose ways out are no use to it."""
+    with pytest.raises(RecipeError, match=r"network 'encoder' gets the condition in its last layer.*mlp-encoder ends") as refused:
+        build_network(MLPEncoder((5,)), "encoder", SHAPES)
+    assert "discriminator" not in str(refused.value)
+    with pytest.raises(RecipeError, match=r"network 'discriminator' .*joined-discriminator\(network=\.\.\.\)"):
+        build_network(Packed(MLPDiscriminator((5,))), "discriminator", SHAPES)
+    codes = dataclasses.replace(SHAPES, continuous=2, observed=False)  # are the generator's alone
+    assert build_network(MLPEncoder((5,)), "encoder", codes)(torch.randn(6, 2, 8, 8), None).shape == (6, 6)
+
+
+def test_a_head_predicts_the_condition_beside_the_logit() -> None:
+    d = build_network(
         AuxiliaryDiscriminator(MLPDiscriminator((5,)), hidden=7), "discriminator", Shapes(3, (2, 8, 8), 4, 2, observed=False)
     )
     assert isinstance(d, WithHead)
     x = torch.randn(6, 2, 8, 8)
-    verdict = d(x, None)
-    assert isinstance(verdict, DiscriminatorOutput)
-    assert (verdict.categories.shape, verdict.continuous.shape) == ((6, 4), (6, 2))
-    assert torch.equal(logits_of(verdict), d.last(d.body(x)))
+    output = d(x, None)
+    assert isinstance(output, DiscriminatorOutput)
+    assert (output.categories.shape, output.continuous.shape) == ((6, 4), (6, 2))
+    assert torch.equal(logits_of(output), d.last(d.body(x)))
     with pytest.raises(RecipeError, match="has a head beside its last layer"):
-        built(AuxiliaryDiscriminator(Packed(MLPDiscriminator((5,)))), "discriminator", SHAPES)
+        build_network(AuxiliaryDiscriminator(Packed(MLPDiscriminator((5,)))), "discriminator", SHAPES)
 
 
-def test_norms_tell_a_generator_the_kind() -> None:
-    g = built(ClassNormedGenerator(ResidualGenerator((4, 4))), "generator", SHAPES)
-    assert isinstance(g, ToldByNorms)
+def test_batch_norms_give_a_generator_the_category() -> None:
+    g = build_network(ClassNormedGenerator(ResidualGenerator((4, 4))), "generator", SHAPES)
+    assert isinstance(g, ClassNormed)
     z = torch.randn(1, 3).expand(6, 3)
     g.train()
-    assert torch.equal(g(z, TOLD)[0], g(z, TOLD)[1])  # all kinds start alike
+    assert torch.equal(g(z, CONDITION)[0], g(z, CONDITION)[1])  # all categories start alike
     scales = [p for name, p in g.named_parameters() if name.endswith("scale")]
     assert [tuple(p.shape) for p in scales] == [(4, 4), (4, 4)]
     for scale in scales:
         torch.nn.init.normal_(scale)
     g.eval()
-    made = g(z, TOLD)
-    assert torch.equal(made[0], made[4])  # both of kind 0
+    made = g(z, CONDITION)
+    assert torch.equal(made[0], made[4])  # both of category 0
     assert not torch.allclose(made[0], made[1])
-    with pytest.raises(RecipeError, match="is told kinds in its batch norms, and has none"):
-        built(ClassNormedGenerator(MLPGenerator((5,))), "generator", SHAPES)
+    with pytest.raises(RecipeError, match="gets the condition in its batch norms, and has fewer than two"):
+        build_network(ClassNormedGenerator(MLPGenerator((5,))), "generator", SHAPES)
+
+
+NAMES_OF_A_BLOCK = ("scale", "shift", "norm.running_mean", "norm.running_var", "norm.num_batches_tracked")
+
+
+def test_a_class_normed_generators_tensors_keep_their_names() -> None:
+    """Checkpoints hold them by name."""
+    names = list(ClassNormedGenerator(ResidualGenerator((4, 4))).build(SHAPES).state_dict())
+    conditional = [f"network.2.change.0.{name}" for name in NAMES_OF_A_BLOCK]
+    plain = [f"network.2.change.5.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+    block = [f"network.2.{name}.{part}" for name in ("change.4", "change.7", "skip.0") for part in ("weight", "bias")]
+    last = [f"network.3.{name}" for name in NAMES_OF_A_BLOCK]
+    ends = [f"network.{i}.{part}" for i in (0, 5) for part in ("weight", "bias")]
+    assert sorted(names) == sorted([*conditional, *plain, *block, *last, *ends])
+
+
+NORMED = [ResidualGenerator((4, 4)), ConvGenerator((4, 4), blocks=1)]
+
+
+def class_normed(network: Network) -> nn.Module:
+    """With scales and shifts that differ from category to category, as after training."""
+    torch.manual_seed(0)
+    generator = build_network(ClassNormedGenerator(network), "generator", SHAPES).eval()
+    for name, weights in generator.named_parameters():
+        if name.endswith(("scale", "shift")):
+            nn.init.normal_(weights)
+    return generator
+
+
+@pytest.mark.parametrize("network", NORMED, ids=str)
+def test_two_threads_with_two_conditions_do_not_disturb_each_other(network: Network) -> None:
+    """Each pass stops in the middle until the other has begun, and then goes on with its own condition."""
+    generator, z = class_normed(network), torch.randn(6, 3)
+    conditions = CONDITION, CONDITION.roll(1, 0)
+    alone = [generator(z, condition) for condition in conditions]
+    assert not torch.allclose(*alone)
+    barrier = threading.Barrier(2, timeout=30)
+
+    def wait(*_: object) -> None:
+        barrier.wait()
+
+    generator.network[0].register_forward_hook(wait)  # type: ignore[index, operator]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda condition: generator(z, condition), conditions))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("network", NORMED, ids=str)
+def test_a_class_normed_generator_can_be_exported(network: Network) -> None:
+    """The condition is an input of the exported graph, not a number that was there when it was made."""
+    generator, z = class_normed(network), torch.randn(6, 3)
+    exported = torch.export.export(generator, (z, CONDITION)).module()
+    condition = CONDITION.roll(1, 0)
+    assert torch.allclose(exported(z, condition), generator(z, condition), atol=1e-6)
+
+
+def test_a_batch_norm_that_a_condition_can_not_reach_is_refused() -> None:
+    class Inside:
+        def build(self, shapes: Shapes) -> nn.Module:
+            return Stack(*(nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)) for _ in range(2)))
+
+    with pytest.raises(RecipeError, match=r"and Sequential, which holds one, takes none"):
+        ClassNormedGenerator(Inside()).build(SHAPES)
 
 
 def test_the_first_conditional_networks_keep_the_label_apart() -> None:
-    d = built(MirzaDiscriminator(dropout=0.0), "discriminator", SHAPES)
+    d = build_network(MirzaDiscriminator(dropout=0.0), "discriminator", SHAPES)
     x = torch.randn(6, 2, 8, 8)
-    both = torch.cat([d.of_given(x), d.of_label(TOLD)], 1)  # type: ignore[operator]
+    both = torch.cat([d.of_given(x), d.of_label(CONDITION)], 1)  # type: ignore[operator]
     assert both.shape == (6, 290)
-    assert torch.equal(d(x, TOLD), d.together(both))  # type: ignore[operator]
-    with pytest.raises(RecipeError, match="was given none: say condition=labels"):
+    assert torch.equal(d(x, CONDITION), d.together(both))  # type: ignore[operator]
+    with pytest.raises(RecipeError, match="was called without one: choose condition=labels"):
         d(x, None)
 
 
-# ---------------------------------------------------------------------------------------------------- what it costs
+# ---------------------------------------------------------------------------------------------------- the auxiliary loss
 
 
-def test_what_is_not_recovered_costs_its_negative_log_probability() -> None:
-    verdict = DiscriminatorOutput(torch.zeros(6, 1), torch.randn(6, 4), torch.randn(6, 2))
-    condition = torch.cat([TOLD, torch.rand(6, 2)], 1)
-    normal = torch.distributions.Normal(verdict.continuous, 1.0)
-    expected = functional.cross_entropy(verdict.categories, TOLD.argmax(1), reduction="none") - normal.log_prob(
+def test_the_auxiliary_loss_is_the_negative_log_probability_of_the_condition() -> None:
+    output = DiscriminatorOutput(torch.zeros(6, 1), torch.randn(6, 4), torch.randn(6, 2))
+    condition = torch.cat([CONDITION, torch.rand(6, 2)], 1)
+    normal = torch.distributions.Normal(output.continuous, 1.0)
+    expected = functional.cross_entropy(output.categories, CONDITION.argmax(1), reduction="none") - normal.log_prob(
         condition[:, 4:]
     ).sum(1)
-    cost = AuxiliaryLoss().cost(verdict, condition)
+    cost = AuxiliaryLoss().per_sample(output, condition)
     assert torch.allclose(cost, expected - np.log(2 * np.pi), atol=1e-5)  # 2 sliders, each with a constant of log(2 pi) / 2
 
 
@@ -280,7 +360,7 @@ def losses_of(condition: str, **weights: float) -> tuple[float, float, dict[str,
 
 
 @pytest.mark.parametrize("condition", ["labels", "codes(num=4, continuous=2)"])
-def test_both_players_pay_and_reals_only_where_their_kind_is_known(condition: str) -> None:
+def test_both_players_have_an_auxiliary_loss_and_reals_only_where_it_is_observed(condition: str) -> None:
     free_d, free_g, said = losses_of(condition, discriminator=0.0, generator=0.0)
     d, g, _ = losses_of(condition, discriminator=0.0, generator=1.0)
     assert d == pytest.approx(free_d)
@@ -293,7 +373,7 @@ def test_both_players_pay_and_reals_only_where_their_kind_is_known(condition: st
     assert 0.0 <= said["discriminator/kind of fakes"] <= 1.0
 
 
-def test_recovery_that_can_not_be_is_refused() -> None:
+def test_an_auxiliary_loss_without_condition_or_head_is_refused() -> None:
     with pytest.raises(RecipeError, match="condition is none: choose condition=labels or condition=codes"):
         quick("objective.auxiliary=auxiliary-loss")
     with pytest.raises(RecipeError, match=r"wrap it, as in networks\.discriminator=auxiliary-discriminator"):
@@ -322,11 +402,11 @@ def test_codes_are_drawn_anew_for_each_step_and_by_place_alone() -> None:
 @pytest.fixture(scope="module")
 def coded(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(
-        quick("condition=codes(num=3, continuous=2)", budget="640images"), tmp_path_factory.mktemp("told") / "run", device="cpu"
+        quick("condition=codes(num=3, continuous=2)", budget="640images"), tmp_path_factory.mktemp("coded") / "run", device="cpu"
     )
 
 
-def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
+def test_a_continuous_code_moves_and_all_else_stays(coded: Run) -> None:
     gallery = slide(coded.sampler, 1, rows=4, steps=5, reach=1.5)
     assert (len(gallery), gallery.columns, gallery.names) == (20, 5, ("0", "1", "2", "0"))
     given = coded.asked(1).sampler.inputs.code_sweep(0, 1, 1, [-1.5, 0.0, 1.5])

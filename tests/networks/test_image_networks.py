@@ -181,10 +181,10 @@ def test_r3gans_first_map_is_a_basis_times_a_linear_of_z() -> None:
 
 
 def test_groups_that_do_not_divide_a_block_are_refused() -> None:
-    for kind in (R3GanGenerator, R3GanDiscriminator):
-        with pytest.raises(RecipeError, match=f"{kind.__name__}: blocks of width 12 have 24 channels.*multiples of 8, or"):
-            kind(widths=(16, 12))
-        assert kind(widths=(16, 12), group=8).widths == (16, 12)
+    for family in (R3GanGenerator, R3GanDiscriminator):
+        with pytest.raises(RecipeError, match=f"{family.__name__}: blocks of width 12 have 24 channels.*multiples of 8, or"):
+            family(widths=(16, 12))
+        assert family(widths=(16, 12), group=8).widths == (16, 12)
 
 
 # ---------------------------------------------------------------------------------------------------- residual
@@ -279,7 +279,7 @@ def test_a_discriminator_with_spectral_norm_restored_takes_the_same_steps(name: 
 
 # ---------------------------------------------------------------------------------------------------- minibatch std
 
-TOLD: dict[str, Network] = {
+MINIBATCH_STD: dict[str, Network] = {
     "mlp": MLPDiscriminator((12, 7), minibatch_std=4),
     "conv": ConvDiscriminator((6, 9), minibatch_std=4),
     "residual": ResidualDiscriminator((6, 9), minibatch_std=4),
@@ -310,9 +310,9 @@ def test_minibatch_std_of_equal_samples_has_a_finite_gradient() -> None:
     assert torch.autograd.grad(gradient.square().sum(), x)[0].isfinite().all()
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_a_discriminator_told_of_its_neighbours_judges_a_sample_by_them(name: str) -> None:
-    network = TOLD[name].build(Shapes(1, (1, 8, 8)))
+@pytest.mark.parametrize("name", MINIBATCH_STD)
+def test_with_minibatch_std_the_neighbours_of_a_sample_change_its_logit(name: str) -> None:
+    network = MINIBATCH_STD[name].build(Shapes(1, (1, 8, 8)))
     assert len(layers(network, MinibatchStd)) == 1
     x, other = torch.randn(4, 1, 8, 8), torch.randn(4, 1, 8, 8)
     other[0] = x[0]
@@ -350,17 +350,17 @@ def gradients(network: nn.Module, x: Tensor) -> list[Tensor]:
     return list(torch.autograd.grad(slope.square().sum(), list(network.parameters()), materialize_grads=True))
 
 
-JUDGES = {
+DISCRIMINATORS = {
     **{name: pair[1] for name, pair in PAIRS.items()},
     **{f"{name}-normed": network for name, network in NORMED.items()},
-    **{f"{name}-told": network for name, network in TOLD.items()},
+    **{f"{name}-minibatch-std": network for name, network in MINIBATCH_STD.items()},
     "packed": Packed(ConvDiscriminator((4, 8))),
 }
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_gradients_of_gradients_are_finite_and_move_weights(name: str) -> None:
-    network = JUDGES[name].build(Shapes(6, (1, 9, 10)))
+    network = DISCRIMINATORS[name].build(Shapes(6, (1, 9, 10)))
     found = gradients(network, torch.randn(4, 1, 9, 10))
     assert all(g.isfinite().all() for g in found)
     assert any(g.any() for g in found)
@@ -374,6 +374,7 @@ def test_bfloat16_autocast_is_near_float32(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         fake = generator(z, None)
         logits = discriminator(fake, None)
-    assert (fake.float() - exact).abs().max() < 0.1 * exact.abs().max()
+    rounding = 2.0**-8  # of one number in bfloat16; of a sum over layers a few times as much
+    assert 0.0 < (fake.float() - exact).norm() / exact.norm() < 8 * rounding
     grads = torch.autograd.grad(logits.float().sum(), list(generator.parameters()), materialize_grads=True)
     assert all(g.isfinite().all() for g in grads)

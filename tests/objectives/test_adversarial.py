@@ -129,7 +129,7 @@ def test_where_no_penalty_is_due_nobody_pays_for_one(penalty: Any) -> None:
     assert name_of(penalty) not in off.logs
 
 
-def test_penalties_follow_their_schedule_and_their_means_are_told_as_they_are() -> None:
+def test_penalties_follow_their_schedule_and_their_unscaled_means_are_logged() -> None:
     rule = Adversarial(penalties=(R1(2.0), R2(3.0)), penalty_every=2, penalty_schedule=Cosine(first=10.0, end=1.0))
     made = game(rule)
     base = ds_turn(made, at(), Adversarial()).costs.mean()
@@ -182,7 +182,7 @@ def test_a_d_that_hides_that_it_packs_is_refused() -> None:
     made = game(Adversarial(), {**PLAIN, "discriminator": InPacks(PLAIN["discriminator"])})
     made.networks["discriminator"].pack = 1
     made.networks["discriminator"].forward = lambda x, _: torch.zeros(len(x) // 2, 1)  # type: ignore[method-assign]
-    message = r"network 'discriminator' answers 7 samples with 3 rows of logits; expected 7: .* as its attribute pack"
+    message = r"network 'discriminator' returns 3 rows of logits for 7 samples; expected 7: .* the attribute pack"
     with pytest.raises(RecipeError, match=message):
         ds_turn(made, at())
 
@@ -271,14 +271,14 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # (changes of the ob
     "spectral": ({}, SPECTRAL),
     "shared-together": ({"share": "fakes", "joint_batch": True, "reduction": "mean"}, SPECTRAL),
     "two-turns": ({"discriminator_turns": 2, "penalty_every": 3}, PLAIN),
-    "kinds": ({"joint_batch": True}, SPECTRAL),
-    "kinds-joined": ({}, {**PLAIN, "discriminator": JoinedDiscriminator(InPacks(MLPDiscriminator((8,)), 2))}),
+    "clusters": ({"joint_batch": True}, SPECTRAL),
+    "clusters-joined": ({}, {**PLAIN, "discriminator": JoinedDiscriminator(InPacks(MLPDiscriminator((8,)), 2))}),
     "labels-recovered": ({"joint_batch": True, "auxiliary": AuxiliaryLoss()}, RECOVERING),
     "codes-recovered": ({"share": "fakes", "auxiliary": AuxiliaryLoss()}, RECOVERING),
 }
-TOLD: dict[str, Condition] = {  # what players are told, in these ways
-    "kinds": Clusters(3),
-    "kinds-joined": Clusters(3),
+CONDITIONS: dict[str, Condition] = {  # by way of playing
+    "clusters": Clusters(3),
+    "clusters-joined": Clusters(3),
     "labels-recovered": Labels(),
     "codes-recovered": Codes(3, continuous=1),
 }
@@ -304,7 +304,7 @@ def test_everything_trains_and_goes_on_with_everything(loss: Any, way: str) -> N
             with pytest.raises(RecipeError, match=r"augment.*wasserstein"):
                 objective()
             continue
-        trains_and_goes_on(objective, networks, condition=TOLD.get(way))
+        trains_and_goes_on(objective, networks, condition=CONDITIONS.get(way))
 
 
 def trains_and_goes_on(objective: Callable[[], Adversarial], networks: dict[str, Any], **changes: Any) -> None:
@@ -340,7 +340,9 @@ def test_penalties_in_bf16_are_those_in_float32() -> None:
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=name_of)
 def test_compiled_networks_and_second_derivatives_are_refused_together(penalty: Penalty) -> None:
-    message = rf"compile: penalty {kebab(type(penalty).__name__)} differentiates D twice.*: leave compile at false, or"
+    message = (
+        rf"compile: penalty {kebab(type(penalty).__name__)} differentiates the discriminator twice.*: leave compile at false"
+    )
     with pytest.raises(RecipeError, match=message):
         quick(f"objective.penalties+={name_of(penalty)}", "compile=true")
 

@@ -403,7 +403,7 @@ def test_p_is_in_the_record_and_in_the_state() -> None:
     assert np.isclose(game.state().tensors["lasting/augmentation"].item(), 0.03)
 
 
-def test_points_take_noise_alone_and_are_told_so() -> None:
+def test_points_take_noise_alone_and_refuse_other_operations() -> None:
     points = dataclasses.replace(quick("objective.augmentation=augment"), data=Ring())
     message = (
         r"^augmentation brightness is for images \[C, H, W\], but the data's samples are \[2\]: leave it out, as in objective"

@@ -101,8 +101,9 @@ def test_a_d_that_can_not_tell_is_undecided(loss: Loss) -> None:
 
 
 @EVERY_LOSS
-def test_a_loss_names_its_paper(loss: Loss) -> None:
-    assert re.search(r"\d{4}", inspect.getdoc(type(loss)) or "")
+def test_a_loss_names_its_paper_and_the_equation(loss: Loss) -> None:
+    paper = r"[A-Z][a-z]+( et al\.| and [A-Z][a-z]+)? (19|20)\d\d(; [^;()]*)?, (eq\.|algorithm|section) \d"
+    assert re.search(paper, inspect.getdoc(type(loss)) or "")
 
 
 # ---------------------------------------------------------------------------------------------------- the papers' formulas
@@ -325,11 +326,11 @@ def test_r1s_gradient_moves_d_as_the_closed_form_says() -> None:
     assert torch.allclose(d.a.grad, 4.0 * d.a.detach())  # d/da of 4/2 |a|^2
 
 
-@pytest.mark.parametrize("kind", [GradientPenalty, Dragan])
-def test_the_gradient_penalty_of_a_linear_d_is_the_square_of_its_slope_less_one(kind: Any) -> None:
+@pytest.mark.parametrize("penalty_class", [GradientPenalty, Dragan])
+def test_the_gradient_penalty_of_a_linear_d_is_the_square_of_its_slope_less_one(penalty_class: Any) -> None:
     a = torch.tensor([1.0, -2.0, 0.5, 3.0])
     for slope in (0.5, 1.0, 2.5):
-        made = kind(weight=10.0)
+        made = penalty_class(weight=10.0)
         costs = made(judged(made, Linear(a * slope / a.norm())), turn())
         assert torch.allclose(costs, torch.full((6,), 10.0 * (slope - 1) ** 2), atol=1e-5)
 
@@ -478,7 +479,7 @@ def test_terms_are_added_or_averaged(reduction: str, factor: float, together: st
     assert torch.allclose(outcome.costs.mean(), expected, rtol=1e-6)
 
 
-def test_what_d_says_is_told() -> None:
+def test_the_discriminators_probabilities_are_logged() -> None:
     game = trainer(tiny("tutorial-small", "objective.share=nothing"))
     d, g = game.networks["discriminator"], game.networks["generator"]
     batch, z = game.read(0), logits(32, 32, scale=1.0).float()

@@ -13,7 +13,7 @@ from gansmith.core.errors import DataError, RecipeError, RunError
 from gansmith.data import Digits, Samples
 from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.networks.base import Shapes
-from gansmith.networks.conditional import Joined, Projection, built
+from gansmith.networks.conditional import Joined, Projection, build_network
 from gansmith.networks.packed import Packed
 from gansmith.networks.residual import ResidualDiscriminator
 from gansmith.objectives import Adversarial
@@ -115,7 +115,7 @@ def test_categories_mix_on_the_way_between_samples() -> None:
 def test_a_projection_discriminator_starts_unconditional_and_then_adds_c_v_h() -> None:
     shapes = Shapes(2, (1, 6, 6), categories=4)
     torch.manual_seed(0)
-    conditional = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    conditional = build_network(MLPDiscriminator((5,)), "discriminator", shapes)
     torch.manual_seed(0)
     plain = MLPDiscriminator((5,)).build(shapes)
     x, categories = torch.randn(8, 1, 6, 6), torch.eye(4).repeat(2, 1)
@@ -128,7 +128,7 @@ def test_a_projection_discriminator_starts_unconditional_and_then_adds_c_v_h() -
 
 
 def test_the_generator_is_told_beside_z() -> None:
-    network = built(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
+    network = build_network(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
     assert isinstance(network, Joined)
     plain = MLPGenerator((7,), end="linear").build(Shapes(7, (2,)))
     plain.load_state_dict(network.network.state_dict())
@@ -139,7 +139,7 @@ def test_the_generator_is_told_beside_z() -> None:
 @pytest.mark.parametrize("network", [Packed(ConvDiscriminator((4,))), Packed(ResidualDiscriminator((8,)))], ids=str)
 def test_a_discriminator_that_ends_otherwise_is_refused(network: object) -> None:
     with pytest.raises(RecipeError, match="'discriminator' gets the condition in its last layer"):
-        built(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
+        build_network(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
 
 
 def test_more_or_fewer_fakes_get_the_conditions_of_the_reals() -> None:

@@ -11,21 +11,24 @@ from torch import nn
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
-from gansmith.networks.mlp import Share, Stack
+from gansmith.networks.mlp import Share
+from gansmith.networks.stack import Stack
 
 Slope = Annotated[float, Field(ge=0.0)]
 
 
 @component
 class AcGanGenerator:
-    """z -> linear -> ReLU -> a small map -> a 5x5 transposed convolution for each doubling, batch norm and ReLU between -> tanh.
+    """AC-GAN's generator (Odena et al. 2017, appendix, table 2): [N, Z] -> [N, C, H, W] in [-1, 1].
 
-    The map starts at the image's size over 2^len(widths), rounded up, and what is too much at the end is cut off.
+    A linear layer with ReLU makes a map of widths[0] channels and of the image's size over 2^len(widths), rounded up. A 5x5
+    transposed convolution doubles it for each width, with batch norm and ReLU between. Then it is cropped, and tanh follows.
     """
 
     widths: Widths = (384, 192, 96)
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "AcGanGenerator")
         factor = 2 ** len(self.widths)
         start = (self.widths[0], -(-height // factor), -(-width // factor))
@@ -37,9 +40,10 @@ class AcGanGenerator:
 
 @component
 class AcGanDiscriminator:
-    """A sample -> a 3x3 convolution for each width, of stride 2 and 1 in turn -> one logit.
+    """AC-GAN's discriminator (Odena et al. 2017, appendix, table 2), without its head: [N, C, H, W] -> [N, 1].
 
-    Batch norm on all but the first, leaky ReLU, and dropout behind each.
+    A 3x3 convolution for each width, with strides 2 and 1 in turn, batch norm on all but the first, leaky ReLU and dropout; then
+    a linear layer. `auxiliary-discriminator` adds the head.
     """
 
     widths: Widths = (16, 32, 64, 128, 256, 512)
@@ -47,6 +51,7 @@ class AcGanDiscriminator:
     slope: Slope = 0.2
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "AcGanDiscriminator")
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
@@ -59,4 +64,5 @@ class AcGanDiscriminator:
 
 
 def _doubled(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    """A 5x5 transposed convolution, [N, inputs, h, w] -> [N, outputs, 2h, 2w]."""
     return nn.ConvTranspose2d(inputs, outputs, 5, 2, 2, output_padding=1)

@@ -1,4 +1,4 @@
-"""Convolutional networks in the manner of DCGAN, for any height, width and number of channels."""
+"""Convolutional networks in the style of DCGAN (Radford et al. 2016), for images of any size and number of channels."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import BatchNorm, Stack
+from gansmith.networks.mlp import BatchNorm
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack, run_layer
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
 
 def image_shape(shapes: Shapes, network: str) -> tuple[int, int, int]:
-    """(channels, height, width) of the data's samples. Raises RecipeError naming the network where they are no images."""
+    """(channels, height, width) of a sample. Raises RecipeError that names the network where samples are no images."""
     if len(shapes.sample) != 3:
         raise RecipeError(
-            f"network {network} makes or judges images [C, H, W], but the data's samples are {list(shapes.sample)}: "
+            f"network {network} is for images [C, H, W], but the data's samples are {list(shapes.sample)}: "
             "choose data that are images, or networks such as mlp-generator(widths=[128])"
         )
     channels, height, width = shapes.sample
@@ -33,12 +34,12 @@ def image_shape(shapes: Shapes, network: str) -> tuple[int, int, int]:
 
 @component
 class ConvGenerator:
-    """z -> linear -> a small map of widths[0] channels -> one 4x4 transposed convolution for each doubling -> tanh.
+    """A DCGAN generator (Radford et al. 2016, sections 3 and 4): [N, Z] -> [N, C, H, W] in [-1, 1].
 
-    Batch norm and ReLU before each but the last; weights start at N(0, .02^2) (Radford et al. 2016, section 3 and 4). The map
-    starts at the image's size over 2^len(widths), rounded up, and what is too much at the end is cut off. `blocks` residual 3x3
-    convolutions work on the small map, where shapes are laid out, before it is doubled. (512, 256, 128, 64) with no `bias` in the
-    last layer is the network that everyone uses for 64 x 64.
+    A linear layer makes a map of widths[0] channels and of the image's size over 2^len(widths), rounded up. A 4x4 transposed
+    convolution doubles it for each width, with batch norm and ReLU before it. Then the map is cropped, and tanh follows. `blocks`
+    adds so many residual 3x3 convolutions on the smallest map. Weights start at N(0, .02^2). The common network for 64 x 64 has
+    widths (512, 256, 128, 64) and bias=False, which applies to the last layer.
     """
 
     widths: Widths = (64, 32)
@@ -47,6 +48,7 @@ class ConvGenerator:
     bias: bool = True
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "ConvGenerator")
         factor = 2 ** len(self.widths)
         start = (self.widths[0], -(-height // factor), -(-width // factor))
@@ -60,16 +62,16 @@ class ConvGenerator:
 
 @component
 class ConvDiscriminator:
-    """A sample -> one convolution of stride 2 for each width, batch norm if any, leaky ReLU .2 -> linear -> one logit.
+    """A DCGAN discriminator (Radford et al. 2016, section 3): [N, C, H, W] -> [N, 1].
 
-    (64, 128, 256, 512) with `batch_norm` from the second convolution on and no `bias` is the network that everyone uses for
-    64 x 64 (Radford et al. 2016, section 3, leave it out of the first). A normalised layer has no bias of its own.
+    A convolution of stride 2 for each width, with optional batch norm and leaky ReLU .2, then a linear layer. The common network
+    for 64 x 64 has widths (64, 128, 256, 512), `batch_norm` from the second convolution on and bias=False. A convolution with
+    batch norm has no bias. `hidden` adds a linear layer of so many units with leaky ReLU .2 before the logit, which sees the
+    whole image.
 
-    `hidden` puts a linear layer of so many units, leaky ReLU .2, before the logit: it sees the whole image at once, where the
-    convolutions see strokes.
-
-    Weights start at N(0, .02^2). With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018).
-    `minibatch_std` tells the last convolution how much the samples of groups of that many differ (Karras et al. 2018).
+    Weights start at N(0, .02^2). `spectral_norm` holds the largest singular value of each layer at 1 (Miyato et al. 2018, eq. 8).
+    `minibatch_std` gives the last convolution the standard deviation over groups of so many samples (Karras et al. 2018, section
+    3).
     """
 
     widths: Widths = (32, 64)
@@ -81,6 +83,7 @@ class ConvDiscriminator:
     bias: bool = True
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         layers, features = _halved(
             "ConvDiscriminator", shapes, self.widths, self.kernel, 0.2, self.batch_norm, self.bias, self.minibatch_std
         )
@@ -93,10 +96,11 @@ class ConvDiscriminator:
 
 @component
 class ConvEncoder:
-    """A sample -> a convolution of stride 2 for each width, batch norm, leaky ReLU -> `hidden` likewise -> q(z|x), [N, 2 Z].
+    """A convolutional encoder: [N, C, H, W] -> [N, 2 Z], the means of q(z|x), then the logarithms of its variances.
 
-    That is the means of z, then the logarithms of its variances. (64, 128, 256) with kernels of 5, a slope of 0 and 2048 hidden
-    units is that of Larsen et al. 2016 (table 1) for 64 x 64. Weights start at N(0, .02^2).
+    A convolution of stride 2 for each width, with batch norm and leaky ReLU; `hidden` adds a linear layer of so many units with
+    both. The encoder of Larsen et al. 2016 (table 1) for 64 x 64 has widths (64, 128, 256), kernel 5, slope 0 and 2048 hidden
+    units. Weights start at N(0, .02^2).
     """
 
     widths: Widths = (32, 64)
@@ -106,6 +110,7 @@ class ConvEncoder:
     hidden: PositiveInt | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The encoder for these shapes. Raises RecipeError for samples that are no images."""
         layers, features = _halved("ConvEncoder", shapes, self.widths, self.kernel, self.slope, self.batch_norm)
         if self.hidden:
             norm = [self.batch_norm.of_vectors(self.hidden)] if self.batch_norm else []
@@ -123,7 +128,7 @@ def _halved(
     bias: bool = True,
     group: int | None = None,
 ) -> tuple[list[nn.Module], int]:
-    """A convolution of stride 2 for each width, the last map as rows, and how many features a row has."""
+    """Layers [N, C, H, W] -> [N, F] with a convolution of stride 2 for each width, and F."""
     channels, height, width = image_shape(shapes, name)
     pad = (kernel - 1) // 2
     layers: list[nn.Module] = []
@@ -139,21 +144,22 @@ def _halved(
 
 
 class MapBlock(nn.Module):
-    """x -> ReLU(x + batch norm(3x3 convolution(x))) (He et al. 2016, section 3.2, with one layer): the map keeps its shape."""
+    """x -> ReLU(x + batch norm(3x3 convolution(x))) (He et al. 2016, section 3.2, with one layer), [N, C, h, w]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.norm(self.convolution(x)))
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """[N, C, h, w] -> [N, C, h, w]; the batch norm gets the condition if it is conditional."""
+        return functional.relu(x + run_layer(self.norm, self.convolution(x), condition))
 
 
 class ToMap(nn.Module):
-    """[N, h * w * C] -> [N, C, h, w], channels beside each other in memory as in every map that follows.
+    """Reshape [N, h * w * C] -> [N, C, h, w] in the memory format channels_last, as in all layers that follow.
 
-    Where layers disagree on that, each pass between them goes through memory number by number, and takes ten times as long.
+    Converting between memory formats would take ten times as long as the pass itself.
     """
 
     def __init__(self, channels: int, height: int, width: int) -> None:
@@ -161,39 +167,45 @@ class ToMap(nn.Module):
         self.channels, self.height, self.width = channels, height, width
 
     def extra_repr(self) -> str:
+        """The sizes, for printing."""
         return f"{self.channels}, {self.height}, {self.width}"
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, h * w * C] -> [N, C, h, w]."""
         return x.view(-1, self.height, self.width, self.channels).permute(0, 3, 1, 2)
 
 
 class FromMap(nn.Module):
-    """[N, C, h, w] -> [N, h * w * C], so that the gradient comes back with channels beside each other in memory."""
+    """Reshape [N, C, h, w] -> [N, h * w * C], so that gradients are in the memory format channels_last."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, h * w * C]."""
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Crop(nn.Module):
-    """[N, C, h, w] -> [N, C, height, width], the upper left part."""
+    """Crop [N, C, h, w] -> [N, C, height, width] to the upper left part."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
 
     def extra_repr(self) -> str:
+        """The sizes, for printing."""
         return f"{self.height}, {self.width}"
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C, height, width]."""
         return x[:, :, : self.height, : self.width]
 
 
 @torch.no_grad()
 def started_small(network: Stack, std: float = 0.02) -> Stack:
+    """Initialise weights from N(0, std^2) and biases with 0, and use the memory format channels_last."""
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.normal_(layer.weight, 0.0, std)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-    # Channels beside each other in memory is what the quick kernels of processors and GPUs work on.
+    # The fast convolutions of CPUs and GPUs work on channels_last.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

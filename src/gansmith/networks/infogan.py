@@ -10,16 +10,18 @@ from torch import nn
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, image_shape, started_small
-from gansmith.networks.mlp import ENDS, End, Stack
+from gansmith.networks.mlp import ENDS, End
+from gansmith.networks.stack import Stack
 
 Slope = Annotated[float, Field(ge=0.0)]
 
 
 @component
 class InfoGanGenerator:
-    """z -> linear -> linear -> a map of a quarter of the image's size -> two 4x4 transposed convolutions of stride 2 -> `end`.
+    """InfoGAN's generator (Chen et al. 2016, appendix C.1): [N, Z] -> [N, C, H, W] in the range of `end`.
 
-    Batch norm and ReLU before each but the first. What is too much at the end is cut off.
+    Two linear layers make a map of a quarter of the image's size, rounded up. Two 4x4 transposed convolutions of stride 2 follow,
+    with batch norm and ReLU before each layer but the first. Then the map is cropped, and `end` is applied.
     """
 
     hidden: PositiveInt = 1024
@@ -27,6 +29,7 @@ class InfoGanGenerator:
     end: End = "sigmoid"
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "InfoGanGenerator")
         first, second = self.widths
         start = (first, -(-height // 4), -(-width // 4))
@@ -43,13 +46,18 @@ class InfoGanGenerator:
 
 @component
 class InfoGanDiscriminator:
-    """A sample -> two 4x4 convolutions of stride 2 -> linear -> one logit; batch norm on the second and third, leaky ReLU .1."""
+    """InfoGAN's discriminator (Chen et al. 2016, appendix C.1), without Q: [N, C, H, W] -> [N, 1].
+
+    Two 4x4 convolutions of stride 2, a linear layer of `hidden` units and the logit, with leaky ReLU, and batch norm on the
+    second and third layer. `auxiliary-discriminator` adds Q.
+    """
 
     widths: tuple[PositiveInt, PositiveInt] = (64, 128)
     hidden: PositiveInt = 1024
     slope: Slope = 0.1
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "InfoGanDiscriminator")
         first, second = self.widths
         features = second * (height // 4) * (width // 4)

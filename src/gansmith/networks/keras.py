@@ -1,6 +1,6 @@
-"""Fully connected networks in Keras, made of the ones PyTorch built: the same layers and the same weights, both ways.
+"""Fully connected networks in Keras, with the layers and weights of PyTorch networks; weights can be copied both ways.
 
-Keras and TensorFlow are imported when the first of these is made, and by nothing else in gansmith.
+Keras and TensorFlow are imported when the first of these networks is made, and by no other module of gansmith.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,14 +16,11 @@ from torch import Tensor, nn
 from gansmith.core.errors import RecipeError, SettingError
 from gansmith.networks.conditional import Joined, Projection
 from gansmith.networks.maxout import Maxout
-from gansmith.networks.mlp import Stack
-
-if TYPE_CHECKING:
-    pass
+from gansmith.networks.stack import Stack
 
 
 def libraries() -> tuple[Any, Any]:
-    """Import Keras and TensorFlow. Raises SettingError with the command that installs them where they are missing."""
+    """Import and return Keras and TensorFlow. Raises SettingError with the command that installs them where they are missing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
@@ -39,31 +36,31 @@ def libraries() -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Nothing on stderr, where TensorFlow has lines on the processor to say before it reads how much it is to log."""
-    said = os.dup(2)
+    """Discard stderr, because TensorFlow writes about the processor before it reads its log level."""
+    stderr = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
             yield
     finally:
-        os.dup2(said, 2)
-        os.close(said)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 class KerasNetwork:
-    """A network that PyTorch built, as Keras layers: [N, ...], and kinds [N, K] where it is told any -> [N, ...].
+    """A PyTorch network as Keras layers: [N, ...] and, for conditional networks, a condition [N, K] -> [N, ...].
 
-    Raises RecipeError naming a layer it has no counterpart for.
+    Raises RecipeError that names a layer without a counterpart in Keras.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self.keras, self.tf = libraries()
         self.dtype = str(next(network.parameters()).dtype).removeprefix("torch.")
-        self.pairs: list[tuple[Tensor, Any]] = []  # of PyTorch's tensor and Keras's variable with the same numbers
-        self.is_told = isinstance(network, Joined | Projection)
+        self.pairs: list[tuple[Tensor, Any]] = []  # a PyTorch tensor and the Keras variable with its values
+        self.is_conditional = isinstance(network, Joined | Projection)
         stack = network.network if isinstance(network, Joined) else network.body if isinstance(network, Projection) else network
         if not isinstance(stack, Stack):
-            raise RecipeError(f"there is no counterpart of {type(stack).__name__} in Keras here: only stacks of layers have one")
+            raise RecipeError(f"network {type(stack).__name__} has no counterpart in Keras; expected a Stack of layers")
         self.body = [made for layer in stack for made in self._counterpart(layer)]
         self.projection = [self._dense(network.last), self._dense(network.of_kind)] if isinstance(network, Projection) else []
         variables = {id(tensor): variable for tensor, variable in self.pairs}
@@ -72,19 +69,19 @@ class KerasNetwork:
         self.push()
 
     def push(self) -> None:
-        """Give Keras the numbers that PyTorch holds."""
+        """Copy the weights from PyTorch to Keras."""
         for tensor, variable in self.pairs:
             variable.assign(to_keras(tensor))
 
     def pull(self) -> None:
-        """Give PyTorch the numbers that Keras holds."""
+        """Copy the weights from Keras to PyTorch."""
         for tensor, variable in self.pairs:
             to_torch(variable, tensor)
 
     def train(self, x: Any, condition: Any, draw: Callable[[], Any]) -> Any:
-        """A pass in training mode. Each dropout takes a seed [2] of its own from `draw`, so that it knows no history."""
+        """A pass in training mode. Each dropout layer takes a seed [2] from `draw`, so that resumed runs are exact."""
         tf, layers = self.tf, self.keras.layers
-        if self.is_told and not self.projection:
+        if self.is_conditional and not self.projection:
             x = tf.concat([x, condition], 1)
         for layer in self.body:
             if isinstance(layer, layers.BatchNormalization):
@@ -92,7 +89,7 @@ class KerasNetwork:
             elif isinstance(layer, layers.Dropout):
                 x = tf.nn.experimental.stateless_dropout(x, layer.rate, seed=draw(), rng_alg="philox")
             elif isinstance(layer, layers.LeakyReLU) and self.dtype == "float64":
-                x = tf.where(x > 0, x, layer.negative_slope * x)  # TensorFlow's own rounds the slope to float32, whatever x is
+                x = tf.where(x > 0, x, layer.negative_slope * x)  # TensorFlow's own rounds the slope to float32
             else:
                 x = layer(x)
         if self.projection:
@@ -101,20 +98,20 @@ class KerasNetwork:
         return x
 
     def _normalised(self, layer: Any, x: Any) -> Any:
-        """Batch norm whose running variance is the unbiased one, as PyTorch keeps it; Keras keeps the biased one.
+        """Batch norm with an unbiased running variance, as in PyTorch; that of Keras is biased.
 
-        That of a batch of N is N/(N - 1) times the biased one, and as N differs at the end of an epoch, this can't be made up for
-        later.
+        The unbiased variance of a batch of N is N/(N - 1) times the biased one. N differs at the end of an epoch, so this cannot
+        be corrected later.
         """
         tf = self.tf
         mean, variance = tf.nn.moments(x, [0])
         count = tf.cast(tf.shape(x)[0], x.dtype)
-        for running, seen in ((layer.moving_mean, mean), (layer.moving_variance, variance * count / (count - 1))):
-            running.assign(layer.momentum * running.value + (1.0 - layer.momentum) * seen)
+        for running, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance * count / (count - 1))):
+            running.assign(layer.momentum * running.value + (1.0 - layer.momentum) * batch)
         return tf.nn.batch_normalization(x, mean, variance, layer.beta.value, layer.gamma.value, layer.epsilon)
 
     def _counterpart(self, layer: nn.Module) -> list[Any]:
-        """The Keras layers that do what one of PyTorch's does."""
+        """The Keras layers that compute the same as a PyTorch layer."""
         layers, dtype = self.keras.layers, self.dtype
         match layer:
             case nn.Linear():
@@ -136,16 +133,18 @@ class KerasNetwork:
                 return [layers.Reshape(tuple(layer.unflattened_size), dtype=dtype)]
             case nn.Identity():
                 return []
-        raise RecipeError(f"there is no counterpart of the layer {type(layer).__name__} in Keras here: use a network without it")
+        raise RecipeError(f"layer {type(layer).__name__} has no counterpart in Keras: use a network without it")
 
     def _dense(self, layer: nn.Linear) -> Any:
+        """The Keras layer for a linear layer."""
         made = self.keras.layers.Dense(layer.out_features, use_bias=layer.bias is not None, dtype=self.dtype)
         made.build((None, layer.in_features))
         self.pairs += [(tensor, made.kernel if tensor.ndim == 2 else made.bias) for tensor in layer.parameters()]
         return made
 
     def _batch_norm(self, layer: nn.BatchNorm1d) -> Any:
-        momentum = 1.0 - (layer.momentum or 0.0)  # PyTorch says what comes in, Keras what stays
+        """The Keras layer for a batch norm."""
+        momentum = 1.0 - (layer.momentum or 0.0)  # the weight of the new value in PyTorch, of the old one in Keras
         made = self.keras.layers.BatchNormalization(momentum=momentum, epsilon=layer.eps, dtype=self.dtype)
         made.build((None, layer.num_features))
         state = dict(layer.named_parameters()) | dict(layer.named_buffers())
@@ -155,13 +154,11 @@ class KerasNetwork:
 
 
 def to_keras(tensor: Tensor) -> Any:
-    """Weights as Keras has them, which multiplies from the other side."""
+    """A tensor of weights as a NumPy array for Keras, where weight matrices are transposed."""
     return tensor.detach().numpy().T  # a vector's .T is itself
 
 
 @torch.no_grad()
 def to_torch(variable: Any, tensor: Tensor) -> None:
+    """Copy a Keras variable into a PyTorch tensor, transposing weight matrices."""
     tensor.copy_(torch.from_numpy(variable.numpy().T))
-
-
-# ---------------------------------------------------------------------------------------------------- a file

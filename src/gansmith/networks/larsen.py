@@ -1,4 +1,4 @@
-"""The VAE-GAN's own networks of 5x5 convolutions, for any images."""
+"""The networks of the VAE-GAN (Larsen et al. 2016, table 1), for images of any size."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from torch import nn
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 
 
 @component
 class LarsenGenerator:
-    """z -> linear -> a map of widths[0] channels -> a 5x5 transposed convolution for each further width -> 5x5 -> tanh.
+    """VAE-GAN's generator (Larsen et al. 2016, table 1): [N, Z] -> [N, C, H, W] in [-1, 1].
 
-    The former double the map; batch norm and ReLU before each. (256, 256, 128, 32) starts at 8 x 8 for images of 64 x 64 (Larsen
-    et al. 2016, table 1). Weights start at N(0, .02^2).
+    A linear layer makes a map of widths[0] channels. A 5x5 transposed convolution doubles it for each further width, and a 5x5
+    convolution and tanh end it, with batch norm and ReLU between. The paper's widths (256, 256, 128, 32) start at 8 x 8 for
+    images of 64 x 64. Weights start at N(0, .02^2).
     """
 
     widths: Widths = (256, 256, 128, 32)
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "LarsenGenerator")
         factor = 2 ** (len(self.widths) - 1)
         start = (self.widths[0], -(-height // factor), -(-width // factor))
@@ -39,15 +41,17 @@ class LarsenGenerator:
 
 @component
 class LarsenDiscriminator:
-    """A sample -> a 5x5 convolution for each width, all but the first of stride 2 and with batch norm -> `hidden` -> one logit.
+    """VAE-GAN's discriminator (Larsen et al. 2016, table 1): [N, C, H, W] -> [N, 1].
 
-    ReLU after each (Larsen et al. 2016, table 1). Weights start at N(0, .02^2).
+    A 5x5 convolution with ReLU for each width, all but the first with stride 2 and batch norm; then a linear layer of `hidden`
+    units with batch norm and ReLU, and the logit. Weights start at N(0, .02^2).
     """
 
     widths: Widths = (32, 128, 256, 256)
     hidden: PositiveInt = 512
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "LarsenDiscriminator")
         layers: list[nn.Module] = [nn.Conv2d(channels, self.widths[0], 5, 1, 2), nn.ReLU(inplace=True)]
         for inputs, outputs in pairwise(self.widths):

@@ -1,4 +1,4 @@
-"""Maxout networks, the discriminator of the first GAN."""
+"""Maxout networks, the discriminator of the first GAN (Goodfellow et al. 2013; 2014)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from torch import Tensor, nn
 
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
-from gansmith.networks.mlp import Dropout, Init, Share, Stack, initialised
+from gansmith.networks.mlp import Dropout, Init, Share, initialised
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 
 @component
 class MaxoutDiscriminator:
-    """A sample -> maxout layers with dropout -> one logit (Goodfellow et al. 2013; 2014, section 5).
+    """A maxout discriminator (Goodfellow et al. 2013, section 3; 2014, section 5): [N, ...] -> [N, 1].
 
-    Weights start uniform in [-start, start] with zero biases; without `start`, as `init` says.
+    A maxout layer with dropout for each width, then a linear layer. Weights are uniform in [-start, start] with zero biases;
+    without `start`, `init` determines them.
     """
 
     widths: tuple[PositiveInt, ...] = (240, 240)
@@ -28,9 +30,10 @@ class MaxoutDiscriminator:
     dropout: Share = 0.5
     start: PositiveFloat | None = None
     init: Init = "torch"
-    spectral_norm: bool = False  # of each layer, all its pieces together
+    spectral_norm: bool = False  # of each layer, with all its pieces as one matrix
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes."""
         sizes = [math.prod(shapes.sample), *self.widths]
         layers: list[nn.Module] = [nn.Flatten(), Dropout(self.input_dropout)]
         for inputs, width in pairwise(sizes):
@@ -52,5 +55,6 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs] -> [N, width]."""
         pieces: Tensor = self.linear(x).unflatten(1, (-1, self.pieces))
         return pieces.amax(2)

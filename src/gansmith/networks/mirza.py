@@ -1,4 +1,4 @@
-"""The networks of the first conditional GAN, which keep noise, sample and label apart for a layer (Mirza and Osindero 2014)."""
+"""The networks of the first conditional GAN (Mirza and Osindero 2014, section 4.1)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from gansmith.networks.mlp import ENDS, Dropout, End, Share
 
 @component
 class MirzaGenerator:
-    """z -> ReLU and y -> ReLU, joined -> ReLU -> `end`, with dropout behind each hidden layer (section 4.1)."""
+    """The generator of Mirza and Osindero 2014, section 4.1: [N, Z], [N, K + S] -> [N, ...] in the range of `end`.
+
+    Noise and condition each pass a linear layer of their own, of `of_noise` and `of_label` units; both together pass one of
+    `joint` units and the output layer. ReLU and dropout follow each hidden layer.
+    """
 
     of_noise: PositiveInt = 200
     of_label: PositiveInt = 1000
@@ -28,6 +32,7 @@ class MirzaGenerator:
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes."""
         dim = shapes.condition_dim
         of_label = nn.Sequential(nn.Linear(dim, self.of_label), nn.ReLU(), Dropout(self.dropout)) if dim else None
         joined = self.of_noise + (self.of_label if shapes.condition_dim else 0)
@@ -47,9 +52,10 @@ class MirzaGenerator:
 
 @component
 class MirzaDiscriminator:
-    """A sample x -> maxout and label y -> maxout, joined -> maxout -> one logit, dropout behind each hidden layer (section 4.1).
+    """The discriminator of Mirza and Osindero 2014, section 4.1: [N, ...], [N, K + S] -> [N, 1].
 
-    Widths and pieces, in this order, of x, of y and of both.
+    Sample and condition each pass a maxout layer of their own; both together pass a third one and a linear layer, with dropout
+    after each maxout layer. `widths` and `pieces` are those of the layers for the sample, for the condition and for both.
     """
 
     widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (240, 50, 240)
@@ -58,29 +64,31 @@ class MirzaDiscriminator:
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes."""
         of_x, of_y, joint = self.widths
         x_pieces, y_pieces, pieces = self.pieces
-        is_told = bool(shapes.condition_dim) and shapes.observed
-        of_label = nn.Sequential(Maxout(shapes.condition_dim, of_y, y_pieces), Dropout(self.dropout)) if is_told else None
+        is_conditional = bool(shapes.condition_dim) and shapes.observed
+        of_label = nn.Sequential(Maxout(shapes.condition_dim, of_y, y_pieces), Dropout(self.dropout)) if is_conditional else None
         return TwoPaths(
             nn.Sequential(nn.Flatten(), Maxout(math.prod(shapes.sample), of_x, x_pieces), Dropout(self.dropout)),
             of_label,
-            nn.Sequential(Maxout(of_x + of_y * is_told, joint, pieces), Dropout(self.dropout), nn.Linear(joint, 1)),
+            nn.Sequential(Maxout(of_x + of_y * is_conditional, joint, pieces), Dropout(self.dropout), nn.Linear(joint, 1)),
         )
 
 
 class TwoPaths(nn.Module):
-    """What is given and what it is told go a path each, then one together."""
+    """Two inputs with a path each, whose outputs pass a third one together: [N, ...], [N, K + S] -> [N, ...]."""
 
     def __init__(self, of_given: nn.Module, of_label: nn.Module | None, together: nn.Module) -> None:
         super().__init__()
         self.of_given, self.of_label, self.together = of_given, of_label, together
 
     def forward(self, given: Tensor, condition: Tensor | None = None) -> Tensor:
-        made = self.of_given(given)
+        """Noise or samples [N, ...] and condition [N, K + S] -> [N, ...]."""
+        features = self.of_given(given)
         if self.of_label is not None:
             if condition is None:
-                raise RecipeError("a network that is told labels was given none: say condition=labels")
-            made = torch.cat([made, self.of_label(condition.to(given.dtype))], 1)
-        judged: Tensor = self.together(made)
-        return judged
+                raise RecipeError("a network with a condition was called without one: choose condition=labels")
+            features = torch.cat([features, self.of_label(condition.to(given.dtype))], 1)
+        output: Tensor = self.together(features)
+        return output

@@ -1,4 +1,4 @@
-"""Fully connected networks, as the tutorials use them."""
+"""Fully connected networks (multilayer perceptrons), their batch norm, dropout and initialisation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Init = Literal["torch", "glorot", "he", "small"]
@@ -25,9 +26,9 @@ ENDS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "lin
 
 @component
 class BatchNorm:
-    """Ioffe and Szegedy 2015, between a layer and its activation, on the hidden layers from number `first` on.
+    """Batch norm (Ioffe and Szegedy 2015, algorithm 1) between a layer and its activation, from hidden layer `first` on.
 
-    Its factors start at N(1, std^2), which in DCGAN's usual code is .02.
+    Its scales start at N(1, std^2); the usual code of DCGAN has std=.02.
     """
 
     eps: PositiveFloat = 1e-5
@@ -36,9 +37,11 @@ class BatchNorm:
     std: Annotated[float, Field(ge=0.0)] = 0.0
 
     def of_vectors(self, width: int) -> nn.Module:
+        """The layer for vectors, [N, width] -> [N, width]."""
         return self._started(nn.BatchNorm1d(width, self.eps, self.momentum))
 
     def of_maps(self, channels: int) -> nn.Module:
+        """The layer for maps, [N, channels, h, w] -> [N, channels, h, w]."""
         return self._started(nn.BatchNorm2d(channels, self.eps, self.momentum))
 
     def _started(self, layer: nn.BatchNorm1d | nn.BatchNorm2d) -> nn.Module:
@@ -49,10 +52,10 @@ class BatchNorm:
 
 @component
 class MLPGenerator:
-    """z -> hidden layers -> `end` -> a sample of the data's shape.
+    """A fully connected generator: [N, Z] -> [N, ...] in the range of `end`.
 
-    A hidden layer is linear, then batch norm, activation (leaky ReLU, of which slope 0 is ReLU; or tanh) and dropout, each where
-    asked for.
+    Each hidden layer is linear, then optional batch norm, an activation and optional dropout. activation="relu" is leaky ReLU of
+    `slope`, where 0 is ReLU.
     """
 
     widths: tuple[PositiveInt, ...]
@@ -64,6 +67,7 @@ class MLPGenerator:
     activation: Activation = "relu"
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes."""
         layers: list[nn.Module] = []
         for i, (inputs, width) in enumerate(pairwise([shapes.noise, *self.widths])):
             layers.append(nn.Linear(inputs, width))
@@ -76,10 +80,10 @@ class MLPGenerator:
 
 @component
 class MLPDiscriminator:
-    """A sample -> hidden layers -> one logit. No sigmoid: the losses take logits.
+    """A fully connected discriminator: [N, ...] -> [N, 1]. Losses take logits, so there is no sigmoid.
 
-    With `spectral_norm` every layer's largest singular value is held at 1 (Miyato et al. 2018). `minibatch_std` tells the last
-    layer how much the samples of groups of that many differ (Karras et al. 2018).
+    `spectral_norm` holds the largest singular value of each layer at 1 (Miyato et al. 2018, eq. 8). `minibatch_std` gives the
+    last layer the standard deviation over groups of so many samples (Karras et al. 2018, section 3).
     """
 
     widths: tuple[PositiveInt, ...]
@@ -90,6 +94,7 @@ class MLPDiscriminator:
     minibatch_std: Group | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes."""
         layers: list[nn.Module] = [nn.Flatten()]
         sizes = [math.prod(shapes.sample), *self.widths]
         for inputs, width in pairwise(sizes):
@@ -101,9 +106,9 @@ class MLPDiscriminator:
 
 @component
 class MLPEncoder:
-    """A sample -> hidden layers -> what q(z|x) is: the means of z, then the logarithms of its variances, [N, 2 Z].
+    """A fully connected encoder: [N, ...] -> [N, 2 Z], the means of q(z|x), then the logarithms of its variances.
 
-    One hidden layer of 500 with tanh is that of Kingma and Welling 2014 (appendix C.2) for MNIST.
+    The encoder of Kingma and Welling 2014 (appendix C.2) for MNIST has one hidden layer of 500 units with tanh.
     """
 
     widths: tuple[PositiveInt, ...] = (500,)
@@ -112,6 +117,7 @@ class MLPEncoder:
     activation: Activation = "relu"
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The encoder for these shapes."""
         layers: list[nn.Module] = [nn.Flatten()]
         sizes = [math.prod(shapes.sample), *self.widths]
         for inputs, width in pairwise(sizes):
@@ -120,53 +126,40 @@ class MLPEncoder:
 
 
 def _after(slope: float, dropout: float, activation: Activation = "relu") -> list[nn.Module]:
-    # In place: the layer before keeps what its own gradient needs, so one array less is written and read.
+    """The layers after a hidden linear layer: its activation and optional dropout."""
+    # In place, which saves one array: the layer before keeps what its gradient needs.
     relu: nn.Module = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
     return [nn.Tanh() if activation == "tanh" else relu, *([Dropout(dropout)] if dropout else [])]
 
 
 class Dropout(nn.Dropout):
-    """Srivastava et al. 2014. On the CPU its mask costs half of PyTorch's: 16 random bits decide on a unit instead of 64.
+    """Dropout (Srivastava et al. 2014, section 4), [N, ...] -> [N, ...].
 
-    The share that is dropped is then right to 1/131072.
+    On the CPU it draws 16 random bits for each unit instead of PyTorch's 64, which takes half the time. The share of dropped
+    units is then exact to 1/131072.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__(p)
-        # Python's numbers would be made tensors and converted in each pass, which takes as long as the arithmetic.
+        # As tensors, because converting Python numbers in each pass takes as long as the arithmetic.
         self.least = torch.tensor(min(round(p * 2**16), 2**16 - 1) - 2**15, dtype=torch.int16)
         self.scale = torch.tensor(1.0 / (1.0 - p))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, ...] -> [N, ...], with dropped units set to 0 and the others scaled by 1 / (1 - p) in training."""
         if not self.training or x.device.type != "cpu":
             return super().forward(x)
         *rows, width = x.shape
         bits = torch.empty(*rows, -(-width // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-        kept = (bits[..., :width] if width % 4 else bits).ge_(self.least)  # in place: making bools takes longer
+        kept = (bits[..., :width] if width % 4 else bits).ge_(self.least)  # in place, which is faster than making bools
         return x * (kept * self.scale).to(x.dtype)
 
 
-class Stack(nn.Sequential):
-    """Layers in a row, with the signature every generator and discriminator has; these two are told nothing."""
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        for layer in self:
-            x = layer(x)
-        return x
-
-    def reading(self, x: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """What it answers, and what layer number `layer` makes on the way, as [N, F]. Negative numbers count from the end."""
-        read = x
-        for i, made in enumerate(self):
-            x = made(x)
-            if i == layer % len(self):
-                read = x.flatten(1).clone()  # the next layer may work in place
-        return x, read
-
-
 def initialised(network: Stack, init: Init) -> Stack:
-    """PyTorch's own start; Glorot and Bengio's uniform one (2010, eq. 16), which is Keras's; He et al.'s (2015, eq. 10), uniform
-    in +-sqrt(6 / inputs); or small, N(0, .02^2), DCGAN's. All but the first start with zero biases.
+    """Initialise the linear layers of a network in place, and return it.
+
+    "torch" keeps PyTorch's initialisation. "glorot" is uniform (Glorot and Bengio 2010, eq. 16), as in Keras. "he" is uniform in
+    +-sqrt(6 / inputs) (He et al. 2015, eq. 10). "small" is N(0, .02^2), as in DCGAN. All but "torch" set biases to 0.
     """
     for layer in network.modules():
         if init != "torch" and isinstance(layer, nn.Linear):

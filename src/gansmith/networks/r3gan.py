@@ -1,4 +1,4 @@
-"""R3GAN's residual networks without normalisation (Huang et al. 2024), for any height, width and number of channels."""
+"""R3GAN's residual networks without normalisation (Huang et al. 2024), for images of any size and number of channels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import ENDS, End, Stack
+from gansmith.networks.mlp import ENDS, End
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 L = TypeVar("L", nn.Conv2d, nn.Linear)
 
@@ -26,10 +27,11 @@ SLOPE = 0.2
 
 @component
 class R3GanGenerator:
-    """z -> a learned map weighted by a linear of z -> for each width `blocks` residual blocks, twice as large between -> `end`.
+    """R3GAN's generator (Huang et al. 2024, section 3): [N, Z] -> [N, C, H, W] in the range of `end`.
 
-    Width to width by a 1x1 convolution where it changes, then [1, 3, 3, 1] upsampling. The smallest map is the image's size over
-    2^(stages - 1), rounded up; a side that should be odd loses its last row as it is doubled.
+    A learned map, scaled channel by channel by a linear layer of z; for each width `blocks` residual blocks, with a 1x1
+    convolution where the width changes and upsampling by the filter [1, 3, 3, 1] between; then a 1x1 convolution and `end`. The
+    smallest map has the image's size over 2^(len(widths) - 1), rounded up; odd sides lose their last row when they are doubled.
     """
 
     widths: Widths = (128, 128, 64, 32)
@@ -41,6 +43,7 @@ class R3GanGenerator:
         check_groups("R3GanGenerator", self.widths, self.group)
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "R3GanGenerator")
         sizes = halvings(height, width, len(self.widths) - 1)[::-1]
         gain = block_gain(len(self.widths) * self.blocks)
@@ -55,10 +58,11 @@ class R3GanGenerator:
 
 @component
 class R3GanDiscriminator:
-    """The generator's mirror: a sample -> 1x1 -> blocks, half as large between -> a weight for each place of each map -> linear.
+    """R3GAN's discriminator (Huang et al. 2024, section 3), a mirror of the generator: [N, C, H, W] -> [N, 1].
 
-    Widths go from the image to the smallest map. No layer but those inside the blocks has a bias. With `spectral_norm`, which
-    takes no zero weights, blocks don't start as the identity. `minibatch_std` is told to the last 1x1 before a stage.
+    A 1x1 convolution; for each width `blocks` residual blocks, with downsampling between; then a depth-wise convolution over the
+    whole map and a linear layer. Only layers inside the blocks have biases. Blocks start as the identity, except with
+    `spectral_norm`, which cannot normalise zero weights. `minibatch_std` adds its channel before the last stage.
     """
 
     widths: Widths = (32, 64, 128, 128)
@@ -71,6 +75,7 @@ class R3GanDiscriminator:
         check_groups("R3GanDiscriminator", self.widths, self.group)
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "R3GanDiscriminator")
         sizes = halvings(height, width, len(self.widths) - 1)
         gain = block_gain(len(self.widths) * self.blocks)
@@ -86,7 +91,7 @@ class R3GanDiscriminator:
 
 
 class Basis(nn.Module):
-    """z [N, Z] -> [N, C, h, w]: a learned map, each of its channels times a number that is linear in z."""
+    """A learned map whose channels are scaled by a linear layer of z: [N, Z] -> [N, C, h, w]."""
 
     def __init__(self, noise: int, channels: int, height: int, width: int) -> None:
         super().__init__()
@@ -94,14 +99,15 @@ class Basis(nn.Module):
         self.linear = started(nn.Linear(noise, channels, bias=False))
 
     def forward(self, z: Tensor) -> Tensor:
+        """[N, Z] -> [N, C, h, w]."""
         scales: Tensor = self.linear(z)
         return self.maps * scales[:, :, None, None]
 
 
 class WholeMap(nn.Module):
-    """[N, C, h, w] -> [N, C]: a depth-wise convolution over the whole map, each channel's places weighted and added.
+    """A depth-wise convolution over the whole map: [N, C, h, w] -> [N, C].
 
-    As a product, since the second derivative of PyTorch's convolutions, which penalties take, goes through groups one by one.
+    It is computed as a product, because the second derivative of PyTorch's grouped convolutions, which penalties need, is slow.
     """
 
     def __init__(self, channels: int, height: int, width: int) -> None:
@@ -109,6 +115,7 @@ class WholeMap(nn.Module):
         self.weight = nn.Parameter(torch.randn(channels, height, width) / math.sqrt(height * width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C]."""
         return (x * self.weight).sum((2, 3))
 
 
@@ -127,12 +134,13 @@ class R3GanBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C, h, w]."""
         change: Tensor = self.change(x)
         return x + change
 
 
 def started(layer: L, gain: float = 1.0) -> L:
-    """Weights from N(0, gain^2 / inputs of a unit), biases 0."""
+    """Initialise weights from N(0, gain^2 / inputs of a unit) and biases with 0, and return the layer."""
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -140,16 +148,17 @@ def started(layer: L, gain: float = 1.0) -> L:
 
 
 def block_gain(blocks: int) -> float:
-    """Of a block's first two convolutions: leaky ReLU's (He et al. 2015), times blocks^(-1/4) as in Fixup (Zhang et al. 2019)."""
+    """Gain of the first two convolutions of a block: He et al. 2015, times blocks^(-1/4) as in Fixup (Zhang et al. 2019)."""
     return math.sqrt(2 / (1 + SLOPE**2)) / math.sqrt(math.sqrt(blocks))
 
 
 def unbiased(inputs: int, outputs: int) -> nn.Conv2d:
+    """A 1x1 convolution without bias, [N, inputs, h, w] -> [N, outputs, h, w]."""
     return started(nn.Conv2d(inputs, outputs, 1, bias=False))
 
 
 def check_groups(name: str, widths: tuple[int, ...], group: int) -> None:
-    """Raises RecipeError naming a width whose blocks' channels can't be cut into groups."""
+    """Raise RecipeError that names a width whose 2 * width channels are no multiple of `group`."""
     for width in widths:
         if 2 * width % group:
             message = f"blocks of width {width} have {2 * width} channels, which groups of {group} do not divide"

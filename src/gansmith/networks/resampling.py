@@ -1,4 +1,4 @@
-"""Twice as large and half as large, without aliasing."""
+"""Upsampling and downsampling by 2 with an antialiasing filter."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from torch import Tensor, nn
 
 
 class Resample(nn.Module):
-    """[N, C, h, w] -> [N, C, height, width]: two matrices, one for the rows of a map and one for its columns.
+    """Resample a map by two matrices, one for its rows and one for its columns: [N, C, h, w] -> [N, C, height, width].
 
-    Products rather than depth-wise convolutions, because a CPU has no quick kernels for those in bfloat16 nor for their second
-    derivative, while derivatives of a product are products.
+    Products are faster on a CPU than depth-wise convolutions, in bfloat16 and in second derivatives.
     """
 
     def __init__(self, rows: Tensor, columns: Tensor) -> None:
@@ -21,10 +20,12 @@ class Resample(nn.Module):
         self.register_buffer("columns", columns, persistent=False)  # [width, w]
 
     def extra_repr(self) -> str:
+        """The sizes, for printing."""
         (height, h), (width, w) = self.rows.shape, self.columns.shape
         return f"{h}x{w} to {height}x{width}"
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C, height, width]."""
         count, channels, height, width = x.shape
         x = x.permute(0, 2, 3, 1).reshape(count, height, width * channels)
         x = (self.rows @ x).view(count, -1, width, channels)
@@ -32,21 +33,21 @@ class Resample(nn.Module):
 
 
 def upsampling(small: tuple[int, int], large: tuple[int, int]) -> Resample:
-    """Twice as large by the filter [1, 3, 3, 1] with zeros around (Karras et al. 2020); an odd side lacks its last row."""
+    """Upsample by 2 with the filter [1, 3, 3, 1] and zero padding (Karras et al. 2020); an odd large side lacks its last row."""
     return Resample(*(_doubling(*sides) for sides in zip(small, large, strict=True)))
 
 
 def downsampling(large: tuple[int, int], small: tuple[int, int]) -> Resample:
-    """Half as large by the filter [1, 3, 3, 1] with zeros around: `upsampling`'s transpose over 4."""
+    """Downsample by 2 with the filter [1, 3, 3, 1] and zero padding: the transpose of `upsampling` over 4."""
     return Resample(*(_doubling(*sides).T.div(2).contiguous() for sides in zip(small, large, strict=True)))
 
 
 def halvings(height: int, width: int, times: int) -> list[tuple[int, int]]:
-    """The sizes of an image and of its halves, rounded up: `times` + 1 of them, the largest first."""
+    """The sizes (height, width) of an image halved 0 to `times` times, rounded up, the largest first."""
     return [(-(-height // 2**i), -(-width // 2**i)) for i in range(times + 1)]
 
 
 def _doubling(small: int, large: int) -> Tensor:
-    """[large, small]: what the triangle of half-width 1 round each pixel says of the points a quarter to its left and right."""
+    """The matrix [large, small] of linear interpolation at a quarter of a pixel to the left and right of each pixel."""
     points = (torch.arange(large) - 0.5) / 2
     return torch.relu(1 - (points[:, None] - torch.arange(small)).abs())

@@ -1,4 +1,4 @@
-"""Residual networks with batch norm in G and none in D (Gulrajani et al. 2017; Miyato et al. 2018), for any size."""
+"""Residual networks, with batch norm in the generator only (Gulrajani et al. 2017; Miyato et al. 2018), for any size."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import ENDS, End, Stack
+from gansmith.networks.mlp import ENDS, End
 from gansmith.networks.resampling import halvings
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 
 @component
 class ResidualGenerator:
-    """z -> linear -> a map of widths[0] channels -> a residual block that doubles it for each further width -> 3x3 -> `end`.
+    """A residual generator: [N, Z] -> [N, C, H, W] in the range of `end`.
 
-    (256, 256, 256, 256) is CIFAR's of Miyato et al. 2018 (appendix, table 3), (512, 256, 128, 64) is STL's. The map starts at the
-    image's size over 2^(widths - 1), rounded up; a side that should be odd loses its last row as it is doubled.
+    A linear layer makes a map of widths[0] channels, which a residual block doubles for each further width; then batch norm,
+    ReLU, a 3x3 convolution and `end`. The smallest map has the image's size over 2^(len(widths) - 1), rounded up; odd sides lose
+    their last row when they are doubled. In Miyato et al. 2018 (appendix, table 3), widths are (256, 256, 256, 256) for CIFAR-10
+    and (512, 256, 128, 64) for STL-10.
     """
 
     widths: Widths = (64, 64, 64)
     end: End = "tanh"
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The generator for these shapes. Raises RecipeError for samples that are no images."""
         channels, height, width = image_shape(shapes, "ResidualGenerator")
         sizes = halvings(height, width, len(self.widths) - 1)[::-1]
         start = (self.widths[0], *sizes[0])
@@ -43,11 +47,13 @@ class ResidualGenerator:
 
 @component
 class ResidualDiscriminator:
-    """A sample -> a residual block for each width, the first `halvings` halve the map -> ReLU -> `pool` of places -> linear.
+    """A residual discriminator: [N, C, H, W] -> [N, 1].
 
-    (128, 128, 128, 128) is CIFAR's of Miyato et al. 2018 (appendix, table 3), (64, 128, 256, 512, 1024) with 4 halvings is
-    STL's; they have `spectral_norm`. The first with the mean for a pool is CIFAR's of Gulrajani et al. 2017 (appendix F).
-    `minibatch_std` tells the last block how much the samples of groups of that many differ.
+    A residual block for each width, of which the first `halvings` halve the map, then ReLU, a sum or mean over the map and a
+    linear layer. In Miyato et al. 2018 (appendix, table 3), widths are (128, 128, 128, 128) for CIFAR-10 and (64, 128, 256, 512,
+    1024) with halvings=4 for STL-10, both with `spectral_norm`. Gulrajani et al. 2017 (appendix F) have the former with
+    pool="mean". `minibatch_std` gives the last block the standard deviation over groups of so many samples (Karras et al. 2018,
+    section 3).
     """
 
     widths: Widths = (64, 64, 64)
@@ -57,6 +63,7 @@ class ResidualDiscriminator:
     pool: Literal["sum", "mean"] = "sum"
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         channels, _, _ = image_shape(shapes, "ResidualDiscriminator")
         layers: list[nn.Module] = []
         for i, (inputs, outputs) in enumerate(pairwise([channels, *self.widths])):
@@ -68,26 +75,27 @@ class ResidualDiscriminator:
 
 
 class UpBlock(nn.Module):
-    """[N, inputs, h, w] -> [N, outputs, height, width], twice as large by repeating each pixel and cut to size."""
+    """A residual block that doubles a map by repeating pixels, and crops it: [N, inputs, h, w] -> [N, outputs, height, width]."""
 
     def __init__(self, inputs: int, outputs: int, height: int, width: int) -> None:
         super().__init__()
-        self.change = nn.Sequential(
+        self.change = Stack(
             *(nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2), Crop(height, width)),
             glorot(nn.Conv2d(inputs, outputs, 3, padding=1), math.sqrt(2)),
             *(nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)),
             glorot(nn.Conv2d(outputs, outputs, 3, padding=1), math.sqrt(2)),
         )
-        # The same numbers as after doubling, for a quarter of the work.
+        # Before doubling, which gives the same values for a quarter of the work.
         self.skip = nn.Sequential(glorot(nn.Conv2d(inputs, outputs, 1)), nn.Upsample(scale_factor=2), Crop(height, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        change, skip = self.change(x), self.skip(x)
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """[N, inputs, h, w] -> [N, outputs, height, width]; the batch norms get the condition if they are conditional."""
+        change, skip = self.change(x, condition), self.skip(x)
         return change + skip  # type: ignore[no-any-return]
 
 
 class DownBlock(nn.Module):
-    """[N, inputs, h, w] -> [N, outputs, h, w], or half as large (rounded up) by means of 2x2. The first starts with no ReLU."""
+    """A residual block: [N, inputs, h, w] -> [N, outputs, h, w], or half as large by 2x2 means; `first` omits its first ReLU."""
 
     def __init__(self, inputs: int, outputs: int, halve: bool, first: bool) -> None:
         super().__init__()
@@ -103,21 +111,24 @@ class DownBlock(nn.Module):
         self.skip = nn.Sequential(*pool, *([glorot(nn.Conv2d(inputs, outputs, 1))] if halve or inputs != outputs else []))
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs, h, w] -> [N, outputs, h, w], or half as large."""
         change, skip = self.change(x), self.skip(x)
         return change + skip  # type: ignore[no-any-return]
 
 
 class SumPool(nn.Module):
-    """[N, C, h, w] -> [N, C]."""
+    """Sum over the map, [N, C, h, w] -> [N, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C]."""
         return x.sum((2, 3))
 
 
 class MeanPool(nn.Module):
-    """[N, C, h, w] -> [N, C]."""
+    """Mean over the map, [N, C, h, w] -> [N, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] -> [N, C]."""
         return x.mean((2, 3))
 
 
@@ -125,7 +136,7 @@ POOLS: dict[str, type[nn.Module]] = {"sum": SumPool, "mean": MeanPool}
 
 
 def glorot(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
-    """Glorot and Bengio's uniform start (2010, eq. 16) times `gain`, zero biases: those of Miyato's code."""
+    """Initialise uniformly (Glorot and Bengio 2010, eq. 16) times `gain`, with zero biases, and return the layer."""
     nn.init.xavier_uniform_(layer.weight, gain)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

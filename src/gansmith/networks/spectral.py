@@ -1,4 +1,4 @@
-"""Spectral norm, the one place that applies it."""
+"""Spectral normalisation (Miyato et al. 2018)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def spectrally_normed(network: M) -> M:
-    """Hold every layer's largest singular value, of its weights as a matrix [outputs, inputs], at 1 (Miyato et al. 2018, eq. 8).
+    """Hold the largest singular value of each layer's weight matrix [outputs, inputs] at 1 (Miyato et al. 2018, eq. 8).
 
-    One step of power iteration for each pass while training; its vectors are buffers, so checkpoints hold them. No weights may
-    start at exactly 0: they have no direction to iterate on.
+    Each training pass takes one step of power iteration. Its vectors are buffers, so checkpoints hold them. Weights must not
+    start at exactly 0, where power iteration has no direction.
     """
     for layer in list(network.modules()):
         weight = getattr(layer, "weight", None)

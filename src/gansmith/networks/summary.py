@@ -1,4 +1,4 @@
-"""A network as a table: its layers in the order they run, the shape each makes of one sample, and its number of weights."""
+"""A summary of a network: its layers with output shapes and numbers of weights."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from torch import nn
 
 
 def describe_network(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int = 0) -> dict[str, Any]:
-    """Layers in the order they run, with the shape each makes of one sample and its number of weights."""
+    """Describe a network as JSON values: its input shape, its layers and its number of weights.
+
+    Layers come in the order in which they run, each with its output shape for one sample and its number of weights.
+    """
     layers = list(_layers(network, input_shape, condition_dim))
     return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
 
 
 def _layers(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int) -> Iterator[dict[str, Any]]:
+    """Run a copy on the meta device, and record each layer without children."""
     network = copy.deepcopy(network).to("meta").eval()
     rows: list[dict[str, Any]] = []
     for name, module in network.named_modules():

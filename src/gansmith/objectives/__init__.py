@@ -1,4 +1,4 @@
-"""Games: one file each, a frozen dataclass whose `players()` says who pays what."""
+"""Objectives: one file each, a frozen dataclass whose `players()` returns the players with their losses."""
 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.auxiliary import AuxiliaryLoss

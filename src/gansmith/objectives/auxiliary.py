@@ -1,4 +1,4 @@
-"""What players pay where D also says what a sample was told to be: auxiliary classifiers, and codes found without labels."""
+"""The loss of a discriminator's head that predicts the condition: auxiliary classifiers and InfoGAN's codes."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 @component
 class AuxiliaryLoss:
-    """D's head is to say what each sample was told to be, and G is to make samples of which that can be said.
+    """The loss of predicting the condition of samples, which both players minimise with these weights.
 
-    For the kind -log Q(c|x), for each slider (c - E[c|x])^2 / 2, which is -log Q(c|x) + const of a normal Q with variance 1. D
-    pays for fakes and, where their kind is known, for reals; G for its fakes. With labels that is L_C of Odena et al. 2017,
-    section 3; with codes -L_I, the lower bound of the mutual information of code and sample, up to the code's entropy (Chen et
-    al. 2016, eq. 5 and 6, with lambda 1).
+    It is -log Q(c|x) for the category and (c - E[c|x])^2 / 2 for each continuous code, which is -log Q(c|x) + const of a normal Q
+    with variance 1. The discriminator minimises it on generated samples and, where the condition is observed, on real ones; the
+    generator on its samples. With labels it is L_C of Odena et al. 2017, section 3. With codes it is -L_I, the lower bound of the
+    mutual information of code and sample, up to the entropy of the code (Chen et al. 2016, eq. 5 and 6, with lambda 1).
     """
 
     discriminator: Weight = 1.0
     generator: Weight = 1.0
 
-    def cost(self, verdict: DiscriminatorOutput, condition: Tensor) -> Tensor:
-        """[N] of a head's answer to samples that were told [N, K + S]."""
-        num = verdict.categories.shape[1]
+    def per_sample(self, output: DiscriminatorOutput, condition: Tensor) -> Tensor:
+        """The unweighted loss [N] of the predicted condition, given the true one [N, K + S]."""
+        num = output.categories.shape[1]
         categories, continuous = condition[:, :num], condition[:, num:]
-        of_kind: Tensor = -(categories * verdict.categories.log_softmax(1)).sum(1)
-        return of_kind + 0.5 * (continuous - verdict.continuous).square().sum(1)
+        cross_entropy: Tensor = -(categories * output.categories.log_softmax(1)).sum(1)
+        return cross_entropy + 0.5 * (continuous - output.continuous).square().sum(1)
 
 
-def right(verdict: DiscriminatorOutput, condition: Tensor) -> Tensor:
-    """The share of samples whose kind the head names."""
-    num = verdict.categories.shape[1]
-    return (verdict.categories.argmax(1) == condition[:, :num].argmax(1)).float().mean()
+def category_accuracy(output: DiscriminatorOutput, condition: Tensor) -> Tensor:
+    """The share of samples whose category the head predicts, given their condition [N, K + S]."""
+    num = output.categories.shape[1]
+    return (output.categories.argmax(1) == condition[:, :num].argmax(1)).float().mean()
 
 
-def require_head(answer: Tensor | DiscriminatorOutput) -> DiscriminatorOutput:
-    """Raises RecipeError where D's answer has no head."""
-    if isinstance(answer, DiscriminatorOutput):
-        return answer
+def require_head(output: Tensor | DiscriminatorOutput) -> DiscriminatorOutput:
+    """The output itself. Raises RecipeError where the discriminator does not predict the condition."""
+    if isinstance(output, DiscriminatorOutput):
+        return output
     raise RecipeError(
         "objective.auxiliary needs a discriminator that predicts the condition, and network 'discriminator' returns logits "
         "alone: wrap it, as in networks.discriminator=auxiliary-discriminator(network=...), or set objective.auxiliary=none"

@@ -1,10 +1,7 @@
-"""The game: who plays, which networks each player moves, and what each one pays.
+"""The contract of objectives: players, the networks they train, and their losses.
 
-generator(noise [N, Z], condition)          -> sample [N, ...]
-discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
-
-A discriminator that judges m samples at once says m as its attribute `pack`, and answers with logits [N // m, M]. One that also
-says what a sample was told to be answers with a `DiscriminatorOutput`.
+In each step of training the players take their turns in order. A turn reads a `Batch`, computes a loss for each sample, and
+updates the networks of its player. See `gansmith.networks.base` for the shapes of networks.
 """
 
 from __future__ import annotations
@@ -26,51 +23,61 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Real samples and, perhaps, what both sides are told. With several processes each holds its own part."""
+    """Real samples and their condition. With several processes, each holds its own part."""
 
-    real: Tensor  # [N, ...] in the kind's range, [-1, 1] for images unless the recipe says otherwise
+    real: Tensor  # [N, ...] in the range of their modality, [-1, 1] for images unless the recipe says otherwise
     size: int  # N over all processes
-    condition: Tensor | None = None  # [N, K + S] what kind each is, as 0 and 1, and S sliders
-    observed: bool = True  # whether the real ones are what `condition` says; False: it was drawn for the generator alone
+    condition: Tensor | None = None  # [N, K + S], a one-hot category and S continuous codes in [-1, 1]
+    observed: bool = True  # whether it describes the real samples; False: it was drawn for the generator alone
 
     def condition_for(self, count: int) -> Tensor | None:
-        """What `count` samples are told: what the real ones are, from the first on and over again."""
+        """The condition of `count` samples, [count, K + S]: the rows of `condition`, repeated as needed. None without one."""
         condition = self.condition
         if condition is None or count == len(condition):
             return condition
         return condition[torch.arange(count, device=condition.device) % len(condition)]
 
+    def observed_condition_for(self, count: int) -> Tensor | None:
+        """The condition for discriminator and encoder, [count, K + S]; None where that of real samples is not observed.
+
+        The networks then take none, because the condition was drawn for the generator alone.
+        """
+        return self.condition_for(count) if self.observed else None
+
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """When a player moves, and the only randomness it may use."""
+    """The position of a turn in the run, its noise, and what turns share.
+
+    Noise is a function of the position alone, so that a resumed run draws the same numbers.
+    """
 
     images: int  # real images read before this step
-    epoch_images: int  # of which this many make an epoch
-    progress: float  # 0 at the first step, towards 1 at the last
-    draw: Callable[[int, int | None], Tensor]  # (count, place) -> this process's part of `count` rows of z
-    step: int = 0  # steps before this one
-    shared: dict[str, Any] = field(default_factory=dict)  # shared by the turns of one step
-    states: dict[str, Tensor] = field(default_factory=dict)  # shared by all turns of the run, and part of its checkpoints
+    epoch_images: int  # real images in an epoch
+    progress: float  # from 0 at the first step towards 1 at the last
+    draw: Callable[[int, int | None], Tensor]  # (count, place) -> this process's part of [count, Z]
+    step: int = 0  # number of steps before this one
+    shared: dict[str, Any] = field(default_factory=dict)  # by name, for the turns of one step
+    states: dict[str, Tensor] = field(default_factory=dict)  # by name, for all turns of the run; checkpoints hold them
 
     def noise(self, count: int) -> Tensor:
-        """Fresh z for `count` samples over all processes, [N, Z]."""
+        """New noise [N, Z] for `count` samples over all processes, of which this process gets N."""
         return self.draw(count, None)
 
     def fixed_noise(self, count: int) -> Tensor:
-        """The same z each epoch at the same place in it, [N, Z]: a data set of fakes that is never stored."""
+        """Noise [N, Z] that repeats each epoch at the same position, for a fixed set of generated samples that is not stored."""
         return self.draw(count, self.images % self.epoch_images)
 
     def share(self, name: str, make: Callable[[], T]) -> T:
-        """What an earlier turn of this step made under `name`, or what `make` gives now."""
+        """The value that an earlier turn of this step stored as `name`; else that of `make()`, which is stored."""
         if name not in self.shared:
             self.shared[name] = make()
         return self.shared[name]  # type: ignore[no-any-return]
 
     def state(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """A tensor that stays from step to step and is saved with the run, as `make` gives it the first time; change it in place.
+        """A tensor that persists across steps and is part of checkpoints. `make()` creates it; change it in place.
 
-        Whoever changes it sees to it that all processes change it alike, as by `processes.mean`.
+        With several processes, change it equally in all of them, for example by a `distributed.mean`.
         """
         if name not in self.states:
             self.states[name] = make()
@@ -79,69 +86,85 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a turn costs, and what to tell. Logs are functions: nothing is computed until someone reads it."""
+    """The losses of a turn and what to log. Logs are functions, which are only called when a log is written."""
 
-    costs: Tensor  # [N] one for each sample, or pack of samples judged at once; the loop takes the mean over all processes
+    costs: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
 
 
 class RunSettings(Protocol):
-    """What a player may ask of the rest of a recipe. A recipe has these fields, and an objective needs to know no more of it."""
+    """The part of a recipe that `Player.fits` may read. Every recipe has these fields."""
 
     @property
-    def noise(self) -> Noise: ...
+    def noise(self) -> Noise:
+        """The distribution of z."""
+        ...
+
     @property
-    def condition(self) -> Condition | None: ...
+    def condition(self) -> Condition | None:
+        """The condition of samples, if any."""
+        ...
+
     @property
-    def networks(self) -> Mapping[str, Network]: ...
+    def networks(self) -> Mapping[str, Network]:
+        """The descriptions of the networks by name."""
+        ...
+
     @property
-    def value_range(self) -> tuple[float, float]: ...
+    def value_range(self) -> tuple[float, float]:
+        """The lowest and highest value of real samples as networks see them."""
+        ...
+
     @property
-    def compile(self) -> bool: ...
+    def compile(self) -> bool:
+        """Whether networks are compiled with torch.compile."""
+        ...
 
 
 @dataclass(frozen=True)
 class Player:
-    """One side of the game.
+    """One player: the networks that it trains, its loss, and how it takes its turns.
 
-    `reads` says where its batch comes from: "fresh" reads the next real images (only these count), "shared" takes
-    those the turn before it had. `fits` raises RecipeError where the rest of a recipe does not suit what the player pays for.
-    Players that wait move when all have paid, the last to pay first: turns at once, from the same weights.
+    With `reads="fresh"` a turn reads the next real images, which count towards the budget; with "shared" it takes the batch of
+    the turn before. `fits` raises RecipeError where the rest of a recipe contradicts the player. With `simultaneous=True`, all
+    players compute their losses from the same weights; the updates follow in reverse order.
     """
 
     name: str
-    trains: tuple[str, ...]  # networks whose weights this player owns
+    trains: tuple[str, ...]  # names of the networks that it updates, and no other player
     loss: Callable[[Networks, Batch, Turn], Outcome]
-    turns: int = 1  # in a row, in one step
+    turns: int = 1  # in a row in each step
     reads: Literal["fresh", "shared"] = "fresh"
-    keeps_graph: bool = False  # a later turn of the step goes back through passes that this turn went back through
+    keeps_graph: bool = False  # a later turn of the step backpropagates through the same passes again
     fits: Callable[[RunSettings], None] = lambda recipe: None
     simultaneous: bool = False
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """A game: a frozen dataclass whose `players` take their turns in order."""
+    """An objective: a frozen dataclass with the method `players`."""
 
-    def players(self) -> tuple[Player, ...]: ...
+    def players(self) -> tuple[Player, ...]:
+        """The players in the order of their turns."""
+        ...
 
 
 @runtime_checkable
 class Measuring(Protocol):
-    """An objective that also measures samples it did not learn from: an evaluation asks it, and makes a score of each measure."""
+    """An objective that also scores held-out samples. An evaluation reports each of its measures as a score."""
 
     @property
     def measures(self) -> Mapping[str, tuple[str, Literal["lower", "higher"], str]]:
-        """Title, which way is better, and what it says, by key."""
+        """For each key: a title, which direction is better, and a description."""
         ...
 
     def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
-        """[N] for each key, one a sample; the networks are in evaluation mode."""
+        """Each measure as [N], one number a sample. The networks are in evaluation mode."""
         ...
 
 
 def check_ownership(networks: Mapping[str, object], players: tuple[Player, ...], frozen: tuple[str, ...] = ()) -> None:
-    """Every network is moved by exactly one player, or declared frozen. Raises RecipeError naming it."""
+    """Raise RecipeError unless each network is trained by exactly one player or declared frozen."""
     for name in frozen:
         if name not in networks:
             raise RecipeError(unknown("network in frozen", name, networks))
@@ -150,9 +173,9 @@ def check_ownership(networks: Mapping[str, object], players: tuple[Player, ...],
             if name not in networks:
                 raise RecipeError(f"player {player.name!r}: {unknown('network', name, networks)}")
     for name in networks:
-        who = [p.name for p in players if name in p.trains]
-        if name in frozen and who:
-            raise RecipeError(f"network {name!r} is frozen, yet player {who[0]!r} moves it: take it out of frozen")
-        if name not in frozen and len(who) != 1:
-            moved = f"{len(who)} players ({', '.join(who)})" if who else "nobody"
-            raise RecipeError(f"network {name!r} is moved by {moved}; expected one player, or its name in frozen")
+        owners = [p.name for p in players if name in p.trains]
+        if name in frozen and owners:
+            raise RecipeError(f"network {name!r} is frozen, yet player {owners[0]!r} trains it: take it out of frozen")
+        if name not in frozen and len(owners) != 1:
+            trained = f"{len(owners)} players ({', '.join(owners)})" if owners else "no player"
+            raise RecipeError(f"network {name!r} is trained by {trained}; expected one player, or its name in frozen")

@@ -1,4 +1,4 @@
-"""How likely an image is where a generator makes the mean of it: what a variational objective means by reconstruction."""
+"""Likelihoods p(x|z) of samples given the generator's output: the reconstruction term of a variational autoencoder."""
 
 from __future__ import annotations
 
@@ -16,46 +16,51 @@ from gansmith.core.errors import RecipeError
 
 @runtime_checkable
 class Likelihood(Protocol):
+    """A likelihood p(x|z) whose mean is the generator's output."""
+
     def target(self, real: Tensor) -> Tensor:
-        """What is to be reconstructed, [N, ...] like the reals: they themselves, or what is drawn from them."""
+        """The samples to reconstruct, [N, ...]: the real samples, or samples drawn from them."""
         ...
 
     def log(self, target: Tensor, made: Tensor) -> Tensor:
-        """log p(x|z) of each sample where the generator made `made` of its z, in nats, [N]."""
+        """log p(x|z) of each target in nats, [N], where `made` [N, ...] is the generator's output for its z."""
         ...
 
     def check_range(self, low: float, high: float) -> None:
-        """Raises RecipeError for a value range it is not for."""
+        """Raise RecipeError for a value range that this likelihood does not support."""
         ...
 
     def check_real(self, real: Tensor) -> None:
-        """Raises RecipeError for samples it is not for. Asked once a run, as it waits for the device."""
+        """Raise RecipeError for real samples that it does not support. Called once a run, because it waits for the device."""
         ...
 
     def check_made(self, made: Tensor) -> None:
-        """Raises RecipeError where a generator makes what can be no mean of it. Asked once a run likewise."""
+        """Raise RecipeError for outputs of the generator that cannot be its mean. Called once a run."""
         ...
 
 
 @component
 class Bernoulli:
-    """Every number is a coin that shows 1 with the probability the generator makes (Kingma and Welling 2014, appendix C.1).
+    """A Bernoulli distribution for each pixel, with the generator's output as its probability of 1.
 
-    `binarised` draws black or white from each pixel, afresh each time (Salakhutdinov and Murray 2008), so that log p(x|z) is
-    that of data which are 0 or 1. Without it grey pixels are put into the same formula, which is then no likelihood of
-    anything.
+    As in Kingma and Welling 2014, appendix C.1. `binarised` draws each pixel as 0 or 1 anew each time (Salakhutdinov and Murray
+    2008), so that log p(x|z) is the likelihood of binary data. Without it, grey values enter the same formula, which is then not
+    the likelihood of any data.
     """
 
     binarised: bool = True
 
     def target(self, real: Tensor) -> Tensor:
+        """The samples to reconstruct, [N, ...]."""
         return torch.bernoulli(real) if self.binarised else real
 
     def log(self, target: Tensor, made: Tensor) -> Tensor:
-        # PyTorch holds the logarithm of a probability that rounding made 0 at -100.
+        """log p(x|z) in nats, [N]."""
+        # PyTorch clamps the logarithm at -100, for probabilities that are rounded to 0.
         return -F.binary_cross_entropy(made, target, reduction="none").flatten(1).sum(1)
 
     def check_range(self, low: float, high: float) -> None:
+        """Raise RecipeError for an unsupported value range."""
         if (low, high) != (0.0, 1.0):
             raise RecipeError(
                 f"likelihood bernoulli takes pixels for probabilities, but value_range is [{low}, {high}]: "
@@ -63,6 +68,7 @@ class Bernoulli:
             )
 
     def check_real(self, real: Tensor) -> None:
+        """Raise RecipeError for unsupported real samples."""
         low, high = (float(end) for end in real.aminmax())
         if low < 0.0 or high > 1.0:
             raise RecipeError(
@@ -71,6 +77,7 @@ class Bernoulli:
             )
 
     def check_made(self, made: Tensor) -> None:
+        """Raise RecipeError for unsupported outputs of the generator."""
         low, high = (float(end) for end in made.detach().aminmax())
         if low < 0.0 or high > 1.0:
             raise RecipeError(
@@ -81,26 +88,28 @@ class Bernoulli:
 
 @component
 class Gaussian:
-    """Every number is drawn from N(what the generator makes, sigma^2), one sigma for all (Kingma and Welling 2014, appendix C.2).
+    """A normal distribution for each pixel, N(generator's output, sigma^2), with one sigma for all.
 
-    The paper's decoder makes a sigma for each pixel too. log p(x|z) is of a density in the recipe's value range, of pixels as
-    they are: it depends on that range, and on sigma, and is no number of bits.
+    As in Kingma and Welling 2014, appendix C.2, where the decoder also predicts sigma for each pixel. log p(x|z) is the logarithm
+    of a density: it depends on the recipe's value range and on sigma, and is not comparable with numbers of bits.
     """
 
     sigma: PositiveFloat = 0.1
 
     def target(self, real: Tensor) -> Tensor:
+        """The samples to reconstruct, [N, ...]."""
         return real
 
     def log(self, target: Tensor, made: Tensor) -> Tensor:
+        """log p(x|z) in nats, [N]."""
         away = (target - made) / self.sigma
         return -(0.5 * away.square() + math.log(self.sigma) + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
     def check_range(self, low: float, high: float) -> None:
-        pass
+        """Raise RecipeError for an unsupported value range."""
 
     def check_real(self, real: Tensor) -> None:
-        pass
+        """Raise RecipeError for unsupported real samples."""
 
     def check_made(self, made: Tensor) -> None:
-        pass
+        """Raise RecipeError for unsupported outputs of the generator."""

@@ -1,4 +1,4 @@
-"""What D says, and in how many packs: asking it about both sides, and from its logits to costs and the log."""
+"""Score real and generated samples with a discriminator, and turn its logits into losses per sample and logs."""
 
 from __future__ import annotations
 
@@ -10,65 +10,72 @@ from torch import Tensor
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import DiscriminatorOutput, logits_of
 
-Answer = Tensor | DiscriminatorOutput
-Discriminate = Callable[[Tensor], Answer]  # samples [N, ...] -> logits [N, M], or [N // pack, M], perhaps with a head's answer
+Output = Tensor | DiscriminatorOutput
+Discriminate = Callable[[Tensor], Output]  # samples [N, ...] -> logits [N, M], or [N // pack, M], with or without a head's output
 
 
-def logits_of_both(judge: Discriminate, real: Tensor, fake: Tensor, together: bool, pack: int = 1) -> tuple[Answer, Answer]:
-    """What D says of R reals and F fakes, [R // pack, M] and [F // pack, M] (one where less than a pack); in one batch if
-    `together`.
+def logits_of_both(
+    discriminate: Discriminate, real: Tensor, fake: Tensor, joint_batch: bool, pack: int = 1
+) -> tuple[Output, Output]:
+    """The discriminator's outputs for real [R, ...] and generated samples [F, ...], with R // pack and F // pack rows.
 
-    No pack holds reals and fakes: what is left over of either side is not judged. Raises RecipeError where D says how many it
-    judges at once and answers otherwise.
+    With `joint_batch` both are scored in one pass, which matters for batch norm. No pack holds real and generated samples;
+    samples that do not fill a pack are dropped, but a side smaller than one pack gets one row. Raises RecipeError where the
+    discriminator returns another number of rows.
     """
-    reals, fakes = (max(1, len(side) // pack) for side in (real, fake))
-    if together and min(len(real), len(fake)) >= pack:
-        asked = torch.cat([real[: reals * pack], fake[: fakes * pack]])
-        return _parted(_answered(judge, asked, reals + fakes), [reals, fakes])
-    return _answered(judge, real, reals), _answered(judge, fake, fakes)
+    real_rows, fake_rows = (max(1, len(side) // pack) for side in (real, fake))
+    if joint_batch and min(len(real), len(fake)) >= pack:
+        both = torch.cat([real[: real_rows * pack], fake[: fake_rows * pack]])
+        return _split(_checked(discriminate, both, real_rows + fake_rows), [real_rows, fake_rows])
+    return _checked(discriminate, real, real_rows), _checked(discriminate, fake, fake_rows)
 
 
-def _answered(judge: Discriminate, samples: Tensor, rows: int) -> Answer:
-    answer = judge(samples)
-    if (came := len(logits_of(answer))) != rows:
-        message = f"network 'discriminator' answers {len(samples)} samples with {came} rows of logits; expected {rows}"
-        raise RecipeError(f"{message}: one that judges several samples at once says how many as its attribute pack")
-    return answer
+def _checked(discriminate: Discriminate, samples: Tensor, rows: int) -> Output:
+    """The discriminator's output; raises RecipeError unless it has so many rows."""
+    output = discriminate(samples)
+    if (found := len(logits_of(output))) != rows:
+        message = f"network 'discriminator' returns {found} rows of logits for {len(samples)} samples; expected {rows}"
+        raise RecipeError(f"{message}: give one that judges m samples at once the attribute pack = m")
+    return output
 
 
-def _parted(answer: Answer, rows: list[int]) -> tuple[Answer, Answer]:
-    if isinstance(answer, DiscriminatorOutput):
-        real, fake = zip(*(torch.split(part, rows) for part in answer), strict=True)
+def _split(output: Output, rows: list[int]) -> tuple[Output, Output]:
+    """The outputs of real and of generated samples from that of a joint batch."""
+    if isinstance(output, DiscriminatorOutput):
+        real, fake = zip(*(torch.split(part, rows) for part in output), strict=True)
         return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)
-    of_real, of_fake = torch.split(answer, rows)
-    return of_real, of_fake
+    real_logits, fake_logits = torch.split(output, rows)
+    return real_logits, fake_logits
 
 
-def added(of_real: Tensor, of_fake: Tensor) -> Tensor:
-    """The costs of judging R reals and F fakes, [R, M] and [F, M], as one a pair, [R], or [R + F] where they come in other
-    numbers: their mean is that of the reals plus that of the fakes."""
-    reals, fakes = len(of_real), len(of_fake)
-    if reals == fakes:
-        return mean_over_patches(of_real + of_fake)
-    both = reals + fakes
-    return torch.cat([mean_over_patches(of_real) * (both / reals), mean_over_patches(of_fake) * (both / fakes)])
+def sum_of_both(real: Tensor, fake: Tensor) -> Tensor:
+    """The sum of the losses of real [R, M] and generated samples [F, M], per sample.
+
+    With R = F these are the sums of pairs, [R]. Otherwise they are [R + F], scaled so that their mean is the mean over real
+    samples plus the mean over generated ones.
+    """
+    num_real, num_fake = len(real), len(fake)
+    if num_real == num_fake:
+        return mean_over_patches(real + fake)
+    total = num_real + num_fake
+    return torch.cat([mean_over_patches(real) * (total / num_real), mean_over_patches(fake) * (total / num_fake)])
 
 
-def mean_over_patches(costs: Tensor) -> Tensor:
+def mean_over_patches(losses: Tensor) -> Tensor:
     """The mean over the M places judged, [N, M] -> [N]."""
-    return costs.squeeze(1) if costs.shape[1] == 1 else costs.mean(1)
+    return losses.squeeze(1) if losses.shape[1] == 1 else losses.mean(1)
 
 
-def mean_over_packs(costs: Tensor, pack: int) -> Tensor:
-    """The mean over the samples judged at once, [N] -> [N // pack], without those left over; [1] where N < pack."""
+def mean_over_packs(losses: Tensor, pack: int) -> Tensor:
+    """The mean over the samples of each pack, [N] -> [N // pack], without those that fill no pack; [1] for N < pack."""
     if pack == 1:
-        return costs
-    whole = costs[: max(1, len(costs) // pack) * pack]
+        return losses
+    whole = losses[: max(1, len(losses) // pack) * pack]
     return whole.view(-1, min(pack, len(whole))).mean(1)
 
 
 def discriminator_logs(real: Tensor, fake: Tensor, undecided: float) -> dict[str, Callable[[], Tensor]]:
-    """D(x) and D(G(z)) as mean probabilities, and the share of both that D puts on the right side of one half."""
+    """D(x) and D(G(z)) as mean probabilities, and the accuracy: the share of logits on the right side of `undecided`."""
     return {
         "D(x)": lambda: (real - undecided).sigmoid().mean(),
         "D(G(z))": lambda: (fake - undecided).sigmoid().mean(),

@@ -1,7 +1,7 @@
-"""GAN losses. Each maps logits [N, M] to costs of the same shape, one for each place judged.
+"""GAN losses: functions from logits [N, M] to losses of the same shape, one for each place judged.
 
-With s(x) = softplus(x) = log(1 + e^x), binary cross-entropy on a logit is s(-x) against 1 and s(x) against 0; on
-logits it is the same function as sigmoid followed by cross-entropy, without the overflow.
+With s(x) = softplus(x) = log(1 + e^x), binary cross-entropy on a logit is s(-x) for label 1 and s(x) for label 0. This equals
+sigmoid followed by cross-entropy, without its overflow.
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ Label = Annotated[float, Field(gt=0.5, le=1.0)]
 
 @runtime_checkable
 class Loss(Protocol):
-    """What both players pay. `real` and `fake` are logits of the same shape; G's turn gets `real` only if it asks."""
+    """The losses of both players, from the logits [N, M] of real and generated samples."""
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The costs of judging reals and of judging fakes, each like its logits. The objective adds or averages the two."""
+        """The discriminator's losses of real and of generated samples, [N, M] each. The objective adds or averages them."""
         ...
 
-    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor: ...
+    def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss, [N, M]. `real` is None unless `needs_real`."""
+        ...
 
     @property
     def needs_real(self) -> bool:
-        """Whether G's turn compares with judged reals, a pass of D that most losses do without."""
+        """Whether the generator's loss needs the logits of real samples, which cost a pass of the discriminator."""
         ...
 
     @property
     def undecided(self) -> float:
-        """The logit at which D holds a sample for real and for fake alike; only what is shown depends on it."""
+        """The logit at which a sample is as likely real as generated. Logs depend on it, training does not."""
         ...
 
 
 @component
 class NonSaturating:
-    """Goodfellow et al. 2014, eq. 1 for D; for G the maximisation of log D(G(z)) of section 3: G pays s(-D(G(z))).
+    """The non-saturating loss: the discriminator's of Goodfellow et al. 2014, eq. 1; for the generator s(-D(G(z))), section 3.
 
-    `real_label` below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4), in D's turn alone.
+    The generator maximises log D(G(z)). `real_label` below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4) in
+    the discriminator's loss.
     """
 
     real_label: Label = 1.0
@@ -50,17 +53,20 @@ class NonSaturating:
     undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return _against(real, self.real_label), F.softplus(fake)
+        """Losses of real and of generated samples from their logits, [N, M] each."""
+        return _cross_entropy(real, self.real_label), F.softplus(fake)
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss from the logits of generated samples, [N, M]."""
         return F.softplus(-fake)
 
 
 @component
 class Saturating:
-    """Goodfellow et al. 2014, eq. 1 as it stands: G minimises log(1 - D(G(z))) = -s(D(G(z))).
+    """The minimax loss of Goodfellow et al. 2014, eq. 1: the generator minimises log(1 - D(G(z))) = -s(D(G(z))).
 
-    Its gradient vanishes where D is sure, which is why section 3 recommends the non-saturating one.
+    Its gradient vanishes where the discriminator is sure, so section 3 recommends the non-saturating loss. `real_label` below 1
+    is one-sided label smoothing (Salimans et al. 2016, section 3.4) in the discriminator's loss.
     """
 
     real_label: Label = 1.0
@@ -68,74 +74,88 @@ class Saturating:
     undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return _against(real, self.real_label), F.softplus(fake)
+        """Losses of real and of generated samples from their logits, [N, M] each."""
+        return _cross_entropy(real, self.real_label), F.softplus(fake)
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss from the logits of generated samples, [N, M]."""
         return -F.softplus(fake)
 
 
-def _against(logits: Tensor, label: float) -> Tensor:
+def _cross_entropy(logits: Tensor, label: float) -> Tensor:
     """Binary cross-entropy against `label`: label s(-x) + (1 - label) s(x) = s(-x) + (1 - label) x."""
-    cost = F.softplus(-logits)
-    return cost if label == 1.0 else cost + (1.0 - label) * logits
+    loss = F.softplus(-logits)
+    return loss if label == 1.0 else loss + (1.0 - label) * logits
 
 
 @component
 class LeastSquares:
-    """Mao et al. 2017, eq. 9: a = 0 for fakes, b = c = 1."""
+    """The least squares loss of LSGAN (Mao et al. 2017, eq. 9): a = 0 for generated samples, b = c = 1."""
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.5
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of real and of generated samples from their logits, [N, M] each."""
         return 0.5 * (real - 1).square(), 0.5 * fake.square()
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss from the logits of generated samples, [N, M]."""
         return 0.5 * (fake - 1).square()
 
 
 @component
 class Hinge:
-    """Lim and Ye 2017, eq. 5 to 7; Miyato et al. 2018, eq. 16 and 17."""
+    """The hinge loss (Lim and Ye 2017, eq. 5 to 7; Miyato et al. 2018, eq. 16 and 17)."""
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of real and of generated samples from their logits, [N, M] each."""
         return F.relu(1 - real), F.relu(1 + fake)
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss from the logits of generated samples, [N, M]."""
         return -fake
 
 
 @component
 class Wasserstein:
-    """Arjovsky et al. 2017, algorithm 1. It holds only for a D kept near Lipschitz, by a gradient penalty for instance."""
+    """The Wasserstein loss (Arjovsky et al. 2017, algorithm 1).
+
+    It needs a discriminator that is nearly 1-Lipschitz, for example by a gradient penalty.
+    """
 
     needs_real: ClassVar[bool] = False
     undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of real and of generated samples from their logits, [N, M] each."""
         return -real, fake
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss from the logits of generated samples, [N, M]."""
         return -fake
 
 
 @component
 class Relativistic:
-    """RpGAN: reals and fakes judged in pairs by index (Jolicoeur-Martineau 2018; Huang et al. 2024, eq. 2).
+    """The relativistic pairing loss, RpGAN (Jolicoeur-Martineau 2018; Huang et al. 2024, eq. 2).
 
-    D pays s(D(G(z)) - D(x)), which belongs to the pair: half of it is put down to either side.
+    Real and generated samples are compared in pairs by index. The discriminator's loss of a pair is s(D(G(z)) - D(x)), of which
+    each side gets one half; the generator's is s(D(x) - D(G(z))).
     """
 
     needs_real: ClassVar[bool] = True
     undecided: ClassVar[float] = 0.0
 
     def discriminator(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of real and of generated samples from their logits, [N, M] each."""
         half = 0.5 * F.softplus(fake - real)
         return half, half
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        """The generator's loss from the logits of generated samples, [N, M]."""
         assert real is not None
         return F.softplus(real - fake)

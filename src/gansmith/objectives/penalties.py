@@ -1,7 +1,7 @@
-"""Discriminator penalties. Each maps what was judged this turn to one cost a sample, [N].
+"""Penalties of the discriminator: functions from the samples and logits of a turn to a loss per sample, [N].
 
-They are computed outside autocast: a second derivative in bfloat16 is noise. Where D judges m samples at once the gradient at a
-sample is that of its pack's logits.
+They are computed outside autocast, because a second derivative in bfloat16 is noise. With a discriminator that judges m samples
+at once, the gradient of a sample is that of the logits of its pack.
 """
 
 from __future__ import annotations
@@ -23,88 +23,103 @@ Side = Literal["real", "fake"]
 
 @dataclass(frozen=True, eq=False)
 class PenaltyInput:
-    """What D saw this turn. A side is a leaf that requires gradients where a penalty asked for it in `needs_gradient`."""
+    """The samples of a discriminator's turn and their logits.
+
+    The samples of a side are a leaf that requires gradients if a penalty has this side in `needs_gradient`.
+    """
 
     real: Tensor  # [N, ...]
     fake: Tensor  # [N, ...]
-    real_logits: Tensor  # [N, M], or [N // m, M] of a D that judges m samples at once
-    fake_logits: Tensor  # like those
-    judge: Callable[[Tensor], Tensor]  # samples -> logits, augmented and with the condition as the others were
+    real_logits: Tensor  # [N, M], or [N // m, M] if the discriminator judges m samples at once
+    fake_logits: Tensor  # of the same shape
+    discriminate: Callable[[Tensor], Tensor]  # samples -> logits, with the augmentation and condition of this turn
 
 
 @runtime_checkable
 class Penalty(Protocol):
-    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor: ...
+    """A penalty that is added to the discriminator's loss."""
+
+    def __call__(self, inputs: PenaltyInput, turn: Turn) -> Tensor:
+        """The penalty of each sample, [N], differentiable with respect to the discriminator's weights."""
+        ...
 
     @property
     def needs_gradient(self) -> tuple[Side, ...]:
-        """The sides with respect to which it differentiates the logits; nobody pays for the others."""
+        """The sides whose samples it differentiates at; others get no gradient, which saves its computation."""
         ...
 
 
 def squared_gradient(logits: Tensor, at: Tensor) -> Tensor:
-    """|grad D|^2 summed over each sample, [N], ready to be differentiated again."""
+    """The squared norm of the gradient of logits at each sample, |grad D|^2, [N]; it can be differentiated again."""
     (gradient,) = torch.autograd.grad(logits.sum(), at, create_graph=True)
     return gradient.square().flatten(1).sum(1)
 
 
 @component
 class R1:
-    """Zero-centred gradient penalty on reals: weight/2 |grad D(x)|^2 (Mescheder et al. 2018, eq. 9)."""
+    """Zero-centred gradient penalty on real samples: weight/2 |grad D(x)|^2 (Mescheder et al. 2018, eq. 9)."""
 
     weight: Weight = 1.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ("real",)
 
-    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
-        return 0.5 * self.weight * squared_gradient(judged.real_logits, judged.real)
+    def __call__(self, inputs: PenaltyInput, turn: Turn) -> Tensor:
+        """weight/2 |grad D(x)|^2 of each real sample, [N]."""
+        return 0.5 * self.weight * squared_gradient(inputs.real_logits, inputs.real)
 
 
 @component
 class R2:
-    """The same on fakes: weight/2 |grad D(G(z))|^2 (Mescheder et al. 2018, eq. 10)."""
+    """Zero-centred gradient penalty on generated samples: weight/2 |grad D(G(z))|^2 (Mescheder et al. 2018, eq. 10)."""
 
     weight: Weight = 1.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ("fake",)
 
-    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
-        return 0.5 * self.weight * squared_gradient(judged.fake_logits, judged.fake)
+    def __call__(self, inputs: PenaltyInput, turn: Turn) -> Tensor:
+        """weight/2 |grad D(G(z))|^2 of each generated sample, [N]."""
+        return 0.5 * self.weight * squared_gradient(inputs.fake_logits, inputs.fake)
 
 
 @component
 class GradientPenalty:
-    """WGAN-GP: weight (|grad D(x^)| - 1)^2 at a random point x^ between each real and its fake (Gulrajani et al. 2017, eq. 3)."""
+    """WGAN-GP: weight (|grad D(x^)| - 1)^2 (Gulrajani et al. 2017, eq. 3).
 
-    weight: Weight = 10.0
-    needs_gradient: ClassVar[tuple[Side, ...]] = ()
-
-    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
-        return self.weight * (slope(judged, on_the_way(judged.real.detach().float(), judged.fake.detach().float())) - 1).square()
-
-
-@component
-class Dragan:
-    """DRAGAN: weight (|grad D(x^)| - 1)^2 near each real (Kodali et al. 2017, section 2.3 and algorithm 1).
-
-    The noise is that of the authors' code, not the paper's normal one: x^ = x + a .5 std(x) u, with std over the whole batch,
-    u uniform in [0, 1) for each number of the sample, and a uniform in [0, 1) for each sample.
+    x^ is a random point between a real and a generated sample.
     """
 
     weight: Weight = 10.0
     needs_gradient: ClassVar[tuple[Side, ...]] = ()
 
-    def __call__(self, judged: PenaltyInput, turn: Turn) -> Tensor:
-        real = judged.real.detach().float()
+    def __call__(self, inputs: PenaltyInput, turn: Turn) -> Tensor:
+        """weight (|grad D(x^)| - 1)^2 of each pair, [N]."""
+        between = interpolate(inputs.real.detach().float(), inputs.fake.detach().float())
+        return self.weight * (gradient_norm(inputs, between) - 1).square()
+
+
+@component
+class Dragan:
+    """DRAGAN: weight (|grad D(x^)| - 1)^2 near each real sample (Kodali et al. 2017, section 2.3 and algorithm 1).
+
+    The noise follows the authors' code instead of the normal noise of the paper: x^ = x + a .5 std(x) u, with std over the
+    whole batch, u uniform in [0, 1) for each number of the sample, and a uniform in [0, 1) for each sample.
+    """
+
+    weight: Weight = 10.0
+    needs_gradient: ClassVar[tuple[Side, ...]] = ()
+
+    def __call__(self, inputs: PenaltyInput, turn: Turn) -> Tensor:
+        """weight (|grad D(x^)| - 1)^2 of each real sample, [N]."""
+        real = inputs.real.detach().float()
         away = real + 0.5 * real.std(correction=0) * torch.rand_like(real)
-        return self.weight * (slope(judged, on_the_way(real, away)) - 1).square()
+        return self.weight * (gradient_norm(inputs, interpolate(real, away)) - 1).square()
 
 
-def on_the_way(one: Tensor, other: Tensor) -> Tensor:
-    """A random point between each sample and its other, a leaf to differentiate at, [N, ...]."""
-    # Drawn from torch's generator, which the loop has seeded from this turn's place.
-    t = torch.rand(len(one), *[1] * (one.ndim - 1), device=one.device)
-    return torch.lerp(one, other, t).requires_grad_(True)
+def interpolate(first: Tensor, second: Tensor) -> Tensor:
+    """A random point between each pair of samples, [N, ...]; a leaf that requires gradients."""
+    # From torch's global generator, which the trainer seeds for each turn.
+    t = torch.rand(len(first), *[1] * (first.ndim - 1), device=first.device)
+    return torch.lerp(first, second, t).requires_grad_(True)
 
 
-def slope(judged: PenaltyInput, at: Tensor) -> Tensor:
-    """|grad D| at each sample, [N]."""
-    return (squared_gradient(judged.judge(at), at) + 1e-12).sqrt()
+def gradient_norm(inputs: PenaltyInput, at: Tensor) -> Tensor:
+    """The norm of the gradient of the logits at each sample, |grad D|, [N]."""
+    return (squared_gradient(inputs.discriminate(at), at) + 1e-12).sqrt()

@@ -1,4 +1,4 @@
-"""The variational autoencoder: an encoder and a generator with one aim, and no discriminator."""
+"""The variational autoencoder: an encoder and a generator that share one loss, without a discriminator."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gansmith.sampling.posterior import check_noise, encoded
 
 @component
 class Variational:
-    """One player moves encoder and generator to raise the ELBO, with one z a sample (Kingma and Welling 2014, algorithm 1).
+    """A VAE: one player trains encoder and generator to maximise the ELBO (Kingma and Welling 2014, algorithm 1).
 
-    ELBO = E[log p(x|z)] - KL(q(z|x) || N(0, I)) in nats a sample (eq. 3), a lower bound of log p(x). The first term is estimated
-    with the z that was drawn, the second is known exactly (eq. 10).
+    ELBO = E[log p(x|z)] - KL(q(z|x) || N(0, I)) in nats per sample (eq. 3), a lower bound of log p(x). The first term is
+    estimated with one z per sample, the second is computed exactly (eq. 10).
     """
 
     likelihood: Likelihood = Bernoulli()
@@ -33,23 +33,26 @@ class Variational:
     }
 
     def players(self) -> tuple[Player, ...]:
+        """The autoencoder: encoder and generator."""
         return (Player("autoencoder", ("encoder", "generator"), self.loss, fits=self._fits),)
 
     def loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
+        """The negative ELBO, per sample."""
         found = self.measure(networks, batch, turn)
         logs: dict[str, Callable[[], Tensor]] = {name: partial(torch.mean, found[key].detach()) for key, name in LOGGED.items()}
         return Outcome(-found["elbo"], logs)
 
     def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
+        """ELBO, log p(x|z) and KL divergence in nats, [N] each."""
         if turn.step == 0:
             self.likelihood.check_real(batch.real)
         epsilon, target = turn.noise(batch.size), self.likelihood.target(batch.real)
-        posterior = encoded(networks["encoder"], target, batch.condition, epsilon.shape[1])
-        made = networks["generator"](posterior.draw(epsilon), batch.condition).to(target.dtype)
+        posterior = encoded(networks["encoder"], target, batch.observed_condition_for(len(target)), epsilon.shape[1])
+        decoded = networks["generator"](posterior.draw(epsilon), batch.condition).to(target.dtype)
         if turn.step == 0:
-            self.likelihood.check_made(made)
-        with torch.autocast(made.device.type, enabled=False):
-            log_likelihood, kl = self.likelihood.log(target, made), posterior.divergence()
+            self.likelihood.check_made(decoded)
+        with torch.autocast(decoded.device.type, enabled=False):
+            log_likelihood, kl = self.likelihood.log(target, decoded), posterior.divergence()
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
 
     def _fits(self, recipe: RunSettings) -> None:
