@@ -83,15 +83,17 @@ def test_adam_is_algorithm_1() -> None:
         assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
 
 
-def test_sgd_is_polyaks_heavy_ball() -> None:
+@pytest.mark.parametrize("schedule", [Constant(), Linear(first=0.0, end=1.0)], ids=str)
+def test_sgd_is_polyaks_heavy_ball(schedule: Any) -> None:
+    """Also from a momentum of 0, which must not keep the first gradient out of the second step."""
     w, v, rng = np.zeros(6), np.zeros(6), np.random.default_rng(1)
     mine = [torch.from_numpy(w.copy())]
-    optimizer_state = SGD(0.1, momentum=0.8).init(mine)
-    for _ in range(10):
+    optimizer_state = SGD(0.1, momentum=0.8, momentum_schedule=schedule).init(mine)
+    for step in range(10):
         g = rng.normal(size=6)
-        v = 0.8 * v + g
+        v = 0.8 * schedule.factor(step / 10) * v + g
         w = w - 0.1 * v
-        optimizer_state.step([torch.from_numpy(g)], 0.0)
+        optimizer_state.step([torch.from_numpy(g)], step / 10)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-12)
 
 

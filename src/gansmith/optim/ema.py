@@ -7,7 +7,8 @@ from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gansmith.core.component import component
 from gansmith.optim.schedules import Constant, Schedule
@@ -40,8 +41,6 @@ class Ema:
     def update(self, average: nn.Module, network: nn.Module, images: int, step_images: int, progress: float = 0.0) -> None:
         """Take one step of `step_images` images; `images` is the count after it, `progress` that of its turns."""
         keep = self.keep(images, step_images, progress)
-        means: list[Tensor] = list(average.parameters())
-        weights: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(means, weights, 1.0 - keep)
+        get_ema_multi_avg_fn(keep)(list(average.parameters()), list(network.parameters()), 0)  # type: ignore[no-untyped-call]
         for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
             mean.copy_(buffer)

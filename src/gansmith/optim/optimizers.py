@@ -6,18 +6,21 @@ checkpoint can't name it; here the state is a dictionary of tensors.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Protocol, runtime_checkable
 
 import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
+from torch.optim.sgd import sgd
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
 from gansmith.optim.schedules import Constant, Schedule
 
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
+TINY = sys.float_info.min  # a momentum that counts as 0, for which PyTorch still fills the momentum buffer
 
 
 class OptimizerState(Protocol):
@@ -129,12 +132,15 @@ class SGD:
 
     def __post_init__(self) -> None:
         for percent in range(101):
-            momentum = self.momentum * self.momentum_schedule.factor(percent / 100)
+            momentum = self.momentum_at(percent / 100)
             if not 0.0 <= momentum < 1.0:
                 message = (
                     f"momentum_schedule makes momentum {momentum:.3g} after {percent} % of the run; expected 0 <= momentum < 1"
                 )
                 raise RecipeError(f"SGD: {message}: choose factors below {1 / self.momentum:.3g}")
+
+    def momentum_at(self, progress: float) -> float:
+        return self.momentum * self.momentum_schedule.factor(progress)
 
     def init(self, weights: Sequence[Tensor]) -> OptimizerState:
         return SGDState(self, weights)
@@ -148,18 +154,18 @@ class SGDState:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
-        torch._fused_sgd_(
+        sgd(
             self.weights,
             laid_out(gradients, self.weights),
-            self.state["momentum_buffer"],
-            weight_decay=0.0,
-            momentum=self.sgd.momentum * self.sgd.momentum_schedule.factor(progress),
+            self.state["momentum_buffer"],  # type: ignore[arg-type]
+            fused=True,
+            found_inf=skip,
             lr=self.sgd.lr * self.sgd.schedule.factor(progress),
+            momentum=self.sgd.momentum_at(progress) or (TINY if self.sgd.momentum else 0.0),
+            weight_decay=0.0,
             dampening=0.0,
             nesterov=False,
             maximize=False,
-            is_first_step=False,  # from a buffer of zeros the first step is what PyTorch's first step is
-            found_inf=skip,
         )
 
 
@@ -186,17 +192,15 @@ class RmsPropState:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], progress: float, skip: Tensor | None = None) -> None:
-        settings, squares = self.rmsprop, self.state["square_avg"]
+        settings = self.rmsprop
         kept: float | Tensor = settings.decay
         if skip is not None:  # from gradients of 0 and squares that do not fade nothing moves, whatever came
             gradients = [torch.where(skip > 0, 0.0, g) for g in gradients]
             kept = torch.where(skip > 0, 1.0, settings.decay)
-        for square, gradient in zip(squares, gradients, strict=True):
-            square.mul_(kept).addcmul_(gradient, gradient, value=1.0 - settings.decay)
-        size = torch._foreach_sqrt(squares)
-        torch._foreach_add_(size, settings.eps)
         lr = settings.lr * settings.schedule.factor(progress)
-        torch._foreach_addcdiv_(self.weights, list(gradients), size, -lr)
+        for weight, square, gradient in zip(self.weights, self.state["square_avg"], gradients, strict=True):
+            square.mul_(kept).addcmul_(gradient, gradient, value=1.0 - settings.decay)
+            weight.addcdiv_(gradient, square.sqrt().add_(settings.eps), value=-lr)
 
 
 @component
