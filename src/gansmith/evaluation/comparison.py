@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +58,12 @@ class Comparison:
         return table + "\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
 
     def html(self) -> str:
+        """The comparison as one HTML page."""
+        from jinja2 import Environment, StrictUndefined
+
         head, *body = self.rows()
-        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        lines = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in body)
-        notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in self.notes())
-        return _PAGE.format(head=cells, body=lines, notes=notes)
+        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+        return environment.from_string(_PAGE).render(head=head, body=body, notes=self.notes())
 
     def save(self, path: str | Path) -> Path:
         """Write x.md or x.html; the folder is made. Raises RunError for another ending."""
@@ -127,20 +127,27 @@ def samples_of(evaluation: Evaluation) -> str:
     return f"{draws} of {evaluation.num_fake:,} samples, {message}, after {evaluation.images_seen or 0:,} images"
 
 
-_PAGE = """<!doctype html>
+_PAGE = """\
+<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>gansmith: comparison</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 70em; padding: 0 1em }}
-div {{ overflow-x: auto }}
-table {{ border-collapse: collapse }}
-th, td {{ border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: right }}
-th:first-child, td:first-child {{ text-align: left }}
+body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 70em; padding: 0 1em }
+div { overflow-x: auto }
+table { border-collapse: collapse }
+th, td { border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: right }
+th:first-child, td:first-child { text-align: left }
 </style>
 <h1>Comparison</h1>
-<div><table><thead><tr>{head}</tr></thead><tbody>
-{body}</tbody></table></div>
+<div><table><thead><tr>{% for cell in head %}<th>{{ cell }}</th>{% endfor %}</tr></thead><tbody>
+{% for row in body %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
 <ul>
-{notes}</ul>
+{% for note in notes %}
+<li>{{ note }}</li>
+{% endfor %}
+</ul>
 </html>
 """
