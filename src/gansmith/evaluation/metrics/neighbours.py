@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,15 +26,15 @@ class _Distances:
         self.queries, self.references = queries, references
         self._centre = torch.stack([rows.double().sum(0) for rows in torch.split(references, _ROWS)]).sum(0) / len(references)
         chunks = [*torch.split(queries, _ROWS), *torch.split(references, _ROWS)]
-        largest = 2 * max(float(self._centred(rows).square().sum(1).max()) for rows in chunks)
+        largest = 2 * max(float(self.centred(rows).square().sum(1).max()) for rows in chunks)
         self.error = 1e-15 * max(16.0, queries.shape[1]) * largest  # `approximate` is off by less
 
-    def _centred(self, rows: Tensor) -> Tensor:
+    def centred(self, rows: Tensor) -> Tensor:
         return rows.double() - self._centre  # short vectors lose fewer digits
 
     def approximate(self, rows: slice, columns: slice) -> Tensor:
         """All pairs of a chunk: float64 [rows, columns]."""
-        a, b = self._centred(self.queries[rows]), self._centred(self.references[columns])
+        a, b = self.centred(self.queries[rows]), self.centred(self.references[columns])
         return torch.addmm(b.square().sum(1), a, b.T, alpha=-2).add_(a.square().sum(1, keepdim=True))
 
     def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
@@ -53,33 +53,46 @@ def _chunks(length: int, size: int) -> Iterator[slice]:
 
 
 def nearest(queries: Tensor, references: Tensor, k: int = 1, *, same: bool = False) -> tuple[Tensor, Tensor]:
-    """The k nearest of `references` [M, F] for each of `queries` [N, F], exactly, nearest first.
+    """Find the k nearest rows of `references` [M, F] for each row of `queries` [N, F], exactly, nearest first.
+
+    scikit-learn finds k + 4 candidates through a matrix product, and their distances are computed again from differences: the
+    product loses the digits of small distances, so that a copy would not be at distance 0.
 
     Args:
         same: both are one set, and no row is its own neighbour.
 
     Returns:
-        Euclidean distances float64 [N, k] and indices int64 [N, k]; of several at one distance any may be meant.
+        Euclidean distances float64 [N, k] and indices int64 [N, k]. Among rows at equal distances the choice is arbitrary.
 
     Raises ValueError where there are fewer than k neighbours.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     if len(references) - same < k:
         raise ValueError(f"expected at least {k + same} references for the {k} nearest, got {len(references)}")
     if not len(queries):
         return torch.empty(0, k, dtype=torch.float64), torch.empty(0, k, dtype=torch.int64)
     pairs = _Distances(queries, references)
-    parts = [_nearest_of_chunk(pairs, rows, k, same) for rows in _chunks(len(queries), _QUERIES)]
+    num_candidates = min(k + _SLACK, len(references) - same)
+    search = NearestNeighbors(n_neighbors=num_candidates + same, algorithm="brute").fit(pairs.centred(references).numpy())
+    parts = [_nearest_of_chunk(pairs, search, rows, k, same) for rows in _chunks(len(queries), _ROWS)]
     squared, index = (torch.cat(part) for part in zip(*parts, strict=True))
     return squared.sqrt(), index
 
 
-def _nearest_of_chunk(pairs: _Distances, rows: slice, k: int, same: bool) -> tuple[Tensor, Tensor]:
-    """Squared distances and indices [n, k] of a chunk of queries: candidates first, which are then computed exactly.
+def _nearest_of_chunk(pairs: _Distances, search: Any, rows: slice, k: int, same: bool) -> tuple[Tensor, Tensor]:
+    """Squared distances and indices [n, k] of a chunk of queries.
 
-    Whoever is no candidate is at least `next_best - error` away. Where that does not rule him out, all are computed exactly.
+    A row that is no candidate is at least `next_best - error` away. Where it might still be nearer than the k-th candidate, all
+    rows are compared exactly.
     """
-    candidates, next_best = _candidates(pairs, rows, min(k + _SLACK, len(pairs.references) - same), same)
     numbers = torch.arange(rows.start, rows.stop)
+    looked, candidates = map(torch.from_numpy, search.kneighbors(pairs.centred(pairs.queries[rows]).numpy()))
+    if same:
+        own = candidates == numbers[:, None]
+        own[~own.any(1), -1] = True  # a row with many duplicates may be missing among its own neighbours
+        looked, candidates = (part[~own].reshape(len(numbers), -1) for part in (looked, candidates))
+    next_best, candidates = looked[:, -1].square(), candidates.sort(1).values
     squared, index = _exact_nearest(pairs, numbers, candidates, k)
     unsure = (squared[:, -1] > 0) & (squared[:, -1] > next_best - pairs.error)
     for i in torch.nonzero(unsure)[:, 0].tolist() if candidates.shape[1] < len(pairs.references) - same else ():
@@ -90,28 +103,11 @@ def _nearest_of_chunk(pairs: _Distances, rows: slice, k: int, same: bool) -> tup
 
 
 def _exact_nearest(pairs: _Distances, numbers: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest [n, k] of the candidates [n, c] of some queries, by their numbers [n]."""
+    """The k nearest [n, k] among the candidates [n, c] of the queries with these numbers [n]."""
     rows = numbers.repeat_interleave(candidates.shape[1])
     squared = pairs.exact(rows, candidates.reshape(-1)).reshape(candidates.shape)
     order = squared.sort(dim=1, stable=True).indices[:, :k]
     return squared.gather(1, order), candidates.gather(1, order)
-
-
-def _candidates(pairs: _Distances, rows: slice, wanted: int, same: bool) -> tuple[Tensor, Tensor]:
-    """The `wanted` references that look nearest to each query of a chunk, int64 [n, wanted], and how far the last looks [n]."""
-    num_rows = rows.stop - rows.start
-    best, index = torch.empty(num_rows, 0, dtype=torch.float64), torch.empty(num_rows, 0, dtype=torch.int64)
-    for columns in _chunks(len(pairs.references), _REFERENCES):
-        squared = pairs.approximate(rows, columns)
-        if same:
-            first = max(rows.start, columns.start)
-            own = torch.arange(first, max(first, min(rows.stop, columns.stop)))
-            squared[own - rows.start, own - columns.start] = torch.inf
-        near, place = squared.topk(min(wanted, squared.shape[1]), dim=1, largest=False, sorted=False)
-        best, index = torch.cat([best, near], 1), torch.cat([index, place + columns.start], 1)
-        best, place = best.topk(min(wanted, best.shape[1]), dim=1, largest=False, sorted=False)
-        index = index.gather(1, place)
-    return index.sort(1).values, best.max(1).values
 
 
 class Manifold(NamedTuple):

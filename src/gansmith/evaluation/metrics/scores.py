@@ -71,7 +71,7 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What the Frechet distance needs to know of a set of features. Sets are joined by `+`, and taken out again by `-`."""
+    """What the Frechet distance needs to know of a set of features. `+` joins two sets."""
 
     count: int
     total: Tensor  # float64 [F], the sum of the rows
@@ -90,9 +90,6 @@ class Moments:
 
     def __add__(self, other: Moments) -> Moments:
         return Moments(self.count + other.count, self.total + other.total, self.outer + other.outer)
-
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.count - other.count, self.total - other.total, self.outer - other.outer)
 
 
 def frechet_distance(real: Moments, fake: Moments) -> float:

@@ -224,11 +224,6 @@ def all_complaints(facts: Facts) -> list[Complaint]:
     return sorted((c for rule in RULES for c in rule(facts)), key=lambda c: -c.weight)
 
 
-def complaints(evaluation: Mapping[str, Any]) -> list[Complaint]:
-    """All that is wrong, the gravest first, without what a graver complaint explains."""
-    return unexplained(all_complaints(Facts(evaluation)))
-
-
 def unexplained(found: Sequence[Complaint]) -> list[Complaint]:
     """Those of `found`, the gravest first, that no graver one explains."""
     kept: list[Complaint] = []
