@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,8 +23,8 @@ from gansmith.evaluation.diagnostics.arrangement import changes
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.scores import Moments
 from gansmith.evaluation.verdict import _ADVICE, verdict
-from gansmith.evaluation.verdict.complaints import complaints, interpolated
-from gansmith.evaluation.verdict.facts import Topic, box, of_samples
+from gansmith.evaluation.verdict.complaints import all_complaints, share_below, unexplained
+from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, box, of_samples
 from support import quick
 
 NUM = 300
@@ -108,6 +108,11 @@ def as_json(pixels: bytes) -> str:
         "diagnostics": diagnostics(fake, held_out, real),
     }
     return json.dumps(facts, allow_nan=False)
+
+
+def complaints(evaluation: Mapping[str, Any]) -> list[Complaint]:
+    """All that is wrong, the gravest first, without what a graver complaint explains."""
+    return unexplained(all_complaints(Facts(evaluation)))
 
 
 def generator() -> np.random.Generator:
@@ -279,8 +284,13 @@ def test_how_things_are_said() -> None:
     assert box([0, 0, 0.3, 0.3]).startswith("in the upper left corner")
     assert box([0.3, 0.3, 0.7, 0.7]).startswith("in the middle")
     assert box([0.36, 0.86, 0.5, 0.93]).startswith("in the lower part")
-    assert interpolated([0, 0, 2], [0, 0.5, 1], 0) == 0.5
-    assert interpolated([0, 0, 2], [0, 0.5, 1], 1) == 0.75
+
+
+def test_the_share_of_copies_is_read_off_the_quantiles() -> None:
+    quantiles, held_out = [0, 0.01, 0.5, 1], [3, 4, 8, 10]
+    for fake, share in (([0, 0, 4, 9], 0.01 + 0.49 / 2), ([3, 4, 8, 10], 0.0), ([0, 0, 0, 1], 1.0)):
+        memorisation = {"quantiles": quantiles, "fake_distances": fake, "held_out_distances": held_out}
+        assert share_below(Facts({"memorisation": memorisation}), 0.5) == pytest.approx(share)
 
 
 def test_there_is_advice_on_every_topic() -> None:

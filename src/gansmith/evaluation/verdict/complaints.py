@@ -11,8 +11,9 @@ Fashion-MNIST at a time: so that the fault is named, and nothing is said of real
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
 
 from gansmith.core.formatting import listed
 from gansmith.evaluation.verdict import looks
@@ -85,19 +86,8 @@ def share_below(facts: Facts, factor: float) -> float | None:
     at, fake, held = (facts[f"memorisation.{k}"] for k in ("quantiles", "fake_distances", "held_out_distances"))
     if not at or not fake or not held:
         return None
-    edge = factor * interpolated(at, held, 0.01)
-    return interpolated(fake, at, edge) if edge >= fake[0] else 0.0
-
-
-def interpolated(xs: list[float], ys: list[float], x: float) -> float:
-    """Piecewise linear through xs that rise; flat outside. Of equal xs the last counts."""
-    if x >= xs[-1]:
-        return ys[-1]
-    i = max((j for j, known in enumerate(xs) if known <= x), default=-1)
-    if i < 0:
-        return ys[0]
-    step = xs[i + 1] - xs[i]
-    return ys[i] + (ys[i + 1] - ys[i]) * ((x - xs[i]) / step if step > 0 else 0.0)
+    edge = factor * np.interp(0.01, at, held)
+    return float(np.interp(edge, fake, at, left=0.0))
 
 
 # --------------------------------------------------------------------------------------------------- what a network sees
