@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,21 @@ from torch import nn
 from gansmith.core.errors import DataError, RecipeError
 from gansmith.data import Digits, FashionMnist, Folder, Mnist, Ring
 from gansmith.data.fetch import cached
-from gansmith.evaluation.extractors import Extractor, find, lenet, training
+from gansmith.evaluation.extractors import NAMES, Extractor, find, lenet, training
 from gansmith.evaluation.extractors.extractor import PASS, fitted
 from gansmith.evaluation.extractors.inception import inception
+from gansmith.recipes.base import Scores
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (PASS + 9, 1, 28, 28), dtype=np.uint8))
 SHIPPED = {
     "lenet-mnist": ("03a9a05926ced024398618769b205edc1d1fe360f515a3ed0a282972484ea6f6", "mnist", 0.994),
     "lenet-fashion": ("a820a89d4ae7c36a72510e6e6bb7db92239375deaa1954aff7994d27c66e1b7a", "fashion-mnist", 0.925),
 }
+
+
+def test_a_recipe_accepts_exactly_the_built_in_extractors() -> None:
+    accepted = typing.get_args(typing.get_args(typing.get_type_hints(Scores)["extractor"])[0])
+    assert set(accepted) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
