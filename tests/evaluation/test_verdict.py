@@ -24,7 +24,7 @@ from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.scores import Moments
 from gansmith.evaluation.verdict import _ADVICE, verdict
 from gansmith.evaluation.verdict.complaints import all_complaints, share_below, unexplained
-from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, box, of_samples
+from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, describe_box, share_of_samples
 from support import quick
 
 NUM = 300
@@ -183,6 +183,9 @@ def test_real_images_are_not_complained_of() -> None:
         said = verdict(evaluated(images))
         assert [s.text for s in said if not s.good] == []
         assert len(said) >= 5, "and it is said what is good about them"
+    praise = " ".join(s.text for s in verdict(evaluated(world().fresh)))
+    assert "The samples look like real images" in praise
+    assert "No training images are copied" in praise
 
 
 def test_a_verdict_ends_with_what_to_try_and_each_sentence_rests_on_numbers_that_are_there() -> None:
@@ -206,8 +209,8 @@ def test_what_is_complained_of_is_not_praised() -> None:
         praised = " ".join(s.text for s in said if s.good)
         assert "On the whole" not in praised
     said_of_copies = " ".join(s.text for s in verdict(evaluated(world().real[:NUM])) if s.good)
-    assert "Nothing is copied" not in said_of_copies
-    assert "Samples look like real" not in said_of_copies
+    assert "No training images are copied" not in said_of_copies
+    assert "The samples look like real" not in said_of_copies
 
 
 def test_the_gravest_comes_first_and_what_it_explains_is_left_out() -> None:
@@ -238,7 +241,7 @@ def test_a_complaint_of_realism_says_the_number_that_is_worse_than_real_ones() -
 def test_a_class_that_is_asked_for_and_not_given() -> None:
     facts = evaluated(world().fresh)
     facts["scores"]["class_accuracy"] = {"value": 0.1, "floor": 0.95}
-    assert any(s.text.startswith("Asked for a class, 10 % of the samples are of it") for s in verdict(facts))
+    assert any(s.text.startswith("10 % of the samples show the requested class") for s in verdict(facts))
 
 
 def test_points_are_diagnosed_by_their_features_alone() -> None:
@@ -281,12 +284,12 @@ def test_swapped_colours_are_named() -> None:
 
 
 def test_how_things_are_said() -> None:
-    assert of_samples(1.0) == "All samples"
-    assert of_samples(0.5) == "About half of the samples (50 %)"
-    assert of_samples(0.031) == "3.1 % of the samples"
-    assert box([0, 0, 0.3, 0.3]).startswith("in the upper left corner")
-    assert box([0.3, 0.3, 0.7, 0.7]).startswith("in the middle")
-    assert box([0.36, 0.86, 0.5, 0.93]).startswith("in the lower part")
+    assert share_of_samples(1.0) == "All samples"
+    assert share_of_samples(0.5) == "About half of the samples (50 %)"
+    assert share_of_samples(0.031) == "3.1 % of the samples"
+    assert describe_box([0, 0, 0.3, 0.3]).startswith("in the upper left corner")
+    assert describe_box([0.3, 0.3, 0.7, 0.7]).startswith("in the middle")
+    assert describe_box([0.36, 0.86, 0.5, 0.93]).startswith("in the lower part")
 
 
 def test_the_share_of_copies_is_read_off_the_quantiles() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def gif(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -> bytes:
+def animate_files(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -> bytes:
     """Pictures of equal size as an animation, scaled to at most `longest` pixels a side; the last one stays for two seconds."""
     from PIL import Image
 
@@ -23,10 +23,10 @@ def gif(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -
             frame = picture.convert("L" if picture.mode == "L" else "RGB")
             frame.thumbnail((longest, longest), Image.Resampling.BOX)
             frames.append(frame)
-    return animated(frames, [milliseconds] * (len(frames) - 1) + [2000])
+    return animate(frames, [milliseconds] * (len(frames) - 1) + [2000])
 
 
-def animated(frames: Sequence[Image], milliseconds: int | list[int], greys: int = 64) -> bytes:
+def animate(frames: Sequence[Image], milliseconds: int | list[int], greys: int = 64) -> bytes:
     """Pictures of equal size and mode as a GIF that goes round, in `greys` (2 to 256) greys or 128 colours a picture.
 
     256 leave greys as they are. What is transparent stays so, and takes the place of white.

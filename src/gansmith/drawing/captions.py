@@ -13,7 +13,7 @@ MARGIN = 8
 MOST = 0.5  # the share of the picture's width that names may take
 
 
-def beside(picture: Image, names: Sequence[str]) -> Image:
+def name_rows(picture: Image, names: Sequence[str]) -> Image:
     """The picture with a name at the left of each of as many rows of equal height; without, where the names don't fit.
 
     Black on white, whatever mode the picture has.

@@ -21,14 +21,14 @@ GAP = 2  # pixels between the pictures of a grid, before it is enlarged
 
 def image_grid(images: np.ndarray, columns: int | None = None) -> Image:
     """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets), enlarged if small."""
-    return enlarged(one(_sheet(images, columns, 255)), _scale(*images.shape[1:3]))
+    return enlarge(to_image(_sheet(images, columns, 255)), _scale(*images.shape[1:3]))
 
 
-def clear_grid(images: np.ndarray, columns: int | None = None) -> Image:
+def transparent_grid(images: np.ndarray, columns: int | None = None) -> Image:
     """The same with gaps that are transparent and none around, and a pixel a pixel."""
     if images.shape[3] in (1, 3):
         images = np.concatenate([images, np.full((*images.shape[:3], 1), 255, np.uint8)], axis=3)
-    return one(_sheet(images, columns, 0)[GAP:-GAP, GAP:-GAP])
+    return to_image(_sheet(images, columns, 0)[GAP:-GAP, GAP:-GAP])
 
 
 def _scale(height: int, width: int) -> int:
@@ -47,7 +47,7 @@ def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
     return sheet
 
 
-def cut(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
+def split_grid(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
     """The pictures a grid was made of, uint8 [at most count, H, W, C], to the last bit; `shape` is [C, H, W].
 
     Raises RunError where the file is no such grid.
@@ -66,21 +66,21 @@ def cut(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
     return inner[:, :height, :, :width].swapaxes(1, 2).reshape(-1, height, width, channels)[:count]
 
 
-def enlarged(picture: Image, scale: int) -> Image:
+def enlarge(picture: Image, scale: int) -> Image:
     """By a whole factor, so that a pixel stays a square."""
     from PIL import Image
 
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
-def one(image: np.ndarray) -> Image:
+def to_image(image: np.ndarray) -> Image:
     """uint8 [H, W, C] at its own size."""
     from PIL import Image
 
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
 
 
-def rendered(figure: Any, dpi: int = 120) -> Image:
+def render_figure(figure: Any, dpi: int = 120) -> Image:
     """A matplotlib figure as a picture."""
     from PIL import Image
 

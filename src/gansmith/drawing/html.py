@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gansmith.drawing import grids
-from gansmith.drawing.animation import animated, gif
+from gansmith.drawing.animation import animate, animate_files
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,12 +39,12 @@ class Picture:
 
 def grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
     """Images uint8 [N, H, W, C] side by side, enlarged to at most `wide` CSS pixels."""
-    return _embedded_picture(grids.clear_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
+    return _embed_image(grids.transparent_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
 
 
-def one(image: np.ndarray, alt: str) -> Picture:
+def image(image: np.ndarray, alt: str) -> Picture:
     """An image uint8 [H, W, C]."""
-    return _embedded_picture(grids.one(_small(image[None])[0]), alt, LONGEST)
+    return _embed_image(grids.to_image(_small(image[None])[0]), alt, LONGEST)
 
 
 def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
@@ -58,7 +58,7 @@ def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
 
 def plot(picture: Image, alt: str) -> Picture:
     """A plot of points as it is."""
-    return _embedded(grids.png(picture), "png", alt, *picture.size, plot=True)
+    return _embed(grids.png(picture), "png", alt, *picture.size, plot=True)
 
 
 def animation(frames: Iterable[np.ndarray], alt: str, columns: int | None = None) -> Picture:
@@ -68,14 +68,14 @@ def animation(frames: Iterable[np.ndarray], alt: str, columns: int | None = None
     shown = max(1, min(count, GIF_PIXELS // (height * width * len(cells))))
     if columns:
         shown = max(columns, shown // columns * columns)
-    sheets = [grids.clear_grid(frame[:shown], columns or _columns(shown)) for frame in cells]
-    made = animated(sheets, [200] * (len(sheets) - 1) + [2000])
-    return _embedded(made, "gif", alt, *sheets[0].size)
+    sheets = [grids.transparent_grid(frame[:shown], columns or _columns(shown)) for frame in cells]
+    made = animate(sheets, [200] * (len(sheets) - 1) + [2000])
+    return _embed(made, "gif", alt, *sheets[0].size)
 
 
 def plots(paths: Iterable[Path], alt: str) -> Picture:
     """An animation of plots that are files."""
-    return _embedded(gif(paths, longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
+    return _embed(animate_files(paths, longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
 
 
 def _columns(count: int) -> int:
@@ -88,24 +88,22 @@ def _small(cells: np.ndarray) -> np.ndarray:
     """uint8 [N, H, W, C] with no side longer than LONGEST."""
     if max(cells.shape[1:3]) <= LONGEST:
         return cells
-    shown = [grids.one(cell) for cell in cells]
+    shown = [grids.to_image(cell) for cell in cells]
     for picture in shown:
         picture.thumbnail((LONGEST, LONGEST))
     return np.stack([np.asarray(picture).reshape(picture.height, picture.width, -1) for picture in shown])
 
 
-def _embedded_picture(picture: Image, alt: str, wide: int) -> Picture:
+def _embed_image(picture: Image, alt: str, wide: int) -> Picture:
     content, kind = grids.png(picture), "png"
     if len(content) > LOSSLESS_BYTES:
         memory = io.BytesIO()
         picture.convert("RGBA").save(memory, "WEBP", quality=85)
         content, kind = memory.getvalue(), "webp"
-    return _embedded(content, kind, alt, *picture.size, wide=wide)
+    return _embed(content, kind, alt, *picture.size, wide=wide)
 
 
-def _embedded(
-    content: bytes, kind: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False
-) -> Picture:
+def _embed(content: bytes, kind: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False) -> Picture:
     factor = 1 if plot else max(1, wide // width)
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return Picture(uri, alt, width * factor, height * factor, crisp=factor > 1, plot=plot)

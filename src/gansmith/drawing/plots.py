@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gansmith.drawing.grids import rendered
+from gansmith.drawing.grids import render_figure
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,4 +33,4 @@ def loss_plot(log: dict[str, np.ndarray], title: str) -> Image:
             axes.set_ylim(-0.02, 1.02)
     rows[-1].set_xlabel("real images seen")
     rows[0].set_title(title)
-    return rendered(figure)
+    return render_figure(figure)

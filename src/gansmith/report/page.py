@@ -86,7 +86,7 @@ def _real(run: Run) -> Picture | None:
     alt = f"The first {count} real samples"
     if not _draws_images(run):
         return html.plot_file(path, alt)
-    cells = grids.cut(path, run.metadata["sample_shape"], count)
+    cells = grids.split_grid(path, run.metadata["sample_shape"], count)
     return _in_rows(run, cells, alt) if is_known else html.grid(cells, alt, run.layout.columns if run.layout.categories else None)
 
 
@@ -97,7 +97,7 @@ def _animation(run: Run) -> Picture | None:
     alt = f"Animation of the same samples from {min(chosen):,} to {max(chosen):,} images"
     if not _draws_images(run):
         return html.plots(chosen.values(), alt)
-    frames = (grids.cut(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
+    frames = (grids.split_grid(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
     return html.animation(frames, alt, run.layout.columns if run.layout.categories else None)
 
 
@@ -112,7 +112,7 @@ def _timeline(run: Run) -> dict[str, Any] | None:
         return {"marks": marks, "plots": plots}
     names = run.layout.names
     count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # of each kind the first
-    cells = np.stack([grids.cut(path, run.metadata["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
+    cells = np.stack([grids.split_grid(path, run.metadata["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
     what = "kinds" if names else "seeds"
     alt = f"{len(cells)} {what}, a row each, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
     picture = html.grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
@@ -145,7 +145,7 @@ def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, flo
     if fakes is None:
         return []
     return [
-        (html.one(fake, f"Sample {pair.fake}"), html.one(real, f"Training image {pair.train}"), pair.distance)
+        (html.image(fake, f"Sample {pair.fake}"), html.image(real, f"Training image {pair.train}"), pair.distance)
         for pair, fake, real in zip(found, fakes, reals, strict=False)
     ]
 

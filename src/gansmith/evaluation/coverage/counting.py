@@ -30,7 +30,7 @@ class Counted:
     sd_ratio: float | None = None  # of those about that mean, over the true sd; None for stacks, or where there are none
 
 
-def of_points(points: np.ndarray, means: np.ndarray, std: float) -> Counted:
+def count_points(points: np.ndarray, means: np.ndarray, std: float) -> Counted:
     """What points cover of a mixture of equal Gaussians.
 
     A mode counts with one sample of high quality, and the histogram is of those alone, as the authors of PacGAN have it.
@@ -42,25 +42,25 @@ def of_points(points: np.ndarray, means: np.ndarray, std: float) -> Counted:
     squared = sum(np.square(points[:, None, axis] - means[:, axis]) for axis in range(means.shape[1]))  # float64 [N, K]
     nearest, distance = squared.argmin(1), np.sqrt(squared.min(1))
     good = distance <= QUALITY * std
-    counted = of_modes(nearest[good], len(means))
+    counted = count_modes(nearest[good], len(means))
     ratio = float(np.sqrt((distance[good] ** 2).mean() / 2) / std) if good.any() else None
     return dataclasses.replace(counted, count=len(points), high_quality=float(good.mean()), sd_ratio=ratio)
 
 
-def of_modes(modes: np.ndarray, num_modes: int) -> Counted:
+def count_modes(modes: np.ndarray, num_modes: int) -> Counted:
     """What samples of these modes, int [N] from 0, cover. Where there are none the KL is the worst there is, log K."""
     shares = class_shares(torch.from_numpy(modes), num_modes)
     kl = kl_divergence(shares, torch.full((num_modes,), 1 / num_modes)) if len(modes) else math.log(num_modes)
     return Counted(len(modes), float((shares > 0).sum()), kl)
 
 
-def of_samples(samples: np.ndarray, protocol: Protocol) -> tuple[Counted, ...]:
+def count_samples(samples: np.ndarray, protocol: Protocol) -> tuple[Counted, ...]:
     """What a generator's samples cover, by each count of the protocol: float32 [N, 2], or uint8 [N, H, W, 3] for stacks."""
     if isinstance(protocol.data, (Ring, Grid)):
         means, std = protocol.data.means(), protocol.data.std
-        return tuple(of_points(samples[:count], means, std) for count in protocol.counts)
+        return tuple(count_points(samples[:count], means, std) for count in protocol.counts)
     modes = stack_modes(samples)
-    return tuple(of_modes(modes[:count], protocol.modes) for count in protocol.counts)
+    return tuple(count_modes(modes[:count], protocol.modes) for count in protocol.counts)
 
 
 def stack_modes(stacks: np.ndarray) -> np.ndarray:
@@ -91,23 +91,23 @@ def floors(protocol: Protocol, progress: Progress = lambda *_: None) -> dict[str
     For stacks there are two: every mode equally often and never misread, and the training digits as the classifier reads them.
     """
     if isinstance(protocol.data, (Ring, Grid)):
-        return {"a perfect generator": tuple(_of_true_points(protocol.data, count) for count in protocol.counts)}
+        return {"a perfect generator": tuple(_count_true_points(protocol.data, count) for count in protocol.counts)}
     read = _read_digits(progress)
-    perfect = tuple(_of_true_stacks(np.arange(10), count) for count in protocol.counts)
-    return {"a perfect generator": perfect, "stacks of real digits": tuple(_of_true_stacks(read, c) for c in protocol.counts)}
+    perfect = tuple(_count_true_stacks(np.arange(10), count) for count in protocol.counts)
+    return {"a perfect generator": perfect, "stacks of real digits": tuple(_count_true_stacks(read, c) for c in protocol.counts)}
 
 
-def _of_true_points(source: Ring | Grid, count: int) -> Counted:
+def _count_true_points(source: Ring | Grid, count: int) -> Counted:
     """Points of the test split, which the mixture itself makes."""
     points = dataclasses.replace(source, num=POINT_SETS * count).load("test").values
-    return _mean([of_points(part, source.means(), source.std) for part in points.reshape(POINT_SETS, count, -1)])
+    return _mean([count_points(part, source.means(), source.std) for part in points.reshape(POINT_SETS, count, -1)])
 
 
-def _of_true_stacks(digits: np.ndarray, count: int) -> Counted:
+def _count_true_stacks(digits: np.ndarray, count: int) -> Counted:
     """Stacks of three digits drawn from these labels."""
     draw = np.random.Generator(np.random.Philox(key=_KEY))
     sets = (_numbers(digits[draw.integers(len(digits), size=(count, 3))]) for _ in range(STACK_SETS))
-    return _mean([of_modes(stacks, 1000) for stacks in sets])
+    return _mean([count_modes(stacks, 1000) for stacks in sets])
 
 
 def _read_digits(progress: Progress) -> np.ndarray:
@@ -115,7 +115,7 @@ def _read_digits(progress: Progress) -> np.ndarray:
     from gansmith.evaluation import reference
     from gansmith.evaluation.extractors.lenet import shipped
 
-    probabilities = reference.load(Mnist(), lambda _: shipped("lenet-mnist"), progress).seen.probabilities
+    probabilities = reference.load_reference(Mnist(), lambda _: shipped("lenet-mnist"), progress).train_features.probabilities
     assert probabilities is not None  # lenet-mnist knows classes
     return probabilities.argmax(1).numpy()
 

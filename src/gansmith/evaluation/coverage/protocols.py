@@ -103,7 +103,7 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def find(name: str) -> Protocol:
+def find_protocol(name: str) -> Protocol:
     """The protocol of this name. Raises RecipeError with the nearest one."""
     if name not in PROTOCOLS:
         raise RecipeError(unknown("protocol", name, PROTOCOLS))

@@ -121,7 +121,7 @@ def measure(
         share=run.images / (protocol.images * pack_of(run.recipe)),
         weights=_weights(run),
         seconds=float(run.results["seconds"]),
-        counted=counting.of_samples(samples, protocol),
+        counted=counting.count_samples(samples, protocol),
         sample_seed=SAMPLE_SEED,
         environment=run.metadata["environment"],
         spec=spec.to_json(run.recipe),

@@ -1,4 +1,4 @@
-"""Who is near whom among rows of features, exactly and in bounded memory, and the scores that are made of it."""
+"""Exact nearest neighbours among rows of features in bounded memory, and the metrics based on them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 _QUERIES, _REFERENCES = 1024, 8192  # a chunk of distances: 64 MiB of float64
-_ROWS = 8192  # rows that are made float64 at once
-_SLACK = 4  # neighbours looked at beyond the k nearest, as the product below may swap two that are almost as near
-_SAME = 1e-12  # relative: distances this close are one distance
+_ROWS = 8192  # rows that are converted to float64 at once
+_SLACK = 4  # candidates beyond the k nearest, as the product below may swap rows at almost equal distances
+_SAME = 1e-12  # relative difference below which two squared distances count as equal
 
 
 class _Distances:
     """Squared distances between two sets of rows, chunk by chunk.
 
-    |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is one matrix product, but for near rows it subtracts almost equal numbers. So it only
-    picks out which pairs matter, and those few are computed again from a - b.
+    |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is one matrix product, but for near rows it subtracts almost equal numbers. It therefore
+    only selects candidate pairs, and their distances are computed again from a - b.
     """
 
     def __init__(self, queries: Tensor, references: Tensor) -> None:
@@ -27,18 +27,19 @@ class _Distances:
         self._centre = torch.stack([rows.double().sum(0) for rows in torch.split(references, _ROWS)]).sum(0) / len(references)
         chunks = [*torch.split(queries, _ROWS), *torch.split(references, _ROWS)]
         largest = 2 * max(float(self.centred(rows).square().sum(1).max()) for rows in chunks)
-        self.error = 1e-15 * max(16.0, queries.shape[1]) * largest  # `approximate` is off by less
+        self.error = 1e-15 * max(16.0, queries.shape[1]) * largest  # bound of the error of `approximate`
 
     def centred(self, rows: Tensor) -> Tensor:
-        return rows.double() - self._centre  # short vectors lose fewer digits
+        """Rows minus the mean of the references, float64: short vectors lose fewer digits."""
+        return rows.double() - self._centre
 
     def approximate(self, rows: slice, columns: slice) -> Tensor:
-        """All pairs of a chunk: float64 [rows, columns]."""
+        """Squared distances of all pairs of a chunk, up to `error`: float64 [rows, columns]."""
         a, b = self.centred(self.queries[rows]), self.centred(self.references[columns])
         return torch.addmm(b.square().sum(1), a, b.T, alpha=-2).add_(a.square().sum(1, keepdim=True))
 
     def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """The pairs given by two index tensors of length P, from the differences: float64 [P]."""
+        """Squared distances of P pairs given by two index tensors [P], from the differences: float64 [P]."""
         step = max(1, 2**21 // max(1, self.queries.shape[1]))
         parts = [
             (self.queries[i].double() - self.references[j].double()).square_().sum(1)
@@ -59,12 +60,12 @@ def nearest(queries: Tensor, references: Tensor, k: int = 1, *, same: bool = Fal
     product loses the digits of small distances, so that a copy would not be at distance 0.
 
     Args:
-        same: both are one set, and no row is its own neighbour.
+        same: `queries` and `references` are the same set, and no row is its own neighbour.
 
     Returns:
         Euclidean distances float64 [N, k] and indices int64 [N, k]. Among rows at equal distances the choice is arbitrary.
 
-    Raises ValueError where there are fewer than k neighbours.
+    Raises ValueError for fewer than k neighbours.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -111,7 +112,7 @@ def _exact_nearest(pairs: _Distances, numbers: Tensor, candidates: Tensor, k: in
 
 
 class Manifold(NamedTuple):
-    """Four numbers on where two sets lie. All but density are in [0, 1]; density may pass 1."""
+    """Precision, recall and coverage in [0, 1], and density, which is 1 for equal distributions and may exceed it."""
 
     precision: float
     recall: float
@@ -122,9 +123,10 @@ class Manifold(NamedTuple):
 def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold:
     """Precision and recall (Kynkaanniemi et al. 2019, eq. 1 and 2), density and coverage (Naeem et al. 2020, eq. 4 and 5).
 
-    Each row stands for the closed ball that reaches to its k-th nearest other row of its own set. Precision: the share of fakes
-    inside some real's ball; recall: of reals inside some fake's ball. Density: how many reals' balls a fake lies in, over
-    `k_density`; coverage: the share of reals with some fake in their ball, both with balls to the `k_density`-th row.
+    The ball of a row is closed and reaches to the row's k-th nearest neighbour in its own set. Precision is the share of fakes
+    in the ball of some real; recall is the share of reals in the ball of some fake. With balls to the `k_density`-th neighbour,
+    density is the mean number of balls of reals that a fake lies in, divided by `k_density`, and coverage is the share of reals
+    with a fake in their ball.
     """
     of_real = nearest(real, real, max(k, k_density), same=True)[0].square_()
     of_fake = nearest(fake, fake, k, same=True)[0].square_()
@@ -138,9 +140,9 @@ def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold
 
 
 def coverage(real: Tensor, fake: Tensor, k: int = 5) -> float:
-    """The share of reals [N, F] whose ball, which reaches to the k-th nearest other real, holds some fake [M, F].
+    """Coverage (Naeem et al. 2020, eq. 5): the share of reals [N, F] with a fake [M, F] in their ball.
 
-    Coverage as `prdc` has it, alone (Naeem et al. 2020, eq. 5). 0 without fakes, NaN where there are not enough reals for a ball.
+    The ball reaches to the k-th nearest other real. Returns 0 without fakes, and NaN for k reals or fewer.
     """
     if len(real) <= k:
         return float("nan")
@@ -152,9 +154,9 @@ def coverage(real: Tensor, fake: Tensor, k: int = 5) -> float:
 
 
 def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k: int = 3, k_density: int = 5) -> list[Manifold]:
-    """`prdc` without the samples of each group in turn, for a jackknife, in the time of one.
+    """`prdc` without each group of samples in turn, for a jackknife, in about the time of one `prdc`.
 
-    The balls around samples stay as the whole set has them; around those that are left they would be a little wider.
+    The balls of the samples are those of the whole set; without a group they would be a little wider.
 
     Args:
         groups: the group of each sample, int64 [M], from 0 to `num_groups` - 1.
@@ -179,14 +181,14 @@ def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k:
 
 
 class _Hits(NamedTuple):
-    """Of N queries and M references: pairs that are no further apart than a ball's radius."""
+    """Counts of the pairs of N queries and M references whose distance is at most the radius of a ball."""
 
-    of_queries: Tensor  # int64 [N], how many references each query meets
-    of_references: Tensor  # int64 [M], how many queries each reference meets
+    of_queries: Tensor  # int64 [N], number of references within reach of each query
+    of_references: Tensor  # int64 [M], number of queries within reach of each reference
 
 
 def _hits(queries: Tensor, references: Tensor, *balls: Tensor) -> list[_Hits]:
-    """One count for each of `balls`: squared radii around the references [M] or around the queries [N, 1]."""
+    """Count hits for each of `balls`: squared radii of the references [M] or of the queries [N, 1]."""
     pairs = _Distances(queries, references)
     counts = [_Hits(torch.zeros(len(queries), dtype=torch.int64), torch.zeros(len(references), dtype=torch.int64)) for _ in balls]
     for rows in _chunks(len(queries), _QUERIES):
@@ -195,13 +197,13 @@ def _hits(queries: Tensor, references: Tensor, *balls: Tensor) -> list[_Hits]:
             for count, ball in zip(counts, balls, strict=True):
                 reach = (ball[columns] if ball.dim() == 1 else ball[rows]) * (1 + _SAME)
                 meet = _within(pairs, squared, reach, rows.start, columns.start)
-                count.of_queries[rows] += torch.from_numpy(np.count_nonzero(meet, axis=1))  # torch takes ten times as long
+                count.of_queries[rows] += torch.from_numpy(np.count_nonzero(meet, axis=1))  # ten times as fast as torch
                 count.of_references[columns] += torch.from_numpy(np.count_nonzero(meet, axis=0))
     return counts
 
 
 def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column: int) -> np.ndarray:
-    """Which pairs of the chunk that starts at (row, column) are within `reach`: bool [rows, columns]."""
+    """Mask of the pairs within `reach`, in the chunk that starts at (row, column): bool [rows, columns]."""
     within = squared < reach - pairs.error
     unsure = (squared < reach + pairs.error).numpy() ^ within.numpy()
     if unsure.any():
@@ -211,5 +213,5 @@ def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column:
 
 
 def mean_of(values: Tensor) -> float:
-    """The mean in float64 of any numbers, or of truth values, which is the share that holds."""
+    """Mean in float64; of booleans, the share that is true."""
     return float(values.double().mean())
