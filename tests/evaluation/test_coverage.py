@@ -254,7 +254,7 @@ def test_any_recipe_gets_the_protocols_data_and_a_tenth_of_its_budget() -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["data=grid"], "override data=grid: the protocol ring says"),
+        (["data=grid"], "override data=grid: the protocol ring sets"),
         (["data.std=0.5"], "override data.std=0.5"),
         (["seed=3"], "override seed=3"),
         (["networks.generator.end=tanh"], "ends in tanh, which can't reach all points of ring"),
@@ -401,7 +401,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
         (["ring", "--recipe", "tutorial-small"], ("ends in tanh", "networks.generator.end=linear")),
         (["ring", "--recipe", "default", "budget=5m", "--full"], ("--full", "leave out budget")),
         (["ring", "--recipe", "nosuch"], ("unknown recipe 'nosuch'",)),
-        (["grid", "data=ring"], ("the protocol grid says",)),
+        (["grid", "data=ring"], ("the protocol grid sets",)),
     ],
 )
 def test_mistakes_are_answered_in_a_line_and_leave_nothing_behind(
