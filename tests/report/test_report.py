@@ -163,7 +163,7 @@ def test_with_an_evaluation_it_says_everything_that_is_known(done: Run) -> None:
         assert finding.text in page.text
     assert "Recall 0.25 (real 0.411) · edge energy 0.25 (real 0.5)" in page.text
     assert "unheard" not in page.text
-    assert page.text.index("Half is missing.") < page.text.index("How it got there")
+    assert page.text.index("Half is missing.") < page.text.index("Training progress")
     assert "gansmith report" not in page.text
 
 

@@ -108,9 +108,11 @@ class _Walker:
         self.before = {id(given): self.predict(given) for given in (self.choice, self.report)}
 
     def generate(self, given: GeneratorInput) -> np.ndarray:
+        """Samples of given inputs."""
         return self.run.sampler.made_of(given)
 
     def predict(self, given: GeneratorInput, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
+        """Predicted value of each attribute, int64 [N], for the samples of given inputs."""
         parts = []
         for first in range(0, len(given), 1024):
             parts.append(self.model(modality.stored(self.generate(given[first : first + 1024]))))

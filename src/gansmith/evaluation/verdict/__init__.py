@@ -80,6 +80,11 @@ class Advice:
     other: str  # for stored samples
 
 
+_TRAIN = (
+    "train for longer (a larger budget=...), average the weights (ema=ema(half_life_images=2000)), "
+    "or use the default recipe: gansmith train --data {data}"
+)
+_STORED = "check how the images were rotated, cropped, scaled or stored, beside real ones: gansmith data show {data}"
 _ADVICE = (
     Advice(
         ("copied",),
@@ -87,10 +92,11 @@ _ADVICE = (
         "compare the nearest training images, and remove training images from the set",
     ),
     Advice(
-        ("arrangement", "places", "colour", "another", "shapes"),
-        "check the orientation and size of the training images: gansmith data show {data}",
-        "check how the images were rotated, cropped, scaled or stored, beside real ones: gansmith data show {data}",
+        ("arrangement", "colour"),
+        "compare the training images with the data they should match: gansmith data show {data}",
+        _STORED,
     ),
+    Advice(("places", "another", "shapes"), _TRAIN, _STORED),
     Advice(
         ("repeats", "twins", "classes", "variety", "alike", "empty"),
         "for more variety, add objective.penalties+=r1(weight=5), a larger batch_size, or optimizers.generator.betas=[0.5,0.999]",
@@ -98,13 +104,12 @@ _ADVICE = (
     ),
     Advice(
         ("brightness", "contrast", "background", "levels", "midtones"),
-        "train for longer (a larger budget=...), and compare with the training images: gansmith data show {data}",
+        _TRAIN,
         "check the scaling of pixels before they were saved: 0 to 255, not -1 to 1",
     ),
     Advice(
         ("structure", "noise", "stuck", "sharpness", "realism", "unsure", "content", "grid", "direction", "condition"),
-        "train for longer (a larger budget=...), average the weights (ema=ema(half_life_images=2000)), "
-        "or use the default recipe: gansmith train --data {data}",
+        _TRAIN,
         "compare the samples with real images (gansmith data show {data}), and train the generator for longer",
     ),
 )

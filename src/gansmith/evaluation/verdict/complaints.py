@@ -109,7 +109,7 @@ def realism(facts: Facts) -> Iterator[Complaint]:
         who = share_of_samples(far).replace("About", "about")
         text = f"A mixture: {who} are unlike any real image, and the rest are as close to real images as held-out ones"
     elif value < floor:
-        text = f"{share_of_samples(1 - value)} do not look like any real image, held-out real images {percent(1 - floor)}"
+        text = f"{share_of_samples(1 - value)} are unlike any real image; {percent(1 - floor)} of held-out real images are"
     else:  # real images far from all others have wide balls, in which precision accepts anything
         text = f"{share_of_samples(far)} are farther from every real image than 99 % of held-out real ones"
     text += "" if facts.broken else _worst_classes(facts, far)
