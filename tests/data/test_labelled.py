@@ -241,7 +241,7 @@ def test_the_report_names_the_rows(labelled: Path) -> None:
     html = page(Run.open(labelled))
     names = "".join(f"<span>{i}</span>" for i in range(10))
     assert html.count(names) == 3  # made, real, timeline
-    assert "a row is a kind" in html
+    assert "one category per row" in html
 
 
 # ---------------------------------------------------------------------------------------------------- names in a picture
