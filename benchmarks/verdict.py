@@ -134,7 +134,7 @@ KNOWN: dict[str, Fault] = {
     "outlines": (lambda w: ndimage.gaussian_gradient_magnitude(w.x.astype(float), (0, 0.7, 0.7)), "pieces|distorted|half-tones"),
     "noise in the background": (lambda w: np.where(w.x < 20, w.static(60), w.x), "noise|grain"),
     "30 images with noise": (lambda w: w.noise(8, w.x[np.arange(COUNT) % 30]), AGAIN),
-    "moved at random": (lambda w: w.trained_weights(w.x, 5), "lies|distorted"),
+    "moved at random": (lambda w: w.moved(w.x, 5), "lies|distorted"),
     "turned at random": (lambda w: turned(w.x, w.g.uniform(-60, 60, COUNT)), "turned|slant|distorted"),
     "a third copies, a third shuffled": (
         lambda w: np.concatenate([w.x[::3], w.train[::3], w.shuffled()[::3]]),
@@ -158,7 +158,7 @@ NEW: dict[str, Fault] = {
     "four small ones in one": (lambda w: np.tile(w.x[:, ::2, ::2], (1, 2, 2)), "pieces|something else|distorted|comes back"),
     "overflown": (lambda w: (2 * w.x.astype(int)) % 256, "rough|pieces|noise|distorted|half-tones"),
     "dark half cut off": (lambda w: 2.0 * w.x - 255, "thinner|dark|half-tones|contrast"),
-    "20 images, moved a little": (lambda w: w.trained_weights(w.x[np.arange(COUNT) % 20], 1), f"{AGAIN}|variety|resemble"),
+    "20 images, moved a little": (lambda w: w.moved(w.x[np.arange(COUNT) % 20], 1), f"{AGAIN}|variety|resemble"),
     "half the classes, with noise": (lambda w: w.noise(25)[w.y < 5], "missing|hardly ever"),
     "clouds": (lambda w: w.x + 400 * smooth(w.noise(1, 0.0 * w.x), 2), "background|noise|grain|clouds|bright"),
     "holes": (lambda w: w.holes(), "pieces|pattern|cut off|covered|less of the image"),

@@ -15,7 +15,7 @@ from gansmith.core.errors import DataError, RunError
 from gansmith.data import Digits, Folder, Mnist, Samples
 from gansmith.data.labelled import _in_order
 from gansmith.drawing import grids
-from gansmith.drawing.captions import beside
+from gansmith.drawing.captions import name_rows
 from gansmith.runs.run import Run
 from gansmith.sampling.classes import ConditionSpace, layout_of
 from gansmith.sampling.conditions import Clusters, Codes, Labels, num_categories, shares_of, sort
@@ -185,12 +185,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pictures_while_training_have_a_row_a_class(labelled: Path) -> None:
     run = Run.open(labelled)
-    last = grids.cut(run.pictures[run.images], (1, 8, 8), 20)
+    last = grids.split_grid(run.pictures[run.images], (1, 8, 8), 20)
     assert np.array_equal(last, run.rows(0).array)
     for kind in (0, 7):
         assert np.array_equal(last[2 * kind : 2 * kind + 2], run.asked(kind).sample(0, 2).array)
     digits = Digits().load()
-    real = grids.cut(run.real_picture, (1, 8, 8), 20)
+    real = grids.split_grid(run.real_picture, (1, 8, 8), 20)
     assert np.array_equal(real[14], digits.values[digits.labels == 7][0].transpose(1, 2, 0))
     assert np.array_equal(real[15], digits.values[digits.labels == 7][1].transpose(1, 2, 0))
 
@@ -241,7 +241,7 @@ def test_the_report_names_the_rows(labelled: Path) -> None:
     html = page(Run.open(labelled))
     names = "".join(f"<span>{i}</span>" for i in range(10))
     assert html.count(names) == 3  # made, real, timeline
-    assert "a row is a kind" in html
+    assert "one category per row" in html
 
 
 # ---------------------------------------------------------------------------------------------------- names in a picture
@@ -249,12 +249,12 @@ def test_the_report_names_the_rows(labelled: Path) -> None:
 
 def test_names_stand_beside_their_rows_where_they_fit() -> None:
     grid = Image.new("L", (200, 80), 0)
-    named = beside(grid, ["one", "two"])
+    named = name_rows(grid, ["one", "two"])
     assert named.height == 80
     assert np.array_equal(np.asarray(named)[:, -200:], np.asarray(grid))
     margin = np.asarray(named)[:, :-200]
     assert margin[:40].min() < 100 > margin[40:].min()  # ink in either half
     assert margin[-1].min() == 255
-    assert beside(grid, ["x" * 60, "y"]) is grid
-    assert beside(grid, [str(i) for i in range(12)]) is grid
-    assert beside(grid, ()) is grid
+    assert name_rows(grid, ["x" * 60, "y"]) is grid
+    assert name_rows(grid, [str(i) for i in range(12)]) is grid
+    assert name_rows(grid, ()) is grid

@@ -13,8 +13,7 @@ from gansmith.core.component import to_json
 from gansmith.core.errors import DataError
 from gansmith.data import Arrays, Balanced, Digits, FashionMnist, Rare, Ring, display_name, num_classes, sample_shape
 from gansmith.evaluation.evaluate import evaluate
-from gansmith.evaluation.extractors import find as find_extractor
-from gansmith.evaluation.extractors import own_of
+from gansmith.evaluation.extractors import find_extractor, own_of
 from gansmith.recipes import make
 from gansmith.sampling.conditions import Labels
 from gansmith.training.loop import train

@@ -377,10 +377,10 @@ def test_the_report_says_it_too(run: Path) -> None:
     for signs, words in (({}, "healthy"), ({"spread": 0.1, "kinds": 0.07, "distance": 0.9}, "docs/doctor.md#collapse")):
         write_looks(run, looks(**signs))
         page = page_module.page(Run.open(run))
-        assert "What the doctor saw" in page
+        assert "Training health" in page
         assert words in page
     write_looks(run, [])
-    assert "What the doctor saw" not in page_module.page(Run.open(run))
+    assert "Training health" not in page_module.page(Run.open(run))
 
 
 def test_an_unwatched_run_is_looked_at_by_its_checkpoints(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def by_hand(shares: tuple[float, ...] = ()) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _a_judge_of_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_classifier_of_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(classifier, "IMAGES", 6400)
     monkeypatch.setattr(directions, "COUNT", 1500)
@@ -101,7 +101,7 @@ def test_distance_is_total_variation() -> None:
 
 
 def test_shares_of_samples_are_held_against_the_truth() -> None:
-    upper, lower = shares_module.measure(by_hand(), 2000)
+    upper, lower = shares_module.measure_shares(by_hand(), 2000)
     assert (upper.name, lower.name) == ("upper", "lower")
     assert upper.accuracy == lower.accuracy == 1.0
     assert upper.distance < 0.05
@@ -113,14 +113,14 @@ def test_shares_of_samples_are_held_against_the_truth() -> None:
     assert upper.judged == pytest.approx(upper.made)
 
 
-def test_a_judge_that_errs_is_corrected() -> None:
+def test_the_errors_of_a_classifier_are_corrected() -> None:
     """It says yes of one no in four; samples of which 30 % are yes look like 47.5 %."""
     truth = np.array([0, 0, 0, 0, 1] * 200)
     said = np.array([1, 0, 0, 0, 1] * 200)
     judge = classifier.AttributeClassifier(
         nn.Identity(), {"a": Attribute(truth, NAMES)}, {"a": Attribute(truth, NAMES)}, {"a": said}
     )
-    (found,) = shares_module.compared(judge, {"a": np.array([1] * 475 + [0] * 525)})
+    (found,) = shares_module.compare_shares(judge, {"a": np.array([1] * 475 + [0] * 525)})
     assert found.made == pytest.approx((0.7, 0.3), abs=1e-6)
     assert found.judged_distance == pytest.approx(0.275)
     assert found.distance == pytest.approx(0.1)
@@ -132,14 +132,14 @@ def test_labels_are_an_attribute_where_there_is_no_other() -> None:
     found = classifier.attributes_of(Digits().load(), "digits")
     assert list(found) == ["class"]
     assert found["class"].names == tuple("0123456789")
-    with pytest.raises(DataError, match="carries neither attributes nor labels"):
+    with pytest.raises(DataError, match="neither attributes nor labels"):
         classifier.attributes_of(Samples(np.zeros((3, 1, 8, 8), np.uint8)), "blank")
 
 
-def test_a_judge_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = classifier.of(Marks())
-    monkeypatch.setattr(classifier, "_learnt", None)
-    again = classifier.of(Marks())
+def test_a_classifier_is_kept_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = classifier.load_classifier(Marks())
+    monkeypatch.setattr(classifier, "_train", None)
+    again = classifier.load_classifier(Marks())
     for one, other in zip(first.network.state_dict().values(), again.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -150,17 +150,17 @@ def test_a_label_that_is_in_the_slice_alone_is_one_of_the_classes(here: Path, mo
     labels[splits.validation_rows(900)[:2]] = 2
     np.savez("some.npz", images=np.random.default_rng(0).integers(0, 255, (900, 8, 8), np.uint8), labels=labels)
     monkeypatch.setattr(classifier, "IMAGES", 128)
-    judge = classifier.of(Arrays("some.npz"))
+    judge = classifier.load_classifier(Arrays("some.npz"))
     assert judge.train["class"].names == judge.held_out["class"].names == ("0", "1", "2")
     assert judge.train["class"].shares[2] == pytest.approx(2 / 900)
-    (found,) = shares_module.compared(judge, judge(np.zeros((5, 1, 8, 8), np.uint8)))
+    (found,) = shares_module.compare_shares(judge, judge(np.zeros((5, 1, 8, 8), np.uint8)))
     assert len(found.made) == 3
 
 
 def test_without_a_test_split_the_slice_takes_its_place(here: Path) -> None:
     digits = Digits().load()
     np.savez("own.npz", images=digits.values[:, 0], labels=digits.labels)
-    judge = classifier.of(Arrays("own.npz"))
+    judge = classifier.load_classifier(Arrays("own.npz"))
     assert len(judge.held_out["class"].values) == len(digits) // 6
     assert len(judge.train["class"].values) == len(digits)
     assert judge.accuracy("class") > 0.8
@@ -172,15 +172,15 @@ def test_without_a_test_split_the_slice_takes_its_place(here: Path) -> None:
 def test_what_points_along_with_others_is_taken_out() -> None:
     draw = np.random.default_rng(0)
     way, others = draw.normal(size=6), [draw.normal(size=6) for _ in range(3)]
-    rest = directions.without(way, [*others, others[0]])
+    rest = directions.orthogonal_part(way, [*others, others[0]])
     assert max(abs(rest @ other) for other in others) < 1e-9
-    assert directions.without(rest, others) == pytest.approx(rest)
-    assert directions.without(way, []) is way
+    assert directions.orthogonal_part(rest, others) == pytest.approx(rest)
+    assert directions.orthogonal_part(way, []) is way
 
 
 @pytest.mark.parametrize("shares", [(), (0.5, 0.5)])
 def test_the_ways_of_a_generator_by_hand_are_found(shares: tuple[float, ...]) -> None:
-    found = {direction.attribute: direction for direction in directions.find(by_hand(shares))}
+    found = {direction.attribute: direction for direction in directions.find_directions(by_hand(shares))}
     assert set(found) == {"upper", "lower"}
     for direction in found.values():
         assert direction.flips > 0.75
@@ -199,7 +199,7 @@ def test_nothing_is_chosen_by_the_samples_that_are_reported(monkeypatch: pytest.
         return (0.9 if (given is walker.choice) == (value == 1) else 0.85), 1.0, 100
 
     monkeypatch.setattr(directions._Walker, "_outcome", outcome)
-    found = {direction.attribute: direction for direction in directions.find(by_hand())}
+    found = {direction.attribute: direction for direction in directions.find_directions(by_hand())}
     assert (found["upper"].value, found["upper"].flips) == ("yes", 0.85)
 
 
@@ -215,7 +215,7 @@ def test_a_picture_has_the_sample_itself_in_its_middle() -> None:
 
 def test_a_step_moves_what_is_given_and_nothing_else() -> None:
     given = GeneratorInput(np.zeros((2, 3), np.float32), np.ones((2, 2), np.float32))
-    there = directions.moved(given, np.array([1.0, 2, 3, 4, 5]))
+    there = directions.add_step(given, np.array([1.0, 2, 3, 4, 5]))
     assert there.z.tolist() == [[1, 2, 3]] * 2
     assert there.condition is not None
     assert there.condition.tolist() == [[5, 6]] * 2
@@ -258,4 +258,4 @@ def test_what_can_not_be_is_refused(run: Path, here: Path, cli: Cli, tmp_path: P
     assert_refused(cli("attributes", "nowhere"), "nowhere does not exist")
     points = tmp_path / "points"
     train(quick("data=ring(num=300)", "networks.generator.end=linear"), points, device="cpu")
-    assert_refused(cli("attributes", points), "ring has samples of shape [2]", "images alone")
+    assert_refused(cli("attributes", points), "ring has samples of shape [2]", "an attribute classifier needs images")

@@ -44,7 +44,7 @@ TINY = (
 
 def test_points_are_counted_by_hand() -> None:
     points = np.array([[0.0, 0.0], [0.0, 0.29], [10.0, -0.29], [0.31, 0.0]], np.float32)  # the last is 3.1 sd away
-    counted = counting.of_points(points, MEANS, 0.1)
+    counted = counting.count_points(points, MEANS, 0.1)
     assert counted.count == 4
     assert counted.modes == 2
     assert counted.high_quality == 0.75
@@ -53,14 +53,14 @@ def test_points_are_counted_by_hand() -> None:
 
 
 def test_points_one_sd_away_along_each_axis_have_the_ratio_one() -> None:
-    assert counting.of_points(MEANS + 0.1, MEANS, 0.1).sd_ratio == pytest.approx(1.0)
+    assert counting.count_points(MEANS + 0.1, MEANS, 0.1).sd_ratio == pytest.approx(1.0)
 
 
 def test_one_sample_makes_a_mode_and_none_makes_the_worst_divergence() -> None:
-    assert counting.of_modes(np.array([3, 3, 7]), 1000).modes == 2
-    assert counting.of_modes(np.repeat(5, 9), 1000) == Counted(9, 1.0, pytest.approx(math.log(1000)))
-    assert counting.of_modes(np.arange(1000), 1000).kl == 0.0
-    far = counting.of_points(np.full((7, 2), 99.0), MEANS, 0.1)
+    assert counting.count_modes(np.array([3, 3, 7]), 1000).modes == 2
+    assert counting.count_modes(np.repeat(5, 9), 1000) == Counted(9, 1.0, pytest.approx(math.log(1000)))
+    assert counting.count_modes(np.arange(1000), 1000).kl == 0.0
+    far = counting.count_points(np.full((7, 2), 99.0), MEANS, 0.1)
     assert far == Counted(7, 0.0, math.log(2), 0.0, None)
 
 
@@ -75,7 +75,7 @@ def test_the_floors_are_those_that_theory_gives() -> None:
 
 
 def test_a_perfect_generator_of_stacks_has_the_published_floor() -> None:
-    floor = counting._of_true_stacks(np.arange(10), 26_000)
+    floor = counting._count_true_stacks(np.arange(10), 26_000)
     assert floor.modes == 1000
     assert floor.kl == pytest.approx(0.0194, abs=0.0005)
 
@@ -87,8 +87,8 @@ def test_stacks_of_real_digits_are_read_as_they_are_labelled() -> None:
     assert samples.labels is not None
     read = counting.stack_modes(np.ascontiguousarray(samples.values.transpose(0, 2, 3, 1)))
     assert (read == samples.labels).mean() > 0.96
-    (one, two) = counting.of_samples(samples.values.transpose(0, 2, 3, 1), PROTOCOLS["stacked-mnist"])
-    assert one == two == counting.of_modes(read, 1000)
+    (one, two) = counting.count_samples(samples.values.transpose(0, 2, 3, 1), PROTOCOLS["stacked-mnist"])
+    assert one == two == counting.count_modes(read, 1000)
 
 
 # ---------------------------------------------------------------------------------------------------- stacks
@@ -266,7 +266,7 @@ def test_any_recipe_gets_the_protocols_data_and_a_tenth_of_its_budget() -> None:
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["data=grid"], "override data=grid: the protocol ring says"),
+        (["data=grid"], "override data=grid: the protocol ring sets"),
         (["data.std=0.5"], "override data.std=0.5"),
         (["seed=3"], "override seed=3"),
         (["networks.generator.end=tanh"], "ends in tanh, which can't reach all points of ring"),
@@ -294,7 +294,7 @@ def test_every_published_row_is_of_a_count_that_is_measured() -> None:
             assert 0 < row.modes <= protocol.modes
             assert row.kl is None or 0 < row.kl < math.log(protocol.modes)
     with pytest.raises(RecipeError, match="did you mean 'grid'"):
-        protocols.find("grit")
+        protocols.find_protocol("grit")
 
 
 def test_the_table_has_median_and_range_beside_published_rows_and_floors() -> None:
@@ -331,7 +331,7 @@ def test_the_command_trains_counts_and_goes_on(cli: Cli, here: Path, monkeypatch
     assert Run.open(run).images == 400
     said = json.loads(path.read_text())
     assert (said["images"], said["share"], said["seed"]) == (400, 1e-5, 0)
-    again = counting.of_samples(Run.open(run).sample(1000, 2500).array, PROTOCOLS["ring"])
+    again = counting.count_samples(Run.open(run).sample(1000, 2500).array, PROTOCOLS["ring"])
     assert coverage_results.load(path).counted == again
     assert "0.001 % of the protocol's 400,000 steps of 100, seed 0," in answer.out
     for words in ("GAN (PacGAN, table 1)", "PacGAN4 (PacGAN, table 1)", "a perfect generator", "pacgan-mixture budget=400images"):
@@ -413,7 +413,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
         (["ring", "--recipe", "tutorial-small"], ("ends in tanh", "networks.generator.end=linear")),
         (["ring", "--recipe", "default", "budget=5m", "--full"], ("--full", "leave out budget")),
         (["ring", "--recipe", "nosuch"], ("unknown recipe 'nosuch'",)),
-        (["grid", "data=ring"], ("the protocol grid says",)),
+        (["grid", "data=ring"], ("the protocol grid sets",)),
     ],
 )
 def test_mistakes_are_answered_in_a_line_and_leave_nothing_behind(

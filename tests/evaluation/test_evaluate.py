@@ -106,15 +106,16 @@ def test_the_validation_slice_is_a_sixth_and_never_in_the_reference(digits: np.n
     assert len(validation_rows(1497)) == 1497 // 6
     assert np.array_equal(np.sort(both), np.arange(1497))
     images = Digits().load("train").values
-    real = reference.load(Digits(), lambda samples: _pixels(samples.shape)).reference_set().real
+    real = reference.load_reference(Digits(), lambda samples: _pixels(samples.shape)).reference_set().real
     rows = images[reference_rows(1497)].reshape(-1, 64).astype(np.float64) / 255
     assert real.all_moments.total.numpy() == pytest.approx(rows.sum(0), rel=1e-6)
 
 
 def _pixels(shape: tuple[int, ...]) -> Extractor:
-    from gansmith.evaluation.extractors import find
 
-    return find("pixels", Digits(), shape)
+    from gansmith.evaluation.extractors import find_extractor
+
+    return find_extractor("pixels", Digits(), shape)
 
 
 # ---------------------------------------------------------------------------------------------- which way scores move
@@ -264,8 +265,8 @@ def test_real_features_are_kept_and_a_damaged_file_is_made_again(
 ) -> None:
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path))
     seen: list[int] = []
-    look = reference._see_all
-    monkeypatch.setattr(reference, "_see_all", lambda *args: seen.append(1) or look(*args))
+    look = reference._extract_all
+    monkeypatch.setattr(reference, "_extract_all", lambda *args: seen.append(1) or look(*args))
 
     def again() -> None:
         found = evaluate(digits, "digits")
@@ -473,18 +474,21 @@ def desk(here: Path, digits: np.ndarray) -> Path:
         (("notes.txt", "--data", "digits"), ("notes.txt", "expected a run folder")),
         (("digits.npy",), ("digits.npy", "add --data")),
         (("digits.npy", "--data", "digit"), ("did you mean 'digits'",)),
-        (("one.npy", "--data", "digits"), ("one.npy has 1 samples", "fewer than 100")),
+        (("one.npy", "--data", "digits"), ("one.npy has 1 samples", "at least 100")),
         (("colour.npy", "--data", "digits"), ("3 x 8 x 8", "digits has 1 x 8 x 8")),
         (("eleven.npz", "--data", "digits"), ("labels from 0 to 9", "found 10 in row 10")),
         (("digits.npy", "--data", "digits", "--extractor", "pixel"), ("unknown extractor 'pixel'", "did you mean 'pixels'")),
-        (("digits.npy", "--data", "digits", "--extractor", "points"), ("'points' is not for images", "pixels")),
-        (("points.npy", "--data", "ring", "--extractor", "lenet-mnist"), ("not for points", "choose points")),
+        (("digits.npy", "--data", "digits", "--extractor", "points"), ("'points' does not fit images", "pixels")),
+        (("points.npy", "--data", "ring", "--extractor", "lenet-mnist"), ("does not fit points", "choose points")),
         (("points.npy", "--data", "digits"), ("shape 2", "1 x 8 x 8")),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:flt"), ("unknown function in mine.py 'flt'", "'flat'")),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:seven"), ("torch.nn.Module", "int")),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:flat"), ("expected features [N, F]", "flatten")),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:three"), ("expected features [N, F]", "[3, 64] for N = 128")),
-        (("digits.npy", "--data", "digits", "--extractor", "mine.py:nan"), ("digits: among the features", "NaN or infinity")),
+        (
+            ("digits.npy", "--data", "digits", "--extractor", "mine.py:nan"),
+            ("digits: expected finite features", "NaN"),
+        ),
         (("digits.npy", "--data", "digits", "--extractor", "mine.py:asks"), ("mine.py:asks failed", "argument: 'width'")),
         (("digits.npy", "--data", "two.npz"), ("two.npz", "[1, 8, 8]", "[1, 16, 8]")),
         (("digits.npy", "--data", "digits", "--extractor", "none.py:f"), ("can't read none.py",)),
@@ -507,7 +511,7 @@ def test_a_generator_that_makes_no_numbers_is_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         for weights in run.module.parameters():
             weights.fill_(torch.nan)
-    with pytest.raises(DataError, match=r"ring: among the features of samples 0 to 99 is NaN"):
+    with pytest.raises(DataError, match=r"ring: expected finite features, samples 0 to 99 have NaN"):
         evaluate(run, count=100, draws=1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,21 @@ from torch import nn
 from gansmith.core.errors import DataError, SettingError
 from gansmith.data import Digits, FashionMnist, Folder, Mnist, Ring
 from gansmith.data.fetch import cached
-from gansmith.evaluation.extractors import Extractor, find, lenet, training
+from gansmith.evaluation.extractors import NAMES, Extractor, find_extractor, lenet, training
 from gansmith.evaluation.extractors.extractor import PASS, fitted
 from gansmith.evaluation.extractors.inception import inception
+from gansmith.recipes.base import Scores
 
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (PASS + 9, 1, 28, 28), dtype=np.uint8))
 SHIPPED = {
     "lenet-mnist": ("03a9a05926ced024398618769b205edc1d1fe360f515a3ed0a282972484ea6f6", "mnist", 0.994),
     "lenet-fashion": ("a820a89d4ae7c36a72510e6e6bb7db92239375deaa1954aff7994d27c66e1b7a", "fashion-mnist", 0.925),
 }
+
+
+def test_a_recipe_accepts_exactly_the_built_in_extractors() -> None:
+    accepted = typing.get_args(typing.get_args(typing.get_type_hints(Scores)["extractor"])[0])
+    assert set(accepted) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -55,7 +62,7 @@ def test_it_knows_its_data(name: str) -> None:
 
 
 def extractors() -> list[Extractor]:
-    return [lenet.shipped("lenet-mnist"), find("pixels", Mnist(), (1, 28, 28))]
+    return [lenet.shipped("lenet-mnist"), find_extractor("pixels", Mnist(), (1, 28, 28))]
 
 
 @pytest.mark.parametrize("extractor", extractors(), ids=lambda e: e.name)
@@ -174,11 +181,11 @@ def test_an_extractor_for_which_there_is_no_data() -> None:
 def test_the_extractor_for_each_kind_of_data(source: object, shape: tuple[int, ...], name: str) -> None:
     if name == "efficientnet-lite0":
         pytest.importorskip("efficientnet_lite_pytorch")
-    assert find(None, source, shape).name == name  # type: ignore[arg-type]
+    assert find_extractor(None, source, shape).name == name  # type: ignore[arg-type]
 
 
 def test_points_are_their_own_features_and_know_their_mode() -> None:
-    found = find(None, Ring(), (2,))(torch.from_numpy(Ring(num=500).load().values))
+    found = find_extractor(None, Ring(), (2,))(torch.from_numpy(Ring(num=500).load().values))
     assert torch.equal(found.features, torch.from_numpy(Ring(num=500).load().values))
     assert found.probabilities is not None
     assert np.array_equal(found.probabilities.argmax(1).numpy(), Ring(num=500).load().labels)
@@ -186,7 +193,7 @@ def test_points_are_their_own_features_and_know_their_mode() -> None:
 
 def test_efficientnet_sees_colour_and_any_batch() -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
-    extractor = find("efficientnet-lite0", Folder("x"), (3, 32, 32))
+    extractor = find_extractor("efficientnet-lite0", Folder("x"), (3, 32, 32))
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8))
     found = extractor(images)
     assert found.features.shape == (3, 1280)
@@ -204,13 +211,13 @@ def test_a_network_of_the_users_own(tmp_path: Path) -> None:
         "    def forward(self, x):\n        y = x.flatten(1)\n        return y, self.line(y)\n"
         "def net():\n    return Net()\n"
     )
-    one, other = (find(f"{file}:net", Digits(), (1, 8, 8)) for _ in range(2))
+    one, other = (find_extractor(f"{file}:net", Digits(), (1, 8, 8)) for _ in range(2))
     assert one.digest == other.digest
     assert (one.width, one.name, one.classes) == (64, "mine.py:net", ("0", "1", "2", "3", "4"))
     images = torch.from_numpy(Digits().load("test").values[:5])
     assert torch.equal(one(images).features, images.flatten(1) / 255)
     file.write_text(file.read_text() + "# changed\n")
-    assert find(f"{file}:net", Digits(), (1, 8, 8)).digest != one.digest
+    assert find_extractor(f"{file}:net", Digits(), (1, 8, 8)).digest != one.digest
 
 
 # ------------------------------------------------------------------------------------------------------------ Inception
@@ -245,7 +252,7 @@ def test_inception_needs_its_library_and_its_file(tmp_path: Path, monkeypatch: p
     with pytest.raises(DataError, match=r"bad\.pth holds no Inception-v3 weights"):
         inception(str(tmp_path / "bad.pth"))
     torch.save({"w": torch.tensor(2.0)}, tmp_path / "w.pth")
-    extractor = find(f"inception:{tmp_path / 'w.pth'}", Mnist(), (1, 28, 28))
+    extractor = find_extractor(f"inception:{tmp_path / 'w.pth'}", Mnist(), (1, 28, 28))
     found = extractor(torch.full((3, 1, 28, 28), 7, dtype=torch.uint8))
     assert torch.equal(found.features, torch.full((3, 2048), 14.0))
     assert found.probabilities is not None

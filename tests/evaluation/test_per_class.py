@@ -16,7 +16,7 @@ from gansmith.data import Digits, Mnist
 from gansmith.data.modality import kept
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.metrics import neighbours
-from gansmith.evaluation.metrics.per_class import PerClass, agreement, per_class_result, within
+from gansmith.evaluation.metrics.per_class import PerClass, agreement, compute_per_class, per_class_result
 from gansmith.evaluation.metrics.scores import Labelled
 from gansmith.evaluation.results import Evaluation, class_columns
 from gansmith.report import page
@@ -42,20 +42,20 @@ def test_coverage_alone_is_coverage() -> None:
 
 def test_a_class_is_covered_by_what_was_asked_to_be_of_it() -> None:
     real, fake = blobs(0), blobs(1)
-    found = within(real, fake)
+    found = compute_per_class(real, fake)
     for c in range(3):
         assert found.coverage[c] == neighbours.coverage(real.rows[real.classes == c], fake.rows[fake.classes == c])
     assert found.accuracy is None
     crossed = Labelled(fake.rows, torch.tensor([1, 0, 2])[fake.classes])  # asked for one, made the other
-    assert within(real, crossed).coverage.tolist() == [0.0, 0.0, found.coverage[2].item()]
+    assert compute_per_class(real, crossed).coverage.tolist() == [0.0, 0.0, found.coverage[2].item()]
     alike = Labelled(BLOBS[fake.classes].double(), fake.classes)  # each class a single point
-    assert within(real, alike).values()["class_coverage"] < 0.6 * found.values()["class_coverage"]
+    assert compute_per_class(real, alike).values()["class_coverage"] < 0.6 * found.values()["class_coverage"]
 
 
 def test_the_asked_class_is_right_where_the_classifier_says_so() -> None:
     real, fake = blobs(0, 36), blobs(1, 6)
     said = torch.eye(3)[torch.tensor([0, 1, 2, 0, 2, 2])]
-    found = within(real, fake, said, fake.classes)
+    found = compute_per_class(real, fake, said, fake.classes)
     assert found.accuracy is not None
     assert found.accuracy.tolist() == [1.0, 0.5, 1.0]
     row = per_class_result(
@@ -63,15 +63,15 @@ def test_the_asked_class_is_right_where_the_classifier_says_so() -> None:
     )
     assert row.accuracy == (0.5, 0.5, None)
     assert row.coverage_floor is None
-    assert [title for title, _ in class_columns(row)] == ["asked class right", "coverage"]
+    assert [title for title, _ in class_columns(row)] == ["accuracy", "coverage"]
 
 
 def test_what_is_kept_of_it_comes_back() -> None:
     found = PerClass(torch.tensor([0.5, torch.nan]), None)
-    again = PerClass.read(found.tensors())
+    again = PerClass.from_tensors(found.tensors())
     assert again is not None
     assert again.values() == found.values() == {"class_coverage": 0.5, "worst_class_coverage": 0.5}
-    assert PerClass.read({}) is None
+    assert PerClass.from_tensors({}) is None
 
 
 def test_agreement_is_the_best_of_all_matchings() -> None:
@@ -115,10 +115,10 @@ def test_a_run_that_is_told_labels_is_measured_by_class(run: Run, tmp_path: Path
     assert coverage.value < coverage.floor
     show(found)
     said = capsys.readouterr().out
-    assert "coverage by real" in said
+    assert "coverage, real" in said
     html = page.page(run, found)
     assert 'id="of-classes"' in html
-    assert 'data-label="coverage by real"' in html
+    assert 'data-label="coverage, real"' in html
     digits = Digits().load()  # other data, of whose classes nobody asked for any
     np.savez(tmp_path / "other.npz", images=kept(digits.values), labels=digits.labels)
     assert "class_fd" not in evaluate(run, str(tmp_path / "other.npz"), count=300, draws=1).scores
@@ -152,4 +152,4 @@ def test_on_mnist_the_classifier_says_whether_the_asked_class_is_right(
         assert score.floor > 0.98
         assert found.of_classes is not None
         assert found.of_classes.accuracy is not None
-        assert "asked class right" in said
+        assert "accuracy" in said

@@ -163,7 +163,7 @@ def test_with_an_evaluation_it_says_everything_that_is_known(done: Run) -> None:
         assert finding.text in page.text
     assert "Recall 0.25 (real 0.411) · edge energy 0.25 (real 0.5)" in page.text
     assert "unheard" not in page.text
-    assert page.text.index("Half is missing.") < page.text.index("How it got there")
+    assert page.text.index("Half is missing.") < page.text.index("Training progress")
     assert "gansmith report" not in page.text
 
 
@@ -320,22 +320,22 @@ def test_bars_stand_for_shares() -> None:
 def test_a_grid_is_cut_into_the_pictures_it_was_made_of(shape: tuple[int, ...], count: int, columns: int, tmp_path: Path) -> None:
     made = np.random.default_rng(0).integers(0, 256, (count, *shape[1:], shape[0]), dtype=np.uint8)
     grids.image_grid(made, columns).save(tmp_path / "grid.png")
-    assert np.array_equal(grids.cut(tmp_path / "grid.png", shape, count), made)
+    assert np.array_equal(grids.split_grid(tmp_path / "grid.png", shape, count), made)
 
 
 def test_what_is_no_grid_is_not_cut(tmp_path: Path) -> None:
     Image.new("L", (50, 41)).save(tmp_path / "other.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     for name in ("other.png", "broken.png"):
-        with pytest.raises(RunError, match=f"{name} is no grid"):
-            grids.cut(tmp_path / name, (1, 28, 28), 4)
+        with pytest.raises(RunError, match=f"{name} is damaged or no grid"):
+            grids.split_grid(tmp_path / name, (1, 28, 28), 4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_animation_keeps_its_gaps_clear_and_its_colours_near(channels: int) -> None:
     flat = np.random.default_rng(0).integers(0, 256, (3, 4, 1, 1, channels), dtype=np.uint8)
-    frames = [grids.clear_grid(np.broadcast_to(f, (4, 6, 6, channels)), 2) for f in flat]
-    with Image.open(io.BytesIO(animation_module.animated(frames, 100))) as animation:
+    frames = [grids.transparent_grid(np.broadcast_to(f, (4, 6, 6, channels)), 2) for f in flat]
+    with Image.open(io.BytesIO(animation_module.animate(frames, 100))) as animation:
         assert animation.n_frames == 3
         for i, frame in enumerate(frames):
             animation.seek(i)

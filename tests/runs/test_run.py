@@ -151,7 +151,7 @@ def test_a_loss_plot_shows_both_losses_and_what_d_says(done: Path, monkeypatch: 
     from matplotlib.figure import Figure
 
     drawn: list[Figure] = []
-    monkeypatch.setattr("gansmith.drawing.plots.rendered", drawn.append)
+    monkeypatch.setattr("gansmith.drawing.plots.render_figure", drawn.append)
     log = gansmith.load(done).log
     REAL_LOSS_PLOT(log, "title")
     above, below = drawn[0].axes

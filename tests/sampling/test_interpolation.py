@@ -145,7 +145,7 @@ def test_a_gif_walks_round_and_shows_the_seeds_own_samples(digits: Run, here: Pa
 def test_a_png_has_a_row_for_each_way(digits: Run, here: Path, cli: Cli) -> None:
     answer = cli("interpolate", digits.path, "--out", "walk.png", "--steps", 3, "--seeds", 0, "--seeds", 1, "--seeds", 5)
     assert answer.code == 0, answer.err
-    shown = grids.cut(Path("walk.png"), (1, 8, 8), 8)
+    shown = grids.split_grid(Path("walk.png"), (1, 8, 8), 8)
     assert np.array_equal(shown, digits.walk([0, 1, 5], 3).reshape(-1, 8, 8, 1))
 
 

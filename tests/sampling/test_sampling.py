@@ -210,7 +210,7 @@ def test_a_gif_holds_every_picture(tmp_path: Path) -> None:
         path = tmp_path / f"{i}.png"
         Image.new("L", (40, 30), 60 * i).save(path)
         paths.append(path)
-    with Image.open(io.BytesIO(animation_module.gif(paths))) as animation:
+    with Image.open(io.BytesIO(animation_module.animate_files(paths))) as animation:
         assert animation.n_frames == 4
         assert animation.size == (40, 30)
 

@@ -334,7 +334,7 @@ def test_commands_take_a_checkpoint(cli: Callable[..., Answer], here: Path, done
     assert_refused(cli("sample", done, "--out", "x.npz", "--checkpoint", 12345), "12345", "best", str(run.images))
     assert_refused(cli("evaluate", done, "--checkpoint", 12345), "12345", "best", str(run.images))
     np.savez("fixed.npz", images=run.sample(count=120).array)
-    assert_refused(cli("evaluate", "fixed.npz", "--data", "digits", "--checkpoint", "best"), "fixed.npz", "no run", "best")
+    assert_refused(cli("evaluate", "fixed.npz", "--data", "digits", "--checkpoint", "best"), "fixed.npz", "not a run", "best")
 
 
 def test_an_evaluation_of_the_best_is_not_taken_for_one_of_the_last(

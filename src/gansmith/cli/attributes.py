@@ -31,7 +31,7 @@ def attributes(
         files.make_parent(json_out)  # before minutes of work whose result would have nowhere to go
     opened = load(run, checkpoint=checkpoint, trust=trust)
     with progress.stages() as stages:
-        found = shares.measure(opened, count, stages)
+        found = shares.measure_shares(opened, count, stages)
     if json_out:
         files.write_json(json_out, shares.to_json(opened, found))
     about = f"{run}: {count:,} samples of seed {shares.SEED}, judged by a classifier that was trained on real images"
@@ -57,7 +57,7 @@ def directions(
         files.make_parent(path)
     opened = load(run, checkpoint=checkpoint, trust=trust)
     with progress.stages() as stages:
-        found = directions.find(opened, stages)
+        found = directions.find_directions(opened, stages)
     files.write(out, grids.png(directions.sheet(opened, found)))
     if json_out:
         files.write_json(json_out, directions.to_json(opened, found))

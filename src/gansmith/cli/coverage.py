@@ -45,7 +45,7 @@ def coverage(
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept
 
-    chosen, overrides = protocols.find(protocol), overrides or []
+    chosen, overrides = protocols.find_protocol(protocol), overrides or []
     recipes = [kept.make_recipe(chosen, recipe, overrides, seed, full) for seed in range(seeds)]
     found, broken = [], []
     for made in recipes:

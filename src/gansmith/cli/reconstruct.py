@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,9 @@ def reconstruct(
 ) -> None:
     """Encode real images and draw them again: each row of real ones stands above the row made of them."""
     from gansmith.data import named
-    from gansmith.runs.networks import encoder_of
+    from gansmith.runs.networks import condition_of, encoder_of
     from gansmith.runs.run import load
     from gansmith.sampling.reconstruction import save
 
     source, opened = None if data is None else named.find_source(data), load(run, checkpoint=checkpoint, trust=trust)
-    typer.echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count))
+    typer.echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count, partial(condition_of, opened)))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gansmith.drawing.grids import image_grid, rendered
+from gansmith.drawing.grids import image_grid, render_figure
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +82,7 @@ class Points:
         axes = figure.subplots()
         axes.scatter(kept[:, 0], kept[:, min(1, kept.shape[1] - 1)], s=6, alpha=0.5, linewidths=0)
         axes.set_aspect("equal", adjustable="datalim")
-        return rendered(figure)
+        return render_figure(figure)
 
 
 def modality_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Modality:

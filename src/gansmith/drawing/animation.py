@@ -1,4 +1,4 @@
-"""Animations: pictures of equal size as a GIF."""
+"""Animations: pictures of equal size as an endless GIF."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def gif(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -> bytes:
-    """Pictures of equal size as an animation, scaled to at most `longest` pixels a side; the last one stays for two seconds."""
+def animate_files(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -> bytes:
+    """Animate picture files of equal size, scaled to at most `longest` pixels a side. The last picture stays for two seconds."""
     from PIL import Image
 
     frames = []
@@ -23,13 +23,13 @@ def gif(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -
             frame = picture.convert("L" if picture.mode == "L" else "RGB")
             frame.thumbnail((longest, longest), Image.Resampling.BOX)
             frames.append(frame)
-    return animated(frames, [milliseconds] * (len(frames) - 1) + [2000])
+    return animate(frames, [milliseconds] * (len(frames) - 1) + [2000])
 
 
-def animated(frames: Sequence[Image], milliseconds: int | list[int], greys: int = 64) -> bytes:
-    """Pictures of equal size and mode as a GIF that goes round, in `greys` (2 to 256) greys or 128 colours a picture.
+def animate(frames: Sequence[Image], milliseconds: int | list[int], greys: int = 64) -> bytes:
+    """Encode pictures of equal size and mode as an endless GIF.
 
-    256 leave greys as they are. What is transparent stays so, and takes the place of white.
+    Grey pictures keep `greys` (2 to 256) levels, colour pictures 128 colours each. Transparent pixels stay transparent.
     """
     shown = [_few_colours(frame, greys) for frame in frames]
     clear = {"transparency": _CLEAR, "disposal": 2} if frames[0].mode in ("LA", "RGBA") else {}
@@ -38,7 +38,7 @@ def animated(frames: Sequence[Image], milliseconds: int | list[int], greys: int 
     return memory.getvalue()
 
 
-_CLEAR = 255  # the colour in a palette that means none
+_CLEAR = 255  # palette index of transparent pixels
 
 
 def _few_colours(frame: Image, greys: int) -> Image:
@@ -49,7 +49,7 @@ def _few_colours(frame: Image, greys: int) -> Image:
         values = np.rint(np.rint(np.asarray(frame.convert("L")) / step) * step).astype(np.uint8)
         palette = np.repeat(np.arange(256, dtype=np.uint8), 3)
     else:
-        few = frame.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)  # a hundredth of median cut's time, errors alike
+        few = frame.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)  # a hundredth of median cut's time
         values = np.array(few)
         palette = np.resize(np.array(few.getpalette(), np.uint8), 768)
     if frame.mode in ("LA", "RGBA"):

@@ -1,4 +1,4 @@
-"""Names beside the rows of a grid of pictures."""
+"""Captions: names beside the rows of a grid."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-LARGEST, SMALLEST = 18, 8  # pixels of a letter's height
+LARGEST, SMALLEST = 18, 8  # font size in pixels
 MARGIN = 8
-MOST = 0.5  # the share of the picture's width that names may take
+MOST = 0.5  # largest width of the names, as a share of the picture's
 
 
-def beside(picture: Image, names: Sequence[str]) -> Image:
-    """The picture with a name at the left of each of as many rows of equal height; without, where the names don't fit.
+def name_rows(picture: Image, names: Sequence[str]) -> Image:
+    """Write names at the left of the rows of a picture, black on white; all rows have the same height.
 
-    Black on white, whatever mode the picture has.
+    Returns the picture unchanged if the names are too long or the rows too low.
     """
     from PIL import Image, ImageDraw, ImageFont
 

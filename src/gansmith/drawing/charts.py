@@ -1,6 +1,6 @@
-"""Charts as SVG for a page: matplotlib draws them, the page's own style gives colours and letters, light or dark.
+"""Charts as SVG for an HTML page. Matplotlib draws them; the style of the page gives colours and fonts, light or dark.
 
-An SVG is a quarter of the same chart as a sharp PNG, and plotly's script alone is bigger than a whole report.
+An SVG takes a quarter of the bytes of a sharp PNG, and needs no script.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-MAX_POINTS = 400  # of a line; more are averaged, or a long log would make a heavy page
+MAX_POINTS = 400  # of a line; longer ones are averaged, to keep the page small
 _INK, _LINES = "#010101", "#020202"
 _SERIES = tuple(f"#0{i}0{i}0{i}" for i in range(3, 8))
 _STYLE = {_INK: "currentColor", _LINES: "var(--line)"} | {colour: f"var(--series-{i})" for i, colour in enumerate(_SERIES)}
@@ -24,7 +24,7 @@ _STYLE = {_INK: "currentColor", _LINES: "var(--line)"} | {colour: f"var(--series
 def lines(
     series: Mapping[str, tuple[np.ndarray, np.ndarray]], about: str, *, x: str = "real images seen", y: str | None = None
 ) -> str:
-    """Lines over x, {name: (x [N], y [N])}; what is not finite is left out. `about` is read to those who do not see it."""
+    """Line chart of {name: (x [N], y [N])} as SVG, without values that are not finite; `about` is its text for screen readers."""
     with _our_style():
         figure, axes = _figure(2.5)
         for (name, (across, up)), colour in zip(series.items(), _colours(len(series)), strict=True):
@@ -38,7 +38,7 @@ def lines(
 
 
 def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], about: str) -> str:
-    """Horizontal bars in percent, a group for each name; values are shares, {name of the series: [len(names)]}."""
+    """Horizontal bar chart of shares in percent as SVG: a group of bars for each name, series {name: [len(names)]}."""
     thick = 0.8 / len(series)
     with _our_style():
         figure, axes = _figure(0.7 + 0.27 * len(names))
@@ -56,7 +56,7 @@ def bars(names: Sequence[str], series: Mapping[str, Sequence[float]], about: str
 
 @contextlib.contextmanager
 def _our_style() -> Iterator[None]:
-    """Names may hold dollars, which are no formula, and letters that matplotlib's font lacks but the reader's browser has."""
+    """Style of all charts. Dollar signs are plain text; letters that matplotlib's font lacks are left to the browser."""
     import matplotlib as mpl
 
     ink = {"text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _LINES, "ytick.color": _LINES, "grid.color": _LINES}
@@ -67,7 +67,7 @@ def _our_style() -> Iterator[None]:
 
 
 def _figure(height: float) -> tuple[Any, Any]:
-    """As wide as a phone, so that its letters need not shrink there."""
+    """A figure as wide as a phone's screen, so that text does not shrink there."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2, height), layout="constrained", facecolor="none")
@@ -100,7 +100,7 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _svg(figure: Any, about: str) -> str:
-    """An <svg> to stand in a page: no size, no name space, no style, and no name that another chart on the page has too."""
+    """Convert a figure to an <svg> element: without size, namespace and style, and with ids that are unique on the page."""
     import matplotlib as mpl
 
     memory = io.StringIO()

@@ -1,4 +1,4 @@
-"""Images and how they are scaled, shown and saved. The only place that knows value ranges."""
+"""Grids of images: lay them out in one picture, split a picture into its images again, and encode pictures as PNG."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-GAP = 2  # pixels between the pictures of a grid, before it is enlarged
+GAP = 2  # pixels between the images of a grid, before it is enlarged
 
 
 def image_grid(images: np.ndarray, columns: int | None = None) -> Image:
-    """uint8 [N, H, W, C] -> one picture on white, `columns` wide (by default as square as it gets), enlarged if small."""
-    return enlarged(one(_sheet(images, columns, 255)), _scale(*images.shape[1:3]))
+    """Lay out images uint8 [N, H, W, C] on white, with gaps and a border. Small images are enlarged by a whole factor.
+
+    `columns` defaults to the squarest grid.
+    """
+    return enlarge(to_image(_sheet(images, columns, 255)), _scale(*images.shape[1:3]))
 
 
-def clear_grid(images: np.ndarray, columns: int | None = None) -> Image:
-    """The same with gaps that are transparent and none around, and a pixel a pixel."""
+def transparent_grid(images: np.ndarray, columns: int | None = None) -> Image:
+    """Lay out images uint8 [N, H, W, C] with transparent gaps, no border, and one output pixel per image pixel."""
     if images.shape[3] in (1, 3):
         images = np.concatenate([images, np.full((*images.shape[:3], 1), 255, np.uint8)], axis=3)
-    return one(_sheet(images, columns, 0)[GAP:-GAP, GAP:-GAP])
+    return to_image(_sheet(images, columns, 0)[GAP:-GAP, GAP:-GAP])
 
 
 def _scale(height: int, width: int) -> int:
@@ -36,7 +39,7 @@ def _scale(height: int, width: int) -> int:
 
 
 def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
-    """uint8 [N, H, W, C] laid out row by row with gaps, [rows * (H + GAP) + GAP, columns * (W + GAP) + GAP, C]."""
+    """Lay out images uint8 [N, H, W, C] row by row: uint8 [rows * (H + GAP) + GAP, columns * (W + GAP) + GAP, C]."""
     count, height, width, channels = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = -(-count // columns)
@@ -47,10 +50,10 @@ def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
     return sheet
 
 
-def cut(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
-    """The pictures a grid was made of, uint8 [at most count, H, W, C], to the last bit; `shape` is [C, H, W].
+def split_grid(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
+    """Split a file of `image_grid` into its images, uint8 [at most count, H, W, C], without loss; `shape` is [C, H, W].
 
-    Raises RunError where the file is no such grid.
+    Raises RunError for a file that is damaged or no such grid.
     """
     from PIL import Image
 
@@ -62,26 +65,26 @@ def cut(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
         rows, columns = ((side - GAP) // (size + GAP) for side, size in zip(sheet.shape, (height, width), strict=False))
         inner = sheet[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, channels)
     except (OSError, ValueError) as error:
-        raise RunError(f"{grid} is no grid of {height} x {width} pictures, or damaged ({error})") from None
+        raise RunError(f"{grid} is damaged or no grid of {height} x {width} images ({error})") from None
     return inner[:, :height, :, :width].swapaxes(1, 2).reshape(-1, height, width, channels)[:count]
 
 
-def enlarged(picture: Image, scale: int) -> Image:
-    """By a whole factor, so that a pixel stays a square."""
+def enlarge(picture: Image, scale: int) -> Image:
+    """Enlarge a picture by a whole factor, without interpolation."""
     from PIL import Image
 
     return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
 
 
-def one(image: np.ndarray) -> Image:
-    """uint8 [H, W, C] at its own size."""
+def to_image(image: np.ndarray) -> Image:
+    """Convert an image uint8 [H, W, C], C in 1, 3, 4, to Pillow's type."""
     from PIL import Image
 
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
 
 
-def rendered(figure: Any, dpi: int = 120) -> Image:
-    """A matplotlib figure as a picture."""
+def render_figure(figure: Any, dpi: int = 120) -> Image:
+    """Render a matplotlib figure as an RGB picture."""
     from PIL import Image
 
     memory = io.BytesIO()
@@ -91,6 +94,7 @@ def rendered(figure: Any, dpi: int = 120) -> Image:
 
 
 def png(picture: Image) -> bytes:
+    """Encode a picture as PNG."""
     memory = io.BytesIO()
     picture.save(memory, "PNG")
     return memory.getvalue()

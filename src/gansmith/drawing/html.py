@@ -1,4 +1,4 @@
-"""Pictures inside a page. A pixel is stored as one, and the browser enlarges it by a whole factor where there is room."""
+"""Pictures embedded in an HTML page. Each image pixel is stored once, and the browser enlarges by a whole factor if it fits."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gansmith.drawing import grids
-from gansmith.drawing.animation import animated, gif
+from gansmith.drawing.animation import animate, animate_files
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-COLUMN_WIDTH, PAGE_WIDTH = 500, 1064  # CSS pixels of one of the page's two columns, and of both
-LONGEST = 64  # pixels a side: larger images are shown smaller
-GIF_PIXELS = 1_300_000  # of all frames together, about a byte each: fewer seeds are shown where there would be more
-LOSSLESS_BYTES = 200_000  # a picture that would be larger is stored with small losses
+COLUMN_WIDTH, PAGE_WIDTH = 500, 1064  # CSS pixels of one and of both columns of the page
+LONGEST = 64  # pixels a side: larger images are scaled down
+GIF_PIXELS = 1_300_000  # of all frames together, about a byte each: animations with more show fewer samples
+LOSSLESS_BYTES = 200_000  # larger pictures are stored as lossy WebP
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture inside the page."""
+    """A picture as a data URI, with its size on the page."""
 
     uri: str
     alt: str
     width: int  # CSS pixels
     height: int
-    crisp: bool  # enlarged by a whole factor, so its pixels should stay squares
-    plot: bool = False  # dark on white: turned round on a dark page
-    names: tuple[str, ...] = ()  # of its rows, beside it
+    crisp: bool  # enlarged by a whole factor, to be shown without interpolation
+    plot: bool = False  # dark on white, to be inverted on a dark page
+    names: tuple[str, ...] = ()  # of its rows
 
 
 def grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
-    """Images uint8 [N, H, W, C] side by side, enlarged to at most `wide` CSS pixels."""
-    return _embedded_picture(grids.clear_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
+    """Embed a grid of images uint8 [N, H, W, C], enlarged to at most `wide` CSS pixels."""
+    return _embed_image(grids.transparent_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
 
 
-def one(image: np.ndarray, alt: str) -> Picture:
-    """An image uint8 [H, W, C]."""
-    return _embedded_picture(grids.one(_small(image[None])[0]), alt, LONGEST)
+def image(image: np.ndarray, alt: str) -> Picture:
+    """Embed an image uint8 [H, W, C]."""
+    return _embed_image(grids.to_image(_small(image[None])[0]), alt, LONGEST)
 
 
 def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
-    """A plot that is a file, no longer than that on any side."""
+    """Embed a plot from a file, scaled to at most `longest` pixels a side."""
     from PIL import Image
 
     with Image.open(path) as picture:
@@ -57,55 +57,53 @@ def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
 
 
 def plot(picture: Image, alt: str) -> Picture:
-    """A plot of points as it is."""
-    return _embedded(grids.png(picture), "png", alt, *picture.size, plot=True)
+    """Embed a plot without scaling."""
+    return _embed(grids.png(picture), "png", alt, *picture.size, plot=True)
 
 
 def animation(frames: Iterable[np.ndarray], alt: str, columns: int | None = None) -> Picture:
-    """The same grid at several times, uint8 [N, H, W, C] each; of large ones, or many, the first samples, in whole rows."""
+    """Embed an animation of grids uint8 [N, H, W, C]. Of large images, or many, only the first rows are shown."""
     cells = [_small(frame) for frame in frames]
     count, height, width, _ = cells[0].shape
     shown = max(1, min(count, GIF_PIXELS // (height * width * len(cells))))
     if columns:
         shown = max(columns, shown // columns * columns)
-    sheets = [grids.clear_grid(frame[:shown], columns or _columns(shown)) for frame in cells]
-    made = animated(sheets, [200] * (len(sheets) - 1) + [2000])
-    return _embedded(made, "gif", alt, *sheets[0].size)
+    sheets = [grids.transparent_grid(frame[:shown], columns or _columns(shown)) for frame in cells]
+    made = animate(sheets, [200] * (len(sheets) - 1) + [2000])
+    return _embed(made, "gif", alt, *sheets[0].size)
 
 
 def plots(paths: Iterable[Path], alt: str) -> Picture:
-    """An animation of plots that are files."""
-    return _embedded(gif(paths, longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
+    """Embed an animation of plots from files."""
+    return _embed(animate_files(paths, longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
 
 
 def _columns(count: int) -> int:
-    """As square as it gets with every row full, where that takes no more than 8 columns."""
+    """Number of columns of the squarest grid; up to 8, every row is full if possible."""
     square = math.ceil(math.sqrt(count))
     return next((columns for columns in range(square, 9) if count % columns == 0), square)
 
 
 def _small(cells: np.ndarray) -> np.ndarray:
-    """uint8 [N, H, W, C] with no side longer than LONGEST."""
+    """Scale images uint8 [N, H, W, C] down to at most LONGEST pixels a side."""
     if max(cells.shape[1:3]) <= LONGEST:
         return cells
-    shown = [grids.one(cell) for cell in cells]
+    shown = [grids.to_image(cell) for cell in cells]
     for picture in shown:
         picture.thumbnail((LONGEST, LONGEST))
     return np.stack([np.asarray(picture).reshape(picture.height, picture.width, -1) for picture in shown])
 
 
-def _embedded_picture(picture: Image, alt: str, wide: int) -> Picture:
+def _embed_image(picture: Image, alt: str, wide: int) -> Picture:
     content, kind = grids.png(picture), "png"
     if len(content) > LOSSLESS_BYTES:
         memory = io.BytesIO()
         picture.convert("RGBA").save(memory, "WEBP", quality=85)
         content, kind = memory.getvalue(), "webp"
-    return _embedded(content, kind, alt, *picture.size, wide=wide)
+    return _embed(content, kind, alt, *picture.size, wide=wide)
 
 
-def _embedded(
-    content: bytes, kind: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False
-) -> Picture:
+def _embed(content: bytes, kind: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False) -> Picture:
     factor = 1 if plot else max(1, wide // width)
     uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return Picture(uri, alt, width * factor, height * factor, crisp=factor > 1, plot=plot)

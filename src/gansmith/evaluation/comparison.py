@@ -1,8 +1,7 @@
-"""Several evaluations side by side: only like with like, and the reason where they are not alike."""
+"""Compare evaluations side by side. Only comparable ones are accepted; the error names the difference."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +14,23 @@ from gansmith.evaluation.results import Evaluation, Score
 
 @dataclass(frozen=True)
 class Comparison:
-    """Evaluations of equal names of scores."""
+    """Comparable evaluations: scores of the same key have the same name."""
 
     evaluations: tuple[Evaluation, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The scores that all of them have."""
+        """Keys of the scores that all evaluations have."""
         first, *others = self.evaluations
         return tuple(key for key in first.scores if all(key in other.scores for other in others))
 
     def best(self, key: str) -> float:
+        """The best value of a score."""
         values = [evaluation.scores[key].value for evaluation in self.evaluations]
         return min(values) if self.evaluations[0].scores[key].better == "lower" else max(values)
 
     def rows(self) -> list[list[str]]:
-        """A head, then a row a score: title, each evaluation's value with its interval, the floor, the better way."""
+        """A table: a header row, then for each score its title, the values with intervals, the floor and the better direction."""
         head = ["score", *(evaluation.what for evaluation in self.evaluations), "floor", "better"]
         return [head, *(self._row(key) for key in self.keys)]
 
@@ -42,6 +42,7 @@ class Comparison:
         return [scores[0].title, *values, "" if floor is None else brief(floor), scores[0].better]
 
     def notes(self) -> list[str]:
+        """Lines below the table: features, real images, samples and the meaning of marks."""
         first = self.evaluations[0]
         return [
             f"Features: {first.extractor['name']} (SHA-256 {first.extractor['sha256'][:8]}), "
@@ -49,24 +50,26 @@ class Comparison:
             f"Real: {first.data['num_real']:,} images of {first.data['label']}, {first.data['split']}. "
             f"Floor: {first.data['num_floor']:,} of {first.data['floor']}.",
             *(f"{e.what}: {samples_of(e)}." for e in self.evaluations),
-            "* the best value. Brackets hold 95 % intervals; where two overlap, the order may be chance.",
+            "* best value. Brackets hold 95 % confidence intervals; if two overlap, their order may be due to chance.",
         ]
 
     def markdown(self) -> str:
+        """The comparison as a Markdown table with notes."""
         head, *body = self.rows()
         lines = [head, ["---", *["---:"] * (len(head) - 2), "---"], *body]
         table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
         return table + "\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
 
     def html(self) -> str:
+        """The comparison as one HTML page."""
+        from jinja2 import Environment, StrictUndefined
+
         head, *body = self.rows()
-        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        lines = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>\n" for row in body)
-        notes = "".join(f"<li>{html.escape(note)}</li>\n" for note in self.notes())
-        return _PAGE.format(head=cells, body=lines, notes=notes)
+        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+        return environment.from_string(_PAGE).render(head=head, body=body, notes=self.notes())
 
     def save(self, path: str | Path) -> Path:
-        """Write x.md or x.html; the folder is made. Raises RunError for another ending."""
+        """Write the comparison as x.md or x.html, and return the path. Raises RunError for another suffix."""
         path = Path(path)
         check(len(self.evaluations), path)
         files.make_parent(path)
@@ -75,7 +78,7 @@ class Comparison:
 
 
 def check(count: int, path: Path | None) -> None:
-    """Raises RunError for fewer than two evaluations, or a file that a comparison of them can't be written to."""
+    """Raise RunError for fewer than two evaluations, or for a file name that ends in neither .md nor .html."""
     if count < 2:
         raise RunError("a comparison needs at least two evaluations")
     if path and path.suffix not in (".md", ".html"):
@@ -83,7 +86,7 @@ def check(count: int, path: Path | None) -> None:
 
 
 def compare(evaluations: Sequence[Evaluation]) -> Comparison:
-    """Put evaluations beside each other. Raises RunError naming two that are not alike, and in what."""
+    """Compare evaluations. Raises RunError naming two that are not comparable and their first difference."""
     check(len(evaluations), None)
     first, *others = evaluations
     for other in others:
@@ -95,7 +98,7 @@ def compare(evaluations: Sequence[Evaluation]) -> Comparison:
 
 
 def _unlike(one: Evaluation, other: Evaluation) -> str | None:
-    """The first thing that makes two evaluations' scores unlike."""
+    """The first difference that makes two evaluations incomparable; None without one."""
     pairs = {
         "the real data": (one.data["label"], other.data["label"]),
         "the real data's SHA-256": (one.data["sha256"][:12], other.data["sha256"][:12]),
@@ -111,36 +114,43 @@ def _unlike(one: Evaluation, other: Evaluation) -> str | None:
 
 
 def with_interval(score: Score) -> str:
-    """`12.3 [11.9, 12.7]`, as many digits as the interval makes sense of."""
+    """A score with its interval: `12.3 [11.9, 12.7]`."""
     if score.low is None or score.high is None:
         return brief(score.value)
     return f"{brief(score.value)} [{brief(score.low)}, {brief(score.high)}]"
 
 
 def samples_of(evaluation: Evaluation) -> str:
-    """`4 draws of 10,000 samples, seeds 1000 to 1003`, or `10,000 images as they are`."""
+    """Description of the samples: `4 draws of 10,000 samples, seeds 1000 to 1003, ...`, or `10,000 stored samples, ...`."""
     if evaluation.seeds is None:
-        return f"{evaluation.num_fake:,} samples as they are, intervals by a jackknife over 10 groups"
+        return f"{evaluation.num_fake:,} stored samples, intervals by a jackknife over 10 groups"
     seeds = evaluation.seeds
     draws = "1 draw" if len(seeds) == 1 else f"{len(seeds)} draws"
-    message = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"{draws} of {evaluation.num_fake:,} samples, {message}, after {evaluation.images_seen or 0:,} images"
+    range_ = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"{draws} of {evaluation.num_fake:,} samples, {range_}, after {evaluation.images_seen or 0:,} images"
 
 
-_PAGE = """<!doctype html>
+_PAGE = """\
+<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>gansmith: comparison</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 70em; padding: 0 1em }}
-div {{ overflow-x: auto }}
-table {{ border-collapse: collapse }}
-th, td {{ border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: right }}
-th:first-child, td:first-child {{ text-align: left }}
+body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 70em; padding: 0 1em }
+div { overflow-x: auto }
+table { border-collapse: collapse }
+th, td { border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: right }
+th:first-child, td:first-child { text-align: left }
 </style>
 <h1>Comparison</h1>
-<div><table><thead><tr>{head}</tr></thead><tbody>
-{body}</tbody></table></div>
+<div><table><thead><tr>{% for cell in head %}<th>{{ cell }}</th>{% endfor %}</tr></thead><tbody>
+{% for row in body %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</tbody></table></div>
 <ul>
-{notes}</ul>
+{% for note in notes %}
+<li>{{ note }}</li>
+{% endfor %}
+</ul>
 </html>
 """

@@ -1,10 +1,10 @@
-"""How good a generator is, how sure that is, and what the best possible value would be.
+"""Evaluate a generator or a set of samples: scores with confidence intervals and floors, per-class metrics and a verdict.
 
     evaluation = evaluate("runs/small")            # or a folder, an .npz, an array with data="mnist"
     evaluation.scores["fd"].value, .low, .high, .floor
 
-A run is sampled several times, with seeds that nothing else uses; a fixed set is taken whole. Reals are the training split
-without its validation slice, which chooses and never reports; the floor is what the test split gets in the generator's place.
+A run is sampled several times, with seeds that nothing else uses; stored samples are evaluated as a whole. The reference set is
+the training split without its validation slice. The floor of a score is its value for the test split in place of the samples.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.evaluation import objective_scores, reference, scoring, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
-from gansmith.evaluation.extractors import Extractor, Features
-from gansmith.evaluation.extractors import find as find_extractor
+from gansmith.evaluation.extractors import Extractor, Features, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
-from gansmith.evaluation.reference import Progress, Reference
+from gansmith.evaluation.reference import Progress, RealData
 from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, PerClassResult, Score, name_of
 from gansmith.evaluation.scoring import Metrics, Sample
 from gansmith.evaluation.sources import SampleSource
@@ -52,45 +51,45 @@ def evaluate(
     trust: str | Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Evaluation:
-    """Score a run, a folder of images, an .npz or .npy file, or an array against real data.
+    """Evaluate a run, a folder of images, an .npz or .npy file, or an array against real data.
 
     Args:
-        what: a run or its folder; or samples that are there: uint8 [N, H, W, C], in an .npz with `labels` beside them where they
-            were asked for by class; or float32 points [N, D].
-        data: a source, a name or a path, as for `gansmith.data.find`; None takes what the run learned from.
-        count: samples in each draw of a run; a fixed set is taken whole.
-        draws: how often a run is sampled, with seeds 1000, 1001, ...
-        extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS; None takes the one for the data.
-        checkpoint: of a run: "last", "best" or the image count of one that is kept.
-        trust: the user's own Python file, where the run uses one.
-        progress: called with what is being done, how far it is, and of how much.
+        what: a run or its folder, or stored samples: images uint8 [N, H, W, C] or points float32 [N, D]. An .npz may hold their
+            requested classes as `labels`.
+        data: a source, a name or a path, as for `gansmith.data.find`; None uses the run's own data.
+        count: samples in each draw of a run; stored samples are all used.
+        draws: number of times that a run is sampled, with seeds 1000, 1001, ...
+        extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS; None chooses by the data.
+        checkpoint: of a run: "last", "best" or the image count of a stored checkpoint.
+        trust: the Python file with own components that the run uses, if any.
+        progress: called with (task, done, total).
 
-    Raises RunError, DataError or RecipeError, one line, where something is missing or does not fit.
+    Raises RunError, DataError or RecipeError if something is missing or does not fit.
     """
     started = time.perf_counter()
-    subject = sources.find(what, count, draws, trust, checkpoint)
+    subject = sources.find_samples(what, count, draws, trust, checkpoint)
     source = _source(subject, data)
 
     def for_these(real: Samples) -> Extractor:
         _check_shapes(subject, real, named.display_name(source))
         return find_extractor(extractor, source, real.shape)
 
-    real = reference.load(source, for_these, progress)
-    asks = subject.kind != "run" or sources.data_of(subject) == source  # a run is asked for classes of its own data alone
-    yard = real.reference_set()
+    real = reference.load_reference(source, for_these, progress)
+    asks = subject.kind != "run" or sources.data_of(subject) == source  # a run knows the classes of its own data only
+    reference_set = real.reference_set()
     progress("floor", 0, 1)
     floor = real.floor(subject.count, asks and _labels(subject, real, 0) is not None)
     num_draws = len(subject.seeds or (0,))
-    most_near = scoring.MOST // num_draws
+    num_copies_searched = scoring.MOST // num_draws
     found: list[Metrics] = []
     matched: tuple[int, ...] = ()
     for draw in range(num_draws):
         title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
         labels = _labels(subject, real, draw) if asks else None
-        sample, images = _look(subject, draw, labels, real.extractor, title, progress)
+        sample, images = _sample_features(subject, draw, labels, real.extractor, title, progress)
         progress(f"{title}: scores", 0, 1)
-        near = scoring.neighbours_of(sample, yard.train, most_near)
-        found.append(scoring.measure(sample, yard, near))
+        near = scoring.nearest_training_rows(sample, reference_set.train, num_copies_searched)
+        found.append(scoring.compute_metrics(sample, reference_set, near))
         categories, said = subject.categories(draw), sample.probabilities
         if labels is None and categories is not None and said is not None and subject.num_categories == said.shape[1]:
             found[-1].values["kind_agreement"], matched = agreement(categories, said)
@@ -100,7 +99,7 @@ def evaluate(
     if subject.seeds:
         intervals = scoring.intervals_of_draws([one.values for one in found])
     else:
-        intervals = scoring.intervals_of_set(first, yard, found[0])
+        intervals = scoring.intervals_of_set(first, reference_set, found[0])
     own = {} if isinstance(subject, sources.StoredSamples) else objective_scores.scores(subject.run, real.held_out)
     pairs = _pairs(first, found[0], real)
     progress("diagnostics", 0, 1)
@@ -114,8 +113,8 @@ def evaluate(
         seeds=subject.seeds,
         seconds=0.0,
         gansmith=__version__,
-        scores=_scores(found, intervals, floor, first, yard, real.extractor.tag) | own,
-        classes=_classes(found, floor, yard, real.extractor),
+        scores=_scores(found, intervals, floor, first, reference_set, real.extractor.tag) | own,
+        classes=_classes(found, floor, reference_set, real.extractor),
         of_classes=_of_classes(found, floor, real),
         matched=tuple(real.extractor.classes[c] for c in matched) if matched and real.extractor.classes else None,
         memorisation=_memorisation(found, real, pairs),
@@ -127,7 +126,7 @@ def evaluate(
     return dataclasses.replace(unspoken, verdict=verdict(unspoken.to_json()), seconds=time.perf_counter() - started)
 
 
-# --------------------------------------------------------------------------------------------- what is held against what
+# --------------------------------------------------------------------------------------------- inputs
 
 
 def _source(subject: SampleSource, data: str | Source | None) -> Source:
@@ -135,7 +134,7 @@ def _source(subject: SampleSource, data: str | Source | None) -> Source:
         return named.find_source(data)
     source = data or sources.data_of(subject)
     if source is None:
-        raise DataError(f"{subject.what} does not say what it should look like: add --data, as in --data mnist")
+        raise DataError(f"{subject.what} needs real data to compare with: add --data, as in --data mnist")
     return source
 
 
@@ -151,14 +150,14 @@ def _by(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _labels(subject: SampleSource, real: Reference, draw: int) -> np.ndarray | None:
-    """The classes samples were asked for, in the numbers of the data; None where either side knows no classes."""
+def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | None:
+    """Requested classes of the samples, numbered as in the data; None if the samples or the data have no classes."""
     labels, names = subject.labels(draw), real.train.classes
     if labels is None or real.train.labels is None:
         return None
     if subject.classes is not None and names is not None:  # folders: by name
         if unlike := sorted({*subject.classes} - {*names}):
-            raise DataError(f"{subject.what} has a class {unlike[0]!r} that {real.label} has not: it has {', '.join(names)}")
+            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {', '.join(names)}")
         labels = np.array([names.index(name) for name in subject.classes])[labels]
     num_classes = int(real.train.labels.max()) + 1
     if labels.max() >= num_classes:
@@ -175,15 +174,15 @@ def _labels(subject: SampleSource, real: Reference, draw: int) -> np.ndarray | N
     return labels
 
 
-def _look(
+def _sample_features(
     subject: SampleSource, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress
 ) -> tuple[Sample, Callable[[np.ndarray], np.ndarray]]:
-    """Samples are made, turned into features and dropped, chunk by chunk.
+    """Generate or read samples chunk by chunk and collect their features.
 
-    Also returns a function that gives back the samples that the diagnostics ask for, by their numbers.
+    Also returns a function from indices to images, for the samples that the diagnostics use.
     """
-    rows = scoring.chosen(subject.count)
-    shown = rows[scoring.chosen(len(rows), LIMIT)]
+    rows = scoring.choose_rows(subject.count)
+    shown = rows[scoring.choose_rows(len(rows), LIMIT)]
     kept = []
 
     def features() -> Iterator[Features]:
@@ -195,12 +194,12 @@ def _look(
             first += len(chunk)
             progress(title, first, subject.count)
 
-    seen = scoring.see(subject.what, features(), scoring.groups_of(subject.count), rows)
+    seen = scoring.collect_features(subject.what, features(), scoring.groups_of(subject.count), rows)
     images = np.concatenate(kept)
     return seen.sample(range(scoring.GROUPS), labels), lambda numbers: images[np.searchsorted(shown, numbers)]
 
 
-# ------------------------------------------------------------------------------------------------------------ what is said
+# ------------------------------------------------------------------------------------------------------------ results
 
 
 def _scores(
@@ -208,14 +207,14 @@ def _scores(
     intervals: dict[str, tuple[float, float]],
     floor: Metrics,
     sample: Sample,
-    yard: scoring.ReferenceSet,
+    reference_set: scoring.ReferenceSet,
     tag: str,
 ) -> dict[str, Score]:
-    all_of = (yard.real.count, sample.count)
-    kept = (len(yard.real.rows), len(sample.rows))
+    all_of = (reference_set.real.count, sample.count)
+    kept = (len(reference_set.real.rows), len(sample.rows))
     counts = dict.fromkeys(("kid", "precision", "recall", "density", "coverage", "class_fd", "gan_train", "gan_test"), kept)
     counts |= dict.fromkeys(("class_coverage", "worst_class_coverage"), kept)
-    counts["near_copies"] = (len(yard.train), len(found[0].distances))
+    counts["near_copies"] = (len(reference_set.train), len(found[0].distances))
     scores = {}
     for key, (title, better, about) in ABOUT.items():
         if key not in found[0].values:
@@ -240,39 +239,39 @@ def _scores(
     return scores
 
 
-def _classes(found: list[Metrics], floor: Metrics, yard: scoring.ReferenceSet, extractor: Extractor) -> Classes | None:
+def _classes(found: list[Metrics], floor: Metrics, reference_set: scoring.ReferenceSet, extractor: Extractor) -> Classes | None:
     shares = [one.shares for one in found if one.shares is not None]
-    if not shares or yard.real.shares is None or floor.shares is None or extractor.classes is None:
+    if not shares or reference_set.real.shares is None or floor.shares is None or extractor.classes is None:
         return None
-    rows = (yard.real.shares, torch.stack(shares).mean(0), floor.shares)
+    rows = (reference_set.real.shares, torch.stack(shares).mean(0), floor.shares)
     real, fake, held_out = (tuple(row.tolist()) for row in rows)
     return Classes(extractor.classes, real, fake, held_out)
 
 
-def _of_classes(found: list[Metrics], floor: Metrics, real: Reference) -> PerClassResult | None:
-    parts = [one.within for one in found if one.within is not None]
+def _of_classes(found: list[Metrics], floor: Metrics, real: RealData) -> PerClassResult | None:
+    parts = [one.per_class for one in found if one.per_class is not None]
     if not parts:
         return None
     num = len(parts[0].coverage)
     names = real.train.classes or real.extractor.classes or tuple(map(str, range(num)))
-    return per_class_result(parts, floor.within, names[:num])
+    return per_class_result(parts, floor.per_class, names[:num])
 
 
-def _pairs(sample: Sample, measured: Metrics, real: Reference) -> tuple[Pair, ...]:
-    """The samples of the first draw that lie nearest to a training image."""
+def _pairs(sample: Sample, measured: Metrics, real: RealData) -> tuple[Pair, ...]:
+    """The samples of the first draw that are nearest to a training image, with that image."""
     nearest = measured.distances.sort(stable=True).indices[:PAIRS].tolist()
     distances, neighbours = measured.distances.tolist(), measured.neighbours.tolist()
     return tuple(Pair(int(sample.rows[i]), int(real.train_numbers[neighbours[i]]), distances[i]) for i in nearest)
 
 
-def _memorisation(found: list[Metrics], real: Reference, pairs: tuple[Pair, ...]) -> Memorisation:
+def _memorisation(found: list[Metrics], real: RealData, pairs: tuple[Pair, ...]) -> Memorisation:
     at = torch.tensor(QUANTILES, dtype=torch.float64)
     fake = torch.cat([one.distances for one in found])
     of_fake, of_held_out = (tuple(torch.quantile(row, at).tolist()) for row in (fake, real.held_out_distances))
     return Memorisation(QUANTILES, of_fake, of_held_out, pairs)
 
 
-def _data_facts(real: Reference, source: Source, count: int) -> dict[str, Any]:
+def _data_facts(real: RealData, source: Source, count: int) -> dict[str, Any]:
     num_floor = real.num_floor(count)
     stand_in = "the test split" if real.held_out else "one half of the reference, held against the other half"
     return {

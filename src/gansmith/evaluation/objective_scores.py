@@ -1,4 +1,4 @@
-"""What a run's own objective says of images it did not learn from, such as a VAE's bound of their likelihood."""
+"""Scores that a run's own objective gives to held-out samples, such as a VAE's lower bound of their log-likelihood."""
 
 from __future__ import annotations
 
@@ -10,34 +10,40 @@ from torch import Tensor
 
 from gansmith.core import rng
 from gansmith.core.component import to_text
+from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Samples
 from gansmith.data.modality import modality_of
 from gansmith.evaluation.results import Score, brief_count
 from gansmith.objectives.base import Batch, Measuring, Turn
-from gansmith.runs.networks import networks_of
+from gansmith.runs.networks import condition_of, networks_of
 from gansmith.runs.run import Run
 
-SEED = 1000  # of the noise; the first of those that reported samples are drawn with
-CHUNK = 500
+SEED = 1000  # of the noise; also the first seed of evaluated samples
+CHUNK = 500  # samples measured at a time
 
 
 def scores(run: Run, held_out: Samples | None) -> dict[str, Score]:
-    """A score of each measure of the run's objective, with an interval over the images; none where it measures nothing.
+    """Let the run's objective measure held-out samples: a score by key for each of its measures, with a 95 % interval.
 
-    Nothing is said of a run that is told kinds, nor where there are no held-out images.
+    Empty where the objective measures nothing, without held-out samples, and where these do not show the run's condition.
     """
     objective = run.recipe.objective
-    if not isinstance(objective, Measuring) or held_out is None or run.recipe.condition is not None:
+    if not isinstance(objective, Measuring) or held_out is None:
+        return {}
+    try:
+        condition = condition_of(run, held_out)
+    except DataError:
         return {}
     networks, modality = networks_of(run), modality_of(held_out.shape, run.recipe.value_range)
     parts: list[dict[str, Tensor]] = []
     with torch.no_grad(), rng.fork():
         for start in range(0, len(held_out), CHUNK):
             real = modality.to_model(torch.from_numpy(held_out.values[start : start + CHUNK]))
+            given = None if condition is None else condition[start : start + CHUNK]
             rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place(images=start)))
             turn = Turn(images=start, epoch_images=len(held_out), progress=1.0, draw=_drawer(run, start))
-            parts.append(objective.measure(networks, Batch(real, len(real)), turn))
+            parts.append(objective.measure(networks, Batch(real, len(real), given), turn))
     found = {}
     for key, (title, better, about) in objective.measures.items():
         values = torch.cat([part[key] for part in parts]).double()
@@ -48,7 +54,7 @@ def scores(run: Run, held_out: Samples | None) -> dict[str, Score]:
 
 
 def _drawer(run: Run, start: int) -> Callable[[int, int | None], Tensor]:
-    """z of the images from number `start` on."""
+    """A function (count, place) -> noise [count, Z] for the samples from number `start` on."""
 
     def draw(count: int, _: int | None) -> Tensor:
         return torch.from_numpy(run.recipe.noise.rows(SEED, Stream.SAMPLE, Place(), start, count))

@@ -1,7 +1,7 @@
-"""The real side of every score: what samples are held against, and what held-out real images get in their place.
+"""Real samples for evaluations: the reference set of every score, and held-out real images for its floor.
 
-Features of real images are kept in the cache folder under the digests of data and extractor. A file there carries the digest of
-its own content, so that a damaged one is seen and made again.
+Features of real images are kept in the cache folder under the digests of data and extractor. Each file there holds a digest of
+its own content, so that a damaged file is detected and made again.
 """
 
 from __future__ import annotations
@@ -34,108 +34,113 @@ from gansmith.evaluation.metrics.per_class import PerClass
 from gansmith.evaluation.metrics.scores import Labelled, Moments
 from gansmith.evaluation.scoring import CHUNK, MOST, FeatureSet, Metrics, ReferenceSet, Sample
 
-KEPT = 2**25  # numbers of features kept of a split: 128 MiB
-LEAST = 24  # training images
-CACHE_VERSION = 1  # raise it with any change to how features, neighbours or moments are computed: what was kept is made again
-HALF, SLICE, OTHER_HALF = 0, 1, 2  # groups of the training split; one half is all but the slice where there is a test split
+KEPT = 2**25  # float32 numbers kept of a split: 128 MiB
+LEAST = 24  # samples that a split needs
+CACHE_VERSION = 1  # raise it with any change to features, neighbours or moments, so that cached files are made again
+HALF, SLICE, OTHER_HALF = 0, 1, 2  # groups of the training split; with a test split, HALF is all but the validation slice
 
-Progress = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
+Progress = Callable[[str, int, int], None]  # (task, done, total)
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """Real samples of a data set as an extractor sees them."""
+class RealData:
+    """The real samples of a data set, and their features under one extractor."""
 
     label: str
     digest: str  # SHA-256 of the samples
     extractor: Extractor
     train: Samples
     held_out: Samples | None  # the test split
-    seen: FeatureSet  # of the training split
-    seen_held_out: FeatureSet | None
-    held_out_distances: Tensor  # float64 [at most MOST]
-    stem: Path  # of its files in the cache
+    train_features: FeatureSet  # features of the training split
+    held_out_features: FeatureSet | None  # features of the test split
+    held_out_distances: Tensor  # float64 [at most MOST], from held-out images to the nearest training image
+    stem: Path  # beginning of the paths of its cache files
 
     @property
     def split(self) -> str:
+        """Name of the part of the data that samples are compared with."""
         return "train without validation slice"
 
     @property
     def num_real(self) -> int:
-        return int((self.seen.groups != SLICE).sum())
+        """Number of real samples in the reference set."""
+        return int((self.train_features.groups != SLICE).sum())
 
     @property
     def train_numbers(self) -> np.ndarray:
-        """The numbers in the training split of the rows of `reference_set().train`."""
-        return self.seen.rows
+        """Index in the training split of each row of `reference_set().train`, int64 [T]."""
+        return self.train_features.rows
 
     def reference_set(self, *, half: bool = False) -> ReferenceSet:
-        """What reported scores are held against; or one half of it, against which the other is the floor."""
+        """The reference set of reported scores; with `half`, the reference set of the floor.
+
+        The two differ only without a test split: the floor then compares one half of the reference set with the other.
+        """
         groups = (HALF,) if half or self.held_out else (HALF, OTHER_HALF)
-        real, judge = self.seen.sample(groups, self.train.labels), self.seen.sample((SLICE,), self.train.labels)
-        test = None if judge.feature_labels is None else Labelled(judge.features, judge.feature_labels)
+        real, validation = (self.train_features.sample(chosen, self.train.labels) for chosen in (groups, (SLICE,)))
+        test = None if validation.feature_labels is None else Labelled(validation.features, validation.feature_labels)
         has_classes = self.extractor.classes is not None
-        return ReferenceSet(real, self.seen.features, self.held_out_distances, test, has_classes)
+        return ReferenceSet(real, self.train_features.features, self.held_out_distances, test, has_classes)
 
     def num_floor(self, count: int) -> int:
-        """How many held-out images stand in for `count` samples: as many, or all there are."""
-        if self.seen_held_out is None:
-            return int((self.seen.groups == OTHER_HALF).sum())
-        return min(count, len(self.seen_held_out.rows))
+        """Number of held-out images that the floor of `count` samples uses: as many, or all there are."""
+        if self.held_out_features is None:
+            return int((self.train_features.groups == OTHER_HALF).sum())
+        return min(count, len(self.held_out_features.rows))
 
     def floor(self, count: int, labelled: bool) -> Metrics:
-        """The scores of held-out real images in the place of `count` samples. Kept in the cache while the code is the same."""
+        """Metrics of held-out real images in place of `count` samples, from the cache or computed now."""
         path = self.stem.with_name(f"{self.stem.name}-floor-{count}{'-labelled' * labelled}-{CACHE_VERSION}.safetensors")
 
         def make() -> dict[str, Tensor]:
-            yard = self.reference_set(half=True)
-            found = scoring.measure(self._held_out_sample(count, labelled), yard, (self.held_out_distances, torch.empty(0)))
+            reference = self.reference_set(half=True)
+            found = scoring.compute_metrics(
+                self._held_out_sample(count, labelled), reference, (self.held_out_distances, torch.empty(0))
+            )
             tensors = {f"value.{key}": torch.tensor(value, dtype=torch.float64) for key, value in found.values.items()}
             tensors["subset_sd"] = torch.tensor(found.subset_sd, dtype=torch.float64)
-            tensors |= found.within.tensors() if found.within else {}
+            tensors |= found.per_class.tensors() if found.per_class else {}
             return tensors if found.shares is None else {**tensors, "shares": found.shares}
 
         tensors = cached(path, make)
         values = {k.removeprefix("value."): float(v) for k, v in tensors.items() if k.startswith("value.")}
         shares, near = tensors.get("shares"), (self.held_out_distances, torch.empty(0))
-        return Metrics(values, float(tensors["subset_sd"]), shares, *near, PerClass.read(tensors))
+        return Metrics(values, float(tensors["subset_sd"]), shares, *near, PerClass.from_tensors(tensors))
 
     def sides(self) -> tuple[Side, Side]:
-        """Held-out and reference images for the diagnostics; none is in both."""
+        """Held-out and reference images for the diagnostics; the two sets share no image."""
         train = self.train.values
         held_out = train if self.held_out is None else self.held_out.values
-        if self.seen_held_out is not None:
-            held_out = held_out[self.seen_held_out.rows]
+        if self.held_out_features is not None:
+            held_out = held_out[self.held_out_features.rows]
         sample, real = self._held_out_sample(len(held_out), False), self.reference_set(half=True).real
         return scoring.side_of(sample, lambda rows: held_out[rows]), scoring.side_of(real, lambda rows: train[rows])
 
     def _held_out_sample(self, count: int, labelled: bool) -> Sample:
-        if self.held_out is None or self.seen_held_out is None:
-            return self.seen.sample((OTHER_HALF,), self.train.labels if labelled else None)
-        kept = self.seen_held_out
-        places = scoring.chosen(len(kept.rows), count)
+        if self.held_out is None or self.held_out_features is None:
+            return self.train_features.sample((OTHER_HALF,), self.train.labels if labelled else None)
+        kept = self.held_out_features
+        places = scoring.choose_rows(len(kept.rows), count)
         rows = kept.rows[places]
         of_rows = Features(
             kept.features[torch.from_numpy(places)],
             None if kept.probabilities is None else kept.probabilities[torch.from_numpy(rows)],
         )
-        # In the chunks and groups of a file of these images, so that such a file scores the floor to the last bit.
+        # Chunks and groups are those of a file of these images, so that such a file gets the floor to the last bit.
         chunks = (of_rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
-        seen = scoring.see(self.label, chunks, scoring.groups_of(len(rows)), scoring.chosen(len(rows)))
+        seen = scoring.collect_features(self.label, chunks, scoring.groups_of(len(rows)), scoring.choose_rows(len(rows)))
         labels = None if self.held_out.labels is None or not labelled else self.held_out.labels[rows]
         return seen.sample(range(scoring.GROUPS), labels)
 
 
-def load(source: Source, extractor: Callable[[Samples], Extractor], progress: Progress = lambda *_: None) -> Reference:
-    """The real samples of a source, from the cache where they are there.
+def load_reference(source: Source, extractor: Callable[[Samples], Extractor], progress: Progress = lambda *_: None) -> RealData:
+    """Load the real samples of a source and their features, from the cache or computed now.
 
-    Raises DataError where there are too few, or where the two splits' samples differ in shape.
+    Raises DataError for too few samples, or if the shapes of the two splits differ.
     """
     train = source.load("train")
     if len(train) < LEAST:
-        raise DataError(
-            f"{display_name(source)} has {len(train)} training samples: expected at least {LEAST} to hold others against"
-        )
+        raise DataError(f"{display_name(source)} has {len(train)} training samples: an evaluation needs at least {LEAST}")
     held_out = _held_out(source, train.shape)
     chosen = extractor(train)
     digest = digest_of_samples(train, held_out)
@@ -143,17 +148,16 @@ def load(source: Source, extractor: Callable[[Samples], Extractor], progress: Pr
     key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
     stem = cache_folder() / "features" / f"{name}-{key}"
     tensors = cached(
-        stem.with_name(stem.name + ".safetensors"), lambda: _see_all(display_name(source), train, held_out, chosen, progress)
+        stem.with_name(stem.name + ".safetensors"), lambda: _extract_all(display_name(source), train, held_out, chosen, progress)
     )
     seen = _unpacked("train", tensors)
-    seen_held_out = None if held_out is None else _unpacked("held_out", tensors)
-    return Reference(
-        display_name(source), digest, chosen, train, held_out, seen, seen_held_out, tensors["held_out_distances"], stem
-    )
+    held_out_features = None if held_out is None else _unpacked("held_out", tensors)
+    name = display_name(source)
+    return RealData(name, digest, chosen, train, held_out, seen, held_out_features, tensors["held_out_distances"], stem)
 
 
 def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
-    """The test split; None where there is none to speak of."""
+    """The test split; None if it is missing or has fewer than LEAST samples."""
     try:
         found = source.load("test")
     except DataError:
@@ -166,27 +170,29 @@ def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
     return found if len(found) >= LEAST else None
 
 
-def _see_all(name: str, train: Samples, held_out: Samples | None, extractor: Extractor, progress: Progress) -> dict[str, Tensor]:
+def _extract_all(
+    name: str, train: Samples, held_out: Samples | None, extractor: Extractor, progress: Progress
+) -> dict[str, Tensor]:
     groups = np.full(len(train), HALF)
     groups[validation_rows(len(train))] = SLICE
     if held_out is None:
         rest = np.flatnonzero(groups == HALF)
-        groups[np.delete(rest, scoring.chosen(len(rest), len(rest) // 2))] = OTHER_HALF
+        groups[np.delete(rest, scoring.choose_rows(len(rest), len(rest) // 2))] = OTHER_HALF
     chunks = features_of(train.values, extractor, "real images", progress)
-    seen = scoring.see(name, chunks, groups, _kept(len(train), extractor))
+    seen = scoring.collect_features(name, chunks, groups, _kept(len(train), extractor))
     tensors = _packed("train", seen)
     if held_out is None:
         return tensors | {"held_out_distances": _distances_to_others(seen)}
     chunks = features_of(held_out.values, extractor, "held-out real images", progress)
-    seen_held_out = scoring.see(name, chunks, np.zeros(len(held_out), np.int64), _kept(len(held_out), extractor))
-    queries = seen_held_out.features[torch.from_numpy(scoring.chosen(len(seen_held_out.rows)))]
+    held_out_features = scoring.collect_features(name, chunks, np.zeros(len(held_out), np.int64), _kept(len(held_out), extractor))
+    queries = held_out_features.features[torch.from_numpy(scoring.choose_rows(len(held_out_features.rows)))]
     distances = metrics.nearest(queries, seen.features)[0][:, 0]
-    return tensors | _packed("held_out", seen_held_out) | {"held_out_distances": distances}
+    return tensors | _packed("held_out", held_out_features) | {"held_out_distances": distances}
 
 
 def _distances_to_others(seen: FeatureSet) -> Tensor:
-    """From training samples to the nearest other one: float64 [at most MOST]."""
-    rows = torch.from_numpy(scoring.chosen(len(seen.rows)))
+    """Distance from training samples to the nearest other one: float64 [at most MOST]."""
+    rows = torch.from_numpy(scoring.choose_rows(len(seen.rows)))
     distances, places = metrics.nearest(seen.features[rows], seen.features, k=2)
     return torch.where(places[:, 0] == rows, distances[:, 1], distances[:, 0])
 
@@ -194,14 +200,14 @@ def _distances_to_others(seen: FeatureSet) -> Tensor:
 def features_of(
     values: np.ndarray, extractor: Extractor, what: str = "", progress: Progress = lambda *_: None
 ) -> Iterator[Features]:
-    """Features of uint8 [N, C, H, W] or float32 [N, D], chunk by chunk."""
+    """Features of images uint8 [N, C, H, W] or points float32 [N, D], chunk by chunk; `what` names them for `progress`."""
     for first in range(0, len(values), CHUNK):
         yield extractor(torch.from_numpy(values[first : first + CHUNK]))
         progress(what, min(first + CHUNK, len(values)), len(values))
 
 
 def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
-    """The moments of their features, kept in the cache under `name` and the digests of samples, extractor and code."""
+    """Moments of the features of samples, kept in the cache under `name` and the digests of samples and extractor."""
 
     def make() -> dict[str, Tensor]:
         found = reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in features_of(values, extractor)))
@@ -214,7 +220,7 @@ def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
 
 
 def _kept(length: int, extractor: Extractor) -> np.ndarray:
-    return scoring.chosen(length, max(MOST, KEPT // extractor.width))
+    return scoring.choose_rows(length, max(MOST, KEPT // extractor.width))
 
 
 # --------------------------------------------------------------------------------------------------------- the cache
@@ -247,7 +253,7 @@ def _unpacked(name: str, tensors: dict[str, Tensor]) -> FeatureSet:
 
 
 def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """What is in the file, or else what `make` gives, which is put there."""
+    """Read tensors from a cache file; if it is missing or damaged, write and return those of `make`."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
         tensors = safetensors.torch.load(path.read_bytes())
         with safetensors.safe_open(path, "pt") as file:
@@ -261,11 +267,12 @@ def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tenso
 
 
 def _plain(name: str) -> str:
-    """As a part of a file's name."""
+    """Replace characters that file names can't hold."""
     return re.sub(r"[^\w.-]", "_", name)
 
 
 def digest_of_samples(*parts: Samples | None) -> str:
+    """SHA-256 of the values and labels of some splits, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
         for array in () if part is None else (part.values, part.labels):

@@ -1,6 +1,6 @@
-"""What an evaluation found: scores with their intervals and floors, as frozen records that go to JSON and back equal.
+"""Results of an evaluation as frozen records: scores with confidence intervals and floors, converted to JSON and back.
 
-Nothing here needs PyTorch, so tables and comparisons of stored evaluations start at once.
+Nothing here needs PyTorch, so that tables and comparisons of stored evaluations start at once.
 """
 
 from __future__ import annotations
@@ -28,76 +28,75 @@ SourceType = Literal["run", "folder", "file", "array"]
 
 
 ABOUT: dict[str, tuple[str, Better, str]] = {
-    "fd": ("Frechet distance", "lower", "how far the samples' features lie from the real ones', as two Gaussians"),
-    "kid": ("kernel distance", "lower", "the same without assuming Gaussians, and unbiased at every number of samples"),
-    "precision": ("precision", "higher", "the share of samples that look like some real image"),
-    "recall": ("recall", "higher", "the share of real images that look like some sample"),
-    "density": ("density", "higher", "how many real images a sample looks like, 1 being usual"),
-    "coverage": ("coverage", "higher", "the share of real images with a sample near them"),
-    "classifier_score": (
-        "classifier score",
-        "higher",
-        "how sure the classifier is of each sample and how varied its answers are",
-    ),
-    "top_probability": ("top probability", "higher", "how sure the classifier is of its first choice, on average"),
-    "class_kl": ("class histogram, KL", "lower", "how far the samples' classes are from the real shares, in nats"),
-    "smallest_class": ("smallest class", "higher", "the share of the class that is seen least"),
-    "class_accuracy": ("accuracy of the asked class", "higher", "the share of samples that are of the class asked for"),
+    "fd": ("Frechet distance", "lower", "distance between samples and real images, as Gaussians in feature space"),
+    "kid": ("kernel distance", "lower", "distance between samples and real images; unbiased, and without assuming Gaussians"),
+    "precision": ("precision", "higher", "share of the samples that look like real images"),
+    "recall": ("recall", "higher", "share of the real images that the generator could make"),
+    "density": ("density", "higher", "how densely real images lie around the samples; 1 for equal distributions"),
+    "coverage": ("coverage", "higher", "share of the real images with a sample near them"),
+    "classifier_score": ("classifier score", "higher", "certainty of the classifier on each sample, and variety of its answers"),
+    "top_probability": ("top probability", "higher", "mean probability of the classifier's likeliest class"),
+    "class_kl": ("class histogram, KL", "lower", "KL divergence of the samples' class shares from real ones, in nats"),
+    "smallest_class": ("smallest class", "higher", "share of the rarest class among the samples"),
+    "class_accuracy": ("accuracy of requested classes", "higher", "share of the samples that show the requested class"),
     "kind_agreement": (
-        "agreement of kinds and classes",
+        "agreement of categories and classes",
         "higher",
-        "the share of samples of the class that their kind is matched with, one class to a kind",
+        "share of the samples whose class is the one matched with their category",
     ),
-    "class_coverage": ("coverage within classes", "higher", "the share of a class's real images with a sample of it near them"),
-    "worst_class_coverage": ("coverage of the worst class", "higher", "the same of the class that is covered least"),
-    "class_fd": ("Frechet distance within classes", "lower", "the Frechet distance class by class, on average"),
-    "gan_train": ("GAN-train", "higher", "the accuracy on real images of a classifier that learned from samples"),
-    "gan_test": ("GAN-test", "higher", "the accuracy on samples of a classifier that learned from real images"),
-    "near_copies": ("near copies", "lower", "the share of samples as near to a training image as 1 % of held-out images are"),
+    "class_coverage": ("coverage within classes", "higher", "coverage of each class by its own samples, averaged over classes"),
+    "worst_class_coverage": ("coverage of the worst class", "higher", "lowest coverage of any class by its own samples"),
+    "class_fd": ("Frechet distance within classes", "lower", "Frechet distance of each class, averaged over classes"),
+    "gan_train": ("GAN-train", "higher", "accuracy on real images of a classifier trained on samples"),
+    "gan_test": ("GAN-test", "higher", "accuracy on samples of a classifier trained on real images"),
+    "near_copies": ("near copies", "lower", "share of the samples as near to a training image as 1 % of held-out images"),
 }
-"""Title, which way is better, and what it says, by key, in the order they are shown."""
+"""Title, better direction and explanation of each score by key, in the order of tables."""
 
 
 def name_of(key: str, tag: str, num_real: int, num_fake: int) -> str:
-    """`fd[lenet-mnist:ab12cd34]@50k/10k`."""
+    """Full name of a score, such as `fd[lenet-mnist:ab12cd34]@50k/10k`."""
     return f"{key}[{tag}]@{brief_count(num_real)}/{brief_count(num_fake)}"
 
 
 def brief_count(count: int) -> str:
+    """A count in short: `50k`, or all digits if it is not a multiple of 1,000."""
     return f"{count // 1000}k" if count and count % 1000 == 0 else str(count)
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number, how sure it is, and what real images in the generator's place get.
+    """One score with its confidence interval and its floor.
 
-    Scores are comparable where their names are equal: the name says what was measured with what on how much.
+    Scores are comparable if their names are equal: the name holds metric, extractor and numbers of images.
     """
 
     name: str  # fd[lenet-mnist:ab12cd34]@50k/10k: key, extractor and the start of its SHA-256, numbers of real and of fake images
     title: str  # Frechet distance
     value: float
-    low: float | None  # the ends of a 95 % interval; None where there is nothing to take one from
-    high: float | None
-    draws: tuple[float, ...]  # the value of each draw; of one fixed set, its one value
-    floor: float | None  # of held-out real images in the generator's place
+    low: float | None  # lower end of its 95 % interval; None without one
+    high: float | None  # upper end
+    draws: tuple[float, ...]  # value of each draw; one value for stored samples
+    floor: float | None  # value of held-out real images in place of the samples
     better: Better
-    about: str  # what it says, in one plain sentence
-    subset_sd: float | None = None  # of the kernel distance: the standard deviation over its subsets
+    about: str  # explanation
+    subset_sd: float | None = None  # standard deviation of the kernel distance over its subsets
 
     def to_json(self) -> dict[str, Any]:
+        """The score as JSON-ready values; numbers that are not finite become null."""
         facts = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
         return facts if self.subset_sd is not None else {k: v for k, v in facts.items() if k != "subset_sd"}
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Score:
+        """Read what `to_json` returned; null becomes NaN."""
         read = {**facts, "draws": tuple(map(_number, facts["draws"])), "value": _number(facts["value"])}
         return cls(**read)
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The share of each class, by the extractor's classifier, among real, fake and held-out real images; each sums to 1."""
+    """Share of each class, by the extractor's classifier, among real images, samples and held-out real images; each sums to 1."""
 
     names: tuple[str, ...]
     real: tuple[float, ...]
@@ -107,29 +106,29 @@ class Classes:
 
 @dataclass(frozen=True)
 class PerClassResult:
-    """What was found class by class; None where there is too little of one, or nothing to tell it by."""
+    """Per-class metrics, one value for each class; None for a class with too few images, or for a metric without a value."""
 
     names: tuple[str, ...]
-    coverage: tuple[float | None, ...]  # the share of its real images with a sample of that class near them
-    accuracy: tuple[float | None, ...] | None  # of the samples asked for, the share that the classifier takes for it
-    coverage_floor: tuple[float | None, ...] | None  # what held-out real images get
-    accuracy_floor: tuple[float | None, ...] | None
+    coverage: tuple[float | None, ...]  # share of the class's real images with a sample of that class near them
+    accuracy: tuple[float | None, ...] | None  # share of the samples requested as the class that the classifier recognises
+    coverage_floor: tuple[float | None, ...] | None  # value of held-out real images
+    accuracy_floor: tuple[float | None, ...] | None  # value of held-out real images
 
 
 @dataclass(frozen=True)
 class Pair:
     """A sample and the training image nearest to it, in the extractor's features."""
 
-    fake: int  # its number in the first draw
-    train: int  # its number in the training split
+    fake: int  # index of the sample in the first draw
+    train: int  # index of the image in the training split
     distance: float
 
 
 @dataclass(frozen=True)
 class Memorisation:
-    """How near samples lie to training images, beside how near held-out real images do. The share is `scores["near_copies"]`."""
+    """Distances of samples and of held-out real images to their nearest training images, as quantiles."""
 
-    quantiles: tuple[float, ...]  # the probabilities of the two rows below
+    quantiles: tuple[float, ...]  # probabilities of the quantiles below
     fake_distances: tuple[float, ...]
     held_out_distances: tuple[float, ...]
     pairs: tuple[Pair, ...]  # the nearest first, at most 16
@@ -137,7 +136,7 @@ class Memorisation:
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence of the verdict, and the numbers it rests on."""
+    """A sentence of the verdict, and the paths of the numbers behind it."""
 
     good: bool
     text: str
@@ -146,9 +145,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a set of samples is. `scores` holds what was found by key: fd, kid, precision ...
+    """The result of an evaluation. `scores` holds the scores by key: fd, kid, precision ...
 
-    Arrays are for the report: they are no part of the JSON, nor of equality.
+    Arrays are for the report: JSON and equality ignore them.
     """
 
     what: str  # runs/x
@@ -156,27 +155,28 @@ class Evaluation:
     recipe: str | None
     checkpoint: str | None  # of a run: "last", "best" or its image count
     images_seen: int | None
-    seed: int | None  # of the training
-    data: dict[str, Any]  # label, spec (the source as JSON), split, sha256, num_real; floor: what stood in for it, num_floor
+    seed: int | None  # of the run
+    data: dict[str, Any]  # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor
     extractor: dict[str, Any]  # name, sha256, width, resizing
-    num_fake: int  # in each draw
-    seeds: tuple[int, ...] | None  # of the draws; None for a fixed set
+    num_fake: int  # samples in each draw
+    seeds: tuple[int, ...] | None  # one for each draw; None for stored samples
     seconds: float
     gansmith: str  # version
     scores: dict[str, Score]
     classes: Classes | None = None
     of_classes: PerClassResult | None = None
-    matched: tuple[str, ...] | None = None  # the class that each kind found without labels is matched with
+    matched: tuple[str, ...] | None = None  # class matched with each unlabelled category
     memorisation: Memorisation | None = None
-    diagnostics: dict[str, Any] = field(default_factory=dict)  # plain numbers the verdict rests on
+    diagnostics: dict[str, Any] = field(default_factory=dict)  # numbers behind the verdict
     verdict: tuple[Finding, ...] = ()
 
-    samples: np.ndarray | None = field(default=None, compare=False, repr=False)  # the first 64, as a Gallery keeps them
-    pair_fakes: np.ndarray | None = field(default=None, compare=False, repr=False)  # of memorisation.pairs, likewise
+    # In the layout of a Gallery: the first 64 samples, and the samples and training images of memorisation.pairs.
+    samples: np.ndarray | None = field(default=None, compare=False, repr=False)
+    pair_fakes: np.ndarray | None = field(default=None, compare=False, repr=False)
     pair_reals: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain dictionaries, lists and numbers; numbers that are not finite become null."""
+        """The evaluation as dictionaries, lists and numbers; numbers that are not finite become null."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ARRAYS}
         facts["scores"] = {key: score.to_json() for key, score in self.scores.items()}
         facts["verdict"] = [{"good": v.good, "text": v.text, "from": list(v.source)} for v in self.verdict]
@@ -184,9 +184,9 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Evaluation:
-        """Raises RunError where it is no evaluation, or of a format that is not read."""
+        """Read what `to_json` returned. Raises RunError for anything else, or for another format."""
         if facts.get("format") != FORMAT:
-            raise RunError(f"an evaluation of format {facts.get('format')!r}: this gansmith reads {FORMAT}; evaluate it again")
+            raise RunError(f"an evaluation of format {facts.get('format')!r}: expected format {FORMAT}; evaluate it again")
         try:
             read = {k: v for k, v in facts.items() if k != "format"}
             read["seeds"] = None if facts["seeds"] is None else tuple(facts["seeds"])
@@ -201,13 +201,13 @@ class Evaluation:
             raise RunError(f"a damaged evaluation ({type(error).__name__}: {error}): evaluate it again") from None
 
     def save(self, path: str | Path) -> Path:
-        """Write the JSON, whole or not at all."""
+        """Write the JSON to a file atomically, and return its path."""
         files.write(Path(path), (json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
         return Path(path)
 
     @classmethod
     def of(cls, run: Run) -> Evaluation | None:
-        """What was found when the run, as it is now, was evaluated with the usual settings; None where it was not."""
+        """The evaluation stored in a run's folder; None if there is none of the run's newest checkpoint."""
         try:
             found = cls.load(run.evaluation_path)
         except RunError:
@@ -215,12 +215,12 @@ class Evaluation:
         return found if found.images_seen == run.images else None
 
     def keep(self, run: Run) -> None:
-        """Write it into the run's folder, as what was found of the run as it is now."""
+        """Store this evaluation in a run's folder."""
         self.save(run.evaluation_path)
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
-        """Raises RunError naming the file where it can't be read."""
+        """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
         try:
             facts = json.loads(Path(path).read_text())
         except OSError as error:
@@ -236,12 +236,12 @@ class Evaluation:
 
 
 def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, ...]]]:
-    """What there is to show of each class: titles and values."""
+    """Columns of a table of per-class metrics: titles and values."""
     columns = {
-        "asked class right": found.accuracy,
-        "right of real": found.accuracy_floor if found.accuracy else None,
+        "accuracy": found.accuracy,
+        "accuracy, real": found.accuracy_floor if found.accuracy else None,
         "coverage": found.coverage,
-        "coverage by real": found.coverage_floor,
+        "coverage, real": found.coverage_floor,
     }
     return [(title, row) for title, row in columns.items() if row]
 
@@ -272,7 +272,7 @@ def _number(value: float | None) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """What json.dumps writes as standard JSON."""
+    """Convert a value to what json.dumps writes as standard JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

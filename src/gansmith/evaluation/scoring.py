@@ -1,4 +1,4 @@
-"""From features to scores: what is kept of a set of samples that pass by, and every score that can be had of it."""
+"""Scores of a set of samples: collect their features chunk by chunk, then compute all metrics and their confidence intervals."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from gansmith.core.errors import DataError
 from gansmith.evaluation.diagnostics import LIMIT, Side
 from gansmith.evaluation.extractors import Features
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.per_class import PerClass, within
+from gansmith.evaluation.metrics.per_class import PerClass, compute_per_class
 from gansmith.evaluation.metrics.scores import Labelled, Moments
 
-CHUNK = 1024  # samples made, featurised and dropped at a time: a multiple of sampling.CHUNK and of an extractor's pass
+CHUNK = 1024  # samples in memory at a time: a multiple of sampling.CHUNK and of an extractor's pass
 GROUPS = 10  # of the jackknife
-MOST = 10_000  # rows whose features are kept, for scores that need pairs
+MOST = 10_000  # rows whose features are kept, for metrics over pairs of rows
 SUBSETS = 50  # of the kernel distance, of at most 1,000 rows each
 _KEY = 2019  # of NumPy's Philox, for every choice of rows
 
 
-def shuffled(length: int) -> np.ndarray:
-    """The numbers below `length` in an order that is always the same, int64."""
+def shuffled_rows(length: int) -> np.ndarray:
+    """A fixed random permutation of the numbers below `length`, int64 [length]."""
     return np.random.Generator(np.random.Philox(key=_KEY)).permutation(length)
 
 
-def chosen(length: int, most: int = MOST) -> np.ndarray:
-    """At most `most` of `length` rows, always the same ones, int64 and rising."""
-    return np.sort(shuffled(length)[:most])
+def choose_rows(length: int, most: int = MOST) -> np.ndarray:
+    """A fixed random choice of at most `most` out of `length` rows: indices int64, ascending."""
+    return np.sort(shuffled_rows(length)[:most])
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureSet:
-    """What is kept of samples that passed by in chunks."""
+    """Features of N samples: moments of every group, and the features themselves of M chosen rows."""
 
     groups: np.ndarray  # int64 [N], the group of each sample
     moments: tuple[Moments, ...]  # of each group
-    rows: np.ndarray  # int64 [M], rising: the samples whose features are kept
+    rows: np.ndarray  # int64 [M], ascending: the samples whose features are kept
     features: Tensor  # float32 [M, F]
     probabilities: Tensor | None  # float32 [N, K]
 
     def sample(self, groups: Iterable[int], labels: np.ndarray | None = None) -> Sample:
-        """The samples of some groups. `labels` are of all that were seen, int64 [N]."""
+        """Select the samples of some groups. `labels` are those of all N samples, int64 [N]."""
         wanted = sorted(groups)
         numbers = np.flatnonzero(np.isin(self.groups, wanted))
         kept = np.flatnonzero(np.isin(self.groups[self.rows], wanted))  # places in `features`
-        kept = kept[chosen(len(kept))]
+        kept = kept[choose_rows(len(kept))]
         rows = self.rows[kept]
         return Sample(
             len(numbers),
@@ -65,28 +65,28 @@ class FeatureSet:
         )
 
 
-def see(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> FeatureSet:
-    """Look at features as they pass; keep those of `rows`, and the moments of each group.
+def collect_features(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndarray) -> FeatureSet:
+    """Collect features chunk by chunk: keep those of `rows`, and the moments of each group.
 
     Args:
-        what: whose they are, for the error.
-        chunks: features of all N samples, in their order.
+        what: name of the samples, for the error message.
+        chunks: features of all N samples, in order.
         groups: int64 [N], the group of each sample, from 0.
-        rows: int64 [M], rising.
+        rows: int64 [M], ascending: the samples whose features are kept.
 
-    Raises DataError for features that are not finite, which LAPACK answers by ending the process.
+    Raises DataError for features that are NaN or infinite, on which LAPACK would end the process.
     """
     num_groups = int(groups.max()) + 1
     moments: list[Moments | None] = [None] * num_groups
     kept: list[Tensor] = []
-    said: list[Tensor] = []
+    probabilities: list[Tensor] = []
     first = 0
     for chunk in chunks:
         last = first + len(chunk.features)
         if not bool(chunk.features.isfinite().all()):
             raise DataError(
-                f"{what}: among the features of samples {first} to {last - 1} is NaN or infinity: "
-                "look for it in the samples, or choose another extractor"
+                f"{what}: expected finite features, samples {first} to {last - 1} have NaN or infinity: "
+                "check these samples, or choose another extractor"
             )
         of_chunk = torch.from_numpy(groups[first:last])
         for g in range(num_groups):
@@ -96,54 +96,59 @@ def see(what: str, chunks: Iterable[Features], groups: np.ndarray, rows: np.ndar
         low, high = np.searchsorted(rows, (first, last))
         kept.append(chunk.features[torch.from_numpy(rows[low:high] - first)])
         if chunk.probabilities is not None:
-            said.append(chunk.probabilities)
+            probabilities.append(chunk.probabilities)
         first = last
     return FeatureSet(
-        groups, tuple(m for m in moments if m is not None), rows, torch.cat(kept), torch.cat(said) if said else None
+        groups,
+        tuple(m for m in moments if m is not None),
+        rows,
+        torch.cat(kept),
+        torch.cat(probabilities) if probabilities else None,
     )
 
 
 def groups_of(length: int) -> np.ndarray:
-    """The jackknife's groups: equal in size and drawn at random, as neighbours in a file may be of one kind. int64 [N]."""
+    """Random groups of equal size for the jackknife, int64 [N]: neighbours in a file are often of one class."""
     groups = np.empty(length, np.int64)
-    groups[shuffled(length)] = np.arange(length) % GROUPS
+    groups[shuffled_rows(length)] = np.arange(length) % GROUPS
     return groups
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """N samples as the scores see them. Features are of M of them, `rows`; probabilities and labels of all."""
+    """N samples as the metrics need them: features of the M `rows`, probabilities and labels of all N."""
 
     count: int
-    moments: tuple[Moments, ...]  # of each group; their sum is of all
-    rows: np.ndarray  # int64 [M], numbers among what was seen
+    moments: tuple[Moments, ...]  # of each group; they add up to those of all samples
+    rows: np.ndarray  # int64 [M], indices among all samples that were collected
     features: Tensor  # float32 [M, F]
     feature_groups: Tensor  # int64 [M]
     probabilities: Tensor | None  # float32 [N, K]
     groups: Tensor  # int64 [N]
     feature_probabilities: Tensor | None  # float32 [M, K]
-    labels: Tensor | None  # int64 [N], the classes asked for, or the true ones
+    labels: Tensor | None  # int64 [N], the requested classes, or the true ones of real samples
     feature_labels: Tensor | None  # int64 [M]
 
     @property
     def all_moments(self) -> Moments:
+        """Moments of all N samples."""
         return _sum(self.moments)
 
     @property
     def shares(self) -> Tensor | None:
-        """The share of each class by the classifier, float64 [K]."""
+        """Share of each class by the extractor's classifier, float64 [K]; None without one."""
         if self.probabilities is None:
             return None
         return metrics.class_shares(self.probabilities.argmax(1), self.probabilities.shape[1])
 
 
 def side_of(sample: Sample, images_of: Callable[[np.ndarray], np.ndarray]) -> Side:
-    """What the diagnostics look at of a sample; `images_of` gives samples by their numbers."""
-    places = chosen(len(sample.rows), LIMIT)
+    """The part of a sample that the diagnostics use; `images_of` returns samples by their indices."""
+    places = choose_rows(len(sample.rows), LIMIT)
     values = torch.from_numpy(images_of(sample.rows[places]))
-    said = sample.feature_probabilities
+    probabilities = sample.feature_probabilities
     at = torch.from_numpy(places)
-    return Side(sample.features[at], None if said is None else said[at], values if values.dim() == 4 else None)
+    return Side(sample.features[at], None if probabilities is None else probabilities[at], values if values.dim() == 4 else None)
 
 
 def _sum(moments: Iterable[Moments]) -> Moments:
@@ -155,57 +160,59 @@ def _sum(moments: Iterable[Moments]) -> Moments:
 
 @dataclass(frozen=True, eq=False)
 class ReferenceSet:
-    """What samples are held against."""
+    """The real samples that generated ones are compared with."""
 
     real: Sample
-    train: Tensor  # float32 [T, F], features of the training images that copies are looked for among
-    held_out_distances: Tensor  # float64 [H], from real images that are not among these to the nearest that is
-    test: Labelled | None  # real labelled images beside `real`, for classifiers to be tested on
-    has_classes: bool  # whether the classifier's classes are worth a histogram
+    train: Tensor  # float32 [T, F], features of the training images in which copies are searched
+    held_out_distances: Tensor  # float64 [H], from each held-out real image to the nearest training image
+    test: Labelled | None  # labelled real images that are not in `real`, to test classifiers on
+    has_classes: bool  # whether the extractor's classes are those of the data
 
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """The scores of one draw or set, by key, and what was found on the way."""
+    """The metrics of one set of samples by key, with their intermediate results."""
 
     values: dict[str, float]
-    subset_sd: float  # of the kernel distance
-    shares: Tensor | None  # float64 [K], of each class
-    distances: Tensor  # float64 [D], from the first D of the rows with features to the nearest training image
-    neighbours: Tensor  # int64 [D], which one: a row of the yardstick's `train`
-    within: PerClass | None = None  # class by class, where the real ones have labels
+    subset_sd: float  # standard deviation of the kernel distance over its subsets
+    shares: Tensor | None  # float64 [K], share of each class
+    distances: Tensor  # float64 [D], from each of the first D rows with features to the nearest training image
+    neighbours: Tensor  # int64 [D], its row in the reference set's `train`
+    per_class: PerClass | None = None  # per-class metrics, for labelled data
 
 
-def measure(fake: Sample, yard: ReferenceSet, near: tuple[Tensor, Tensor]) -> Metrics:
-    """Every score there is of `fake`; `near` is what `neighbours_of` found of it."""
-    real = yard.real
+def compute_metrics(fake: Sample, reference: ReferenceSet, near: tuple[Tensor, Tensor]) -> Metrics:
+    """Compute all metrics of `fake` against a reference set; `near` is the result of `nearest_training_rows`."""
+    real = reference.real
     kid = metrics.kernel_distance(real.features, fake.features, SUBSETS)
     values = {"fd": metrics.frechet_distance(real.all_moments, fake.all_moments), "kid": kid.value}
     values |= metrics.prdc(real.features, fake.features)._asdict()
-    values["near_copies"] = metrics.near_copies(near[0], yard.held_out_distances)
+    values["near_copies"] = metrics.near_copies(near[0], reference.held_out_distances)
     if fake.probabilities is not None:
-        values |= _by_classifier(fake.probabilities, fake.labels, yard)
-    if (labelled := _labelled(fake)) and (of_real := _labelled(real)) and yard.test:
+        values |= _by_classifier(fake.probabilities, fake.labels, reference)
+    if (labelled := _labelled(fake)) and (of_real := _labelled(real)) and reference.test:
         values["class_fd"] = _class_fd(of_real, labelled)
-        trained = metrics.gan_train_test(of_real, yard.test, labelled)
+        trained = metrics.gan_train_test(of_real, reference.test, labelled)
         values |= {"gan_train": trained.gan_train, "gan_test": trained.gan_test}
-    of_classes = _within(fake, yard)
-    values |= of_classes.values() if of_classes else {}
-    return Metrics(values, kid.subset_sd, fake.shares if yard.has_classes else None, *near, of_classes)
+    per_class = _per_class(fake, reference)
+    values |= per_class.values() if per_class else {}
+    return Metrics(values, kid.subset_sd, fake.shares if reference.has_classes else None, *near, per_class)
 
 
-def _within(fake: Sample, yard: ReferenceSet) -> PerClass | None:
-    """By the classes that were asked for, or else by the classifier's; None where there are neither."""
-    said = fake.feature_probabilities if yard.has_classes else None
-    classes = fake.feature_labels if fake.feature_labels is not None else None if said is None else said.argmax(1)
-    if classes is None or (real := _labelled(yard.real)) is None:
+def _per_class(fake: Sample, reference: ReferenceSet) -> PerClass | None:
+    """Per-class metrics by the requested classes, or else by the classifier's; None without either."""
+    probabilities = fake.feature_probabilities if reference.has_classes else None
+    classes = (
+        fake.feature_labels if fake.feature_labels is not None else None if probabilities is None else probabilities.argmax(1)
+    )
+    if classes is None or (real := _labelled(reference.real)) is None:
         return None
     asked = fake.labels if fake.feature_labels is not None else None
-    return within(real, Labelled(fake.features, classes), fake.probabilities, asked)
+    return compute_per_class(real, Labelled(fake.features, classes), fake.probabilities, asked)
 
 
-def neighbours_of(fake: Sample, train: Tensor, most: int = MOST) -> tuple[Tensor, Tensor]:
-    """From each of the first `most` samples with features, the distance to the nearest row of `train`, and which: [D], [D]."""
+def nearest_training_rows(fake: Sample, train: Tensor, most: int = MOST) -> tuple[Tensor, Tensor]:
+    """Distance to and index of the row of `train` nearest to each of the first `most` samples with features: [D] and [D]."""
     distances, places = metrics.nearest(fake.features[:most], train)
     return distances[:, 0], places[:, 0]
 
@@ -219,14 +226,14 @@ def _class_fd(real: Labelled, fake: Labelled) -> float:
     return float(metrics.class_frechet_distances(*real, *fake, num_classes).nanmean())
 
 
-def _by_classifier(probabilities: Tensor, labels: Tensor | None, yard: ReferenceSet) -> dict[str, float]:
-    """The scores that need probabilities [N, K] alone; class_accuracy needs labels [N] too."""
+def _by_classifier(probabilities: Tensor, labels: Tensor | None, reference: ReferenceSet) -> dict[str, float]:
+    """Metrics of class probabilities [N, K]; class accuracy needs labels [N] too."""
     values = {
         "classifier_score": metrics.classifier_score(probabilities),
         "top_probability": metrics.mean_top_probability(probabilities),
     }
-    real = yard.real.shares
-    if yard.has_classes and real is not None:
+    real = reference.real.shares
+    if reference.has_classes and real is not None:
         shares = metrics.class_shares(probabilities.argmax(1), probabilities.shape[1])
         values["class_kl"] = metrics.kl_divergence(shares, real)
         values["smallest_class"] = float(shares[real > 0].min())
@@ -235,11 +242,11 @@ def _by_classifier(probabilities: Tensor, labels: Tensor | None, yard: Reference
     return values
 
 
-# ------------------------------------------------------------------------------------------------------ how sure it is
+# ------------------------------------------------------------------------------------------------------ confidence intervals
 
 
 def intervals_of_draws(draws: list[dict[str, float]]) -> dict[str, tuple[float, float]]:
-    """95 % t-intervals of the means over independent draws; empty for one draw."""
+    """95 % Student t intervals of the means over independent draws; empty for a single draw."""
     from scipy.special import stdtrit
 
     count = len(draws)
@@ -253,38 +260,38 @@ def intervals_of_draws(draws: list[dict[str, float]]) -> dict[str, tuple[float, 
     return found
 
 
-def intervals_of_set(fake: Sample, yard: ReferenceSet, measured: Metrics) -> dict[str, tuple[float, float]]:
-    """95 % intervals of the scores of one fixed set: value +- 1.96 standard errors by a delete-a-group jackknife.
+def intervals_of_set(fake: Sample, reference: ReferenceSet, computed: Metrics) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the metrics of one fixed set: value +- 1.96 standard errors by a delete-a-group jackknife.
 
-    The kernel distance is unbiased at every size, so its error is taken from the groups themselves. GAN-train and GAN-test, which
-    train a classifier each time, have no interval.
+    The standard error of the kernel distance comes from the groups themselves, as it is unbiased at every size. GAN-train and
+    GAN-test train a classifier each time and have no interval.
     """
-    parts = list(_without_each_group(fake, yard, measured))
+    parts = list(_without_each_group(fake, reference, computed))
     errors = {key: jackknife([part[key] for part in parts]) for key in parts[0]}
     rows = [fake.features[fake.feature_groups == g] for g in range(GROUPS)]
-    kids = [metrics.kernel_distance(yard.real.features, group, subsets=1, seed=g).value for g, group in enumerate(rows)]
+    kids = [metrics.kernel_distance(reference.real.features, group, subsets=1, seed=g).value for g, group in enumerate(rows)]
     errors["kid"] = float(np.std(kids, ddof=1)) / math.sqrt(GROUPS)
-    values = measured.values
+    values = computed.values
     return {key: (values[key] - 1.96 * error, values[key] + 1.96 * error) for key, error in errors.items()}
 
 
 def jackknife(values: list[float]) -> float:
-    """The standard error of a statistic from its values without each of G groups: (G - 1) times their variance."""
+    """Jackknife standard error: the root of (G - 1) times the variance of G values, each computed without one group."""
     return math.sqrt((len(values) - 1) * float(np.var(values)))
 
 
-def _without_each_group(fake: Sample, yard: ReferenceSet, measured: Metrics) -> Iterator[dict[str, float]]:
-    manifolds = metrics.prdc_without(yard.real.features, fake.features, fake.feature_groups, GROUPS)
-    near_groups = fake.feature_groups[: len(measured.distances)]
+def _without_each_group(fake: Sample, reference: ReferenceSet, computed: Metrics) -> Iterator[dict[str, float]]:
+    manifolds = metrics.prdc_without(reference.real.features, fake.features, fake.feature_groups, GROUPS)
+    near_groups = fake.feature_groups[: len(computed.distances)]
     for g, manifold in enumerate(manifolds):
         moments = _sum(m for i, m in enumerate(fake.moments) if i != g)
-        values = {"fd": metrics.frechet_distance(yard.real.all_moments, moments), **manifold._asdict()}
-        values["near_copies"] = metrics.near_copies(measured.distances[near_groups != g], yard.held_out_distances)
+        values = {"fd": metrics.frechet_distance(reference.real.all_moments, moments), **manifold._asdict()}
+        values["near_copies"] = metrics.near_copies(computed.distances[near_groups != g], reference.held_out_distances)
         left = fake.groups != g
         if fake.probabilities is not None:
-            values |= _by_classifier(fake.probabilities[left], None if fake.labels is None else fake.labels[left], yard)
-        labelled, real = _labelled(fake), _labelled(yard.real)
-        if "class_fd" in measured.values and labelled and real:
+            values |= _by_classifier(fake.probabilities[left], None if fake.labels is None else fake.labels[left], reference)
+        labelled, real = _labelled(fake), _labelled(reference.real)
+        if "class_fd" in computed.values and labelled and real:
             rows = fake.feature_groups != g
             values["class_fd"] = _class_fd(real, Labelled(labelled.rows[rows], labelled.classes[rows]))
         yield values

@@ -1,6 +1,6 @@
-"""What can be evaluated: a run, which is sampled anew in every draw, or a fixed set of images: a folder, a file, an array.
+"""Sources of samples to evaluate: a run, which generates new ones for every draw, or stored samples in a folder, file or array.
 
-Both give samples in the layout of a source, uint8 [N, C, H, W] or float32 [N, D].
+Both give samples in the layout of a data source, uint8 [N, C, H, W] or float32 [N, D].
 """
 
 from __future__ import annotations
@@ -21,52 +21,59 @@ from gansmith.evaluation.results import SourceType
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.runs.run import Run
 
-FIRST_SEED = 1000  # of reported draws; scores during training use seeds from 2**32 on
+FIRST_SEED = 1000  # of the first draw; scores during training use seeds from 2**32 on
 LEAST = 100
 
 
 @dataclass(frozen=True, eq=False)
 class GeneratedSamples:
-    """A run's samples, made when they are asked for and never kept together."""
+    """Samples that a run generates on demand, chunk by chunk."""
 
     run: Run
     count: int  # in each draw
-    seeds: tuple[int, ...]  # of the draws
+    seeds: tuple[int, ...]  # one for each draw
     kind: SourceType = "run"
 
     @property
     def what(self) -> str:
+        """Path of the run, for messages."""
         return str(self.run.path)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes that can be requested; None without names."""
         return self.run.condition_space.names
 
     @property
     def num_categories(self) -> int:
+        """Number of categories of the run's condition; 0 for an unconditional run."""
         return len(self.run.condition_space.shares)
 
     def labels(self, draw: int) -> np.ndarray | None:
-        """The classes that a draw's samples are asked to be, int64 [count]; None where it is told no classes."""
+        """Requested classes of a draw's samples, int64 [count]; None if categories are not classes of the data."""
         return self.run.sampler.labels(self.seeds[draw], self.count)
 
     def categories(self, draw: int) -> np.ndarray | None:
-        """The same of any kinds it is told."""
+        """Requested categories of a draw's samples, int64 [count]; None for an unconditional run."""
         return self.run.sampler.inputs.categories(self.seeds[draw], 0, self.count) if self.run.condition_space.shares else None
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of one sample: (C, H, W) or (D,)."""
         return tuple(self.run.metadata["sample_shape"])
 
     def chunks(self, draw: int) -> Iterator[np.ndarray]:
+        """All samples of a draw in chunks of at most CHUNK."""
         for first in range(0, self.count, CHUNK):
             made = self.run.sample(self.seeds[draw], min(CHUNK, self.count - first), first)
             yield stored(made.array)
 
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
+        """The samples of a draw with these indices."""
         return np.concatenate([stored(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
 
     def metadata(self) -> dict[str, Any]:
+        """Fields of an `Evaluation` about the run: recipe, checkpoint, images_seen, seed."""
         recipe = self.run.recipe
         return {
             "recipe": recipe.name,
@@ -78,85 +85,92 @@ class GeneratedSamples:
 
 @dataclass(frozen=True, eq=False)
 class StoredSamples:
-    """Samples that are there already."""
+    """Samples from a folder, a file or an array."""
 
     what: str
     kind: SourceType
     values: np.ndarray
-    classes_asked: np.ndarray | None = None  # int64 [N]
+    classes_asked: np.ndarray | None = None  # int64 [N], requested class of each sample
     classes: tuple[str, ...] | None = None
     seeds: None = None
     num_categories: int = 0
 
     def labels(self, draw: int) -> np.ndarray | None:
+        """Requested classes of the samples, int64 [N]; None if unknown."""
         return self.classes_asked
 
     def categories(self, draw: int) -> None:
-        return None
+        """None: stored samples have no categories but classes."""
+        return
 
     @property
     def count(self) -> int:
+        """Number of samples."""
         return len(self.values)
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of one sample: (C, H, W) or (D,)."""
         return tuple(int(n) for n in self.values.shape[1:])
 
     def chunks(self, draw: int) -> Iterator[np.ndarray]:
+        """All samples of a draw in chunks of at most CHUNK."""
         for first in range(0, self.count, CHUNK):
             yield self.values[first : first + CHUNK]
 
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
+        """The samples of a draw with these indices."""
         return np.asarray(self.values[numbers])
 
     def metadata(self) -> dict[str, Any]:
+        """Fields of an `Evaluation` about the run: recipe, checkpoint, images_seen, seed."""
         return {"recipe": None, "checkpoint": None, "images_seen": None, "seed": None}
 
 
 SampleSource = GeneratedSamples | StoredSamples
 
 
-def find(
+def find_samples(
     what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None = None, checkpoint: str | int = "last"
 ) -> SampleSource:
-    """The subject that a user means. Raises RunError or DataError, one line, where there is none or too little of it."""
-    subject = _find(what, count, draws, trust)
+    """Open the samples to evaluate. Raises RunError or DataError if they are missing or fewer than LEAST."""
+    subject = _open_samples(what, count, draws, trust)
     if checkpoint == "last":
         return subject
     if not isinstance(subject, GeneratedSamples):
-        raise RunError(f"{subject.what} is no run, and has no checkpoint {str(checkpoint)!r}: leave it out")
+        raise RunError(f"{subject.what} is not a run and has no checkpoint {str(checkpoint)!r}: leave out --checkpoint")
     return dataclasses.replace(subject, run=subject.run.at(checkpoint))
 
 
-def _find(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> SampleSource:
+def _open_samples(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> SampleSource:
     if isinstance(what, np.ndarray):
-        return _enough(StoredSamples("array", "array", _checked(what)))
+        return _check_count(StoredSamples("array", "array", _check_array(what)))
     # os.path answers no where pathlib raises: for names too long, folders that may not be entered.
     if isinstance(what, Run) or os.path.isfile(os.path.join(what, "recipe.json")):
         run = what if isinstance(what, Run) else Run.open(what, trust=trust)
         if count < LEAST:
-            raise RunError(f"count {count}: scores of fewer than {LEAST} samples say nothing; the usual number is 10000")
+            raise RunError(f"count {count}: expected at least {LEAST} samples for scores; the usual number is 10000")
         if draws < 1:
             raise RunError(f"draws {draws}: expected at least 1")
         return GeneratedSamples(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
     path = os.path.expanduser(what)
     if os.path.isdir(path):
         samples = Folder(str(what), size=None).load()
-        return _enough(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes))
+        return _check_count(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes))
     if os.path.isfile(path) and path.endswith((".npz", ".npy")):
         samples = Arrays(str(what)).load()
-        return _enough(StoredSamples(str(what), "file", samples.values, samples.labels, samples.classes))
+        return _check_count(StoredSamples(str(what), "file", samples.values, samples.labels, samples.classes))
     if os.path.exists(path):
         raise DataError(f"{what}: expected a run folder, a folder of images, an .npz or .npy file")
     raise RunError(f"{what} does not exist: expected a run folder, a folder of images, an .npz or .npy file")
 
 
 def data_of(subject: SampleSource) -> Source | None:
-    """The data set a run learned from, each sample once."""
+    """The data set that a run was trained on, each sample once; None for stored samples."""
     return without_repeats(subject.run.recipe.data) if isinstance(subject, GeneratedSamples) else None
 
 
-def _checked(array: np.ndarray) -> np.ndarray:
+def _check_array(array: np.ndarray) -> np.ndarray:
     is_image = array.dtype == np.uint8 and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3, 4)))
     if not is_image and not (array.dtype == np.float32 and array.ndim == 2):
         raise DataError(
@@ -164,13 +178,13 @@ def _checked(array: np.ndarray) -> np.ndarray:
             f"got {array.dtype} {list(array.shape)}"
         )
     if array.ndim == 2 and not np.isfinite(array).all():
-        raise DataError("array: expected finite numbers, got NaN or infinity; leave such rows out")
+        raise DataError("array: expected finite numbers, got NaN or infinity; leave out these rows")
     return stored(array[..., None] if array.ndim == 3 else array)
 
 
-def _enough(subject: StoredSamples) -> StoredSamples:
+def _check_count(subject: StoredSamples) -> StoredSamples:
     if subject.count < LEAST:
         raise DataError(
-            f"{subject.what} has {subject.count} samples: scores of fewer than {LEAST} say nothing; the usual number is 10000"
+            f"{subject.what} has {subject.count} samples: expected at least {LEAST} for scores; the usual number is 10000"
         )
     return subject

@@ -1,4 +1,4 @@
-"""A fully connected generator as a Keras model in a `.keras` file."""
+"""Export a fully connected generator as a Keras model in a `.keras` file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 def export(run: Run, path: Path) -> Path:
     """Write a run's generator as a `.keras` file that Keras loads without gansmith.
 
-    It maps z [N, Z], and kinds and sliders [N, K + S] where it is told any, to images [N, H, W, C] in the run's value range, or
-    points [N, D].
-    Raises RunError for a name that does not end in .keras, RecipeError for a generator that is not fully connected.
+    The model maps noise z [N, Z] to images [N, H, W, C] in the run's value range, or to points [N, D]. A conditional model takes
+    a list of two inputs: z and the condition [N, K + S], a one-hot category and then continuous codes.
+
+    Raises RunError for a file name that does not end in .keras, RecipeError for a generator that is not fully connected.
     """
     if path.suffix != ".keras":
-        raise RunError(f"can't write {path}: expected a name that ends in .keras")
+        raise RunError(f"can't write {path}: expected a file name that ends in .keras")
     make_parent(path)
     model = _model(run)
     with tempfile.TemporaryDirectory() as folder, disk_errors(path):
@@ -36,10 +37,10 @@ def _model(run: Run) -> Any:
     keras = network.keras
     z = keras.Input((recipe.noise.dim,), name="z")
     condition_dim = len(run.condition_space.shares) + run.condition_space.continuous
-    inputs = [z, keras.Input((condition_dim,), name="kind")] if condition_dim else [z]
+    inputs = [z, keras.Input((condition_dim,), name="condition")] if condition_dim else [z]
     made = keras.layers.Concatenate()(inputs) if condition_dim else z
     for layer in network.body:
         made = layer(made)
     if len(run.metadata["sample_shape"]) == 3:
-        made = keras.layers.Permute((2, 3, 1))(made)  # Keras has the channels last
+        made = keras.layers.Permute((2, 3, 1))(made)  # Keras puts the channels last
     return keras.Model(inputs if condition_dim else z, made, name=recipe.name.replace("-", "_"))

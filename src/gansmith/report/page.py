@@ -1,4 +1,4 @@
-"""One page about a run: pictures first, then what they are worth, then what it took. It needs nothing outside itself."""
+"""The report: one HTML page about a run with pictures, verdict, scores, curves, recipe and cost. It needs no other file."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation, Finding, Memorisation
     from gansmith.runs.run import Run
 
-PICTURE_SEED = 0  # what the run draws of itself, too
+PICTURE_SEED = 0  # seed of the pictures during training
 COLUMNS = 8  # of the timeline
 WALK_SEEDS, WALK_STEPS = 5, 10
 MAX_CLASSES = 20
-SAID = ("D(x)", "D(G(z))", "accuracy")
+OUTPUTS = ("D(x)", "D(G(z))", "accuracy")  # names of the discriminator's curves
 NOT_CURVES = ("images", "epoch", "seconds", "images_per_second")
 
 
 def write(run: Run, evaluation: Evaluation | None = None) -> Path:
-    """Write the run's report.html, whole or not at all, and return where it is. Raises RunError where it has no generator."""
+    """Write report.html into the run folder atomically, and return its path. Raises RunError for a run without a generator."""
     files.write(run.report, page(run, evaluation).encode())
     return run.report
 
 
 def page(run: Run, evaluation: Evaluation | None = None) -> str:
-    """The report as HTML. What comes from the run is escaped; without an evaluation the page says how to get one."""
+    """The report as HTML, with all text from the run escaped. Without an evaluation, the page tells how to make one."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -82,12 +82,12 @@ def _real(run: Run) -> Picture | None:
     path = run.real_picture
     if not path.exists():
         return None
-    is_known = run.recipe.condition is not None and run.recipe.condition.observed  # else real samples are as they come
+    is_known = run.recipe.condition is not None and run.recipe.condition.observed  # else real samples are in their stored order
     count = _count(run) if run.layout.categories and is_known else min(_count(run), run.metadata["num_real"])
     alt = f"The first {count} real samples"
     if not _draws_images(run):
         return html.plot_file(path, alt)
-    cells = grids.cut(path, run.metadata["sample_shape"], count)
+    cells = grids.split_grid(path, run.metadata["sample_shape"], count)
     return _in_rows(run, cells, alt) if is_known else html.grid(cells, alt, run.layout.columns if run.layout.categories else None)
 
 
@@ -98,12 +98,12 @@ def _animation(run: Run) -> Picture | None:
     alt = f"Animation of the same samples from {min(chosen):,} to {max(chosen):,} images"
     if not _draws_images(run):
         return html.plots(chosen.values(), alt)
-    frames = (grids.cut(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
+    frames = (grids.split_grid(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
     return html.animation(frames, alt, run.layout.columns if run.layout.categories else None)
 
 
 def _timeline(run: Run) -> dict[str, Any] | None:
-    """A row for each seed, or each kind, a column for each image count; of points a small picture for each image count."""
+    """Pictures during training: a row for each seed or category and a column for each image count; one plot each for points."""
     chosen = _spread(run.pictures, COLUMNS)
     if len(chosen) < 2:
         return None
@@ -112,25 +112,25 @@ def _timeline(run: Run) -> dict[str, Any] | None:
         plots = [html.plot_file(path, f"Samples after {count:,} images", 240) for count, path in chosen.items()]
         return {"marks": marks, "plots": plots}
     names = run.layout.names
-    count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # of each kind the first
-    cells = np.stack([grids.cut(path, run.metadata["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
-    what = "kinds" if names else "seeds"
-    alt = f"{len(cells)} {what}, a row each, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
+    count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # the first of each category
+    cells = np.stack([grids.split_grid(path, run.metadata["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
+    what = "categories" if names else "seeds"
+    alt = f"{len(cells)} {what}, one per row, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
     picture = html.grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
-    return {"marks": marks, "rows": what.removesuffix("s"), "picture": dataclasses.replace(picture, names=names)}
+    return {"marks": marks, "rows": "category" if names else "seed", "picture": dataclasses.replace(picture, names=names)}
 
 
 def _walk(run: Run) -> Picture:
     cells = run.walk(range(WALK_SEEDS), WALK_STEPS)
     flat = cells.reshape(-1, *cells.shape[2:])
     if _draws_images(run):
-        alt = f"{len(cells)} rows of pictures, each from one seed's sample to the next seed's"
+        alt = f"{len(cells)} rows of images, each an interpolation between the samples of two seeds"
         return html.grid(flat, alt, WALK_STEPS + 1, html.PAGE_WIDTH)
-    return html.plot(run.sampler.modality.picture(flat), "Points on the way from one seed's sample to the next seed's")
+    return html.plot(run.sampler.modality.picture(flat), "Points interpolated between the samples of two seeds")
 
 
 def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, float]]:
-    """The samples that are nearest to a training image, beside it; none where the data are not there any more."""
+    """Samples nearest to a training image, with that image and the distance; empty if the data are no longer available."""
     found = evaluation.memorisation.pairs if evaluation.memorisation else ()
     if not found or not _draws_images(run):
         return []
@@ -146,7 +146,7 @@ def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, flo
     if fakes is None:
         return []
     return [
-        (html.one(fake, f"Sample {pair.fake}"), html.one(real, f"Training image {pair.train}"), pair.distance)
+        (html.image(fake, f"Sample {pair.fake}"), html.image(real, f"Training image {pair.train}"), pair.distance)
         for pair, fake, real in zip(found, fakes, reals, strict=False)
     ]
 
@@ -162,14 +162,14 @@ def _count(run: Run) -> int:
 
 
 def _spread(drawn: dict[int, Path], count: int) -> dict[int, Path]:
-    """At most `count` of them, the first and the last among them, at even places in between."""
+    """At most `count` evenly spaced pictures, including the first and the last."""
     places = np.unique(np.linspace(0, len(drawn) - 1, min(count, len(drawn))).round().astype(int))
     items = list(drawn.items())
     return dict(items[i] for i in places)
 
 
 def _in_rows(run: Run, cells: np.ndarray, alt: str) -> Picture:
-    """As the run lays out its pictures, with names beside the rows; as square as it gets where it has no rows."""
+    """A grid in the layout of the run, with names of its rows; the squarest grid for a run without a layout."""
     if not run.layout.categories:
         return html.grid(cells, alt)
     return dataclasses.replace(html.grid(cells, alt, run.layout.columns), names=run.layout.names)
@@ -179,15 +179,15 @@ def _in_rows(run: Run, cells: np.ndarray, alt: str) -> Picture:
 
 
 def _curves(run: Run) -> list[tuple[str, str]]:
-    """(title, SVG): losses, what D says, and each other number the log holds."""
+    """(title, SVG): losses, outputs of the discriminator, and every other number in the log."""
     log = run.log
     if "images" not in log or len(log["images"]) < 2:
         return []
     losses = {name.removesuffix("/loss"): name for name in log if name.endswith("/loss")}
-    said = {name.split("/")[-1]: name for name in log if name.endswith(SAID)}
-    rest = [n for n in log if n not in {*losses.values(), *said.values(), *NOT_CURVES} and not n.startswith(doctor.PREFIX)]
-    titles = {SCORE: f"Frechet distance from the validation slice, {run.metadata.get('score')}"}
-    groups = [("Losses", losses), ("What the discriminator says", said), *((titles.get(n, n), {n: n}) for n in rest)]
+    outputs = {name.split("/")[-1]: name for name in log if name.endswith(OUTPUTS)}
+    rest = [n for n in log if n not in {*losses.values(), *outputs.values(), *NOT_CURVES} and not n.startswith(doctor.PREFIX)]
+    titles = {SCORE: f"Frechet distance to the validation slice, {run.metadata.get('score')}"}
+    groups = [("Losses", losses), ("Discriminator", outputs), *((titles.get(n, n), {n: n}) for n in rest)]
     return [
         (title, charts.lines({shown: (log["images"], log[name]) for shown, name in group.items()}, f"{title} over images seen"))
         for title, group in groups
@@ -197,25 +197,25 @@ def _curves(run: Run) -> list[tuple[str, str]]:
 
 def _distances(found: Memorisation) -> str:
     percent = 100 * np.array(found.quantiles, float)
-    series = {"samples": found.fake_distances, "real images held out": found.held_out_distances}
+    series = {"samples": found.fake_distances, "held-out real images": found.held_out_distances}
     return charts.lines(
         {name: (percent, np.array(values, float)) for name, values in series.items()},
-        "Quantiles of the distance to the nearest training image, of samples and of real images that were held out",
-        x="% of them are nearer than this",
+        "Quantiles of the distance to the nearest training image, for samples and held-out real images",
+        x="% of the images are nearer",
         y="distance",
     )
 
 
 def _classes(evaluation: Evaluation) -> tuple[str, int] | None:
-    """(SVG, number of classes left out): those whose shares differ most where there are many."""
+    """(SVG, number of classes left out); of many classes, those with the largest differences."""
     found = evaluation.classes
     if found is None:
         return None
     off = np.abs(np.array(found.fake) - np.array(found.real))
     chosen = sorted(np.argsort(-off, kind="stable")[:MAX_CLASSES].tolist())
-    series = {"made": [found.fake[i] for i in chosen], "real": [found.real[i] for i in chosen]}
-    about = "Share of each class among samples and among real images: " + ", ".join(
-        f"{found.names[i]} {found.fake[i]:.1%} of {found.real[i]:.1%}" for i in chosen
+    series = {"samples": [found.fake[i] for i in chosen], "real images": [found.real[i] for i in chosen]}
+    about = "Share of each class among samples and real images: " + ", ".join(
+        f"{found.names[i]} {found.fake[i]:.1%}, {found.real[i]:.1%}" for i in chosen
     )
     return charts.bars([found.names[i] for i in chosen], series, about), len(found.names) - len(chosen)
 
@@ -224,15 +224,15 @@ def _classes(evaluation: Evaluation) -> tuple[str, int] | None:
 
 
 def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]]:
-    """(what, number, remark) at the head of the page."""
+    """(title, number, remark) at the head of the page."""
     cost = dict(_cost(run))
     tiles = [("Real images seen", f"{run.images:,}", cost["epochs"] + " epochs"), ("Training time", cost["time"], "")]
     if (best := run.best) is not None:
-        found = f"Frechet distance {number(run.scored[best])}, validation slice; --checkpoint best"
-        tiles.append(("Best checkpoint, images seen", f"{best:,}", found))
+        found = f"images; Frechet distance {number(run.scored[best])} (validation slice)"
+        tiles.append(("Best checkpoint", f"{best:,}", found))
     if evaluation and evaluation.scores:
         first = next(iter(evaluation.scores.values()))
-        floor = f"real images get {number(first.floor)}" if first.floor is not None else f"{first.better} is better"
+        floor = f"held-out real images {number(first.floor)}" if first.floor is not None else f"{first.better} is better"
         tiles.append((first.title[:1].upper() + first.title[1:], number(first.value), floor))
     return tiles
 
@@ -255,8 +255,8 @@ def _cost(run: Run) -> list[tuple[str, str]]:
 
 
 def _numbers(finding: Finding, evaluation: Evaluation) -> list[str]:
-    """What a sentence of the verdict rests on: `Frechet distance 12.3 (real 0.4)`. A source is a path, as `scores.fd`."""
-    said = []
+    """The numbers behind a sentence of the verdict, such as `Frechet distance 12.3 (real 0.4)`, by their paths."""
+    texts = []
     for path in finding.source:
         *room, key = path.split(".")
         found: Any = evaluation.scores if room[:1] == ["scores"] else evaluation.diagnostics
@@ -264,16 +264,16 @@ def _numbers(finding: Finding, evaluation: Evaluation) -> list[str]:
             found = found.get(word) if isinstance(found, dict) else None
         found = found.get(key) if isinstance(found, dict) else None
         if isinstance(found, Score):
-            said.append(f"{found.title} {number(found.value)} (real {number(found.floor)})")
+            texts.append(f"{found.title} {number(found.value)} (real {number(found.floor)})")
         elif isinstance(found, dict) and isinstance(found.get("fake"), (int, float)):
             real = found.get("real", found.get("held_out"))
             shown = f" (real {number(real)})" if isinstance(real, (int, float)) else ""
-            said.append(f"{key.replace('_', ' ')} {number(found['fake'])}{shown}")
-    return said
+            texts.append(f"{key.replace('_', ' ')} {number(found['fake'])}{shown}")
+    return texts
 
 
 def _short(count: int) -> str:
-    """`940`, `2.6k`, `1.5M`."""
+    """A count in short: `940`, `2.6k`, `1.5M`."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= 0.9995 * limit:
             return f"{count / limit:.3g}{letter}"

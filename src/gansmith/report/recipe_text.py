@@ -1,4 +1,4 @@
-"""A recipe as lines of text, each as one would write it in an override."""
+"""A recipe as text, in the syntax of overrides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gansmith.recipes.base import Recipe
 
 
 def recipe_lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """(field, value) pairs as one would write them in overrides."""
+    """Yield (field, value) pairs of a recipe in the syntax of overrides."""
     for field in dataclasses.fields(recipe):
         value = getattr(recipe, field.name)
         if isinstance(value, dict):

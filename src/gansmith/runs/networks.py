@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from gansmith.core.errors import RunError
+from gansmith.core.component import kebab
+from gansmith.core.errors import DataError, RunError
+from gansmith.data import Samples
 from gansmith.networks.build import build
 from gansmith.runs.run import Run
+from gansmith.sampling.inputs import one_hot
 
 
 def networks_of(run: Run) -> dict[str, nn.Module]:
     """All networks of a run at its checkpoint, in evaluation mode on the CPU; the generator is `run.module`."""
     saved, recipe = run.saved, run.recipe
-    networks = build(recipe.networks, recipe.seed, recipe.shapes(run.metadata["sample_shape"]))
+    networks = build(recipe.networks, recipe.seed, recipe.shapes(run.metadata["sample_shape"], len(run.condition_space.shares)))
     for name, network in networks.items():
         network.load_state_dict(saved.under(f"networks/{name}/"))
     networks["generator"] = run.module
@@ -22,13 +26,25 @@ def networks_of(run: Run) -> dict[str, nn.Module]:
 def encoder_of(run: Run) -> nn.Module:
     """The encoder of a run: samples [N, ...] -> means and log variances of z, [N, 2 Z].
 
-    Raises RunError if the run has no network "encoder", or is conditional, as its encoder would need the condition too.
+    Raises RunError where the run has no network of that name.
     """
     if "encoder" not in run.recipe.networks:
         known = ", ".join(run.recipe.networks)
         raise RunError(
             f"{run.path} has no network 'encoder' ({known}), so it can't say what z an image has: train vae or vae-gan"
         )
-    if run.recipe.condition is not None:
-        raise RunError(f"{run.path} is conditional, and its encoder needs the condition too: choose a run with condition=none")
     return networks_of(run)["encoder"]
+
+
+def condition_of(run: Run, samples: Samples) -> Tensor | None:
+    """The condition of real samples, float32 [N, K], by their labels or the run's clusters; None for an unconditional run.
+
+    Raises DataError where the samples do not show their category: with codes, or without labels.
+    """
+    condition = run.recipe.condition
+    if condition is None:
+        return None
+    if not condition.observed:
+        raise DataError(f"{run.path}: real samples have no {kebab(type(condition).__name__)}: choose a run with condition=none")
+    assign = condition.assigner(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
+    return torch.from_numpy(one_hot(assign(samples), len(run.condition_space.shares)))

@@ -11,8 +11,8 @@ import numpy as np
 from gansmith.core import files
 from gansmith.core.errors import RunError
 from gansmith.data.modality import Modality
-from gansmith.drawing.captions import beside
-from gansmith.drawing.grids import one, png
+from gansmith.drawing.captions import name_rows
+from gansmith.drawing.grids import png, to_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +46,7 @@ class Gallery:
         """All samples as one picture: a grid of images with captions beside its rows, or a scatter plot of points."""
         columns = columns or self.columns
         picture = self.modality.picture(self.array, columns)
-        return beside(picture, self.names) if columns == self.columns else picture
+        return name_rows(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:
         """Write the samples and return the path. The ending of `path` decides the format:
@@ -80,7 +80,7 @@ class Gallery:
             raise RunError(f"{path} is there already and not an empty folder; choose another --out")
         with files.atomic_folder(path) as folder:
             for i in range(len(self)):
-                picture = one(self.array[i]) if self.array.ndim == 4 else self.modality.picture(self.array[i : i + 1])
+                picture = to_image(self.array[i]) if self.array.ndim == 4 else self.modality.picture(self.array[i : i + 1])
                 (folder / f"{i:06d}.png").write_bytes(png(picture))
 
     def _repr_png_(self) -> bytes:

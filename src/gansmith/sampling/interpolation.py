@@ -37,9 +37,9 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
         raise RunError(f"{path}: {sampler.name} makes points, which are not animated; use x.png")
     rows = sampler.walk([*seeds, seeds[0]] if is_loop else seeds, steps)
     if is_loop:
-        frames = [grids.one(image) for row in rows for image in row[:-1]]
+        frames = [grids.to_image(image) for row in rows for image in row[:-1]]
         scale = max(1, LONGEST_FRAME // max(frames[0].size))
-        files.write(path, animation.animated([grids.enlarged(frame, scale) for frame in frames], FRAME_MILLISECONDS, greys=256))
+        files.write(path, animation.animate([grids.enlarge(frame, scale) for frame in frames], FRAME_MILLISECONDS, greys=256))
         return f"{len(frames)} pictures through seeds {_named(seeds)} and back in {path}"
     files.write(path, grids.png(sampler.modality.picture(rows.reshape(-1, *rows.shape[2:]), steps + 1)))
     return f"{len(rows)} rows of {steps + 1} pictures through seeds {_named(seeds)} in {path}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gansmith.core import files
 from gansmith.core.errors import DataError, RunError
-from gansmith.data import Source
+from gansmith.data import Samples, Source
 from gansmith.drawing import grids
 from gansmith.sampling.gallery import MAX_GRID
 from gansmith.sampling.posterior import encoded
@@ -34,8 +35,14 @@ class Reconstruction:
         return float(np.sqrt(np.square((self.real.astype(np.float64) - self.reconstructed) / scale).mean()))
 
 
-def reconstruct(sampler: Sampler, encoder: nn.Module, data: Source, count: int = 32) -> Reconstruction:
-    """Reconstruct the first `count` samples of the test split of `data`, or of the training split if there is no test split.
+ConditionOf = Callable[[Samples], Tensor | None]
+"""Samples -> their condition [N, K], None without one."""
+
+
+def reconstruct(
+    sampler: Sampler, encoder: nn.Module, data: Source, count: int = 32, condition_of: ConditionOf = lambda _: None
+) -> Reconstruction:
+    """Encode and generate again the first `count` held-out samples of `data`, or training ones where there are none held out.
 
     z is the mean of the posterior. Raises RunError if the data's shape is not the generator's.
     """
@@ -46,15 +53,18 @@ def reconstruct(sampler: Sampler, encoder: nn.Module, data: Source, count: int =
     if samples.shape != sampler.shape:
         message = f"{sampler.name} makes samples of {list(sampler.shape)}, the data's are {list(samples.shape)}"
         raise RunError(f"{message}: make them alike, or name other data with --data")
-    real = sampler.modality.to_model(torch.from_numpy(samples.values[:count].copy()))
+    samples = samples[:count]
+    real, condition = sampler.modality.to_model(torch.from_numpy(samples.values.copy())), condition_of(samples)
     with torch.no_grad():
-        posterior = encoded(encoder, real, None, sampler.inputs.noise.dim)
-        output = sampler.generator(posterior.mean, None)
+        posterior = encoded(encoder, real, condition, sampler.inputs.noise.dim)
+        output = sampler.generator(posterior.mean, condition)
     return Reconstruction(sampler.modality.from_model(real), sampler.modality.from_model(output))
 
 
-def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: int = 32) -> str:
-    """Write x.png, each row of real images above the row of their reconstructions, and return a message that says so.
+def save(
+    sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: int = 32, condition_of: ConditionOf = lambda _: None
+) -> str:
+    """Write a picture, each row of real samples above the same samples reconstructed, and say what was written.
 
     Raises RunError for another ending, points, more than 5,000 samples, or data of another shape than the generator's.
     """
@@ -64,7 +74,7 @@ def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: 
         raise RunError(f"{sampler.name} makes points, which make no picture beside each other; use reconstruct from Python")
     if 2 * count > MAX_GRID:
         raise RunError(f"a picture holds at most {MAX_GRID // 2:,} reconstructions, got {count:,}: ask for fewer")
-    found = reconstruct(sampler, encoder, data, count)
+    found = reconstruct(sampler, encoder, data, count, condition_of)
     columns = min(COLUMNS, len(found.real))
     files.make_parent(path)
     files.write(path, grids.png(sampler.modality.picture(alternate_rows(found.real, found.reconstructed, columns), columns)))

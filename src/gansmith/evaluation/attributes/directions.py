@@ -1,10 +1,9 @@
-"""Which way to go in what a generator is given, so that one attribute changes and the others stay.
+"""Directions in the generator's input that change one attribute and keep the others (InterFaceGAN, Shen et al. 2020).
 
-What it is given is z beside what it is told, if anything. A linear classifier is fitted from there to each value of each
-attribute, by what the judge (`judges.py`) says of what was made of it; its weights point where the value becomes likelier.
-What points along with other attributes' values is taken out, so that they stay as likely as they were (Shen et al. 2020,
-InterFaceGAN). How far to go, and to which value of an attribute, is chosen on some samples, and what it does is counted on
-others.
+The input is the noise z and, for a conditional generator, the condition. For each value of each attribute, a linear classifier is
+fitted from the input to the attributes that a classifier predicts for the samples (see `classifier`); its weights point to where
+the value becomes likelier. The direction is made orthogonal to those of the other attributes, so that they stay as they are. The
+value and the length of the step are chosen on one set of samples and reported on another.
 """
 
 from __future__ import annotations
@@ -25,54 +24,57 @@ from gansmith.sampling.inputs import GeneratorInput
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
-COUNT = 10_000  # samples to fit by
-TRIED = 512  # samples to choose the length on, and as many to report
-SEED = 2**32 + 1  # of those to fit by; the next two are for the length and for the report
-RARE = 0.02  # of samples have a value, or it has no direction
-USUAL = 0.55  # of samples have a value: then nobody asks for a way to it
-LENGTHS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # in the standard deviations of what it is given, along the direction
-ENOUGH = 0.8  # flips for which one goes no further
-SHOWN = 9  # columns of a picture, from as far back to as far forth
+COUNT = 10_000  # samples to fit the linear classifiers on
+TRIED = 512  # samples to choose the length on, and as many to report on
+SEED = 2**32 + 1  # of the samples to fit on; the next two seeds choose the length and report
+RARE = 0.02  # a value needs at least this share of the samples
+USUAL = 0.55  # values with a larger share of the samples get no direction
+LENGTHS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # of a step, in standard deviations of the input along the direction
+ENOUGH = 0.8  # share of flips at which the step gets no longer
+SHOWN = 9  # columns of a picture, from one step backwards to one step forwards
 
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """The way towards one value of one attribute."""
+    """A direction in the generator's input towards one value of one attribute."""
 
     attribute: str
     value: str
-    step: np.ndarray  # float64 [Z + K], what is added to z and to what is told, in all
-    length: float  # how far that is, in standard deviations
-    flips: float  # the share of samples without the value that have it after the step
-    stays: float  # the share of other attributes' answers that are what they were, over those samples
-    count: int  # of those samples
+    step: np.ndarray  # float64 [Z + K], the whole step, to add to noise and condition
+    length: float  # of the step, in standard deviations of the input
+    flips: float  # share of the samples without the value that have it after the step
+    stays: float  # share of the other attributes of those samples that the step leaves as they were
+    count: int  # number of those samples
 
 
-def find(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...]:
-    """For each attribute the unusual value that flips most and keeps the others best. Raises DataError where there is none."""
-    judge = classifier.of(run.recipe.data, progress)
-    walker = _Walker(run, judge)
+def find_directions(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...]:
+    """Find one direction for each attribute: towards the value that flips most samples and best keeps the other attributes.
+
+    Raises DataError if no attribute of the samples has two values that occur.
+    """
+    model = classifier.load_classifier(run.recipe.data, progress)
+    walker = _Walker(run, model)
     given = run.sampler.inputs.rows(SEED, 0, COUNT)
-    said = walker.said(given, progress)
-    rows = _joined(given)
+    predicted = walker.predict(given, progress)
+    rows = _concatenated(given)
     scale = rows.std(0) + 1e-8
-    normals = _normals(rows / scale, said)
+    normals = _normals(rows / scale, predicted)
     found: list[tuple[float, Direction]] = []
-    unusual = [(name, value) for name, value in normals if (said[name] == value).mean() <= USUAL]
+    unusual = [(name, value) for name, value in normals if (predicted[name] == value).mean() <= USUAL]
     for i, (name, value) in enumerate(unusual):
         others = [normal for (other, _), normal in normals.items() if other != name]
-        way = without(normals[name, value], others)
+        way = orthogonal_part(normals[name, value], others)
         if (length := float(np.linalg.norm(way))) > 1e-6:
-            found.append(walker.tried(name, value, scale * way / length))
-        progress("directions are tried", i + 1, len(unusual))
+            found.append(walker.choose_length(name, value, scale * way / length))
+        progress("directions", i + 1, len(unusual))
     if not found:
-        raise DataError(f"no attribute of what {run.path} makes has two values that occur: train it longer")
+        raise DataError(f"no attribute has two values among the samples of {run.path}: train it longer")
     names = dict.fromkeys(direction.attribute for _, direction in found)
     return tuple(max((f for f in found if f[1].attribute == name), key=lambda f: f[0])[1] for name in names)
 
 
-def without(way: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
-    """The part of `way` that is at right angles to all the others."""
+def orthogonal_part(way: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """The component of the vector `way` [D] that is orthogonal to all vectors in `others`."""
     if not others:
         return way
     left, sizes, _ = np.linalg.svd(np.stack(others, 1), full_matrices=False)
@@ -81,13 +83,13 @@ def without(way: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
     return rest
 
 
-def _normals(rows: np.ndarray, said: Mapping[str, np.ndarray]) -> dict[tuple[str, int], np.ndarray]:
-    """The weights of a linear classifier of each value that occurs and fails to, by attribute and number of the value."""
+def _normals(rows: np.ndarray, predicted: Mapping[str, np.ndarray]) -> dict[tuple[str, int], np.ndarray]:
+    """Weights of a linear classifier for each value, by attribute and index of the value, without rare values."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     normals = {}
-    for name, values in said.items():
+    for name, values in predicted.items():
         for value in np.unique(values):
             if RARE <= (values == value).mean() <= 1 - RARE:
                 with warnings.catch_warnings():
@@ -98,27 +100,29 @@ def _normals(rows: np.ndarray, said: Mapping[str, np.ndarray]) -> dict[tuple[str
 
 
 class _Walker:
-    """Makes samples of a run from anything it may be given, and has them judged."""
+    """Generates samples from given inputs and predicts their attributes."""
 
-    def __init__(self, run: Run, judge: AttributeClassifier) -> None:
-        self.run, self.judge = run, judge
+    def __init__(self, run: Run, model: AttributeClassifier) -> None:
+        self.run, self.model = run, model
         self.choice, self.report = (run.sampler.inputs.rows(SEED + i, 0, TRIED) for i in (1, 2))
-        self.before = {id(given): self.said(given) for given in (self.choice, self.report)}
+        self.before = {id(given): self.predict(given) for given in (self.choice, self.report)}
 
-    def made(self, given: GeneratorInput) -> np.ndarray:
+    def generate(self, given: GeneratorInput) -> np.ndarray:
+        """Samples of given inputs."""
         return self.run.sampler.generate(given)
 
-    def said(self, given: GeneratorInput, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
+    def predict(self, given: GeneratorInput, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
+        """Predicted value of each attribute, int64 [N], for the samples of given inputs."""
         parts = []
         for first in range(0, len(given), 1024):
-            parts.append(self.judge(modality.stored(self.made(given[first : first + 1024]))))
-            progress("samples are judged", min(first + 1024, len(given)), len(given))
+            parts.append(self.model(modality.stored(self.generate(given[first : first + 1024]))))
+            progress("attributes of samples", min(first + 1024, len(given)), len(given))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def tried(self, name: str, value: int, unit: np.ndarray) -> tuple[float, Direction]:
-        """As far as it takes for most to flip; where they never do, as far as flips and what stays are worth most.
+    def choose_length(self, name: str, value: int, unit: np.ndarray) -> tuple[float, Direction]:
+        """Choose the shortest step that flips most samples, or else the one with the best product of `flips` and `stays`.
 
-        What it is worth is of the samples that the length was chosen on: nothing is chosen by those that are reported.
+        Returns that product on the samples that the length was chosen on, and the direction with its results on other samples.
         """
         outcomes = []
         for length in LENGTHS:
@@ -128,10 +132,10 @@ class _Walker:
         chosen = max(outcomes, key=lambda o: o[1] * o[2]) if outcomes[-1][1] < ENOUGH else outcomes[-1]
         length, worth = chosen[0], chosen[1] * chosen[2]
         flips, stays, count = self._outcome(self.report, name, value, length * unit)
-        return worth, Direction(name, self.judge.train[name].names[value], length * unit, length, flips, stays, count)
+        return worth, Direction(name, self.model.train[name].names[value], length * unit, length, flips, stays, count)
 
     def _outcome(self, given: GeneratorInput, name: str, value: int, step: np.ndarray) -> tuple[float, float, int]:
-        before, after = self.before[id(given)], self.said(moved(given, step))
+        before, after = self.before[id(given)], self.predict(add_step(given, step))
         lacking = before[name] != value
         flips = float((after[name][lacking] == value).mean()) if lacking.any() else 0.0
         others = [other for other in before if other != name]
@@ -139,24 +143,24 @@ class _Walker:
         return flips, float(np.mean(same)) if same else 1.0, int(lacking.sum())
 
 
-def _joined(given: GeneratorInput) -> np.ndarray:
-    """z beside what is told, float64 [N, Z + K]."""
+def _concatenated(given: GeneratorInput) -> np.ndarray:
+    """Noise and condition side by side, float64 [N, Z + K]."""
     return np.concatenate([given.z, *([] if given.condition is None else [given.condition])], 1).astype(np.float64)
 
 
-def moved(given: GeneratorInput, step: np.ndarray) -> GeneratorInput:
-    """The same input with a step [Z + K] added to each row."""
+def add_step(given: GeneratorInput, step: np.ndarray) -> GeneratorInput:
+    """Add a step [Z + K] to noise and condition of each row of a generator input."""
     dim, step = given.z.shape[1], step.astype(np.float32)
     return replace(given, z=given.z + step[:dim], condition=None if given.condition is None else given.condition + step[dim:])
 
 
 def picture(run: Run, direction: Direction, count: int = 6, columns: int = SHOWN) -> np.ndarray:
-    """The first samples of seed 0, a row each: in the middle as they are, to the left backwards, to the right all the way forth.
+    """Move the first `count` samples of seed 0 along a direction: a row for each, uint8 [count * columns, H, W, C].
 
-    uint8 [count * columns, H, W, C].
+    The middle column shows the sample itself, the left end a whole step backwards and the right end a whole step forwards.
     """
     given = run.sampler.inputs.rows(0, 0, count)
-    ways = [moved(given, share * direction.step) for share in np.linspace(-1, 1, columns)]
+    ways = [add_step(given, share * direction.step) for share in np.linspace(-1, 1, columns)]
     z = np.stack([way.z for way in ways], 1).reshape(count * columns, -1)
     condition = None
     if given.condition is not None:
@@ -165,7 +169,7 @@ def picture(run: Run, direction: Direction, count: int = 6, columns: int = SHOWN
 
 
 def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
-    """A picture with a block for each direction, named, of `count` rows."""
+    """One picture of all directions: a titled block of `count` rows for each."""
     from PIL import Image, ImageDraw, ImageFont
 
     modality = run.sampler.modality
@@ -175,15 +179,15 @@ def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
     page = Image.new("RGB", (width, height), "white")
     draw, top = ImageDraw.Draw(page), 0
     for name, block in blocks:
-        draw.text((8, top + 2), f"{name} to the right", fill="black", font=font)
+        draw.text((8, top + 2), f"{name} (to the right)", fill="black", font=font)
         page.paste(block, (0, top + head))
         top += head + block.height
     return page
 
 
 def rows_of(found: Sequence[Direction]) -> list[list[str]]:
-    """A table: its head, then a row for each direction."""
-    return [["attribute", "towards", "flips", "others stay", "standard deviations", "samples"], *map(_row, found)]
+    """The directions as a table: a header row, then one row for each direction."""
+    return [["attribute", "towards", "flips", "others stay", "length, sd", "samples"], *map(_row, found)]
 
 
 def _row(found: Direction) -> list[str]:
@@ -192,6 +196,6 @@ def _row(found: Direction) -> list[str]:
 
 
 def to_json(run: Run, found: Sequence[Direction]) -> dict[str, Any]:
-    """Everything that was found, ready for JSON; `step` is what to add to z and to what G is told beside it."""
+    """All directions as JSON-ready values; `step` is what to add to noise and condition."""
     each = [{**vars(direction), "step": direction.step.tolist()} for direction in found]
     return {"run": run.recipe.name, "images": run.images, "seeds": [SEED, SEED + 1, SEED + 2], "directions": each}

@@ -1,8 +1,8 @@
-"""How often samples have each value of an attribute, beside how often real images do: glasses, beards, digits.
+"""Attribute shares: how often samples have each value of an attribute, such as glasses or a digit, beside real images.
 
-A classifier that was trained on real images judges (`judges.py`). It is wrong now and then, which shifts shares, so what it
-says is corrected by how it errs on held-out real images: the shares p under which its answers q are likeliest, where it says j of
-what is i with frequency C_ij; found by expectation and maximisation, p_i <- p_i sum_j q_j C_ij / (p C)_j.
+A classifier trained on real images predicts the attributes (see `classifier`). Its errors shift the shares, so they are corrected
+by its confusion matrix C on held-out real images: C_ij is the share of images with value i that are predicted as j. From the
+predicted shares q, the maximum-likelihood shares p are found by expectation maximisation, p_i <- p_i sum_j q_j C_ij / (p C)_j.
 """
 
 from __future__ import annotations
@@ -22,58 +22,63 @@ if TYPE_CHECKING:
 
 COUNT = 10_000
 SEED = 0
-ROUNDS = 2000  # of expectation and maximisation
-RESAMPLED = 200  # times, for an interval
+ROUNDS = 2000  # of expectation maximisation, at most
+RESAMPLED = 200  # bootstrap draws for an interval
 CHUNK = 1024
 _KEY = 1979  # of NumPy's Philox, for the bootstrap
 
 
 @dataclass(frozen=True)
 class Shares:
-    """One attribute of samples beside that of real images."""
+    """The shares of one attribute's values among samples and among real images. K values; shares sum to 1."""
 
     name: str
     values: tuple[str, ...]
-    real: tuple[float, ...]  # of the training split, the truth
-    judged: tuple[float, ...]  # of the samples, as the classifier says
-    made: tuple[float, ...]  # the same, corrected
-    distance: float  # total variation, half the sum of |made - real|
-    low: float  # 95 % interval of it, by a bootstrap over samples
-    high: float
-    judged_distance: float  # without the correction
-    floor: float  # the distance of held-out real images that stand in for samples, those that did not say how it errs
-    accuracy: float  # of the classifier, on the test split
-    count: int  # samples
+    real: tuple[float, ...]  # share of each value in the training split, by its true labels
+    judged: tuple[float, ...]  # share of each value among samples, as predicted
+    made: tuple[float, ...]  # share of each value among samples, corrected for the classifier's errors
+    distance: float  # total variation distance, half the sum of |made - real|
+    low: float  # lower end of its 95 % interval, by a bootstrap over samples
+    high: float  # upper end
+    judged_distance: float  # total variation distance without the correction
+    floor: float  # the distance that held-out real images get in place of samples
+    accuracy: float  # of the classifier, on held-out real images
+    count: int  # number of samples
 
 
-def measure(run: Run, count: int = COUNT, progress: Progress = lambda *_: None) -> tuple[Shares, ...]:
-    """Every attribute that the run's data carry. Raises DataError where they carry none."""
-    judge = classifier.of(run.recipe.data, progress)
+def measure_shares(run: Run, count: int = COUNT, progress: Progress = lambda *_: None) -> tuple[Shares, ...]:
+    """Measure the shares of every attribute of the run's data among `count` samples. Raises DataError without attributes."""
+    model = classifier.load_classifier(run.recipe.data, progress)
     found: dict[str, list[np.ndarray]] = {}
     for first in range(0, count, CHUNK):
         made = run.sample(SEED, min(CHUNK, count - first), first)
-        for name, values in judge(modality.stored(made.array)).items():
+        for name, values in model(modality.stored(made.array)).items():
             found.setdefault(name, []).append(values)
-        progress("samples are judged", min(first + CHUNK, count), count)
-    return compared(judge, {name: np.concatenate(parts) for name, parts in found.items()})
+        progress("attributes of samples", min(first + CHUNK, count), count)
+    return compare_shares(model, {name: np.concatenate(parts) for name, parts in found.items()})
 
 
-def compared(judge: AttributeClassifier, said: Mapping[str, np.ndarray]) -> tuple[Shares, ...]:
-    """What a judge said of samples, int64 [N] for each attribute, beside the truth of its training images."""
-    return tuple(_shares(judge, name, values) for name, values in said.items())
+def compare_shares(model: AttributeClassifier, predictions: Mapping[str, np.ndarray]) -> tuple[Shares, ...]:
+    """Compare predicted values of samples, int64 [N] for each attribute, with the classifier's training images."""
+    return tuple(_shares(model, name, values) for name, values in predictions.items())
 
 
-def _shares(judge: AttributeClassifier, name: str, said: np.ndarray) -> Shares:
-    attribute, truth, predicted = judge.train[name], judge.held_out[name], judge.said[name]
+def _shares(model: AttributeClassifier, name: str, predictions: np.ndarray) -> Shares:
+    attribute, truth, on_held_out = (
+        model.train[name],
+        model.held_out[name],
+        model.predicted[name],
+    )
     num, half = len(attribute.names), len(truth.values) // 2
-    confusion = confusion_of(truth.values, predicted, num)
-    real, judged = attribute.shares, np.bincount(said, minlength=num) / len(said)
+    confusion = confusion_of(truth.values, on_held_out, num)
+    real, judged = attribute.shares, np.bincount(predictions, minlength=num) / len(predictions)
     made = corrected(judged, confusion)
-    draws = np.random.Generator(np.random.Philox(key=_KEY)).multinomial(len(said), judged, RESAMPLED) / len(said)
+    resample = np.random.Generator(np.random.Philox(key=_KEY))
+    draws = resample.multinomial(len(predictions), judged, RESAMPLED) / len(predictions)
     low, high = np.quantile([distance(corrected(draw, confusion), real) for draw in draws], (0.025, 0.975))
-    # One half of the test split says how it errs, the other stands in for samples.
-    errs, rest = confusion_of(truth.values[:half], predicted[:half], num), predicted[half:]
-    other = corrected(np.bincount(rest, minlength=num) / len(rest), errs)
+    # One half of the held-out images gives the confusion matrix, the other stands in for samples.
+    of_half, rest = confusion_of(truth.values[:half], on_held_out[:half], num), on_held_out[half:]
+    floor = corrected(np.bincount(rest, minlength=num) / len(rest), of_half)
     return Shares(
         name,
         attribute.names,
@@ -84,21 +89,24 @@ def _shares(judge: AttributeClassifier, name: str, said: np.ndarray) -> Shares:
         float(low),
         float(high),
         distance(judged, real),
-        distance(other, real),
-        judge.accuracy(name),
-        len(said),
+        distance(floor, real),
+        model.accuracy(name),
+        len(predictions),
     )
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Total variation of two distributions over K values, 0 to 1: half the sum of |p - q|."""
+    """Total variation distance of two distributions [K]: half the sum of |p - q|, from 0 to 1."""
     return 0.5 * float(np.abs(one - other).sum())
 
 
-def confusion_of(truth: np.ndarray, said: np.ndarray, num: int) -> np.ndarray:
-    """How often each value (row) is said to be each (column), float64 [num, num]; one that was never met is never missed."""
+def confusion_of(truth: np.ndarray, predicted: np.ndarray, num: int) -> np.ndarray:
+    """Confusion matrix, float64 [num, num]: rows are true values, columns predicted ones; each row sums to 1.
+
+    A value that never occurs is taken to be predicted without error.
+    """
     counts = np.zeros((num, num))
-    np.add.at(counts, (truth, said), 1)
+    np.add.at(counts, (truth, predicted), 1)
     met = counts.sum(1) > 0
     counts[~met] = np.eye(num)[~met]
     shares: np.ndarray = counts / counts.sum(1, keepdims=True)
@@ -106,7 +114,7 @@ def confusion_of(truth: np.ndarray, said: np.ndarray, num: int) -> np.ndarray:
 
 
 def corrected(judged: np.ndarray, confusion: np.ndarray) -> np.ndarray:
-    """The shares under which what was judged is likeliest, float64 [num], summing to 1."""
+    """Maximum-likelihood shares of the true values given predicted shares [num] and a confusion matrix: float64 [num]."""
     shares = np.full(len(judged), 1 / len(judged))
     for _ in range(ROUNDS):
         before, likely = shares, shares @ confusion
@@ -118,8 +126,15 @@ def corrected(judged: np.ndarray, confusion: np.ndarray) -> np.ndarray:
 
 
 def rows_of(found: Sequence[Shares]) -> list[list[str]]:
-    """A table: its head, then a row for each attribute."""
-    head = ["attribute", "total variation", "95 % interval", "real images", "classifier right", "samples (real) of each value"]
+    """The shares as a table: a header row, then one row for each attribute."""
+    head = [
+        "attribute",
+        "total variation",
+        "95 % interval",
+        "real images",
+        "classifier accuracy",
+        "% of samples (real images) with each value",
+    ]
     return [head, *map(_row, found)]
 
 
@@ -131,5 +146,5 @@ def _row(shares: Shares) -> list[str]:
 
 
 def to_json(run: Run, found: Sequence[Shares]) -> dict[str, Any]:
-    """Everything that was found, ready for JSON."""
+    """All shares as JSON-ready values."""
     return {"run": run.recipe.name, "images": run.images, "seed": SEED, "attributes": [asdict(shares) for shares in found]}

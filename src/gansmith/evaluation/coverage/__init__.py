@@ -1,5 +1,5 @@
-"""Mode coverage: how many of the modes of a known distribution a generator finds, by the published protocols.
+"""Mode coverage: the number of modes of a known distribution that a generator finds, by published protocols.
 
-`protocols.py` has the protocols and the published rows, `counting.py` counts and finds the floors, `results.py` makes the recipes
-of a protocol and keeps what was found, `table.py` puts it beside what was published.
+`protocols` holds the protocols and the published results, `counting` counts modes and computes floors, `results` makes the
+recipes of a protocol and stores results, `table` compares them with published ones.
 """

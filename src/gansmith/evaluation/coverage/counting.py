@@ -1,4 +1,4 @@
-"""Counting: which mode each sample belongs to, and what that says. Tensors and arrays in, numbers out."""
+"""Counting of modes: the mode that each sample belongs to, and the statistics of a set of samples."""
 
 from __future__ import annotations
 
@@ -14,57 +14,59 @@ from gansmith.evaluation.coverage.protocols import Protocol
 from gansmith.evaluation.metrics.scores import class_shares, kl_divergence
 from gansmith.evaluation.reference import Progress
 
-QUALITY = 3.0  # standard deviations from the nearest mean within which a point is of high quality
-POINT_SETS, STACK_SETS = 400, 100  # how many sets of samples a floor is the mean of
+QUALITY = 3.0  # largest distance of a high-quality point from the nearest mean, in standard deviations
+POINT_SETS, STACK_SETS = 400, 100  # number of sets of samples behind the mean of a floor
 _KEY = 2018  # of NumPy's Philox, for the labels of a perfect generator of stacks
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What a set of samples covers."""
+    """Mode coverage of a set of samples."""
 
     count: int  # samples
-    modes: float
-    kl: float  # reverse KL of the histogram of modes against the uniform one, nats
-    high_quality: float | None = None  # the share of samples within 3 sd of the nearest mean; None for stacks
-    sd_ratio: float | None = None  # of those about that mean, over the true sd; None for stacks, or where there are none
+    modes: float  # number of modes with at least one sample
+    kl: float  # reverse KL divergence of the histogram of modes from the uniform one, in nats
+    high_quality: float | None = None  # share of the samples within 3 sd of the nearest mean; None for stacks
+    sd_ratio: float | None = None  # sd of high-quality samples over the true sd; None for stacks, or without such samples
 
 
-def of_points(points: np.ndarray, means: np.ndarray, std: float) -> Counted:
-    """What points cover of a mixture of equal Gaussians.
+def count_points(points: np.ndarray, means: np.ndarray, std: float) -> Counted:
+    """Mode coverage of points in a mixture of equal Gaussians.
 
-    A mode counts with one sample of high quality, and the histogram is of those alone, as the authors of PacGAN have it.
-    sd_ratio is the root of the mean square along an axis; cut off at 3 sd, perfect samples have .974.
+    A mode counts with one high-quality sample, and the histogram only includes such samples, as in PacGAN's code. sd_ratio is
+    the root mean square along an axis; perfect samples, cut off at 3 sd, have .974.
 
     Args:
-        points: [N, 2]; means: [K, 2]; std: of each Gaussian along each axis.
+        points: [N, 2].
+        means: of the Gaussians, [K, 2].
+        std: of each Gaussian along each axis.
     """
     squared = sum(np.square(points[:, None, axis] - means[:, axis]) for axis in range(means.shape[1]))  # float64 [N, K]
     nearest, distance = squared.argmin(1), np.sqrt(squared.min(1))
     good = distance <= QUALITY * std
-    counted = of_modes(nearest[good], len(means))
+    counted = count_modes(nearest[good], len(means))
     ratio = float(np.sqrt((distance[good] ** 2).mean() / 2) / std) if good.any() else None
     return dataclasses.replace(counted, count=len(points), high_quality=float(good.mean()), sd_ratio=ratio)
 
 
-def of_modes(modes: np.ndarray, num_modes: int) -> Counted:
-    """What samples of these modes, int [N] from 0, cover. Where there are none the KL is the worst there is, log K."""
+def count_modes(modes: np.ndarray, num_modes: int) -> Counted:
+    """Mode coverage of samples with these modes, int [N] from 0. Without samples the KL is log K, its largest value."""
     shares = class_shares(torch.from_numpy(modes), num_modes)
     kl = kl_divergence(shares, torch.full((num_modes,), 1 / num_modes)) if len(modes) else math.log(num_modes)
     return Counted(len(modes), float((shares > 0).sum()), kl)
 
 
-def of_samples(samples: np.ndarray, protocol: Protocol) -> tuple[Counted, ...]:
-    """What a generator's samples cover, by each count of the protocol: float32 [N, 2], or uint8 [N, H, W, 3] for stacks."""
+def count_samples(samples: np.ndarray, protocol: Protocol) -> tuple[Counted, ...]:
+    """Mode coverage of samples for each count of the protocol: points float32 [N, 2], or stacks uint8 [N, H, W, 3]."""
     if isinstance(protocol.data, (Ring, Grid)):
         means, std = protocol.data.means(), protocol.data.std
-        return tuple(of_points(samples[:count], means, std) for count in protocol.counts)
+        return tuple(count_points(samples[:count], means, std) for count in protocol.counts)
     modes = stack_modes(samples)
-    return tuple(of_modes(modes[:count], protocol.modes) for count in protocol.counts)
+    return tuple(count_modes(modes[:count], protocol.modes) for count in protocol.counts)
 
 
 def stack_modes(stacks: np.ndarray) -> np.ndarray:
-    """The three digits that a classifier (lenet-mnist) sees in stacks uint8 [N, H, W, 3], as one number: int64 [N]."""
+    """Classify the three digits of stacks uint8 [N, H, W, 3] with lenet-mnist: one number from 0 to 999, int64 [N]."""
     from gansmith.evaluation.extractors.lenet import shipped
 
     classifier = shipped("lenet-mnist")
@@ -77,7 +79,7 @@ def stack_modes(stacks: np.ndarray) -> np.ndarray:
 
 
 def _numbers(digits: np.ndarray) -> np.ndarray:
-    """Red, green and blue digits, int64 [..., 3], as numbers from 0 to 999."""
+    """Join red, green and blue digits, int64 [..., 3], to numbers from 0 to 999."""
     numbers: np.ndarray = digits @ np.array([100, 10, 1])
     return numbers
 
@@ -86,36 +88,36 @@ def _numbers(digits: np.ndarray) -> np.ndarray:
 
 
 def floors(protocol: Protocol, progress: Progress = lambda *_: None) -> dict[str, tuple[Counted, ...]]:
-    """What a perfect generator gets by this protocol, {title: for each count}: means over many sets of its samples.
+    """Mode coverage of a perfect generator, {title: one value for each count}: means over many sets of samples.
 
-    For stacks there are two: every mode equally often and never misread, and the training digits as the classifier reads them.
+    Stacks have two floors: one with equally frequent digits that are never misread, one with real digits as classified.
     """
     if isinstance(protocol.data, (Ring, Grid)):
-        return {"a perfect generator": tuple(_of_true_points(protocol.data, count) for count in protocol.counts)}
+        return {"a perfect generator": tuple(_count_true_points(protocol.data, count) for count in protocol.counts)}
     read = _read_digits(progress)
-    perfect = tuple(_of_true_stacks(np.arange(10), count) for count in protocol.counts)
-    return {"a perfect generator": perfect, "stacks of real digits": tuple(_of_true_stacks(read, c) for c in protocol.counts)}
+    perfect = tuple(_count_true_stacks(np.arange(10), count) for count in protocol.counts)
+    return {"a perfect generator": perfect, "stacks of real digits": tuple(_count_true_stacks(read, c) for c in protocol.counts)}
 
 
-def _of_true_points(source: Ring | Grid, count: int) -> Counted:
-    """Points of the test split, which the mixture itself makes."""
+def _count_true_points(source: Ring | Grid, count: int) -> Counted:
+    """Mean coverage of points drawn from the mixture itself."""
     points = dataclasses.replace(source, num=POINT_SETS * count).load("test").values
-    return _mean([of_points(part, source.means(), source.std) for part in points.reshape(POINT_SETS, count, -1)])
+    return _mean([count_points(part, source.means(), source.std) for part in points.reshape(POINT_SETS, count, -1)])
 
 
-def _of_true_stacks(digits: np.ndarray, count: int) -> Counted:
-    """Stacks of three digits drawn from these labels."""
+def _count_true_stacks(digits: np.ndarray, count: int) -> Counted:
+    """Mean coverage of stacks of three digits drawn from these labels."""
     draw = np.random.Generator(np.random.Philox(key=_KEY))
     sets = (_numbers(digits[draw.integers(len(digits), size=(count, 3))]) for _ in range(STACK_SETS))
-    return _mean([of_modes(stacks, 1000) for stacks in sets])
+    return _mean([count_modes(stacks, 1000) for stacks in sets])
 
 
 def _read_digits(progress: Progress) -> np.ndarray:
-    """The training digits of MNIST as the classifier reads them, from the cache that evaluations share: int64 [60000]."""
+    """Classes of MNIST's training digits by lenet-mnist, from the cache of evaluations: int64 [60000]."""
     from gansmith.evaluation import reference
     from gansmith.evaluation.extractors.lenet import shipped
 
-    probabilities = reference.load(Mnist(), lambda _: shipped("lenet-mnist"), progress).seen.probabilities
+    probabilities = reference.load_reference(Mnist(), lambda _: shipped("lenet-mnist"), progress).train_features.probabilities
     assert probabilities is not None  # lenet-mnist knows classes
     return probabilities.argmax(1).numpy()
 

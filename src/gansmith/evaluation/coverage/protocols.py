@@ -1,4 +1,4 @@
-"""The published protocols of mode coverage, and what was published by them: the one place where these numbers stand."""
+"""The published protocols of mode coverage with their published results."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ VEEGAN_SETTING = "VEEGAN setting"
 
 @dataclass(frozen=True)
 class Published:
-    """A row of a paper's table: means over its trials."""
+    """A row of a paper's table: means over trials."""
 
     method: str
-    source: str  # the table, or the setting where a protocol has several
+    source: str  # table of the paper, or setting if a protocol has several
     modes: float
     kl: float | None = None
-    high_quality: float | None = None  # a share
+    high_quality: float | None = None  # share of the samples
     count: int = 2500  # samples
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is trained on, for how long, and how many samples are counted."""
+    """Data, length of training and number of samples of a published experiment."""
 
     name: str
     about: str
     data: Source
     modes: int
     steps: int
-    batch_size: int  # samples, or packs of them, that D judges of either side in a step
-    counts: tuple[int, ...]  # samples; the first so many of the same ones
-    recipe: str  # the papers' own networks
+    batch_size: int  # real samples, or packs of them, that the discriminator gets in a step
+    counts: tuple[int, ...]  # numbers of samples; the smaller sets are the first of the larger ones
+    recipe: str  # with the networks of the paper
     published: tuple[Published, ...]
 
     @property
     def images(self) -> int:
-        """What D judges of the real side in the whole protocol; a pack counts as one."""
+        """Real samples that the discriminator gets in all steps; a pack counts as one."""
         return self.steps * self.batch_size
 
 
@@ -103,8 +103,8 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def find(name: str) -> Protocol:
-    """The protocol of this name. Raises SettingError with the nearest one."""
+def find_protocol(name: str) -> Protocol:
+    """The protocol of a name. Raises RecipeError with the most similar name for an unknown one."""
     if name not in PROTOCOLS:
         raise SettingError(unknown("protocol", name, PROTOCOLS))
     return PROTOCOLS[name]

@@ -1,4 +1,4 @@
-"""The recipe of a run by a protocol, and the file that says what was found; where that is there nothing is done again."""
+"""Recipes and results of a protocol. A stored result is read instead of training again."""
 
 from __future__ import annotations
 
@@ -23,29 +23,28 @@ from gansmith.evaluation.coverage.counting import Counted
 from gansmith.evaluation.coverage.protocols import Protocol
 from gansmith.evaluation.reference import Progress
 from gansmith.networks.base import pack_of
-from gansmith.networks.build import build
-from gansmith.networks.conditional import build_network
+from gansmith.networks.build import build, build_network
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
 from gansmith.sampling.conditions import num_categories
 
 FORMAT = 1
-SAMPLE_SEED = 1000  # the first of those that reported scores use
-TENTH = 0.1  # of a protocol's steps, where the whole is not asked for
+SAMPLE_SEED = 1000  # the first seed of evaluations
+TENTH = 0.1  # share of a protocol's steps without `full`
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one run found, and of what it was."""
+    """The mode coverage of one run, and its settings."""
 
     protocol: str
     recipe: str
     overrides: tuple[str, ...]
     seed: int
-    images: int  # real ones read
-    share: float  # of the protocol's steps, in samples judged
-    weights: dict[str, int]  # of each network
+    images: int  # real samples read
+    share: float  # of the protocol's steps, by samples that the discriminator got
+    weights: dict[str, int]  # number of weights of each network
     seconds: float  # of training
     counted: tuple[Counted, ...]
     sample_seed: int
@@ -54,32 +53,33 @@ class Result:
 
     @property
     def label(self) -> str:
+        """Recipe and overrides, as on the command line."""
         return " ".join([self.recipe, *self.overrides])
 
 
 def make_recipe(
     protocol: Protocol, name: str | None = None, overrides: Sequence[str] = (), seed: int = 0, full: bool = False
 ) -> Recipe:
-    """A recipe for a protocol's data and budget; the papers' own where none is named.
+    """A recipe with the data and the budget of a protocol; the protocol's own recipe by default.
 
-    The budget is the tenth of the protocol, or with `full` all of it, in samples judged: 100 a step on the mixtures, 128 on
-    stacks, a pack counting as one. An override of the budget takes its place.
+    The budget is a tenth of the protocol's, or with `full` all of it, in samples that the discriminator gets: 100 a step on
+    mixtures, 128 on stacks; a pack counts as one. An override of the budget replaces it.
 
-    Raises RecipeError where an override changes what the protocol says, or the generator can't reach the data.
+    Raises RecipeError for an override of data or seed, or for a generator that can't reach all data.
     """
     name = name or protocol.recipe
     keys = [text.split("=")[0].strip().rstrip("+") for text in overrides]
     for key, text in zip(keys, overrides, strict=True):
         if key.split(".")[0] in ("data", "seed"):
-            raise RecipeError(f"override {text}: the protocol {protocol.name} says what is learned from and with which seeds")
+            raise RecipeError(f"override {text}: the protocol {protocol.name} sets data and seeds; leave it out")
     if full and "budget" in keys:
-        raise RecipeError("--full is the budget of the protocol to the letter: leave out budget=..., or --full")
+        raise RecipeError("--full sets the budget of the protocol: leave out budget=... or --full")
     given = [*overrides, "scores=none", f"seed={seed}"]
     if "scores" in {key.split(".")[0] for key in keys}:
         given.remove("scores=none")
     recipe = make(name, given, protocol.name)
     if "budget" not in keys:
-        # Handed to the recipe's function, which may choose by it; a pack is known only when the networks are.
+        # The recipe's function may depend on the budget, but the size of a pack is known only from the networks.
         images = round(protocol.images * (1.0 if full else TENTH)) * samples_per_pack(recipe)
         recipe = make(name, [*given, f"budget={images}images"], protocol.name)
     _check_reach(recipe, protocol)
@@ -106,7 +106,7 @@ def _check_reach(recipe: Recipe, protocol: Protocol) -> None:
 
 
 def key_of(protocol: Protocol, recipe: Recipe) -> str:
-    """`ring-pacgan-mixture-1a2b3c4d-s0`: the digits are of the recipe but for its seed, of own files, and of the machine."""
+    """Name of a stored result, `ring-pacgan-mixture-1a2b3c4d-s0`, with a digest of recipe without seed, user code and machine."""
     here, whole = environment(), spec.to_json(dataclasses.replace(recipe, seed=0, why=()))
     identity = json.dumps([whole, sorted(user_code.own_files(recipe).values()), here["processor"], here["torch"]])
     digest, name = hashlib.sha256(identity.encode()).hexdigest()[:8], re.sub(r"[^\w.-]", "_", recipe.name)
@@ -129,7 +129,7 @@ def measure(
         share=run.images / (protocol.images * samples_per_pack(run.recipe)),
         weights=_weights(run),
         seconds=float(run.results["seconds"]),
-        counted=counting.of_samples(samples, protocol),
+        counted=counting.count_samples(samples, protocol),
         sample_seed=SAMPLE_SEED,
         environment=run.metadata["environment"],
         spec=spec.to_json(run.recipe),

@@ -1,4 +1,4 @@
-"""What was found beside what was published and what a perfect generator gets, as rows of text."""
+"""Tables of mode coverage: results beside published ones and floors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gansmith.evaluation.coverage.counting import Counted
 from gansmith.evaluation.coverage.protocols import Protocol, Published
 from gansmith.evaluation.coverage.results import Result
 
-# title, field, factor, whether only points have it
+# title, field, factor, for points only
 _COLUMNS = (
     ("modes", "modes", 1, False),
     ("high quality, %", "high_quality", 100, True),
@@ -20,14 +20,14 @@ _COLUMNS = (
 
 
 def rows(protocol: Protocol, results: Sequence[Result], floors: Mapping[str, tuple[Counted, ...]]) -> list[list[str]]:
-    """A head; a row of the results, median [lowest, highest] over their seeds; the published rows; the floors."""
+    """Rows of the table: header, results as median [lowest, highest] over seeds, published results, floors."""
     ours = [results[0].label, *_cells(protocol, [result.counted for result in results])]
     best = [[title, *_cells(protocol, [counted])] for title, counted in floors.items()]
     return [_head(protocol), ours, *(_published(protocol, row) for row in protocol.published), *best]
 
 
 def about(protocol: Protocol, results: Sequence[Result]) -> list[str]:
-    """What the rows are of: the protocol, the share of it that was run, the networks, the time."""
+    """Lines above the table: protocol, share of its steps, seeds, time and networks."""
     shares = list(dict.fromkeys(f"{100 * share:.3g} %" for share in sorted(result.share for result in results)))
     first, seeds = results[0], "seed" if len(results) == 1 else "seeds"
     weights = ", ".join(f"{name} {count:,}" for name, count in first.weights.items())
@@ -41,7 +41,7 @@ def about(protocol: Protocol, results: Sequence[Result]) -> list[str]:
 
 
 def _columns(protocol: Protocol) -> list[tuple[int, str, str, int]]:
-    """(place among the counts, title, field, factor)"""
+    """(index of the count, title, field, factor)"""
     several, of_points = len(protocol.counts) > 1, protocol.counts == (2500,)
     return [
         (place, title + (f" at {count:,}" if several else ""), field, factor)
@@ -64,7 +64,7 @@ def _cells(protocol: Protocol, found: Sequence[tuple[Counted, ...]]) -> list[str
 
 
 def _spread(values: Sequence[float | None]) -> str:
-    """`7 [6, 8]`, or the value alone where there is one."""
+    """Median and range, `7 [6, 8]`, or a single value alone."""
     known = sorted(value for value in values if value is not None)
     if not known:
         return "-"

@@ -1,10 +1,10 @@
-"""Samples beside real images in plain numbers, from which `gansmith.evaluation.verdict` draws its sentences.
+"""Diagnostics: plain numbers that compare samples with real images, for the sentences of `gansmith.evaluation.verdict`.
 
-Three sets are looked at: the samples, held-out real images in their place, and reference real images. What separates the
-held-out images from the reference is chance; what separates the samples by more than that is a finding.
+They use three sets: samples, held-out real images, and reference real images. A difference between held-out and reference
+images is due to chance; a larger difference between samples and reference images is a finding.
 
-Here is what is told by features, and how statistics are held against each other. `image_statistics` looks at one image,
-`arrangement` for real images put another way, `patterns` for what comes back every few pixels.
+This module has the diagnostics of features and the comparison of statistics. `image_statistics` has statistics of one image,
+`arrangement` finds rearranged images, `patterns` finds periodic patterns.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from gansmith.evaluation.diagnostics.image_statistics import grey
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.neighbours import mean_of
 
-LIMIT = 3000  # of each set; more would sharpen what is plain already
-_FEWEST = 20  # samples of a class before its spread is spoken of
+LIMIT = 3000  # samples of each set
+_FEWEST = 20  # samples that a class needs for per-class numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """A set of samples and what an extractor says of them: one of the three that are held beside each other."""
+    """One of the three sets: images with their features and class probabilities."""
 
     features: Tensor  # [N, F]
     probabilities: Tensor | None = None  # [N, K]
     images: Tensor | None = None  # uint8 [N, C, H, W]; None for points
 
     def first(self, count: int) -> Side:
+        """The first `count` samples."""
         cut = (None if rows is None else rows[:count] for rows in (self.probabilities, self.images))
         return Side(self.features[:count], *cut)
 
@@ -42,10 +43,10 @@ class Side:
 
 
 def diagnostics(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
-    """Plain numbers that go to JSON as they are. Held-out and reference images share no image.
+    """All diagnostics as JSON-ready numbers. The sets of held-out and reference images share no image.
 
-    At most `LIMIT` of each set are looked at, and as many held-out images as samples where there are as many. Sections that
-    need images, or a classifier, are left out where there are none. Needs four rows of each.
+    Uses at most `LIMIT` samples of each set, and the same number of samples and held-out images. Sections that need images or
+    a classifier are left out without them. Each set needs four rows.
     """
     real = real.first(LIMIT)
     fake, held_out = (s.first(min(LIMIT, len(fake), len(held_out))) for s in (fake, held_out))
@@ -70,7 +71,7 @@ def diagnostics(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
 
 
 def _manifold(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
-    """How far from real images samples lie: where 99 % of held-out ones have ended they are far."""
+    """Distances of samples to real images; `far` is the share beyond the 99 % quantile of held-out images."""
     distance, held = (metrics.nearest(s.features, real.features)[0][:, 0] for s in (fake, held_out))
     edge = held.quantile(0.99)
     far = distance > edge
@@ -88,7 +89,7 @@ def _manifold(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
 
 
 def _variety(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
-    """How different the samples are from each other: groups of near duplicates, variances within classes over real images'."""
+    """Variety of the samples: near duplicates, groups of them, and variances within classes over those of real images."""
     (distances, indices), (held, _) = (_neighbours(_pictured(s)) for s in (fake, held_out))
     cutoff = float(held[:, 0].quantile(0.01))
     found: dict[str, Any] = {
@@ -103,7 +104,7 @@ def _variety(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
 
 
 def _pictured(seen: Side) -> Tensor:
-    """What samples are told apart by: small pictures of even brightness and contrast; features where there are no images."""
+    """Rows to find near duplicates in: small pictures of equal brightness and contrast, or features without images."""
     if seen.images is None:
         return seen.features
     small = arrangement.small_pictures(seen.images)
@@ -116,7 +117,7 @@ def _neighbours(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _groups(distances: Tensor, indices: Tensor, cutoff: float) -> int:
-    """How many groups there are, where samples linked by neighbours [N, k] within `cutoff` count as one."""
+    """Number of connected groups, with links between neighbours [N, k] within `cutoff`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -137,7 +138,7 @@ def _spread_within(features: Tensor, probabilities: Tensor) -> list[float | None
 
 
 def _certainty(fake: Tensor, held_out: Tensor) -> dict[str, float]:
-    """How sure the classifier is of its first choice; unsure is below what 95 % of held-out images get."""
+    """Share of samples with a top probability below the 5 % quantile of held-out images, and between two classes."""
     top, held = fake.double().max(1).values, held_out.double().max(1).values
     edge = held.quantile(0.05)
     torn = fake[top < edge].topk(min(2, fake.shape[1]), dim=1).values.sum(1) > 0.9
@@ -148,14 +149,14 @@ def _certainty(fake: Tensor, held_out: Tensor) -> dict[str, float]:
 
 
 def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
-    """For each statistic of `image_statistics`: medians, and where samples lie among real images.
+    """For each statistic of `image_statistics`: medians, and the position of samples among real images.
 
-    `low` and `high` are where 5 % and 95 % of the samples end. `shift` is P(sample > real) - P(sample < real), from -1 to 1
+    `low` and `high` are the 5 % and 95 % quantiles of the samples. `shift` is P(sample > real) - P(sample < real), from -1 to 1
     (Cliff's delta); `below` and `above` are the shares of samples beyond the outermost half percent of real images on that side;
-    `spread` is the samples' 5 % to 95 % range over the real one. The last four have floors, which are what held-out images get.
+    `spread` is the samples' 5 % to 95 % range over the real one. The last four have floors, the values of held-out images.
 
-    Empty images are counted as `flat`, and then left out. `scrambled`: the share whose neighbouring pixels have less than half as
-    much to do with each other as in nearly every real image.
+    Empty images are counted as `flat` and then left out. `scrambled` is the share of images whose neighbouring
+    pixels correlate less than half as much as in nearly every real image.
     """
     a, b, r = map(image_statistics.per_image, (fake, held_out, real))
     found: dict[str, Any] = {"flat": {"fake": mean_of(a["flat"]), "real": mean_of(r["flat"])}}
@@ -174,7 +175,7 @@ def _statistics(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
 
 
 def _with_content(statistics: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those of images that show something, unless none does."""
+    """Statistics of the images that are not empty, or of all if all are empty."""
     kept = statistics["flat"] == 0
     return {name: values[kept] for name, values in statistics.items()} if bool(kept.any()) else statistics
 
@@ -198,10 +199,10 @@ def _beside(values: Tensor, real: Tensor) -> dict[str, float]:
 
 
 def _places(fake: Tensor, real: Tensor) -> dict[str, Any]:
-    """Where samples differ from real images pixel by pixel, from grey [N, H, W] of each.
+    """Pixels that differ between samples and real images, from grey [N, H, W] of both.
 
-    Dead: pixels that vary in real images and hardly in samples. Foreign: pixels that are much the same in all samples and of
-    another grey than in real images. Both as shares, with the box around them as shares of the side (left, top, right, bottom).
+    Dead pixels vary in real images but hardly in samples. Foreign pixels are nearly equal in all samples and differ from real
+    images. Both are given as shares, with their bounding box (left, top, right, bottom) as shares of the sides.
     """
     mean, sd = fake.mean(0), fake.std(0)
     real_mean, real_sd = real.mean(0), real.std(0)
@@ -226,7 +227,7 @@ def _box(mask: Tensor) -> list[float] | None:
 
 
 def _filled(mask: Tensor) -> float:
-    """The share of the box around a region that belongs to it: 1 for a rectangle."""
+    """Share of its bounding box that a region fills: 1 for a rectangle."""
     if not bool(mask.any()):
         return 0.0
     rows, columns = torch.nonzero(mask, as_tuple=True)
@@ -235,7 +236,7 @@ def _filled(mask: Tensor) -> float:
 
 
 def _repeated(images: Tensor) -> float:
-    """The share of images that are the same, pixel for pixel, as another."""
+    """Share of the images that equal another one in every pixel."""
     _, counts = np.unique(images.flatten(1).numpy(), axis=0, return_counts=True)
     return float(counts[counts > 1].sum() / len(images))
 

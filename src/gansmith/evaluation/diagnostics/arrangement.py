@@ -1,4 +1,4 @@
-"""Whether samples are real images put another way: mirrored, turned, moved, cut and joined, negative."""
+"""Rearranged images: whether samples look like real images that were mirrored, rotated, moved, cut and joined, or inverted."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Change = Callable[[Tensor], Tensor]
 
 
 def closest(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[str, Any]) -> dict[str, Any]:
-    """Which rearrangement of real images looks most like the samples: mirrored, turned, moved, negative ...
+    """Find the rearrangement of real images that is most similar to the samples: mirrored, turned, moved, negative ...
 
-    Frechet distances of small pictures, 8 pixels a side, brought to the samples' mean and variance, so that only what lies
-    where counts. `as_is` is that of real images as they are, `floor` that of held-out ones, `best` the least when a share of
-    real images is changed as `change` says.
+    The measure is the Frechet distance of small pictures, 8 pixels a side, brought to equal mean and variance, so that only the
+    arrangement counts. `as_is` is the distance of unchanged real images, `floor` that of held-out ones, and `best` the least
+    distance after applying `change` to a `share` of the real images.
     """
     real = real[:LIMIT]
     target, unchanged = _moments(fake[:LIMIT]), _moments(real)
@@ -51,9 +51,9 @@ def closest(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[str, 
 
 
 def changes(statistics: dict[str, Any], shape: torch.Size, offset: tuple[int, int] = (0, 0)) -> dict[str, Change]:
-    """What might have been done to real images [N, C, H, W], by name.
+    """Candidate changes of real images [N, C, H, W], by name.
 
-    How far content moved is read off the statistics, and given as `offset` (across, down) where the mean images fit best.
+    Translations come from the statistics and from `offset` (across, down), the best match of the mean images.
     """
     _, channels, height, width = shape
     found: dict[str, Change] = {
@@ -88,7 +88,7 @@ _ANGLES = (-60, -45, -30, -15, 15, 30, 45, 60)
 
 
 def _offset(fake: Tensor, real: Tensor) -> tuple[int, int]:
-    """How far (across, down) to move the mean real image, around the edges, for it to fit the mean sample best."""
+    """Cyclic translation (across, down) of the mean real image that best matches the mean sample."""
     height, width = real.shape
     fit = torch.fft.irfft2(torch.fft.rfft2(fake) * torch.fft.rfft2(real).conj(), s=(height, width))
     down, across = divmod(int(fit.argmax()), width)
@@ -105,7 +105,7 @@ def _direction(across: int, down: int) -> str:
 
 
 def _affine(degrees: float, zoom: float = 1.0) -> Change:
-    """Turned to the left about the centre and enlarged; what comes in from outside is what stood on the edge."""
+    """Rotation to the left about the centre and scaling; the outside repeats the edge."""
     c, s = math.cos(math.radians(degrees)) / zoom, math.sin(math.radians(degrees)) / zoom
 
     def change(images: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def _reordered(order: tuple[int, ...], channels: int) -> Change:
 
 
 def small_pictures(images: Tensor) -> Tensor:
-    """[N, C, H, W], 0 to 255 -> each channel averaged to 8 x 8, float32 [N, C * 64], 0 to 255."""
+    """Average each channel of images [N, C, H, W] to 8 x 8 pixels: float32 [N, C * 64], same range."""
     return torch.cat([functional.adaptive_avg_pool2d(c.float(), SMALL).flatten(1) for c in torch.split(images, 500)])
 
 
@@ -143,13 +143,13 @@ def _moments(images: Tensor) -> Moments:
 
 
 def _mixed(plain: Moments, altered: Moments, share: float) -> Moments:
-    """The moments of a set of which `share` is altered and the rest plain."""
+    """Moments of a mixture: `share` of altered images, the rest unchanged."""
     total, outer = (share * new + (1 - share) * old for new, old in ((altered.total, plain.total), (altered.outer, plain.outer)))
     return Moments(plain.count, total, outer)
 
 
 def _even(moments: Moments) -> Moments:
-    """The moments of the same rows brought to mean 0 and variance 1 over all rows and places together."""
+    """Moments of the rows after normalisation to mean 0 and variance 1 over all rows and pixels together."""
     count, width = moments.count, len(moments.total)
     mean = float(moments.total.sum()) / (count * width)
     scale = max(float(moments.outer.trace()) / (count * width) - mean**2, 1.0) ** 0.5

@@ -1,8 +1,7 @@
-"""What can be said of one image without knowing what it shows: how bright, sharp, grainy, where its content lies.
+"""Statistics of one image that need no knowledge of its content: brightness, sharpness, grain, position of the content.
 
-Every statistic is a plain number of one image, so that a set of samples can be put beside real images by its distribution.
-Grey is luma and runs from 0 (black) to 1 (white). Content is what differs from the background, and the background of an image
-is the median of its outermost pixels.
+Each statistic is one number per image, so that samples and real images can be compared by its distribution. Grey is luma, from 0
+(black) to 1 (white). The background of an image is the median of its outermost pixels, and content is what differs from it.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from torch.nn import functional
 
 from gansmith.data.pixels import recolour
 
-_CHUNK = 2**22  # pixels looked at together
-_FLAT = 1e-2  # standard deviation of grey below which an image shows nothing
+_CHUNK = 2**22  # pixels processed at a time
+_FLAT = 1e-2  # standard deviation of grey below which an image is empty
 
 ABOUT = {
     "brightness": "mean grey",
@@ -41,9 +40,9 @@ ABOUT = {
 
 
 def per_image(images: Tensor) -> dict[str, Tensor]:
-    """uint8 [N, C, H, W], C in 1, 3, 4 -> each statistic of `ABOUT`, float32 [N]; those of colour only where there is any.
+    """Compute each statistic of `ABOUT`, float32 [N], for images uint8 [N, C, H, W], C in 1, 3, 4.
 
-    `flat` is 1 for an image without content, 0 for others. Statistics of a flat image are those of no content.
+    Grey images have no statistics of colour. `flat` is 1 for an empty image and 0 for others.
     """
     step = max(1, _CHUNK // images[0].numel())
     parts = [_of_chunk(chunk) for chunk in torch.split(images, step)]
@@ -51,7 +50,7 @@ def per_image(images: Tensor) -> dict[str, Tensor]:
 
 
 def grey(images: Tensor) -> Tensor:
-    """uint8 [N, C, H, W] -> luma float32 [N, H, W] in [0, 1]."""
+    """Convert images uint8 [N, C, H, W] to luma float32 [N, H, W] in [0, 1]."""
     return torch.from_numpy(recolour(images.numpy(), 1)[:, 0]).float() / 255
 
 

@@ -1,4 +1,4 @@
-"""What comes back every few pixels in all samples of a set, and not in real images: blocks, stripes, tiles, a seam."""
+"""Periodic patterns and seams: blocks, stripes or tiles that all samples share and real images do not have."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def grid(fake: Tensor, held_out: Tensor, real: Tensor) -> dict[str, Any]:
-    """What comes back every few pixels, or runs through all samples at one place, from grey [N, H, W] of each.
+    """Find the strongest periodic pattern or seam in each direction, from grey [N, H, W] of samples, held-out and real images.
 
-    For each direction the strength of the plainest pattern, its period in pixels (0: a seam, at one place alone) and that place
-    as a share of the side. `floor` is the largest strength among held-out images.
+    Returns for each direction its strength, its period in pixels (0 for a seam) and its place as a share of the side. `floor` is
+    the largest strength among held-out images.
     """
     found: dict[str, Any] = {"floor": 0.0}
     for direction, axis in (("across", 2), ("down", 1)):
@@ -36,11 +36,10 @@ def _greys(g: Tensor, axis: int) -> Tensor:
 
 
 def _patterns(profile: Tensor, real: Tensor) -> list[tuple[float, int, float]]:
-    """Strength, period and place of every pattern in a profile along one side, against that of real images, both [L].
+    """Strength, period and place of every pattern in a profile along one side, relative to real images; both profiles are [L].
 
-    Strength: by how much the log ratios at one place in each period stand out from the others, less their scatter. Only where
-    real images have something to speak of, and without what changes smoothly over the image, such as noise that shows most in
-    the margins.
+    The strength is the difference of the log ratios at one place of each period from the others, minus their scatter. Places
+    where real images are nearly empty are ignored, and a smooth trend over the image is removed.
     """
     length = len(profile)
     active = real > 0.3 * real.mean()
@@ -60,6 +59,6 @@ def _patterns(profile: Tensor, real: Tensor) -> list[tuple[float, int, float]]:
                 on, off = ratio[member], ratio[~member]
                 scatter = torch.cat([on - on.mean(), off - off.mean()]).square().mean().sqrt()
                 stands_out = float((on.mean() - off.mean()).abs() - (2 if period == 0 else 1) * scatter)
-                # Of two periods that explain it the shorter: multiples of a period do so as well.
+                # Prefer the shorter of two periods: multiples of a period fit as well.
                 found.append((stands_out - 0.02 * period, period, i / length))
     return found

@@ -1,10 +1,10 @@
-"""Feature extractors: what samples are compared in.
+"""Feature extractors: they map images or points to the features that samples are compared in.
 
 lenet-mnist, lenet-fashion     small networks of gansmith's own, shipped
 pixels, points                 the samples themselves
 efficientnet-lite0             colour images, an extra
 FILE.py:FUNCTION               a network of yours
-inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, from a file you have
+inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, from your weights file
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from gansmith.core.errors import RecipeError, SettingError, unknown
 from gansmith.data import Source, base_source, own_extractor
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
-__all__ = ["NAMES", "Extractor", "Features", "find", "own_of"]
+__all__ = ["NAMES", "Extractor", "Features", "find_extractor", "own_of"]
 
 NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points")
-SMALL = 16  # images up to this many pixels a side are compared pixel by pixel
+SMALL = 16  # images of at most this many pixels a side use `pixels` by default
 
 
-def find(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
-    """The extractor of this name, or the one for a data set whose samples have this shape.
+def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
+    """The extractor of a name, or with None the default one for a data set with samples of this shape.
 
-    Raises SettingError for an unknown name or an extra that is not installed, RecipeError for one that does not fit the shape.
+    Raises RecipeError for an unknown name, for an extractor that does not fit the shape, or for an extra that is not installed.
     """
     name = name or own_of(source, shape) or "efficientnet-lite0"
     is_image = len(shape) == 3
     if (name == "points") == is_image:
         fit = "pixels, lenet-mnist or efficientnet-lite0" if is_image else "points"
         what = "images" if is_image else "points"
-        raise RecipeError(f"extractor {name!r} is not for {what} of shape {list(shape)}: choose {fit}")
+        raise RecipeError(f"extractor {name!r} does not fit {what} of shape {list(shape)}: choose {fit}")
     if name.startswith("inception:"):
         from gansmith.evaluation.extractors.inception import inception
 
@@ -56,7 +56,7 @@ def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
 
 
 def own_of(source: Source, shape: tuple[int, ...]) -> str | None:
-    """The name of the extractor that fits a data set without weights made for other images; None where there is none."""
+    """Name of the extractor made for a data set or its shape; None if only one for other images is available."""
     if (own := own_extractor(source)) is not None:
         return own
     if len(shape) != 3:

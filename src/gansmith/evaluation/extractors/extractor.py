@@ -1,4 +1,4 @@
-"""What a feature extractor is: frozen, named with the digest of its weights, and the same whatever the batch."""
+"""Extractors and features: an extractor is frozen, named with the digest of its weights, and independent of the batch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from gansmith.data.pixels import recolour
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What an extractor says of a batch."""
+    """Output of an extractor for a batch of N samples."""
 
     features: Tensor  # float32 [N, F]
-    probabilities: Tensor | None = None  # float32 [N, K], rows sum to 1; None where it knows no classes
+    probabilities: Tensor | None = None  # float32 [N, K], rows sum to 1; None for an extractor without classes
 
     def __getitem__(self, rows: slice) -> Features:
+        """Features and probabilities of some rows."""
         return Features(self.features[rows], None if self.probabilities is None else self.probabilities[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class Extractor:
-    """Images in, features out. Whatever must happen to colours and sizes happens inside, and `resizing` says what."""
+    """A function from samples to features. It converts colours and sizes itself, as described by `resizing`."""
 
     name: str  # lenet-mnist
     digest: str  # SHA-256 of the weights, 64 hexadecimal digits
@@ -36,20 +37,20 @@ class Extractor:
 
     @property
     def tag(self) -> str:
-        """`lenet-mnist:ab12cd34`, which stands in the names of scores."""
+        """Name and start of the digest, as in the names of scores: `lenet-mnist:ab12cd34`."""
         return f"{self.name}:{self.digest[:8]}"
 
     def __call__(self, samples: Tensor) -> Features:
-        """uint8 [N, C, H, W], any C in 1, 3, 4 and any size; or float32 [N, D] for the extractor of points."""
+        """Extract features of images uint8 [N, C, H, W], C in 1, 3, 4, of any size; or of points float32 [N, D]."""
         return self.extract(samples)
 
 
 PASS = 128
-"""Every pass through a network has this many rows: products of other shapes may round otherwise in the last bit."""
+"""Rows of every pass through a network. The number is fixed, as products of other shapes may differ in the last bit."""
 
 
 def in_passes(batch: Callable[[Tensor], Features]) -> Callable[[Tensor], Features]:
-    """`batch` for any number of rows, in passes of `PASS`; the last is filled up with zeros, whose answers are dropped."""
+    """Wrap `batch` for any number of rows: passes of `PASS` rows each, the last one padded with zeros."""
 
     @torch.inference_mode()
     def extract(images: Tensor) -> Features:
@@ -66,9 +67,9 @@ def in_passes(batch: Callable[[Tensor], Features]) -> Callable[[Tensor], Feature
 
 
 def fitted(images: Tensor, channels: int, side: int | None) -> Tensor:
-    """uint8 [N, C, H, W] -> float32 [N, channels, side, side] in [0, 1]; `side` None keeps the size.
+    """Convert images: uint8 [N, C, H, W] -> float32 [N, channels, side, side] in [0, 1]; `side` None keeps the size.
 
-    Colours as everywhere in gansmith (luma for grey, transparency on white); sizes bilinearly, averaging where they shrink.
+    Grey is luma, transparency becomes white. Resizing is bilinear with antialiasing.
     """
     if images.shape[1] != channels:
         images = torch.from_numpy(recolour(images.cpu().numpy(), channels)).to(images.device)

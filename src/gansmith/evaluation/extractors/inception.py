@@ -1,4 +1,4 @@
-"""Inception-v3 as the field's FID uses it, through torch-fidelity, from a weights file that the user has."""
+"""Inception-v3 through torch-fidelity, from a weights file of yours: the extractor of FID as it is published."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WIDTH = 2048
 
 
 def inception(weights: str) -> Extractor:
-    """The 2048 pooled features, and probabilities from its logits without bias, as the Inception score has them.
+    """Extractor of the 2048 pooled features, with class probabilities from logits without bias as in the Inception score.
 
-    Raises SettingError where torch-fidelity is not installed, DataError where the file is missing or no weights of this network.
+    Raises RecipeError if torch-fidelity is not installed, DataError for a missing file or one without weights of this network.
     """
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -27,7 +27,7 @@ def inception(weights: str) -> Extractor:
             f"the inception extractor needs torch-fidelity, and it can't be imported ({error}): pip install 'gansmith[inception]'"
         ) from None
     try:
-        # torch-fidelity itself would run whatever a pickle holds: make sure first that this one holds tensors alone.
+        # torch-fidelity would run any code in the pickle: check first that it holds tensors only.
         digest = digest_of(torch.load(Path(weights), map_location="cpu", weights_only=True))
         module: Any = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(weights))
     except FileNotFoundError:

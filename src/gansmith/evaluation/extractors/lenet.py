@@ -1,9 +1,9 @@
-"""Small networks in the manner of LeNet-5 (LeCun et al. 1998), which know digits and clothes: features of grey 28 x 28 images.
+"""Small networks after LeNet-5 (LeCun et al. 1998) for digits and clothes: features of grey 28 x 28 images.
 
     convolution (5x5, then twice 3x3), 2x2 maximum, ReLU, three times: 28, 14, 7, 3 pixels a side; linear to 84 features, ReLU;
     linear to classes
 
-It trains with batch norm, which is folded into the weights afterwards, so what is shipped is convolutions and nothing else.
+They train with batch norm, which is then folded into the weights: the shipped networks only have convolutions and linear layers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FOLDER = Path(__file__).parent
 
 
 class LeNet(nn.Module):
-    """float32 [N, 1, 28, 28] in [0, 1] -> features [N, 84] and logits [N, K]."""
+    """A LeNet: float32 [N, 1, 28, 28] in [0, 1] -> features [N, 84] and logits [N, K]."""
 
     def __init__(self, widths: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -41,6 +41,7 @@ class LeNet(nn.Module):
         self.classifier = nn.Linear(WIDTH, num_classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, 84] and logits [N, K] of images [N, 1, 28, 28]."""
         x = x.contiguous(memory_format=torch.channels_last)  # half the time of the other layout on a CPU
         for convolution in self.convolutions:
             x = functional.relu(functional.max_pool2d(convolution(x), 2))
@@ -49,18 +50,18 @@ class LeNet(nn.Module):
 
 
 def shipped(name: str) -> Extractor:
-    """`lenet-mnist` or `lenet-fashion`, from the weights in this folder."""
+    """The shipped extractor `lenet-mnist` or `lenet-fashion`."""
     return load(FOLDER / f"{name}.safetensors")
 
 
 def load(path: Path) -> Extractor:
-    """An extractor from a file that `gansmith data extractor` wrote. Raises DataError where it is missing or damaged."""
+    """Load an extractor that `gansmith data extractor` wrote. Raises DataError for a missing or damaged file."""
     try:
         content = path.read_bytes()
         tensors = safetensors.torch.load(content)
         facts = metadata(path)
         if digest_of(tensors) != facts["sha256"]:
-            raise ValueError("its weights are not those it was written with")
+            raise ValueError("its weights do not match their digest")
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         raise DataError(f"can't read the extractor {path}: {error}; remake it with gansmith data extractor") from None
     widths = tuple(len(tensors[f"convolutions.{i}.weight"]) for i in range(3))
@@ -77,13 +78,13 @@ def load(path: Path) -> Extractor:
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """What the file says of itself: name, command, seed, accuracies, classes, digest."""
+    """Metadata of an extractor's file: name, command, seed, accuracies, classes, digest."""
     with safetensors.safe_open(path, "pt") as file:
         return dict(json.loads((file.metadata() or {})["gansmith"]))
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and values, whatever order or file they come in."""
+    """SHA-256 of names, types, shapes and values of tensors, independent of their order."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)};".encode())

@@ -1,4 +1,4 @@
-"""A user's own network as an extractor: FILE.py:FUNCTION, where the function returns an `nn.Module`."""
+"""Extractor from a user's own network: FILE.py:FUNCTION, where the function returns an `nn.Module`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from gansmith.evaluation.extractors.lenet import digest_of
 
 
 def own(place: str, shape: tuple[int, ...]) -> Extractor:
-    """The module takes float32 [N, C, H, W] in [0, 1] and returns features [N, F], or a pair: features and logits [N, K].
+    """Make an extractor from FILE.py:FUNCTION, for images of `shape` (C, H, W).
 
-    Its digest is of the file and of the weights. Raises RecipeError where the function, or what it returns, is something else.
+    The function returns a module from float32 [N, C, H, W] in [0, 1] to features [N, F], or to a pair of features and logits
+    [N, K]. The digest covers file and weights. Raises RecipeError for another function, result or output.
     """
     path, _, function = place.rpartition(":")
     functions = vars(load_file(path))
@@ -26,7 +27,7 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
         known = [n for n, f in functions.items() if callable(f) and getattr(f, "__module__", "").startswith("gansmith_file_")]
         raise RecipeError(unknown(f"function in {path}", function, known))
     with rng.fork():
-        torch.default_generator.manual_seed(0)  # so that a network which draws its weights is the same one every time
+        torch.default_generator.manual_seed(0)  # random weights of the network are the same every time
         try:
             module = functions[function]()
         except Exception as error:  # whatever a user's function may raise

@@ -1,4 +1,4 @@
-"""Extractors without weights: the pixels of small images, and points, which are their own features."""
+"""Extractors without weights: the pixels of small images, and the coordinates of points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 
 def pixels(shape: tuple[int, ...]) -> Extractor:
-    """Each pixel in [0, 1]: for images so small that there is little to see beyond them."""
+    """Extractor of the pixels in [0, 1], for small images of `shape` (C, H, W)."""
     width = int(np.prod(shape))
 
     def extract(images: Tensor) -> Features:
@@ -30,7 +30,7 @@ class _Mixture(Protocol):
 
 
 def points(shape: tuple[int, ...], source: Source) -> Extractor:
-    """Coordinates as they are. Where the modes of a mixture are known, the class of a point is the nearest one."""
+    """Extractor of the coordinates of points [N, D]. For a known mixture, the class of a point is the nearest mode."""
     means = torch.from_numpy(source.means()).to(torch.float32) if isinstance(source, _Mixture) else None
 
     def extract(samples: Tensor) -> Features:

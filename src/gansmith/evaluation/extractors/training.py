@@ -1,8 +1,8 @@
-"""How the shipped extractors were made: `gansmith data extractor mnist`, which anyone can run again.
+"""Training of the shipped extractors: `gansmith data extractor mnist` repeats it.
 
-They learn from the training images without the validation slice, on which settings may be tried. The test split says how
-good the result is; Fashion-MNIST's was looked at twice, as the first network's test accuracy (92.0 %) gave away that its
-augmentation blurred what it learned from.
+They train on the training images without the validation slice, which is free for choosing settings. The test split gives their
+accuracy. That of Fashion-MNIST was used twice: the first network's test accuracy (92.0 %) showed that its augmentation blurred
+the training images.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from gansmith.evaluation.extractors.lenet import SIDE, WIDTH, LeNet, digest_of
 M = TypeVar("M", bound=nn.Module)
 
 BATCH = 250
-AVERAGE = 0.99  # of the weights, a batch
+AVERAGE = 0.99  # decay of the average of the weights, per batch
 
 
 @dataclass(frozen=True)
 class Variation:
-    """How each image is changed before it is learned from. Ranges are of uniform draws."""
+    """Augmentation of each training image, by uniform draws from these ranges."""
 
-    degrees: float = 0.0  # turned by up to this much
-    scale: float = 0.0  # made larger or smaller by up to this share, in each direction of its own
-    shift: float = 0.0  # moved by up to this many pixels
-    mirror: bool = False  # left and right, for every other image
-    whole: bool = False  # moved by whole pixels, which blurs nothing
+    degrees: float = 0.0  # rotation by at most this much either way
+    scale: float = 0.0  # scaling by at most this share, in width and height independently
+    shift: float = 0.0  # translation by at most this many pixels
+    mirror: bool = False  # horizontal flip of half of the images
+    whole: bool = False  # translation by whole pixels, without blur
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Passes over the training images at one cycle of rates (Smith 2018)."""
+    """Epochs with one cycle of the learning rate (Smith 2018)."""
 
     epochs: int
     rate: float
@@ -56,7 +56,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Settings:
-    """One network's training: a first phase with batch norm and, perhaps, a second without, on images as sharp as real ones."""
+    """Training of one network: a first phase with batch norm and an optional second phase without, on sharp images."""
 
     name: str
     source: Source
@@ -79,7 +79,7 @@ SETTINGS = {
 
 
 class Trainee(nn.Module):
-    """A LeNet with batch norm behind each layer but the last; `folded` gives the LeNet that says the same."""
+    """A LeNet with batch norm after each layer but the last, for training."""
 
     def __init__(self, widths: tuple[int, int, int], num_classes: int) -> None:
         super().__init__()
@@ -88,6 +88,7 @@ class Trainee(nn.Module):
         self.last_norm = nn.BatchNorm1d(WIDTH)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, 84] and logits [N, K] of images [N, 1, 28, 28]."""
         x = x.contiguous(memory_format=torch.channels_last)
         for convolution, norm in zip(self.net.convolutions, self.norms, strict=True):
             x = functional.relu(functional.max_pool2d(norm(convolution(x)), 2))
@@ -95,6 +96,7 @@ class Trainee(nn.Module):
         return features, self.net.classifier(features)
 
     def folded(self) -> LeNet:
+        """The equivalent LeNet without batch norm."""
         net = copy.deepcopy(self.net)
         for layer, norm in zip([*net.convolutions, net.hidden], [*self.norms, self.last_norm], strict=True):
             _fold(layer, norm)
@@ -102,7 +104,7 @@ class Trainee(nn.Module):
 
 
 def _fold(layer: Any, norm: Any) -> None:
-    """Batch norm in evaluation mode is a line a channel: multiply it into the layer before it."""
+    """Fold batch norm in evaluation mode, an affine function per channel, into the layer before it."""
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     layer.bias.data = (layer.bias - norm.running_mean) * scale + norm.bias
     layer.weight.data = layer.weight * scale.view(-1, *[1] * (layer.weight.dim() - 1))
@@ -111,9 +113,9 @@ def _fold(layer: Any, norm: Any) -> None:
 def fit(
     images: np.ndarray, labels: np.ndarray, settings: Settings, progress: Callable[[str, int, int], None] = lambda *_: None
 ) -> LeNet:
-    """Train on uint8 [N, 1, 28, 28] and int64 [N].
+    """Train a LeNet on images uint8 [N, 1, 28, 28] and labels int64 [N].
 
-    The loss is the plain cross-entropy, so that probabilities mean what they say.
+    The loss is plain cross-entropy, for calibrated probabilities.
     """
     with rng.fork():
         torch.default_generator.manual_seed(settings.seed)
@@ -129,7 +131,7 @@ def polish(
     settings: Settings,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> LeNet:
-    """The second phase: turned and scaled images are a little blurred, and real ones are not."""
+    """Train the second phase without rotation and scaling, which blur images a little."""
     assert settings.second is not None
     with rng.fork():
         torch.default_generator.manual_seed(settings.seed + 1)
@@ -145,7 +147,7 @@ def _learn(
     first_epoch: int,
     progress: Callable[[str, int, int], None],
 ) -> M:
-    """The average of the weights over the last batches."""
+    """Train a model for one phase, and return the exponential moving average of its weights."""
     pixels, targets = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
     steps = phase.epochs * (len(pixels) // BATCH)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -157,7 +159,7 @@ def _learn(
         epoch, place = divmod(step, len(pixels) // BATCH)
         order = rng.permutation(settings.seed, first_epoch + epoch, len(pixels))
         rows = torch.from_numpy(order[place * BATCH : (place + 1) * BATCH].copy())
-        # bfloat16 where it multiplies: twice as quick on a processor that has it; the weights stay float32.
+        # Products in bfloat16 take half the time on a processor that supports it; weights stay float32.
         with torch.autocast("cpu", torch.bfloat16):
             loss = functional.cross_entropy(model(vary(pixels[rows], phase.variation))[1], targets[rows])
         optimizer.zero_grad()
@@ -171,7 +173,7 @@ def _learn(
 
 
 def vary(images: Tensor, variation: Variation) -> Tensor:
-    """Each image turned, scaled, moved and perhaps mirrored by draws of its own from torch's generator; black comes in."""
+    """Augment each image by its own draws from torch's generator; the area outside images is black."""
     count = len(images)
     draws = torch.rand(6, count) * 2 - 1
     angle = draws[0] * np.pi / 180 * variation.degrees
@@ -189,7 +191,7 @@ def vary(images: Tensor, variation: Variation) -> Tensor:
 
 @torch.no_grad()
 def accuracy(net: LeNet, images: np.ndarray, labels: np.ndarray) -> float:
-    """The share of uint8 [N, 1, 28, 28] whose likeliest class is their label."""
+    """Accuracy on images uint8 [N, 1, 28, 28] with labels int64 [N], 0 to 1."""
     right = 0
     for start in range(0, len(images), 500):
         _, logits = net(torch.from_numpy(images[start : start + 500]).float() / 255)
@@ -198,9 +200,9 @@ def accuracy(net: LeNet, images: np.ndarray, labels: np.ndarray) -> float:
 
 
 def make(data: str, out: Path | None = None, progress: Callable[[str, int, int], None] = lambda *_: None) -> dict[str, Any]:
-    """Train the extractor for a data set and write it to `out`. Returns what the file says of itself, and its path.
+    """Train the extractor for a data set and write it to `out`. Returns the file's metadata and its path.
 
-    Raises DataError for a data set there is no extractor for.
+    Raises DataError for a data set without settings.
     """
     if data not in SETTINGS:
         raise DataError(unknown("extractor's data set", data, SETTINGS))
@@ -225,7 +227,7 @@ def make(data: str, out: Path | None = None, progress: Callable[[str, int, int],
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }
-    # One entry: safetensors writes several in an order of its own, and then the same weights are not the same file.
+    # A single entry: safetensors writes several in random order, and equal weights would give unequal files.
     path = out or Path(f"{settings.name}.safetensors")
     files.write(path, safetensors.torch.save(tensors, {"gansmith": json.dumps(facts)}))
     return facts | {"path": path}

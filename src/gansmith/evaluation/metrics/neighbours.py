@@ -1,44 +1,45 @@
-"""Who is near whom among rows of features, exactly and in bounded memory, and the scores that are made of it."""
+"""Exact nearest neighbours among rows of features in bounded memory, and the metrics based on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 _QUERIES, _REFERENCES = 1024, 8192  # a chunk of distances: 64 MiB of float64
-_ROWS = 8192  # rows that are made float64 at once
-_SLACK = 4  # neighbours looked at beyond the k nearest, as the product below may swap two that are almost as near
-_SAME = 1e-12  # relative: distances this close are one distance
+_ROWS = 8192  # rows that are converted to float64 at once
+_SLACK = 4  # candidates beyond the k nearest, as the product below may swap rows at almost equal distances
+_SAME = 1e-12  # relative difference below which two squared distances count as equal
 
 
 class _Distances:
     """Squared distances between two sets of rows, chunk by chunk.
 
-    |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is one matrix product, but for near rows it subtracts almost equal numbers. So it only
-    picks out which pairs matter, and those few are computed again from a - b.
+    |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is one matrix product, but for near rows it subtracts almost equal numbers. It therefore
+    only selects candidate pairs, and their distances are computed again from a - b.
     """
 
     def __init__(self, queries: Tensor, references: Tensor) -> None:
         self.queries, self.references = queries, references
         self._centre = torch.stack([rows.double().sum(0) for rows in torch.split(references, _ROWS)]).sum(0) / len(references)
         chunks = [*torch.split(queries, _ROWS), *torch.split(references, _ROWS)]
-        largest = 2 * max(float(self._centred(rows).square().sum(1).max()) for rows in chunks)
-        self.error = 1e-15 * max(16.0, queries.shape[1]) * largest  # `approximate` is off by less
+        largest = 2 * max(float(self.centred(rows).square().sum(1).max()) for rows in chunks)
+        self.error = 1e-15 * max(16.0, queries.shape[1]) * largest  # bound of the error of `approximate`
 
-    def _centred(self, rows: Tensor) -> Tensor:
-        return rows.double() - self._centre  # short vectors lose fewer digits
+    def centred(self, rows: Tensor) -> Tensor:
+        """Rows minus the mean of the references, float64: short vectors lose fewer digits."""
+        return rows.double() - self._centre
 
     def approximate(self, rows: slice, columns: slice) -> Tensor:
-        """All pairs of a chunk: float64 [rows, columns]."""
-        a, b = self._centred(self.queries[rows]), self._centred(self.references[columns])
+        """Squared distances of all pairs of a chunk, up to `error`: float64 [rows, columns]."""
+        a, b = self.centred(self.queries[rows]), self.centred(self.references[columns])
         return torch.addmm(b.square().sum(1), a, b.T, alpha=-2).add_(a.square().sum(1, keepdim=True))
 
     def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """The pairs given by two index tensors of length P, from the differences: float64 [P]."""
+        """Squared distances of P pairs given by two index tensors [P], from the differences: float64 [P]."""
         step = max(1, 2**21 // max(1, self.queries.shape[1]))
         parts = [
             (self.queries[i].double() - self.references[j].double()).square_().sum(1)
@@ -53,33 +54,46 @@ def _chunks(length: int, size: int) -> Iterator[slice]:
 
 
 def nearest(queries: Tensor, references: Tensor, k: int = 1, *, same: bool = False) -> tuple[Tensor, Tensor]:
-    """The k nearest of `references` [M, F] for each of `queries` [N, F], exactly, nearest first.
+    """Find the k nearest rows of `references` [M, F] for each row of `queries` [N, F], exactly, nearest first.
+
+    scikit-learn finds k + 4 candidates through a matrix product, and their distances are computed again from differences: the
+    product loses the digits of small distances, so that a copy would not be at distance 0.
 
     Args:
-        same: both are one set, and no row is its own neighbour.
+        same: `queries` and `references` are the same set, and no row is its own neighbour.
 
     Returns:
-        Euclidean distances float64 [N, k] and indices int64 [N, k]; of several at one distance any may be meant.
+        Euclidean distances float64 [N, k] and indices int64 [N, k]. Among rows at equal distances the choice is arbitrary.
 
-    Raises ValueError where there are fewer than k neighbours.
+    Raises ValueError for fewer than k neighbours.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     if len(references) - same < k:
         raise ValueError(f"expected at least {k + same} references for the {k} nearest, got {len(references)}")
     if not len(queries):
         return torch.empty(0, k, dtype=torch.float64), torch.empty(0, k, dtype=torch.int64)
     pairs = _Distances(queries, references)
-    parts = [_nearest_of_chunk(pairs, rows, k, same) for rows in _chunks(len(queries), _QUERIES)]
+    num_candidates = min(k + _SLACK, len(references) - same)
+    search = NearestNeighbors(n_neighbors=num_candidates + same, algorithm="brute").fit(pairs.centred(references).numpy())
+    parts = [_nearest_of_chunk(pairs, search, rows, k, same) for rows in _chunks(len(queries), _ROWS)]
     squared, index = (torch.cat(part) for part in zip(*parts, strict=True))
     return squared.sqrt(), index
 
 
-def _nearest_of_chunk(pairs: _Distances, rows: slice, k: int, same: bool) -> tuple[Tensor, Tensor]:
-    """Squared distances and indices [n, k] of a chunk of queries: candidates first, which are then computed exactly.
+def _nearest_of_chunk(pairs: _Distances, search: Any, rows: slice, k: int, same: bool) -> tuple[Tensor, Tensor]:
+    """Squared distances and indices [n, k] of a chunk of queries.
 
-    Whoever is no candidate is at least `next_best - error` away. Where that does not rule him out, all are computed exactly.
+    A row that is no candidate is at least `next_best - error` away. Where it might still be nearer than the k-th candidate, all
+    rows are compared exactly.
     """
-    candidates, next_best = _candidates(pairs, rows, min(k + _SLACK, len(pairs.references) - same), same)
     numbers = torch.arange(rows.start, rows.stop)
+    looked, candidates = map(torch.from_numpy, search.kneighbors(pairs.centred(pairs.queries[rows]).numpy()))
+    if same:
+        own = candidates == numbers[:, None]
+        own[~own.any(1), -1] = True  # a row with many duplicates may be missing among its own neighbours
+        looked, candidates = (part[~own].reshape(len(numbers), -1) for part in (looked, candidates))
+    next_best, candidates = looked[:, -1].square(), candidates.sort(1).values
     squared, index = _exact_nearest(pairs, numbers, candidates, k)
     unsure = (squared[:, -1] > 0) & (squared[:, -1] > next_best - pairs.error)
     for i in torch.nonzero(unsure)[:, 0].tolist() if candidates.shape[1] < len(pairs.references) - same else ():
@@ -90,32 +104,15 @@ def _nearest_of_chunk(pairs: _Distances, rows: slice, k: int, same: bool) -> tup
 
 
 def _exact_nearest(pairs: _Distances, numbers: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest [n, k] of the candidates [n, c] of some queries, by their numbers [n]."""
+    """The k nearest [n, k] among the candidates [n, c] of the queries with these numbers [n]."""
     rows = numbers.repeat_interleave(candidates.shape[1])
     squared = pairs.exact(rows, candidates.reshape(-1)).reshape(candidates.shape)
     order = squared.sort(dim=1, stable=True).indices[:, :k]
     return squared.gather(1, order), candidates.gather(1, order)
 
 
-def _candidates(pairs: _Distances, rows: slice, wanted: int, same: bool) -> tuple[Tensor, Tensor]:
-    """The `wanted` references that look nearest to each query of a chunk, int64 [n, wanted], and how far the last looks [n]."""
-    num_rows = rows.stop - rows.start
-    best, index = torch.empty(num_rows, 0, dtype=torch.float64), torch.empty(num_rows, 0, dtype=torch.int64)
-    for columns in _chunks(len(pairs.references), _REFERENCES):
-        squared = pairs.approximate(rows, columns)
-        if same:
-            first = max(rows.start, columns.start)
-            own = torch.arange(first, max(first, min(rows.stop, columns.stop)))
-            squared[own - rows.start, own - columns.start] = torch.inf
-        near, place = squared.topk(min(wanted, squared.shape[1]), dim=1, largest=False, sorted=False)
-        best, index = torch.cat([best, near], 1), torch.cat([index, place + columns.start], 1)
-        best, place = best.topk(min(wanted, best.shape[1]), dim=1, largest=False, sorted=False)
-        index = index.gather(1, place)
-    return index.sort(1).values, best.max(1).values
-
-
 class Manifold(NamedTuple):
-    """Four numbers on where two sets lie. All but density are in [0, 1]; density may pass 1."""
+    """Precision, recall and coverage in [0, 1], and density, which is 1 for equal distributions and may exceed it."""
 
     precision: float
     recall: float
@@ -126,9 +123,10 @@ class Manifold(NamedTuple):
 def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold:
     """Precision and recall (Kynkaanniemi et al. 2019, eq. 1 and 2), density and coverage (Naeem et al. 2020, eq. 4 and 5).
 
-    Each row stands for the closed ball that reaches to its k-th nearest other row of its own set. Precision: the share of fakes
-    inside some real's ball; recall: of reals inside some fake's ball. Density: how many reals' balls a fake lies in, over
-    `k_density`; coverage: the share of reals with some fake in their ball, both with balls to the `k_density`-th row.
+    The ball of a row is closed and reaches to the row's k-th nearest neighbour in its own set. Precision is the share of fakes
+    in the ball of some real; recall is the share of reals in the ball of some fake. With balls to the `k_density`-th neighbour,
+    density is the mean number of balls of reals that a fake lies in, divided by `k_density`, and coverage is the share of reals
+    with a fake in their ball.
     """
     of_real = nearest(real, real, max(k, k_density), same=True)[0].square_()
     of_fake = nearest(fake, fake, k, same=True)[0].square_()
@@ -142,9 +140,9 @@ def prdc(real: Tensor, fake: Tensor, k: int = 3, k_density: int = 5) -> Manifold
 
 
 def coverage(real: Tensor, fake: Tensor, k: int = 5) -> float:
-    """The share of reals [N, F] whose ball, which reaches to the k-th nearest other real, holds some fake [M, F].
+    """Coverage (Naeem et al. 2020, eq. 5): the share of reals [N, F] with a fake [M, F] in their ball.
 
-    Coverage as `prdc` has it, alone (Naeem et al. 2020, eq. 5). 0 without fakes, NaN where there are not enough reals for a ball.
+    The ball reaches to the k-th nearest other real. Returns 0 without fakes, and NaN for k reals or fewer.
     """
     if len(real) <= k:
         return float("nan")
@@ -156,9 +154,9 @@ def coverage(real: Tensor, fake: Tensor, k: int = 5) -> float:
 
 
 def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k: int = 3, k_density: int = 5) -> list[Manifold]:
-    """`prdc` without the samples of each group in turn, for a jackknife, in the time of one.
+    """`prdc` without each group of samples in turn, for a jackknife, in about the time of one `prdc`.
 
-    The balls around samples stay as the whole set has them; around those that are left they would be a little wider.
+    The balls of the samples are those of the whole set; without a group they would be a little wider.
 
     Args:
         groups: the group of each sample, int64 [M], from 0 to `num_groups` - 1.
@@ -183,14 +181,14 @@ def prdc_without(real: Tensor, fake: Tensor, groups: Tensor, num_groups: int, k:
 
 
 class _Hits(NamedTuple):
-    """Of N queries and M references: pairs that are no further apart than a ball's radius."""
+    """Counts of the pairs of N queries and M references whose distance is at most the radius of a ball."""
 
-    of_queries: Tensor  # int64 [N], how many references each query meets
-    of_references: Tensor  # int64 [M], how many queries each reference meets
+    of_queries: Tensor  # int64 [N], number of references within reach of each query
+    of_references: Tensor  # int64 [M], number of queries within reach of each reference
 
 
 def _hits(queries: Tensor, references: Tensor, *balls: Tensor) -> list[_Hits]:
-    """One count for each of `balls`: squared radii around the references [M] or around the queries [N, 1]."""
+    """Count hits for each of `balls`: squared radii of the references [M] or of the queries [N, 1]."""
     pairs = _Distances(queries, references)
     counts = [_Hits(torch.zeros(len(queries), dtype=torch.int64), torch.zeros(len(references), dtype=torch.int64)) for _ in balls]
     for rows in _chunks(len(queries), _QUERIES):
@@ -199,13 +197,13 @@ def _hits(queries: Tensor, references: Tensor, *balls: Tensor) -> list[_Hits]:
             for count, ball in zip(counts, balls, strict=True):
                 reach = (ball[columns] if ball.dim() == 1 else ball[rows]) * (1 + _SAME)
                 meet = _within(pairs, squared, reach, rows.start, columns.start)
-                count.of_queries[rows] += torch.from_numpy(np.count_nonzero(meet, axis=1))  # torch takes ten times as long
+                count.of_queries[rows] += torch.from_numpy(np.count_nonzero(meet, axis=1))  # ten times as fast as torch
                 count.of_references[columns] += torch.from_numpy(np.count_nonzero(meet, axis=0))
     return counts
 
 
 def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column: int) -> np.ndarray:
-    """Which pairs of the chunk that starts at (row, column) are within `reach`: bool [rows, columns]."""
+    """Mask of the pairs within `reach`, in the chunk that starts at (row, column): bool [rows, columns]."""
     within = squared < reach - pairs.error
     unsure = (squared < reach + pairs.error).numpy() ^ within.numpy()
     if unsure.any():
@@ -215,5 +213,5 @@ def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column:
 
 
 def mean_of(values: Tensor) -> float:
-    """The mean in float64 of any numbers, or of truth values, which is the share that holds."""
+    """Mean in float64; of booleans, the share that is true."""
     return float(values.double().mean())

@@ -1,4 +1,4 @@
-"""Class by class: whether samples are what they were asked to be, and how much of each class they cover."""
+"""Per-class metrics: coverage of each class, and the accuracy of requested classes."""
 
 from __future__ import annotations
 
@@ -11,51 +11,55 @@ from torch import Tensor
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.results import PerClassResult
 
-K_DENSITY = 5  # as coverage of all samples has it
+K_DENSITY = 5  # nearest neighbours of coverage, as for all samples
 
 
 @dataclass(frozen=True, eq=False)
 class PerClass:
-    """What was found of each of K classes, NaN where there is too little of one."""
+    """Metrics of each of K classes; NaN for a class with too few samples."""
 
-    coverage: Tensor  # float64 [K], the share of its real images with a sample of that class near them
-    accuracy: Tensor | None  # float64 [K], the share of the samples asked for that the classifier takes for it
+    coverage: Tensor  # float64 [K], share of the class's real images with a sample of that class near them
+    accuracy: Tensor | None  # float64 [K], share of the samples requested as the class that the classifier recognises
 
     def values(self) -> dict[str, float]:
-        """The scores that come of it."""
+        """Mean and worst coverage over the classes that have one, by key of the score."""
         known = self.coverage[~self.coverage.isnan()]
         return {"class_coverage": float(known.mean()), "worst_class_coverage": float(known.min())} if len(known) else {}
 
     def tensors(self) -> dict[str, Tensor]:
-        """For a file; see `read`."""
+        """The metrics as tensors for a cache file; `from_tensors` reads them."""
         found = {"within.coverage": self.coverage}
         return found if self.accuracy is None else {**found, "within.accuracy": self.accuracy}
 
     @classmethod
-    def read(cls, tensors: dict[str, Tensor]) -> PerClass | None:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> PerClass | None:
+        """Read what `tensors` returned; None if it is not in the file."""
         coverage = tensors.get("within.coverage")
         return None if coverage is None else cls(coverage, tensors.get("within.accuracy"))
 
 
-def within(
+def compute_per_class(
     real: metrics.Labelled, fake: metrics.Labelled, probabilities: Tensor | None = None, asked: Tensor | None = None
 ) -> PerClass:
-    """Coverage within classes, and accuracy where samples [N] with the classifier's probabilities [N, C] were asked for by class.
+    """Compute the coverage of each class, and the accuracy of requested classes.
 
     Args:
-        real: features [M, F] and true classes; fake: features [M', F] and the classes asked for, or else the classifier's.
+        real: features [M, F] and true classes.
+        fake: features [M', F] and requested classes, or else the classifier's.
+        probabilities: of the classifier for all N samples, [N, C]; None leaves out the accuracy.
+        asked: requested class of all N samples, int64 [N]; None leaves out the accuracy.
     """
     num = int(real.classes.max()) + 1
     coverage = [metrics.coverage(real.rows[real.classes == c], fake.rows[fake.classes == c], K_DENSITY) for c in range(num)]
     accuracy = None
     if probabilities is not None and asked is not None:
         right = (probabilities.argmax(1) == asked).double()
-        accuracy = torch.stack([right[asked == c].mean() for c in range(num)])  # NaN for a class nobody asked for
+        accuracy = torch.stack([right[asked == c].mean() for c in range(num)])  # NaN for a class that was not requested
     return PerClass(torch.tensor(coverage, dtype=torch.float64), accuracy)
 
 
 def per_class_result(found: list[PerClass], floor: PerClass | None, names: tuple[str, ...]) -> PerClassResult:
-    """The means over draws, ready for JSON."""
+    """Means over draws, JSON-ready."""
 
     def row(parts: list[Tensor | None]) -> tuple[float | None, ...] | None:
         known = [part for part in parts if part is not None]
@@ -74,13 +78,14 @@ def per_class_result(found: list[PerClass], floor: PerClass | None, names: tuple
 
 
 def agreement(categories: np.ndarray, probabilities: Tensor) -> tuple[float, tuple[int, ...]]:
-    """How well kinds found without labels are the classifier's classes, under the best one-to-one matching (Kuhn 1955).
+    """Agreement of unlabelled categories with the classifier's classes, under the best one-to-one matching (Kuhn 1955).
 
     Args:
-        kinds: int64 [N] in 0..K-1, what samples were asked to be; probabilities: [N, K].
+        categories: int64 [N] in 0..K-1, the requested category of each sample.
+        probabilities: of the classifier, [N, K].
 
     Returns:
-        The share of samples of the class that their kind is matched with, and the class of each kind.
+        The share of samples whose class is matched with their category, and the class of each category.
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -1,8 +1,8 @@
-"""Scores of a generator as pure functions of features, probabilities and labels: tensors in, numbers out, no files.
+"""Metrics of a generator as pure functions from features, probabilities and labels to numbers.
 
-Features are [N, F] rows that an extractor made of images, probabilities [N, K] rows a classifier made of them; any float type
-goes in, and everything is computed in float64. Nothing here holds a matrix of all pairs: pairs are worked on in chunks.
-A score depends neither on the order of the rows nor on the size of the chunks.
+Features are rows [N, F] that an extractor makes of images, probabilities rows [N, K] of its classifier. Any float type is
+accepted, and all metrics are computed in float64. Distances of pairs are computed in chunks. No metric depends on
+the order of the rows or on the size of the chunks.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ __all__ = [
     "prdc_without",
 ]
 
-_ROWS = 8192  # rows that are made float64 at once
+_ROWS = 8192  # rows that are converted to float64 at once
 
 # ------------------------------------------------------------------------------------------- distances of distributions
 
 
 class _Ready(nn.Module):
-    """What torchmetrics calls in place of Inception: the features are there already."""
+    """Identity in place of Inception: torchmetrics gets features that are computed already."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class _Ready(nn.Module):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without torchmetrics' warnings: that it keeps what it is given, and that the spread of one split is not a number."""
+    """Silence torchmetrics' warnings about its memory and about the standard deviation of one split."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
@@ -71,7 +71,7 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What the Frechet distance needs to know of a set of features. Sets are joined by `+`, and taken out again by `-`."""
+    """Count, sum and sum of outer products of features [N, F], as the Frechet distance needs them; `+` joins two sets."""
 
     count: int
     total: Tensor  # float64 [F], the sum of the rows
@@ -91,15 +91,12 @@ class Moments:
     def __add__(self, other: Moments) -> Moments:
         return Moments(self.count + other.count, self.total + other.total, self.outer + other.outer)
 
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.count - other.count, self.total - other.total, self.outer - other.outer)
-
 
 def frechet_distance(real: Moments, fake: Moments) -> float:
     """|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)), C the covariance with n - 1 (Heusel et al. 2017, eq. 6), by torchmetrics.
 
-    It is called FID only where the features are Inception's. Both sides need at least two rows. It is never below 0 but for
-    rounding, which is cut off: about 1e-7 of the features' variance.
+    It is called FID only for Inception features. Both sides need at least two rows. Rounding errors below 0, of about 1e-7 of
+    the features' variance, are cut off.
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -119,15 +116,17 @@ def _value(metric: Metric) -> float:
 
 
 class KernelDistance(NamedTuple):
-    value: float
+    """A kernel distance: its mean over subsets and their standard deviation."""
+
+    value: float  # mean over the subsets
     subset_sd: float  # standard deviation over the subsets
 
 
 def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 0) -> KernelDistance:
     """The squared maximum mean discrepancy with kernel (x.y / F + 1)^3, unbiased, by torchmetrics (Binkowski et al. 2018, s. 4).
 
-    The mean over `subsets` pairs of subsets of `subset_size` rows (of all rows, where there are fewer), drawn with `seed` from
-    the rows in sorted order, so that the order they come in does not matter.
+    The mean over `subsets` pairs of subsets of `subset_size` rows, or of all rows if there are fewer. Subsets are drawn with
+    `seed` from the sorted rows, so that the order of the rows does not matter.
     """
     from torchmetrics.image.kid import KernelInceptionDistance
 
@@ -142,7 +141,7 @@ def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 100, subset_size:
 
 
 def _sorted_rows(features: Tensor) -> Tensor:
-    """The rows in an order that depends on what they are alone, float64."""
+    """Rows in float64, sorted by their content."""
     rows = np.ascontiguousarray(features.double().numpy())
     return torch.from_numpy(rows[np.argsort(rows.view(f"V{8 * rows.shape[1]}").ravel(), kind="stable")])
 
@@ -150,8 +149,8 @@ def _sorted_rows(features: Tensor) -> Tensor:
 def classifier_score(probabilities: Tensor) -> float:
     """exp of the mean KL(p(y|x) || p(y)), in one split, by torchmetrics: 1 at worst, K at best (Salimans et al. 2016, s. 4).
 
-    The Inception score with the domain's own classifier. Nearly real sets can score above real ones: a classifier may be surer
-    of clear-cut fakes.
+    This is the Inception score with a classifier of the data's own classes. Generated samples can score above real ones, as a
+    classifier may be more certain of clear-cut fakes.
     """
     from torchmetrics.image.inception import InceptionScore
 
@@ -165,13 +164,13 @@ def classifier_score(probabilities: Tensor) -> float:
 
 
 def near_copies(fake_distances: Tensor, held_out_distances: Tensor, quantile: float = 0.01) -> float:
-    """The share of samples as near to a training image as only `quantile` of held-out real images are.
+    """Share of samples at least as near to a training image as the nearest `quantile` of held-out real images.
 
-    Expected to be `quantile` where nothing is copied, and 1 where everything is.
+    About `quantile` if nothing is copied, and 1 if everything is.
 
     Args:
-        fake_distances: from each sample to its nearest training image [N].
-        held_out_distances: the same for real images that are not among the training images [M].
+        fake_distances: distance from each sample to its nearest training image, [N].
+        held_out_distances: distance from each held-out real image to its nearest training image, [M].
     """
     return mean_of(fake_distances.double() <= torch.quantile(held_out_distances.double(), quantile))
 
@@ -180,33 +179,34 @@ def near_copies(fake_distances: Tensor, held_out_distances: Tensor, quantile: fl
 
 
 def class_shares(classes: Tensor, num_classes: int) -> Tensor:
-    """The share of each class among int [N] classes: float64 [K]."""
+    """Share of each class among classes int [N]: float64 [K]."""
     return torch.bincount(classes, minlength=num_classes).double() / max(1, len(classes))
 
 
 def kl_divergence(shares: Tensor, reference_shares: Tensor) -> float:
-    """sum p log(p / q) in nats, of shares p from reference shares q, both [K]: 0 where they are equal.
+    """Kullback-Leibler divergence of shares p from reference shares q, both [K]: sum p log(p / q) in nats.
 
-    Infinite where a class of p is never seen in q.
+    0 for equal shares, infinite if a class of p does not occur in q.
     """
     p, q = shares.double(), reference_shares.double()
     return max(0.0, float((torch.xlogy(p, p) - torch.xlogy(p, q)).sum()))
 
 
 def mean_top_probability(probabilities: Tensor) -> float:
-    """How sure the classifier is of its first choice, on average: 1 / K to 1."""
+    """Mean probability of the classifier's likeliest class, for probabilities [N, K]: 1 / K to 1."""
     return float(probabilities.double().max(1).values.mean())
 
 
 def class_accuracy(probabilities: Tensor, asked: Tensor) -> float:
-    """The share of samples that the classifier [N, K] takes for the class that was asked for [N]."""
+    """Share of samples that the classifier, by probabilities [N, K], assigns to the requested class, int [N]."""
     return mean_of(probabilities.argmax(1) == asked)
 
 
 def class_frechet_distances(real: Tensor, real_classes: Tensor, fake: Tensor, asked: Tensor, num_classes: int) -> Tensor:
-    """The Frechet distance of the samples asked for as a class from its real images: float64 [K].
+    """Frechet distance between the samples requested as a class and its real images, for each class: float64 [K].
 
-    NaN for a class with fewer than two of either; the mean of the others is Ravuri and Vinyals' intra-class FD.
+    NaN for a class with fewer than two rows on either side. The mean of the others is the intra-class FD (Ravuri and Vinyals
+    2019).
     """
     values = torch.full((num_classes,), torch.nan, dtype=torch.float64)
     for c in range(num_classes):
@@ -217,30 +217,34 @@ def class_frechet_distances(real: Tensor, real_classes: Tensor, fake: Tensor, as
 
 
 class Labelled(NamedTuple):
+    """Rows of features with their classes."""
+
     rows: Tensor  # [N, F]
     classes: Tensor  # int [N]
 
 
 class GanTrainTest(NamedTuple):
-    gan_train: float  # accuracy on real images after learning from samples: low where they are poor or lack variety
-    gan_test: float  # accuracy on samples after learning from real images: low where they are not what was asked for
-    real: float  # accuracy on real images after learning from real ones: the best that can be hoped for
+    """Accuracies of three classifiers: trained on samples, tested on samples, and real images alone."""
+
+    gan_train: float  # accuracy on real images after training on samples: low for poor samples or little variety
+    gan_test: float  # accuracy on samples after training on real images: low for samples of other classes than requested
+    real: float  # accuracy on real images after training on real ones: the reference value
 
 
 def gan_train_test(train: Labelled, test: Labelled, fake: Labelled) -> GanTrainTest:
     """GAN-train and GAN-test (Shmelkov et al. 2018, s. 3) with multinomial logistic regression on standardised features.
 
     Args:
-        train: real images to learn from; test: others to be tested on; fake: samples with the classes asked for.
+        train: real images to train on.
+        test: other real images to test on.
+        fake: samples with their requested classes.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     def accuracy(learn: Labelled, of: Labelled) -> float:
-        if learn is fake and bool(
-            (fake.classes == fake.classes[0]).all()
-        ):  # nothing to learn: it always says the one class it saw
+        if learn is fake and bool((fake.classes == fake.classes[0]).all()):  # a classifier of one class always predicts it
             return mean_of(of.classes == fake.classes[0])
         model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
         model.fit(learn.rows.double().numpy(), learn.classes.numpy())

@@ -1,22 +1,23 @@
-"""What can be wrong with samples, a rule for each.
+"""Complaints: one rule for each thing that can be wrong with samples.
 
-No rule knows a defect by heart: each asks by how much samples differ from real images in one respect, beyond what held-out
-real images do. Rules about pixels are in `looks`; here are those about sameness, and about what a network sees.
+No rule matches a particular defect: each compares samples with real images in one respect, beyond the difference of held-out real
+images. Rules about pixels are in `looks`; this module has those about repeated samples and about features and classes.
 
-Where a rule begins to speak, how much it weighs and what it explains was set by hand, with 1,000 spoiled images of MNIST or
-Fashion-MNIST at a time: so that the fault is named, and nothing is said of real images. What chance alone would do is left out by
-`Facts.margin` and by the floors. Whoever moves an edge runs `benchmarks/verdict.py` before and after.
+Thresholds, weights and explained topics were set by hand on sets of 1,000 spoiled images of MNIST or Fashion-MNIST, so that the
+defect is named and real images get no complaint. `Facts.margin` and the floors allow for chance. Run `benchmarks/verdict.py`
+before and after changing a threshold.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
 
 from gansmith.core.formatting import listed, percent
 from gansmith.evaluation.verdict import looks
-from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, of_samples
+from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, share_of_samples
 
 Rule = Callable[[Facts], Iterable[Complaint]]
 
@@ -25,14 +26,15 @@ _ALL_ELSE: tuple[Topic, ...] = (
     *("unsure", *looks.LOOKS),
 )
 
-# -------------------------------------------------------------------------------------- sameness: empty, repeated, copied
+# -------------------------------------------------------------------------------------- empty, repeated and copied samples
 
 
 def emptiness(facts: Facts) -> Iterator[Complaint]:
+    """Samples of one even grey."""
     path = "diagnostics.statistics.flat"
     share = facts.number(f"{path}.fake") - facts.number(f"{path}.real")
     if share > 0.005:
-        text = f"{of_samples(share)} are empty: one even grey and nothing on it."
+        text = f"{share_of_samples(share)} are empty: a single even grey."
         yield Complaint(
             "empty",
             2 * share + 0.3,
@@ -43,28 +45,26 @@ def emptiness(facts: Facts) -> Iterator[Complaint]:
 
 
 def repeats(facts: Facts) -> Iterator[Complaint]:
+    """Equal or nearly equal samples."""
     exact = facts.number("diagnostics.repeats.exact") - facts.number("diagnostics.repeats.held_out")
     near = facts.number("diagnostics.variety.near_duplicates")
     num, groups = facts.number("diagnostics.num"), facts.number("diagnostics.variety.groups")
-    categories = f"{num:,.0f} samples are about {groups:,.0f} different picture" + "s" * (groups > 1)
+    different = f"{num:,.0f} samples show about {groups:,.0f} different picture" + "s" * (groups > 1)
     few: tuple[Topic, ...] = ()
     if groups < 0.05 * num:
         few = ("classes", "places", "stuck", "content", "another", "shapes", "unsure")
     if exact > 0.01 + facts.margin():
-        text = (
-            f"The same pictures come over and over: {percent(exact)} of the samples repeat another pixel for pixel; {categories}."
-        )
+        text = f"The same pictures come over and over: {percent(exact)} of the samples equal another in every pixel; {different}."
         source = ("diagnostics.repeats.exact", "diagnostics.variety.groups")
         yield Complaint("repeats", exact + 0.5, text, source, ("variety", "alike", *few, *(looks.LOOKS if few else ())))
     elif near > 0.15 + facts.margin():
-        text = (
-            f"Samples repeat each other: {percent(near)} have a near twin among the others, of real images 1 % do; {categories}."
-        )
+        text = f"Samples repeat each other: {percent(near)} have a near twin among the others, real images 1 %; {different}."
         source = ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups")
         yield Complaint("twins", near + (0.5 if few else 0.0), text, source, ("variety", "alike", *few))
 
 
 def copies(facts: Facts) -> Iterator[Complaint]:
+    """Copies of training images."""
     near = facts.score("near_copies")
     if near is None:
         return
@@ -73,37 +73,29 @@ def copies(facts: Facts) -> Iterator[Complaint]:
     source = ("near_copies", "memorisation.fake_distances")
     if much_nearer is not None and much_nearer > 0.02 + facts.margin() / 2:
         share = max(share, much_nearer)
-        text = f"{of_samples(share)} are copies of training images: nearer to one than 99 % of held-out real images"
-        yield Complaint("copied", share + 0.5, f"{text}, many of them less than half as far.", source)
+        text = f"{share_of_samples(share)} are copies of training images: nearer to one than 99 % of held-out real images are"
+        yield Complaint("copied", share + 0.5, f"{text}, many at less than half the distance.", source)
     elif share > 0.03 + facts.margin():
-        text = f"{of_samples(share)} lie as near to a training image as only 1 % of held-out real images do"
-        yield Complaint("copied", 0.6 * share, f"{text}: copies with small changes, or all of a plain kind.", source)
+        text = f"{share_of_samples(share)} are as near to a training image as 1 % of held-out real images"
+        yield Complaint(
+            "copied", 0.6 * share, f"{text}: copies with small changes, or images that are simpler than real ones.", source
+        )
 
 
 def share_below(facts: Facts, factor: float) -> float | None:
-    """The share of samples nearer to a training image than `factor` times the nearest hundredth of held-out images."""
+    """Share of samples nearer to a training image than `factor` times the 1 % quantile of held-out images; None if unknown."""
     at, fake, held = (facts[f"memorisation.{k}"] for k in ("quantiles", "fake_distances", "held_out_distances"))
     if not at or not fake or not held:
         return None
-    edge = factor * interpolated(at, held, 0.01)
-    return interpolated(fake, at, edge) if edge >= fake[0] else 0.0
+    edge = factor * np.interp(0.01, at, held)
+    return float(np.interp(edge, fake, at, left=0.0))
 
 
-def interpolated(xs: list[float], ys: list[float], x: float) -> float:
-    """Piecewise linear through xs that rise; flat outside. Of equal xs the last counts."""
-    if x >= xs[-1]:
-        return ys[-1]
-    i = max((j for j, known in enumerate(xs) if known <= x), default=-1)
-    if i < 0:
-        return ys[0]
-    step = xs[i + 1] - xs[i]
-    return ys[i] + (ys[i + 1] - ys[i]) * ((x - xs[i]) / step if step > 0 else 0.0)
-
-
-# --------------------------------------------------------------------------------------------------- what a network sees
+# --------------------------------------------------------------------------------------------------- features and classes
 
 
 def realism(facts: Facts) -> Iterator[Complaint]:
+    """Samples that are unlike real images."""
     both = facts.score("precision")
     if both is None:
         return
@@ -114,14 +106,14 @@ def realism(facts: Facts) -> Iterator[Complaint]:
         return
     near = facts.number(f"{path}.near_median", 99.0)
     if 0.06 < far < 0.94 and near < 1.2 and value > 0.15 * floor:
-        who = of_samples(far).replace("About", "about")
-        text = f"A mixture: {who} are unlike any real image, and the rest are as near to real ones as held-out ones"
+        who = share_of_samples(far).replace("About", "about")
+        text = f"A mixture: {who} are unlike any real image, and the rest are as close to real images as held-out ones"
     elif value < floor:
-        text = f"{of_samples(1 - value)} do not look like any real image; of held-out real ones {percent(1 - floor)} do not"
-    else:  # precision is blind where a few real images are far from all others: their wide balls take everything in
-        text = f"{of_samples(far)} are farther from every real image than 99 % of held-out real ones"
+        text = f"{share_of_samples(1 - value)} are unlike any real image; {percent(1 - floor)} of held-out real images are"
+    else:  # real images far from all others have wide balls, in which precision accepts anything
+        text = f"{share_of_samples(far)} are farther from every real image than 99 % of held-out real ones"
     text += "" if facts.broken else _worst_classes(facts, far)
-    weight = 0.7 * max(far, 1 - value / max(floor, 1e-9))  # it says that something is wrong; better what
+    weight = 0.7 * max(far, 1 - value / max(floor, 1e-9))  # other complaints say more precisely what is wrong
     yield Complaint("realism", weight, f"{text}.", ("precision", f"{path}.far"))
 
 
@@ -129,37 +121,39 @@ def _worst_classes(facts: Facts, far: float) -> str:
     rates, names = facts["diagnostics.manifold.far_by_class"], facts["classes.names"]
     known = sorted(((r, n) for r, n in zip(rates or [], names or [], strict=False) if r is not None), reverse=True)
     worst = [f"{n} ({percent(r)})" for r, n in known[:2] if r > 1.6 * far and r > 0.1]
-    return f"; worst are those taken for {listed(worst)}" if worst and len(known) > 2 else ""
+    return f"; worst are those classified as {listed(worst)}" if worst and len(known) > 2 else ""
 
 
-def another_kind(facts: Facts) -> Iterator[Complaint]:
-    """Whole pictures of something else, or of misshapen things: whatever their light, they fill other places than real ones."""
+def other_content(facts: Facts) -> Iterator[Complaint]:
+    """Pictures of something else than real images show, or of distorted shapes, whatever their brightness."""
     far, unsure, misfit = facts.number("diagnostics.manifold.far"), facts.number("diagnostics.certainty.unsure"), facts.misfit
     share = max(far, unsure)
     source = ("diagnostics.arrangement.as_is", "diagnostics.manifold.far")
     if ((misfit > 0.2 and far > 0.25) or (misfit > 0.5 and unsure > 0.3)) and facts.ratio("precision") < 0.75:
-        text = f"{of_samples(share)} hang together as pictures but show something else than real images do: another kind of thing"
-        yield Complaint("another", share * (0.5 + min(0.4, misfit)), f"{text}, or their shapes are distorted.", source)
+        text = f"{share_of_samples(share)} are coherent pictures but show something else than real images"
+        yield Complaint("another", share * (0.5 + min(0.4, misfit)), f"{text}, or distorted shapes.", source)
     elif misfit > 0.04:
-        text = "Shapes do not lie where those of real images do: distorted, cut off, joined, or of something else."
+        text = "Shapes are not where those of real images are: they are distorted, cut off, joined, or show something else."
         yield Complaint("shapes", 0.2 + min(0.4, misfit), text, source)
 
 
 def variety(facts: Facts) -> Iterator[Complaint]:
+    """Mode collapse: parts of the real images that are never generated."""
     for key in ("recall", "coverage"):
         value, floor = facts.score(key) or (1.0, 1.0)
         if value < 0.8 * floor and not (key == "coverage" and facts.broken):
-            text = f"Too little variety: {key} is {value:.2f}, and {floor:.2f} for held-out real images"
-            yield Complaint("variety", 0.5 * (1 - value / floor), f"{text}: kinds of real images are never made.", (key,))
+            text = f"Too little variety: {key} {value:.2f}, held-out real images {floor:.2f}; parts of the data are missing."
+            yield Complaint("variety", 0.5 * (1 - value / floor), text, (key,))
             break
     known = sorted(r for r in facts["diagnostics.variety.spread_by_class"] or [] if r is not None)
     middle = known[len(known) // 2] if known else 1.0
     if middle < 0.7:
-        text = f"Within a class samples resemble each other: their variance is {percent(middle)} of that of real images."
+        text = f"Samples of one class resemble each other: their variance is {percent(middle)} of that of real images."
         yield Complaint("alike", 0.6 * (1 - middle), text, ("diagnostics.variety.spread_by_class",))
 
 
 def classes(facts: Facts) -> Iterator[Complaint]:
+    """Classes that are missing, too rare or too frequent."""
     names, real, fake = (facts[f"classes.{k}"] for k in ("names", "real", "fake"))
     if not names or not fake or not real:
         return
@@ -173,64 +167,62 @@ def classes(facts: Facts) -> Iterator[Complaint]:
     source = ("classes.fake", "classes.real")
     follows: tuple[Topic, ...] = ("variety", "places", "grid", "twins", "midtones", "content", "direction", "another", "shapes")
     follows += ("brightness", "contrast", "sharpness") if lost > 0.3 else ()
-    follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # a plain class lies near its training images
+    follows += ("copied",) if facts.ratio("near_copies") < 8 else ()  # simple classes are near their training images
     share, top = max((f, n) for n, f, _ in rows)
     if share > 0.9 and len(rows) > 2:
-        yield Complaint("classes", weight, f"Only one class is made: {percent(share)} of the samples are {top}.", source, follows)
+        yield Complaint(
+            "classes", weight, f"Only one class is generated: {percent(share)} of the samples are {top}.", source, follows
+        )
         return
     if missing:
-        text = f"Classes are missing, or hardly ever made: {listed(missing)}."
+        text = f"Classes are missing or hardly ever generated: {listed(missing)}."
         yield Complaint("classes", weight, text, source, follows if lost > 0.15 else ("variety",))
     if rare and not (len(often) == 1 and len(rare) > 3):
-        yield Complaint("classes", 0.8 * weight, f"Too rare: {listed(rare)}.", source)
+        yield Complaint("classes", 0.8 * weight, f"Classes that are too rare: {listed(rare)}.", source)
     if often and not missing:
-        text = f"Made too often: {listed(often)}."
+        text = f"Classes that are too frequent: {listed(often)}."
         yield Complaint("classes", 0.8 * weight, text, source, follows if share > 0.4 else ())
 
 
 def certainty(facts: Facts) -> Iterator[Complaint]:
+    """Samples that the classifier is unsure about."""
     path = "diagnostics.certainty"
     unsure, torn = facts.number(f"{path}.unsure"), facts.number(f"{path}.between_two")
     if unsure > 0.12 + facts.margin():
-        text = f"{of_samples(unsure)} leave the classifier unsure, of real images 5 %: their shapes are indistinct or distorted"
+        text = f"{share_of_samples(unsure)} leave the classifier unsure, real images 5 %: shapes are indistinct or distorted"
         mixed = torn > 0.45 * unsure
-        text += f", and {percent(torn)} stand between two classes, as if two images had been blended" if mixed else ""
+        text += f", and {percent(torn)} are between two classes, like two blended images" if mixed else ""
         yield Complaint("unsure", 0.6 * (unsure - 0.05), f"{text}.", (f"{path}.unsure",))
 
 
 def conditions(facts: Facts) -> Iterator[Complaint]:
-    """Samples that were asked for by class."""
+    """Samples that do not show the requested class."""
     value, floor = facts.score("class_accuracy") or (1.0, 1.0)
     if value < 0.9 * floor:
-        text = f"Asked for a class, {percent(value)} of the samples are of it; of real images {percent(floor)} are recognised."
+        text = f"{percent(value)} of the samples show the requested class; {percent(floor)} of real images are recognised."
         yield Complaint("condition", 0.3 + 0.5 * (1 - value / floor), text, ("class_accuracy",))
     value, floor = facts.score("gan_train") or (1.0, 1.0)
     if value < 0.85 * floor:
-        text = f"A classifier that learns from the samples is right about {percent(value)} of real images"
-        text += f", and one that learns from real ones about {percent(floor)}."
+        text = f"A classifier trained on the samples has an accuracy of {percent(value)} on real images"
+        text += f", one trained on real images {percent(floor)}."
         yield Complaint("condition", 0.5 * (1 - value / floor), text, ("gan_train",))
 
 
 RULES: tuple[Rule, ...] = (
     *(emptiness, repeats, copies),
     *looks.RULES,
-    *(realism, another_kind, variety, classes, certainty, conditions),
+    *(realism, other_content, variety, classes, certainty, conditions),
 )
-"""Every rule is asked; the heaviest complaints come first."""
+"""All rules."""
 
 
 def all_complaints(facts: Facts) -> list[Complaint]:
-    """All that is wrong, the gravest first."""
+    """All complaints of all rules, the gravest first."""
     return sorted((c for rule in RULES for c in rule(facts)), key=lambda c: -c.weight)
 
 
-def complaints(evaluation: Mapping[str, Any]) -> list[Complaint]:
-    """All that is wrong, the gravest first, without what a graver complaint explains."""
-    return unexplained(all_complaints(Facts(evaluation)))
-
-
 def unexplained(found: Sequence[Complaint]) -> list[Complaint]:
-    """Those of `found`, the gravest first, that no graver one explains."""
+    """The complaints, sorted by weight, that no graver one explains."""
     kept: list[Complaint] = []
     for complaint in found:
         if not any(complaint.topic in graver.explains for graver in kept):

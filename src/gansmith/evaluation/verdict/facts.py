@@ -1,4 +1,4 @@
-"""What rules are written with: an evaluation's numbers by path, what a complaint is, and how shares and places are said."""
+"""Shared parts of the verdict's rules: numbers of an evaluation by path, complaints, and phrases for shares and places."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Literal
 from gansmith.core.formatting import percent
 from gansmith.core.formatting import short_number as number
 
-Sameness = Literal["empty", "repeats", "twins", "copied"]  # twins: nearly the same
-Place = Literal["structure", "arrangement", "places", "stuck", "content"]  # what lies where in the image
+Sameness = Literal["empty", "repeats", "twins", "copied"]  # twins: nearly equal samples
+Place = Literal["structure", "arrangement", "places", "stuck", "content"]  # where in the image things are
 Look = Literal["brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour"]
-Realism = Literal["realism", "another", "shapes", "unsure"]  # whether samples are anything real at all
-Modality = Literal["variety", "alike", "classes", "condition"]  # alike: within a class; condition: what was asked for
-Topic = Sameness | Place | Look | Realism | Modality
+Realism = Literal["realism", "another", "shapes", "unsure"]  # whether samples look real
+Diversity = Literal["variety", "alike", "classes", "condition"]  # alike: within a class; condition: requested classes
+Topic = Sameness | Place | Look | Realism | Diversity
 
 NOTICED = 0.2
-"""Of a shift, which runs from -1 to 1: less is not spoken of."""
+"""The least shift, on a scale from -1 to 1, that is reported."""
 
 
 @dataclass(frozen=True)
 class Complaint:
-    """Something wrong: how much it weighs (1: all samples are of no use), what it is about, and what it explains besides.
+    """A problem with the samples: its topic, its weight (1: no sample is usable), a sentence, and the topics it explains.
 
     `source` holds keys of scores (`fd`) and paths to other numbers of the evaluation (`diagnostics.statistics.brightness`).
     """
@@ -32,11 +32,11 @@ class Complaint:
     weight: float
     text: str
     source: tuple[str, ...]
-    explains: tuple[Topic, ...] = ()  # topics that need no sentence of their own next to this
+    explains: tuple[Topic, ...] = ()  # topics that need no sentence of their own beside this one
 
 
 class Facts:
-    """Numbers of an evaluation by their path; what is not there is None."""
+    """Numbers of an evaluation's JSON by path, such as `scores.fd.value`; a missing one is None."""
 
     def __init__(self, evaluation: Mapping[str, Any]) -> None:
         self.evaluation = evaluation
@@ -48,75 +48,77 @@ class Facts:
         return found
 
     def number(self, path: str, default: float = 0.0) -> float:
+        """The number at a path, or the default if it is missing."""
         found = self[path]
         return default if found is None else float(found)
 
     def score(self, key: str) -> tuple[float, float] | None:
-        """A score and its floor; None unless both are there."""
+        """Value and floor of a score; None if either is missing."""
         value, floor = self[f"scores.{key}.value"], self[f"scores.{key}.floor"]
         return None if value is None or floor is None else (float(value), float(floor))
 
     def ratio(self, key: str) -> float:
-        """A score over its floor: 1 where samples do as real images do, or where it was not measured."""
+        """A score over its floor: 1 for samples like real images, or if it was not measured."""
         both = self.score(key)
         return 1.0 if both is None else both[0] / max(both[1], 1e-9)
 
     def margin(self) -> float:
-        """By how much a share among so many samples may be off by chance: about four standard errors of a small one."""
+        """Sampling error of a small share among the samples: about four standard errors."""
         return 4 * math.sqrt(0.02 / max(1.0, self.number("diagnostics.num", 1000.0)))
 
     def shift(self, name: str) -> float:
-        """How far a statistic of the samples lies above (+) or below (-) real images', less what held-out ones do: -1 to 1."""
+        """Shift of a statistic of the samples above (+) or below (-) real images, minus that of held-out ones: -1 to 1."""
         path = f"diagnostics.statistics.{name}"
         value, floor = self.number(f"{path}.shift"), abs(self.number(f"{path}.floor_shift"))
         return math.copysign(max(0.0, abs(value) - floor), value)
 
     def beyond(self, name: str, side: str) -> float:
-        """The share of samples outside nearly all real images on a side ("below", "above"), less that of held-out ones."""
+        """Share of samples outside nearly all real images on a side ("below", "above"), minus that of held-out images."""
         path = f"diagnostics.statistics.{name}"
         return max(0.0, self.number(f"{path}.{side}") - self.number(f"{path}.floor_{side}"))
 
     def visible(self, name: str) -> bool:
-        """Whether a statistic that counts in greys is off by two of 256 or more, in the middle or at an end of the samples."""
+        """Whether a statistic in grey values differs by two of 256 or more, at the median or at an end of the samples."""
         path = f"diagnostics.statistics.{name}"
         real = self.number(f"{path}.real")
         ends = (self.number(f"{path}.{which}", real) for which in ("fake", "low", "high"))
         return max(abs(end - real) for end in ends) > 1.5 / 255
 
     def medians(self, name: str) -> tuple[float, float]:
+        """Medians of a statistic among samples and real images."""
         path = f"diagnostics.statistics.{name}"
         return self.number(f"{path}.fake"), self.number(f"{path}.real")
 
     @property
     def distance(self) -> float:
-        """What the Frechet distance exceeds its floor by, over the variance of real images' features."""
+        """Frechet distance beyond its floor, over the variance of real images' features."""
         value, floor = self.score("fd") or (0.0, 0.0)
         return max(0.0, value - floor) / max(self.number("diagnostics.variety.real_variance", 1.0), 1e-9)
 
     @property
     def misfit(self) -> float:
-        """How differently small pictures of the samples are filled, beyond what held-out ones are, over how real ones vary."""
+        """Difference of the arrangement of small pictures from real images beyond the floor, over the variance of real ones."""
         as_is, floor, variance = (self.number(f"diagnostics.arrangement.{k}") for k in ("as_is", "floor", "variance"))
         return max(0.0, as_is - floor) / variance if variance else 0.0
 
     @property
     def trust(self) -> float:
-        """How far a classifier's word on classes counts, 0 to 1: little where it is unsure, or has never seen the like."""
+        """Reliability of the classifier's classes, 0 to 1: low if it is unsure, or if samples are unlike real images."""
         unsure = max(0.0, self.number("diagnostics.certainty.unsure", 0.05) - 0.05)
-        strange = max(1.0, self.number("diagnostics.manifold.median", 1.0) / 1.3)  # further off than real images: it guesses
+        strange = max(1.0, self.number("diagnostics.manifold.median", 1.0) / 1.3)  # above 1: samples far from real images
         return max(0.1, min(1.0, self.ratio("precision")) * (1 - unsure) / strange**2)
 
     @property
     def broken(self) -> bool:
-        """So few samples lie among real images that a classifier's word on them means little."""
+        """Whether precision is so low that the classifier's classes mean little."""
         return self.ratio("precision") < 0.4
 
 
-# -------------------------------------------------------------------------------------------------- how it is said
+# -------------------------------------------------------------------------------------------------- phrases
 
 
-def of_samples(share: float) -> str:
-    """A share as the beginning of a sentence about samples."""
+def share_of_samples(share: float) -> str:
+    """A share of the samples as the beginning of a sentence."""
     if share >= 0.995:
         return "All samples"
     if share >= 0.9:
@@ -126,17 +128,15 @@ def of_samples(share: float) -> str:
     return f"{percent(share)} of the samples"
 
 
-def against(facts: Facts, name: str, which: str = "fake") -> str:
-    """A statistic of the middle sample ("high": of one in twenty), beside that of the middle real image."""
+def compared_with_real(facts: Facts, name: str, which: str = "fake") -> str:
+    """A statistic of the samples (the median, or with "high" the 95 % quantile) beside the median of real images."""
     path = f"diagnostics.statistics.{name}"
     fake, real = number(facts.number(f"{path}.{which}")), number(facts.number(f"{path}.real"))
-    return (
-        f"{fake} against {real} in real images" if fake != real else f"{fake} as in real images in the middle, more at the ends"
-    )
+    return f"{fake}, real images {real}" if fake != real else f"median {fake} as in real images, but more at the ends"
 
 
-def box(place: Any) -> str:
-    """Where a box (left, top, right, bottom, as shares of the sides) lies."""
+def describe_box(place: Any) -> str:
+    """Phrase for the place of a box (left, top, right, bottom, as shares of the sides)."""
     if not place:
         return "in places"
     left, top, right, bottom = place
