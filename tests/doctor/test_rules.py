@@ -369,7 +369,7 @@ def test_the_command_names_the_cause_and_what_follows_from_it(run: Path, cli: Ca
     write_looks(run, looks(travel_generator=0.0, told_apart=1.0, distance=0.9, spread=0.1, kinds=0.07))
     answer = cli("doctor", run).out
     assert f"{run}: stands still" in answer
-    assert "Follows: D too strong (The discriminator makes no mistake" in answer
+    assert "Follows: D too strong (the discriminator makes no mistake" in answer
     assert answer.count("Do:") == 1
 
 

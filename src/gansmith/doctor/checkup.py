@@ -61,7 +61,8 @@ class Checkup:
     @property
     def follows(self) -> str:
         """The consequences of the first trouble, in a sentence; empty without any."""
-        followers = [f"{found.trouble} ({found.sign.rstrip('.')})" for found in self.diagnoses[1:]]
+        signs = [found.sign[0].lower() + found.sign[1:].rstrip(".") for found in self.diagnoses[1:]]
+        followers = [f"{found.trouble} ({sign})" for found, sign in zip(self.diagnoses[1:], signs, strict=True)]
         return f"{' and '.join(followers)}." if followers else ""
 
     def to_json(self) -> dict[str, Any]:

@@ -27,9 +27,9 @@ class Variational:
     likelihood: Likelihood = Bernoulli()
 
     measures: ClassVar[Mapping[str, tuple[str, Literal["lower", "higher"], str]]] = {
-        "elbo": ("ELBO", "higher", "a lower bound of the log-likelihood of held-out samples, in nats a sample"),
-        "log_likelihood": ("reconstruction", "higher", "the part of it that z explains: log p(x|z), in nats a sample"),
-        "kl": ("KL to the prior", "lower", "the part of it that z costs: KL(q(z|x) || N(0, I)), in nats a sample"),
+        "elbo": ("ELBO", "higher", "a lower bound of the log-likelihood of held-out samples, in nats per sample"),
+        "log_likelihood": ("reconstruction", "higher", "the reconstruction term of the ELBO: log p(x|z), in nats per sample"),
+        "kl": ("KL to the prior", "lower", "the divergence term of the ELBO: KL(q(z|x) || N(0, I)), in nats per sample"),
     }
 
     def players(self) -> tuple[Player, ...]:
