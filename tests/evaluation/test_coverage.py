@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gansmith.cli import tables
-from gansmith.core.errors import RecipeError, RunError, TrainingError
+from gansmith.core.errors import RecipeError, SettingError, RunError, TrainingError
 from gansmith.data import Endless, Grid, Mnist, Ring, Samples, Split, StackedMnist, stacked
 from gansmith.data.fetch import cached
 from gansmith.evaluation.coverage import counting, protocols, table
@@ -293,7 +293,7 @@ def test_every_published_row_is_of_a_count_that_is_measured() -> None:
             assert row.count in protocol.counts
             assert 0 < row.modes <= protocol.modes
             assert row.kl is None or 0 < row.kl < math.log(protocol.modes)
-    with pytest.raises(RecipeError, match="did you mean 'grid'"):
+    with pytest.raises(SettingError, match="did you mean 'grid'"):
         protocols.find_protocol("grit")
 
 

@@ -193,7 +193,7 @@ def test_a_recipe_that_does_not_suit_the_bound_is_refused(overrides: list[str], 
 
 
 def test_points_are_drawn_from_a_normal_distribution_around_any_number() -> None:
-    with pytest.raises(RecipeError, match=r"takes pixels for probabilities, but the samples of ring are \[2\]: say"):
+    with pytest.raises(RecipeError, match=r"likelihood=bernoulli is for images, but the samples of ring have shape \[2\]: choose likelihood=gaussian"):
         make("vae", data="ring")
     recipe = make("vae", ["likelihood=gaussian", "hidden=8"], data="ring")
     game = trainer(recipe)

@@ -23,7 +23,8 @@ from gansmith.evaluation.coverage.counting import Counted
 from gansmith.evaluation.coverage.protocols import Protocol
 from gansmith.evaluation.reference import Progress
 from gansmith.networks.base import pack_of
-from gansmith.networks.build import build, build_network
+from gansmith.networks.build import build
+from gansmith.networks.conditional import build_network
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
