@@ -13,6 +13,8 @@ from gansmith.recipes.default import default
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.conditions import Labels
 
+FAMILY = ("uses", 2)
+
 
 def augment(data: Source = Rare(), budget: Length = "10m", least: Share = 0.5) -> Recipe:
     """Images of rare classes to add to a training set, from all the classes of labelled data.

@@ -17,6 +17,8 @@ from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("classics", 2)
+
 SMALLEST = 4  # pixels a side of the smallest map, as in the paper's figure 1
 PUBLISHED, SMALL = 64, 32  # channels of the finest map
 

@@ -18,6 +18,8 @@ from gansmith.recipes.lengths import Length, seconds_in
 from gansmith.sampling.conditions import Clusters
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("start here", 1)
+
 MOST_KINDS = 50
 SAMPLES_A_KIND = 50
 FEW = 5000  # images, below which D would soon know them by heart

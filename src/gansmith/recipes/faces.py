@@ -20,6 +20,8 @@ from gansmith.recipes.default import default
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("uses", 1)
+
 WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the finest one
 
 
@@ -27,9 +29,9 @@ def faces(data: Source = Faces(), budget: Length = "30m", published: bool = Fals
     """Faces that don't exist, from drawn ones whose attributes are known, or from any folder of photographs.
 
     Settings and networks are those of `default`, which looks at the data. `published=true` takes R3GAN instead, in the size and
-    with the settings that were published for photographs of faces at 64 pixels: for a GPU. `gansmith attributes RUN` compares
-    how often faces wear glasses, beards and so on with how often real ones do; `gansmith directions RUN --out x.png` finds
-    the direction of each in what G is given.
+    with the settings that were published for photographs of faces at 64 pixels: for a GPU. `gansmith explore attributes RUN`
+    compares how often faces wear glasses, beards and so on with how often real ones do;
+    `gansmith explore directions RUN --out x.png` finds the direction of each in what G is given.
 
     Known to go wrong: `published=true` is out of reach for a CPU.
 

@@ -12,6 +12,8 @@ from gansmith.optim.optimizers import SGD, Adam
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.sampling.noise import Normal, Uniform
 
+FAMILY = ("classics", 1)
+
 
 def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
     """Algorithm 1 of the first GAN paper on MNIST: k turns of D for one of G, maxout, SGD with momentum.

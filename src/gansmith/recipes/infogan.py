@@ -16,14 +16,16 @@ from gansmith.recipes.lengths import Length
 from gansmith.sampling.conditions import Codes
 from gansmith.sampling.noise import Uniform
 
+FAMILY = ("conditional", 2)
+
 
 def infogan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
     """Digits sorted without any label: G is told codes, and must make images from which D can tell them again.
 
     One code of ten kinds and two sliders from -1 to 1 are drawn for each image. Q, a head on D's body, says what it takes them
     for; both players pay for what it gets wrong, which is a lower bound of the mutual information of code and image. After that
-    `gansmith sample RUN --class 3` makes images of one kind, `gansmith slide RUN` moves a slider, and `gansmith evaluate RUN`
-    says how far the kinds agree with the digits.
+    `gansmith sample RUN --class 3` makes images of one kind, `gansmith explore slide RUN` moves a slider, and
+    `gansmith evaluate RUN` says how far the kinds agree with the digits.
 
     As it stands the networks, z and the optimizer are those of `default`, with a linear Q and a D that sees how much samples
     differ. Images are turned, zoomed, slanted and moved at random before D and Q see them, less and less from a fifth of the run
