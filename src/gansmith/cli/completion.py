@@ -11,12 +11,9 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-
-if TYPE_CHECKING:
-    from gansmith.recipes.base import Recipe
 
 Words = list[tuple[str, str]]  # candidate and its explanation, which zsh and fish show
 
@@ -69,7 +66,11 @@ def classes(ctx: typer.Context) -> list[str]:
 
 
 def _run_on_the_line(ctx: typer.Context) -> Path:
-    return Path(ctx.params.get("run") or ctx.params.get("what") or "")
+    """The run folder that a line names so far.
+
+    Where the line ends in an option, Typer leaves the arguments before it in `args`.
+    """
+    return Path(ctx.params.get("run") or ctx.params.get("what") or next(iter(ctx.args), os.devnull))
 
 
 # ---------------------------------------------------------------------------------------------- settings of a recipe
@@ -83,11 +84,22 @@ def overrides(ctx: typer.Context, incomplete: str) -> list[str]:
     name = str(ctx.params.get("recipe") or "default")
     known = _stored_settings()
     found = known.get("default" if "=" in name else name.replace("_", "-").lower(), [])
-    return [f"{path}=" for path in found if incomplete or "." not in path]
+    return [f"{path}=" for path in [*found, *_data_settings(ctx)] if incomplete or "." not in path]
+
+
+def _data_settings(ctx: typer.Context) -> list[str]:
+    """Settings of the data that `--data` names, such as `data.size`; nothing is loaded."""
+    from gansmith.core.errors import DataError
+    from gansmith.data import find
+
+    with contextlib.suppress(DataError):
+        return [f"data.{path}" for path in _paths(find(ctx.params["data"]))] if ctx.params.get("data") else []
+    return []
 
 
 def _stored_settings() -> Mapping[str, list[str]]:
     """The settings of each recipe, from the cache folder, where they are written first if the package has changed since."""
+    from gansmith.core.errors import GansmithError
     from gansmith.core.files import write_json
     from gansmith.data.fetch import cache_folder
 
@@ -99,7 +111,7 @@ def _stored_settings() -> Mapping[str, list[str]]:
     from gansmith.recipes import catalogue
 
     settings = {name: settings_of(name) for name in catalogue()}
-    with contextlib.suppress(Exception):  # a cache that can't be written only costs time
+    with contextlib.suppress(OSError, GansmithError):  # a cache that can't be written only costs time
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"stamp": stamp, "settings": settings})
     return settings
@@ -114,20 +126,23 @@ def _stamp() -> str:
 
 
 def settings_of(name: str) -> list[str]:
-    """Every setting of a recipe by its dotted path: the parameters of its function, then its fields."""
+    """Every setting of a recipe by its dotted path: the parameters of its function, then its fields, without those of the data.
+
+    The recipe is made for `digits`, which every installation carries: the default data of some would be fetched.
+    """
     import inspect
 
     from gansmith.recipes import find, make
 
-    recipe: Recipe = make(name)
-    parameters = [key for key in inspect.signature(find(name)).parameters if key != "data"]
-    return list(dict.fromkeys([*parameters, *_paths(recipe)]))
+    paths = [*inspect.signature(find(name)).parameters, *_paths(make(name, data="digits"))]
+    return [path for path in dict.fromkeys(paths) if path.split(".")[0] not in ("data", "name", "why")]
 
 
 def _paths(value: Any) -> Iterator[str]:
     """The dotted paths of the settings below a component, a mapping or a list of components."""
     import dataclasses
 
+    parts: dict[str, Any]
     if dataclasses.is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     elif isinstance(value, Mapping):
@@ -135,6 +150,7 @@ def _paths(value: Any) -> Iterator[str]:
     else:
         parts = {str(i): part for i, part in enumerate(value) if dataclasses.is_dataclass(part)}
     for name, part in parts.items():
-        yield str(name)
+        if not isinstance(part, Mapping):
+            yield name
         if dataclasses.is_dataclass(part) or isinstance(part, (Mapping, tuple)):
             yield from (f"{name}.{path}" for path in _paths(part))

@@ -21,11 +21,13 @@ def interpolate(
     out: Annotated[Path, typer.Option(help="Output: x.gif, a closed loop, or x.png, a row for each pair of seeds.")],
     seeds: Annotated[
         list[int] | None,
-        typer.Option(min=0, max=2**63 - 1, help="Two or more seeds, as in --seeds 0 1 2.", show_default="0 1 2 3 4"),
+        typer.Option(
+            min=0, max=2**63 - 1, metavar="SEEDS", help="Two or more seeds, as in --seeds 0 1 2.", show_default="0 1 2 3 4"
+        ),
     ] = None,
     more: Annotated[
         list[int] | None,
-        typer.Argument(min=0, max=2**63 - 1, metavar="[SEEDS]...", help="The seeds after the first.", show_default=False),
+        typer.Argument(min=0, max=2**63 - 1, metavar="SEEDS", help="The seeds after the first.", show_default=False),
     ] = None,
     steps: Annotated[
         int | None,

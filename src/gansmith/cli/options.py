@@ -43,8 +43,8 @@ JsonOut = Annotated[
     Path | None,
     typer.Option("--json", help="Write the result as JSON to this file; - prints it instead of the text.", show_default=False),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress. Print only where the result is.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed of the samples.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result: no progress, no hints.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="INTEGER", help="Random seed of the samples.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip images that can't be read, and report how many.")]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Number of CPU threads for PyTorch.", show_default="the fastest, by a short test")
