@@ -301,7 +301,7 @@ def command_lines() -> list[tuple[str, str]]:
         if path.suffix == ".md":
             lines += re.findall(r"`(gansmith [^`]+)`", text)
         elif path.suffix == ".py":
-            lines = re.findall(r"`(gansmith (?:train|show|sample|diff|data|list) [^`]+)`", text)
+            lines = re.findall(r"`(gansmith [a-z]+ [^`]+)`", text)
         for line in lines:
             line = re.sub(r'^@?(echo )?"?(Then:)?\s*', "", line).rstrip('"')
             match = re.match(r"(?:\$ )?(?:\.venv/bin/)?gansmith (.+)", line)
@@ -327,19 +327,36 @@ def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
     return " ".join(path), context.params
 
 
-def test_the_readme_has_commands_to_check() -> None:
-    assert {parsed(line)[0] for path, line in command_lines() if path == "README.md"} >= {
-        "list",
-        "show",
-        "train",
-        "sample",
-        "diff",
-    }
+def is_summary(line: str) -> bool:
+    """Whether a line stands for several command lines, as in `gansmith data list | fetch`."""
+    return "|" in line or " [" in line
+
+
+def test_the_documents_have_commands_links_and_targets_to_check() -> None:
+    """What the tests below read is found by patterns: they see something in every place that they are meant for."""
+    found = [(path, parsed(line, mentioned=path.endswith(".py"))[0]) for path, line in command_lines() if not is_summary(line)]
+    assert {command for _, command in found} == set(COMMANDS)
+    for place, count in {"README.md": 10, "docs/": 100, "docs/recipes/": 26, "src/": 5, "Makefile": 3}.items():
+        assert len([path for path, _ in found if path.startswith(place)]) >= count, place
+    assert {command for path, command in found if path == "README.md"} >= {"list", "show", "train", "sample", "diff"}
+    assert sum(len(links(path)) for path in documents() if path.suffix == ".md") > 100
+    assert {target for path in documents() if path.suffix == ".md" for target in make_targets(path)} >= {"setup", "test", "demo"}
+
+
+def links(path: Path) -> list[str]:
+    """The links of a document to files."""
+    found = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def make_targets(path: Path) -> list[str]:
+    """The targets of make that a document names."""
+    return re.findall(r"(?:^\s*|`)make ([a-z]+)\b", path.read_text(), re.M)
 
 
 @pytest.mark.parametrize(("path", "line"), command_lines(), ids=lambda text: text)
 def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
-    if "|" in line or " [" in line:
+    if is_summary(line):
         pytest.skip("a summary of the syntax")
     command, values = parsed(line, mentioned=path.endswith(".py"))
     if command not in ("train", "show"):
@@ -356,15 +373,14 @@ def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
 
 @pytest.mark.parametrize("path", [p for p in documents() if p.suffix == ".md"], ids=lambda p: p.name)
 def test_what_a_document_links_to_is_there(path: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
-        if not re.match(r"[a-z]+:", link):
-            assert (path.parent / link).exists(), f"{path.name} links to {link}"
+    for link in links(path):
+        assert (path.parent / link).exists(), f"{path.name} links to {link}"
 
 
 @pytest.mark.parametrize("path", [p for p in documents() if p.suffix == ".md"], ids=lambda p: p.name)
 def test_every_make_target_in_a_document_is_one(path: Path) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    for target in re.findall(r"(?:^\s*|`)make ([a-z]+)\b", path.read_text(), re.M):
+    for target in make_targets(path):
         assert target in targets, f"make {target}"
 
 

@@ -132,7 +132,7 @@ def data_extractor(
     ],
     out: Annotated[Path | None, typer.Option(help="Output: the weights.", show_default="lenet-NAME.safetensors")] = None,
 ) -> None:
-    """Train the feature extractor that gansmith comes with again."""
+    """Retrain the feature extractor that gansmith ships for a data set."""
     from gansmith.cli import progress
     from gansmith.evaluation.extractors import training
 
