@@ -177,8 +177,9 @@ def everything(command: Any) -> list[Any]:
 def test_every_command_and_option_explains_itself() -> None:
     for command in everything(COMMAND):
         assert command.help
-        first = command.help.splitlines()[0]
-        assert first.endswith("."), f"{command.name}: {first}"
+        first, *others = command.help.splitlines()
+        for line in filter(None, (first, *others)):  # shown line by line, so a line ends with a sentence
+            assert line.endswith("."), f"{command.name}: {line}"
         assert len(first) <= 82, f"{command.name}: {first}"  # a line of the help on a terminal of 100 columns
         for param in command.params:
             assert param.help, f"{command.name} {param.name}"

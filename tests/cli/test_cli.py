@@ -78,6 +78,22 @@ def test_json_goes_to_a_file_beside_the_text_or_to_the_terminal_alone(cli: Cli, 
     assert sets["mnist"]["licence"] == NAMES["mnist"].licence
 
 
+def test_scores_for_another_program(cli: Cli, runs: Path, here: Path) -> None:
+    """evaluate --json writes what compare reads, and compare --json holds the same evaluations."""
+    for name in ("a", "b"):
+        answer = cli("evaluate", runs / name, "--count", 120, "--draws", 2, "--json", f"{name}.json")
+        assert answer.code == 0, answer.err
+        assert "Frechet" in answer.out
+    answer = cli("compare", "a.json", "b.json", "--json", "-", "--out", "table.md")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    written = [json.loads((here / f"{name}.json").read_text()) for name in ("a", "b")]
+    assert found["evaluations"] == written
+    assert found["scores"] == [key for key in written[0]["scores"] if key in written[1]["scores"]]
+    assert len(found["scores"]) > 3
+    assert (here / "table.md").read_text().count("|") > 20
+
+
 def test_a_quiet_training_prints_the_run_folder_alone(here: Path, cli: Cli) -> None:
     for _ in range(2):  # the second finds it finished
         answer = cli("train", *SMALL, "--run", "mine", "--quiet")

@@ -50,7 +50,8 @@ def coverage(
 ) -> None:
     """Count the modes that a recipe finds, and compare with published results.
 
-    Reports modes, high-quality samples, reverse KL and spread over seeds. The same command again continues where it stopped.
+    Reports modes, high-quality samples, reverse KL and spread over seeds.
+    The same command again continues where it stopped.
     A seed whose training diverges is left out of the table and named above it.
     """
     if seeds < 1:

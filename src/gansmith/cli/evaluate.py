@@ -101,7 +101,8 @@ def compare(
 ) -> None:
     """Compare the scores of several runs in one table.
 
-    A run without scores is evaluated first. Scores that were measured in different ways are refused, with the reason.
+    A run without scores is evaluated first.
+    Scores that were measured in different ways are refused, with the reason.
     """
     from gansmith.cli import tables
     from gansmith.evaluation import comparison

@@ -38,7 +38,8 @@ def interpolate(
 ) -> None:
     """Interpolate between the first samples of several seeds.
 
-    Normal noise is interpolated on a sphere, other noise in a straight line. The picture for a seed is exactly its first sample.
+    Normal noise is interpolated on a sphere, other noise in a straight line.
+    The picture for a seed is exactly its first sample.
     """
     from gansmith.runs.run import load
     from gansmith.sampling.interpolation import save
@@ -64,7 +65,8 @@ def slide(
 ) -> None:
     """Move one slider (continuous code) of a run and keep everything else fixed.
 
-    For runs with continuous codes, such as those of the recipe infogan. Without --class, each row shows the next class.
+    For runs with continuous codes, such as those of the recipe infogan.
+    Without --class, each row shows the next class.
     """
     from gansmith.runs.run import load
     from gansmith.sampling import sliders
@@ -117,8 +119,8 @@ def attributes(
 ) -> None:
     """Compare how often samples and real images have each attribute.
 
-    Attributes are glasses, beard and so on. Data with only class labels are compared by class. A classifier trained on the real
-    images labels the samples.
+    Attributes are glasses, beard and so on. Data with only class labels are compared by class.
+    A classifier trained on the real images labels the samples.
     """
     from gansmith.cli import progress, tables
     from gansmith.evaluation.attributes import shares

@@ -21,8 +21,8 @@ def sample(
 ) -> None:
     """Generate samples from a run and write them to a file.
 
-    Sample number i depends only on the seed and on i, not on the count. For a conditional run, x.png has a row for each class,
-    unless --count or --class is given.
+    Sample number i depends only on the seed and on i, not on the count.
+    For a conditional run, x.png has a row for each class, unless --count or --class is given.
     """
     from gansmith.runs.run import load
 
