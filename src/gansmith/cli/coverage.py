@@ -11,7 +11,7 @@ import typer
 from gansmith.cli import completion
 from gansmith.cli.options import Quiet, Threads
 from gansmith.core import files
-from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.errors import TrainingError
 
 if TYPE_CHECKING:
     from gansmith.evaluation.coverage.protocols import Protocol
@@ -37,7 +37,7 @@ def coverage(
             help="A recipe's name or FILE.py:FUNCTION.", show_default="the protocol's own", autocompletion=completion.recipes
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Number of runs, with seeds 0, 1, ...")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs, with seeds 0, 1, ...")] = 2,
     full: Annotated[
         bool, typer.Option("--full", help="Train for all steps of the protocol. Without this, for a tenth of them.")
     ] = False,
@@ -54,8 +54,6 @@ def coverage(
     The same command again continues where it stopped.
     A seed whose training diverges is left out of the table and named above it.
     """
-    if seeds < 1:
-        raise RecipeError(f"--seeds: expected 1 or more runs, got {seeds}")
     from gansmith.cli import progress, tables
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept

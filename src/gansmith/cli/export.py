@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gansmith.cli.options import Checkpoint, RunFolder, Trust
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import unknown
 from gansmith.export import FORMATS
 
 
@@ -27,7 +27,7 @@ def export(
     It maps z to images in the run's value range, channels last, or to points.
     """
     if format not in FORMATS:
-        raise RecipeError(unknown("format", format, FORMATS))
+        raise typer.BadParameter(unknown("format", format, FORMATS), param_hint="--format")
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)

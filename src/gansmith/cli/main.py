@@ -128,12 +128,14 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _refusal(error: Any) -> str:
     """Typer's message about a wrong command line, and what to do."""
     message = str(error.format_message()).rstrip(".")
-    command = getattr(getattr(error, "ctx", None), "info_name", None)
-    if hasattr(error, "option_name") and command in ("train", "show"):
+    context = getattr(error, "ctx", None)
+    if hasattr(error, "option_name") and getattr(context, "info_name", None) in ("train", "show"):
         return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
     if "--json" in message and "argument" in message:
         return f"{message}: --json FILE writes a file, --json - prints"
-    return message
+    if context is None or message.endswith("?"):  # it names what was meant
+        return message
+    return f"{message}; see {context.command_path} --help"
 
 
 def _leave(number: int, _: Any) -> None:
