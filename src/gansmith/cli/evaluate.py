@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion, json_output
-from gansmith.cli.options import Checkpoint, Data, JsonOut, RunFolder, Trust
+from gansmith.cli.options import Checkpoint, JsonOut, Reference, RunFolder, Trust
 
 if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def report(
     run: RunFolder,
-    data: Data = None,
+    data: Reference = None,
     trust: Trust = None,
 ) -> None:
     """Write one page about a run: pictures, scores, verdict, recipe and cost.
@@ -48,7 +48,7 @@ def evaluate(
             autocompletion=completion.run_folders,
         ),
     ],
-    data: Data = None,
+    data: Reference = None,
     count: Annotated[int, typer.Option(help="Samples per draw from a run. Files and folders are used whole.")] = 10_000,
     draws: Annotated[int, typer.Option(help="Number of draws from a run, each with its own seed.")] = 4,
     extractor: Annotated[

@@ -23,8 +23,17 @@ Overrides = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help="A data set's name, a folder of images, or an .npz, .npy or idx file.",
-        show_default="the recipe's or the run's own",
+        help="Data to train on: a data set's name, a folder of images, or an .npz, .npy or idx file.",
+        show_default="the recipe's own",
+        autocompletion=completion.data_sets,
+    ),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="Real data to compare with: a data set's name, a folder of images, or an .npz, .npy or idx file.",
+        show_default="the run's own",
         autocompletion=completion.data_sets,
     ),
 ]

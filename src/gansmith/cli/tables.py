@@ -19,7 +19,10 @@ def show(evaluation: Evaluation) -> None:
     data, extractor = evaluation.data, evaluation.extractor
     console.print(f"{evaluation.what}: {samples_of(evaluation)}", highlight=False)
     console.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}", highlight=False)
-    console.print(f"  floor     {data['num_floor']:,} real samples in their place, of {data['floor']}", highlight=False)
+    console.print(
+        f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}",
+        highlight=False,
+    )
     tag = f"{extractor['name']} (SHA-256 {extractor['sha256'][:8]}...)"
     console.print(f"  features  {tag}, {extractor['width']} wide, resizing: {extractor['resizing']}", highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")

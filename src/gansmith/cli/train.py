@@ -72,6 +72,7 @@ def train(
     """Train a recipe, or continue a run.
 
     Ctrl-C saves and stops. The same command continues the run, bit for bit.
+    With --quiet, only the run folder is printed.
     """
     early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)
