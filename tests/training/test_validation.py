@@ -448,7 +448,7 @@ def test_a_mistake_is_one_line(args: list[str], words: list[str], cli: Callable[
 
 
 def test_a_run_goes_on_with_the_end_it_has(cli: Callable[..., Answer], here: Path, done: Path) -> None:
-    assert_refused(cli("train", done, "--patience", 3), str(done), "goes on as it is")
+    assert_refused(cli("train", done, "--patience", 3), str(done), "whose settings are fixed")
 
 
 def colours(count: int) -> Samples:
