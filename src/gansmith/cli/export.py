@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
@@ -31,4 +30,4 @@ def export(
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    typer.echo(f"the generator of {run} in {importlib.import_module(FORMATS[format]).export(opened, out)}")
+    typer.echo(f"the generator of {run} in {FORMATS[format](opened, out)}")

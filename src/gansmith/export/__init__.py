@@ -6,4 +6,28 @@ What does not: gansmith's own checkpoints (`runs`), or pictures and arrays of sa
 
 from __future__ import annotations
 
-FORMATS: dict[str, str] = {"keras": "gansmith.export.keras"}  # name -> module with export(run: Run, path: Path) -> Path
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gansmith.core.errors import RunError, unknown
+
+if TYPE_CHECKING:
+    from gansmith.runs.run import Run
+
+
+def export(run: Run, path: Path, format: str = "keras") -> Path:
+    """Write a run's generator to `path` in one of `FORMATS`, and return the path. Raises RunError for an unknown format."""
+    if format not in FORMATS:
+        raise RunError(unknown("format", format, FORMATS))
+    return FORMATS[format](run, path)
+
+
+def _keras(run: Run, path: Path) -> Path:
+    from gansmith.export import keras
+
+    return keras.export(run, path)
+
+
+FORMATS: dict[str, Callable[[Run, Path], Path]] = {"keras": _keras}
+"""Functions (run, path) -> path by the name of the format. Each imports its library when it is called."""
