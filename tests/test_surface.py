@@ -43,6 +43,7 @@ PUBLIC = [
     "Run",
     "RunError",
     "Samples",
+    "SettingError",
     "Shapes",
     "Source",
     "TrainingError",

@@ -329,7 +329,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
     gallery = slide(coded.sampler, 1, rows=4, steps=5, reach=1.5)
     assert (len(gallery), gallery.columns, gallery.names) == (20, 5, ("0", "1", "2", "0"))
-    given = coded.asked(1).inputs.sliding(0, 1, 1, [-1.5, 0.0, 1.5])
+    given = coded.asked(1).inputs.code_sweep(0, 1, 1, [-1.5, 0.0, 1.5])
     plain = coded.asked(1).inputs.rows(0, 1, 1)
     assert given.condition is not None
     assert plain.condition is not None
@@ -348,9 +348,9 @@ def test_the_slide_command_and_what_it_refuses(coded: Run, tmp_path: Path, cli: 
     assert "slider 1 from -2 to 2 in 4 steps, 3 samples of seed 0" in answer.out
     with Image.open(tmp_path / "new" / "x.png") as picture:
         assert picture.width > picture.height  # four columns, three rows and their names
-    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--slider", 2), "knows sliders 0 to 1, asked for 2")
+    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--slider", 2), "has sliders 0 to 1, asked for 2")
     assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.gif"), "use x.png")
-    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--class", 3), "knows kinds 0 to 2")
+    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--class", 3), "has categories 0 to 2")
     plain = train(quick("condition=labels", budget="64images"), tmp_path / "run", device="cpu")
     with pytest.raises(RunError, match="has no sliders: train it with condition=codes"):
         slide(plain.sampler, 0)

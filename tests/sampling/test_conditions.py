@@ -64,7 +64,7 @@ def test_images_are_compared_by_what_they_look_like() -> None:
     [
         (Labels(3), dataclasses.replace(blobs(), labels=None), "the data carry no labels; choose condition=clusters"),
         (Labels(2), blobs(), "the data have a label 2: say condition.num=3"),
-        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the kinds"),
+        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the clusters"),
     ],
     ids=str,
 )
@@ -83,7 +83,7 @@ def test_kinds_are_asked_for_as_often_as_they_are() -> None:
     assert part.condition is not None
     assert np.array_equal(part.condition, given.condition[70:80])
     assert np.array_equal(part.z, given.z[70:80])
-    only = dataclasses.replace(inputs, asked=1).rows(5, 0, 8)
+    only = dataclasses.replace(inputs, category=1).rows(5, 0, 8)
     assert only.condition is not None
     assert np.array_equal(only.condition, one_hot(np.full(8, 1), 3))
     assert np.array_equal(only.z, given.z[:8])  # the same z, asked to be something else
@@ -92,7 +92,7 @@ def test_kinds_are_asked_for_as_often_as_they_are() -> None:
 def test_kinds_mix_on_the_way_between_samples() -> None:
     inputs = Inputs(Normal(4), (0.5, 0.5))
     ends = [inputs.rows(seed, 0, 1) for seed in (0, 1)]
-    way = inputs.between(0, 1, [0.0, 0.25, 1.0])
+    way = inputs.interpolate(0, 1, [0.0, 0.25, 1.0])
     assert way.condition is not None
     for row, end in ((0, ends[0]), (2, ends[1])):
         assert np.array_equal(way.z[row], end.z[0])
@@ -165,7 +165,7 @@ def test_it_makes_what_it_is_asked_for(tmp_path: Path) -> None:
     for modality, place in enumerate(BLOBS):
         made = run.asked(modality).sample(0, 64).array
         assert np.abs(made.mean(0) - place).max() < 0.5, modality
-    with pytest.raises(RunError, match="knows kinds 0 to 2, asked for 3"):
+    with pytest.raises(RunError, match="has categories 0 to 2, asked for 3"):
         run.asked(3)
     shares = np.bincount(np.square(run.sample(0, 600).array[:, None] - BLOBS).sum(2).argmin(1), minlength=3) / 600
     assert np.abs(shares - 1 / 3).max() < 0.1

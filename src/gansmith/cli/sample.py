@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gansmith.cli.options import Checkpoint, RunFolder, Seed, Trust
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import SettingError, unknown
 
 
 def sample(
@@ -47,7 +47,7 @@ def export(
 ) -> None:
     """The generator as a file for another program: from z to images in the run's value range, channels last, or to points."""
     if format != "keras":
-        raise RecipeError(unknown("format", format, ["keras"]))
+        raise SettingError(unknown("format", format, ["keras"]))
     from gansmith.export import keras
     from gansmith.runs.run import load
 

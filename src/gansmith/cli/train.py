@@ -63,18 +63,20 @@ def train(
         return
     from gansmith.cli import progress
     from gansmith.core import distributed
+    from gansmith.core.device import choose_device
     from gansmith.runs.run import Run
     from gansmith.training.loop import steps
 
     if _is_finished(folder, chosen, trust):
         return
 
-    records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
-    with contextlib.closing(records):
-        title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
-        progress.follow(records, "\n".join([*chosen.why, title]))
-    if distributed.rank() == 0:
-        _afterwards(Run.open(folder, trust=trust))
+    with distributed.joined(choose_device(device)):  # until the end: only the first process prints
+        records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
+        with contextlib.closing(records):
+            title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
+            progress.follow(records, "\n".join([*chosen.why, title]))
+        if distributed.rank() == 0:
+            _afterwards(Run.open(folder, trust=trust))
 
 
 def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
