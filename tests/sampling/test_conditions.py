@@ -13,7 +13,7 @@ from gansmith.core.errors import DataError, RecipeError, RunError
 from gansmith.data import Digits, Samples
 from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.networks.base import Shapes
-from gansmith.networks.conditional import Joined, Projection, built
+from gansmith.networks.conditional import Joined, Projection, build_network
 from gansmith.networks.packed import Packed
 from gansmith.networks.residual import ResidualDiscriminator
 from gansmith.objectives import Adversarial
@@ -103,7 +103,7 @@ def test_kinds_mix_on_the_way_between_samples() -> None:
 def test_the_discriminator_starts_out_judging_all_kinds_alike_and_then_adds_c_v_h() -> None:
     shapes = Shapes(2, (1, 6, 6), categories=4)
     torch.manual_seed(0)
-    condition = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    condition = build_network(MLPDiscriminator((5,)), "discriminator", shapes)
     torch.manual_seed(0)
     untold = MLPDiscriminator((5,)).build(shapes)
     x, categories = torch.randn(8, 1, 6, 6), torch.eye(4).repeat(2, 1)
@@ -116,7 +116,7 @@ def test_the_discriminator_starts_out_judging_all_kinds_alike_and_then_adds_c_v_
 
 
 def test_the_generator_is_told_beside_z() -> None:
-    network = built(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
+    network = build_network(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
     assert isinstance(network, Joined)
     plain = MLPGenerator((7,), end="linear").build(Shapes(7, (2,)))
     plain.load_state_dict(network.network.state_dict())
@@ -127,7 +127,7 @@ def test_the_generator_is_told_beside_z() -> None:
 @pytest.mark.parametrize("network", [Packed(ConvDiscriminator((4,))), Packed(ResidualDiscriminator((8,)))], ids=str)
 def test_a_discriminator_that_ends_otherwise_is_refused(network: object) -> None:
     with pytest.raises(RecipeError, match="'discriminator' gets the condition in its last layer"):
-        built(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
+        build_network(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
 
 
 def test_more_or_fewer_fakes_are_told_what_the_reals_are() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gansmith.core.errors import RecipeError, SettingError
 from gansmith.networks.conditional import Joined, Projection
 from gansmith.networks.maxout import Maxout
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 
 if TYPE_CHECKING:
     pass

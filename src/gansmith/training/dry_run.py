@@ -42,7 +42,8 @@ def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categorie
         "recipe": to_json(recipe),
         "sample_shape": list(sample_shape),
         "networks": {
-            name: describe_network(net, inputs.get(name, sample_shape), shapes.condition_dim) for name, net in networks.items()
+            name: describe_network(net, inputs.get(name, sample_shape), shapes.condition_dim_for(name))
+            for name, net in networks.items()
         },
         "step": step,
     }
