@@ -47,8 +47,8 @@ def measured(run: Run) -> tuple[dict[str, Any], list[np.ndarray]]:
     facts["samples"], rows = statistics(made), [made[:COLUMNS]]
     if "encoder" in run.recipe.networks:
         again = reconstruct(run, count=COUNT)
-        facts["reconstructions"], facts["rms_error"] = statistics(again.again), again.error
-        rows.append(again.again[:COLUMNS])
+        facts["reconstructions"], facts["rms_error"] = statistics(again.reconstructed), again.error
+        rows.append(again.reconstructed[:COLUMNS])
     scores = objective_scores.scores(run, run.recipe.data.load("test"))
     facts |= {key: [score.value, score.low, score.high] for key, score in scores.items()}
     return facts, rows

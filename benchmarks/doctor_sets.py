@@ -30,7 +30,7 @@ from gansmith.networks import (
     ResidualGenerator,
 )
 from gansmith.networks.base import Network, Shapes
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 from gansmith.objectives import Adversarial
 from gansmith.objectives.losses import Hinge, LeastSquares, Relativistic, Saturating, Wasserstein
 from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty

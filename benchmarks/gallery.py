@@ -179,11 +179,11 @@ def _number(value: float) -> str:
 
 HEAD = """# Gallery
 
-Of each recipe samples from one run, whole and unpicked, with its command, its time and its scores by the protocol of
-[evaluation](evaluation.md). Scores of unlike data or extractors can't be compared; which recipe is better than another, with
-spreads over seeds, stands in [results](results.md).
+Samples of each recipe from one run, all of them and not selected, with command, time and scores by the protocol of
+[evaluation](evaluation.md). Scores of different data or extractors cannot be compared. [Results](results.md) compares recipes, with
+spreads over seeds.
 
-This page is written by `python benchmarks/gallery.py` from files in `benchmarks/results/`.
+`python benchmarks/gallery.py` writes this page from files in `benchmarks/results/`.
 """
 
 

@@ -44,6 +44,7 @@ PUBLIC = [
     "Run",
     "RunError",
     "Samples",
+    "SettingError",
     "Shapes",
     "Source",
     "TrainingError",

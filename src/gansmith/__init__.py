@@ -16,7 +16,7 @@ from gansmith.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from gansmith.core.component import component
-    from gansmith.core.errors import DataError, DiskError, GansmithError, RecipeError, RunError, TrainingError
+    from gansmith.core.errors import DataError, DiskError, GansmithError, RecipeError, RunError, SettingError, TrainingError
     from gansmith.data.source import Samples, Source
     from gansmith.evaluation.evaluate import evaluate
     from gansmith.networks.base import DiscriminatorOutput, Network, Shapes
@@ -49,6 +49,7 @@ __all__ = [
     "Run",
     "RunError",
     "Samples",
+    "SettingError",
     "Shapes",
     "Source",
     "TrainingError",
@@ -75,6 +76,7 @@ _HOMES = {
     "RecipeError": "core.errors",
     "DataError": "core.errors",
     "RunError": "core.errors",
+    "SettingError": "core.errors",
     "TrainingError": "core.errors",
     "DiskError": "core.errors",
     "component": "core.component",

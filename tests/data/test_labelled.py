@@ -120,10 +120,10 @@ def test_labels_fit_themselves_to_the_data() -> None:
 def test_a_class_with_one_sample_is_no_mistake_until_networks_are_told(tmp_path: Path) -> None:
     pictures(tmp_path, "apple/a.png", "pear/b.png", "pear/c.png")
     samples = Folder(str(tmp_path), size=None).load()
-    with pytest.raises(DataError, match="class 'apple' has one sample alone"):
+    with pytest.raises(DataError, match="class 'apple' has only one sample"):
         Labels().of(samples)
     assert Clusters(2).of(samples).shape == (3,)
-    with pytest.raises(DataError, match="class 1 has one sample alone"):
+    with pytest.raises(DataError, match="class 1 has only one sample"):
         Labels().of(Samples(np.zeros((3, 2), np.float32), np.array([0, 0, 1])))
 
 
@@ -147,16 +147,16 @@ def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
     assert [condition_space.number(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
     assert condition_space.number("2", "run x") == 1  # a name comes before a number
     assert condition_space.number(2, "run x") == 2
-    with pytest.raises(RunError, match="run x knows no class 'bug': choose one of Bag, 2, 1, bird"):
+    with pytest.raises(RunError, match="run x has no class 'bug': choose one of Bag, 2, 1, bird"):
         condition_space.number("bug", "run x")
-    with pytest.raises(RunError, match="was shown no sample of class 'bird'"):
+    with pytest.raises(RunError, match="was trained on no sample of class 'bird'"):
         condition_space.number("bird", "run x")
-    with pytest.raises(RunError, match="run x was told nothing of kinds"):
+    with pytest.raises(RunError, match="run x is not conditional"):
         ConditionSpace().number(0, "run x")
     many = ConditionSpace((1 / 40,) * 40, tuple(f"class-{i}" for i in range(40)))
     with pytest.raises(RunError, match="unknown class 'class-7x'; did you mean 'class-7'"):
         many.number("class-7x", "run x")
-    with pytest.raises(RunError, match="knows kinds 0 to 39, asked for 40"):
+    with pytest.raises(RunError, match="has categories 0 to 39, asked for 40"):
         ConditionSpace((1 / 40,) * 40).number("40", "run x")
 
 
@@ -169,9 +169,9 @@ def test_a_row_for_each_kind_that_was_shown() -> None:
 
 def test_a_row_holds_the_samples_that_are_asked_for() -> None:
     inputs = Inputs(Normal(3), (0.5, 0.5))
-    given = inputs.in_rows(7, (1, 0), 4)
+    given = inputs.category_rows(7, (1, 0), 4)
     for row, kind in enumerate((1, 0)):
-        alone = dataclasses.replace(inputs, asked=kind).rows(7, 0, 4)
+        alone = dataclasses.replace(inputs, category=kind).rows(7, 0, 4)
         assert np.array_equal(given.z[4 * row :][:4], alone.z)
         assert np.array_equal(given.condition[4 * row :][:4], alone.condition)  # type: ignore[index]
 
@@ -201,7 +201,7 @@ def test_sample_takes_a_class_and_says_which_there_are(labelled: Path, tmp_path:
     assert np.array_equal(file["images"], Run.open(labelled).asked("3").sample(0, 5).array)
     assert file["labels"].tolist() == [3] * 5
     answer = cli("sample", labelled, "--class", "x", "--out", tmp_path / "x.npz")
-    assert_refused(answer, "knows no class 'x': choose one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
+    assert_refused(answer, "has no class 'x': choose one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
     assert "a row for each of 10 categories" in cli("sample", labelled, "--out", tmp_path / "rows.png").out
     plain = cli("sample", labelled, "--count", 20, "--out", tmp_path / "plain.png").out
     assert "row" not in plain
@@ -213,16 +213,16 @@ def test_sample_takes_a_class_and_says_which_there_are(labelled: Path, tmp_path:
 
 def test_a_run_that_is_told_nothing_can_not_be_asked(tmp_path: Path, cli: Cli) -> None:
     train(quick(budget="64images"), tmp_path / "run", device="cpu")
-    assert_refused(cli("sample", tmp_path / "run", "--class", 3, "--out", tmp_path / "x.npz"), "was told nothing of kinds")
+    assert_refused(cli("sample", tmp_path / "run", "--class", 3, "--out", tmp_path / "x.npz"), "is not conditional")
     assert_refused(cli("sample", tmp_path / "nosuch", "--class", 3, "--out", tmp_path / "x.npz"), "does not exist")
-    with pytest.raises(RunError, match="shows no rows"):
+    with pytest.raises(RunError, match="has no picture of one row for each class"):
         Run.open(tmp_path / "run").rows()
 
 
 def test_kinds_that_were_found_are_asked_for_by_number_and_are_no_labels(tmp_path: Path) -> None:
     run = train(quick("condition=clusters(num=4)", budget="64images"), tmp_path / "run", device="cpu")
     assert run.asked("2").sample(0, 3).labels is None
-    with pytest.raises(RunError, match="knows kinds 0 to 3, asked for 4"):
+    with pytest.raises(RunError, match="has categories 0 to 3, asked for 4"):
         run.asked("4")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import gansmith
 from gansmith import doctor
+from gansmith.core.overrides import override
 from gansmith.doctor.advice import ADVICE, ALONE
 from gansmith.doctor.rules import LAST, RULES
 from gansmith.report import page as page_module
@@ -118,7 +119,7 @@ def test_the_cause_comes_first_and_at_most_two_follow_from_it() -> None:
     }
     found = doctor.diagnose(looks(**everything), TOTAL)
     assert [(f.trouble, f.follows) for f in found] == [("stands still", False), ("D too strong", True), ("collapse", True)]
-    assert said(looks(spread=0.1, categories=0.07, missed=0.9, distance=0.9)) == ["collapse"]
+    assert said(looks(spread=0.1, kinds=0.07, missed=0.9, distance=0.9)) == ["collapse"]
 
 
 def test_of_two_signs_of_a_trouble_the_first_says_where_it_stands() -> None:
@@ -161,7 +162,7 @@ def test_a_range_that_is_far_off_needs_no_perfect_discriminator() -> None:
 
 def test_a_spread_that_rises_from_next_to_nothing_is_no_progress() -> None:
     for start, trouble in ((0.01, ["collapse"]), (0.11, [])):  # either grows by a sixth in a fourteenth of the run
-        grown = looks(18, categories=0.2, distance=0.9, told_apart=0.9, spread=lambda p, start=start: start * math.exp(2.2 * p))  # type: ignore[misc]
+        grown = looks(18, kinds=0.2, distance=0.9, told_apart=0.9, spread=lambda p, start=start: start * math.exp(2.2 * p))  # type: ignore[misc]
         assert said(grown) == trouble
 
 
@@ -191,7 +192,7 @@ def test_a_discriminator_that_is_overtaken_is_weak_and_not_the_wrong_way_round()
 
 def test_advice_without_a_discriminator_names_none() -> None:
     left_out = dict.fromkeys(("told_apart", "told_apart_unseen", "knows_its_own", "gap", "logits", "aim", "travel_discriminator"))
-    (found, *_) = doctor.diagnose(looks(**left_out, spread=0.1, categories=0.07, distance=0.9), TOTAL)  # type: ignore[arg-type]
+    (found, *_) = doctor.diagnose(looks(**left_out, spread=0.1, kinds=0.07, distance=0.9), TOTAL)  # type: ignore[arg-type]
     assert found.trouble == "collapse"
     assert not re.search(r"\bD\b|discriminator", found.cause + found.remedy)
     for advice in ALONE.values():
@@ -242,7 +243,7 @@ def test_healthy_is_said_of_what_looks_real_and_of_nothing_else() -> None:
     assert "6 looks" in (why(looks(5)) or "")
     assert "after 500 steps" in (why(with_steps(looks(distance=0.25), 500)) or "")
     assert why(with_steps(looks(distance=0.25), 5000)) is None
-    assert "no sign says why" in (why(looks(distance=0.5)) or "")
+    assert "no vital sign says why" in (why(looks(distance=0.5)) or "")
 
 
 def test_one_odd_look_is_passed_over() -> None:
@@ -264,12 +265,12 @@ def test_signs_that_were_not_taken_are_no_trouble() -> None:
     kept = {"finite", "distance", "spread", "missed", "kinds", "place_0", "place_1"}
     left_out: dict[str, Sign | None] = {name: None for name in HEALTHY if name not in kept}
     assert said(looks(**left_out)) == []
-    assert said(looks(**left_out, spread=0.1, categories=0.07, distance=0.9))[0] == "collapse"  # type: ignore[arg-type]
+    assert said(looks(**left_out, spread=0.1, kinds=0.07, distance=0.9))[0] == "collapse"  # type: ignore[arg-type]
     assert said([]) == []
 
 
 def test_what_was_before_a_recovery_counts_no_more() -> None:
-    ill = looks(20, spread=0.1, categories=0.07, distance=0.9)
+    ill = looks(20, spread=0.1, kinds=0.07, distance=0.9)
     again = [{"images": ill[-1]["images"], f"{doctor.PREFIX}recovery": 1}]
     healthy = looks(20)
     for look in healthy:
@@ -280,7 +281,7 @@ def test_what_was_before_a_recovery_counts_no_more() -> None:
 
 
 def test_a_run_that_is_to_stop_is_told_why() -> None:
-    ill = looks(spread=0.1, categories=0.07, distance=0.9)
+    ill = looks(spread=0.1, kinds=0.07, distance=0.9)
     assert doctor.ends("stop", looks(), TOTAL) is None
     for on_trouble in (None, "warn", "recover"):
         assert doctor.ends(on_trouble, ill, TOTAL) is None
@@ -298,21 +299,28 @@ def test_what_is_said_has_a_number_a_cause_a_remedy_and_a_place_to_read_on(troub
     for text in (found.sign, found.cause, found.remedy):
         assert text[0].isupper() or text[0].isdigit()
         assert text.endswith(".")
-    page, _, anchor = found.read_on.partition("#")
+    *_, page, anchor = re.split(r"; |#| in ", found.read_on.removesuffix(" in gansmith's source repository"))
     assert page == "docs/doctor.md"
     headings = [line[3:].lower().replace(" ", "-") for line in PAGE.read_text().splitlines() if line.startswith("## ")]
     assert anchor in headings
 
 
+NAMES = "objective|condition|ema|value_range|seed|networks|optimizers|noise"
+NO_OVERRIDE = {"stands still", "D the wrong way round", "G the wrong way round", "data all alike"}  # nothing to set in a recipe
+
+
 def test_the_remedies_overrides_are_ones() -> None:
     """What is written NAME=VALUE in the advice can be given to a recipe as it stands."""
-    from gansmith.core.overrides import override
-
-    for advice in ADVICE.values():
-        names = "objective|condition|ema|value_range|seed|networks|optimizers"
-        for text in re.findall(rf"\b(?:{names})[\w.]*\+?=[\w\-.\[\],]+(?:\([^)]*\))?", advice.remedy):
-            if "..." not in text:
-                override(quick("objective.share=nothing"), text.rstrip(".,"))
+    recipe = quick("objective.share=nothing")
+    overrides = [
+        (trouble, text.rstrip(".,"))
+        for trouble, advice in ADVICE.items()
+        for text in re.findall(rf"\b(?:{NAMES})[\w.]*\+?=[\w\-.\[\],]+(?:\([^)]*\))?", advice.remedy)
+        if "..." not in text
+    ]
+    assert {trouble for trouble, _ in overrides} == ADVICE.keys() - NO_OVERRIDE
+    for _, text in overrides:
+        assert override(recipe, text) is not recipe
 
 
 def test_the_doctor_needs_no_pytorch() -> None:
@@ -338,7 +346,7 @@ def write_looks(folder: Path, made: list[dict[str, Any]]) -> None:
 
 
 def test_the_command_says_it_all(run: Path, cli: Callable[..., Answer], tmp_path: Path) -> None:
-    write_looks(run, looks(spread=0.1, categories=0.07, distance=0.9))
+    write_looks(run, looks(spread=0.1, kinds=0.07, distance=0.9))
     answer = cli("doctor", run, "--json", tmp_path / "new" / "found.json")
     assert answer.code == 0
     for words in ("collapse (40 looks", "Sign:", "Cause:", "Do:", "Read on:", "docs/doctor.md#collapse"):
@@ -358,10 +366,10 @@ def test_too_few_looks_are_no_verdict(run: Path, cli: Callable[..., Answer]) -> 
 
 
 def test_the_command_names_the_cause_and_what_follows_from_it(run: Path, cli: Callable[..., Answer]) -> None:
-    write_looks(run, looks(travel_generator=0.0, told_apart=1.0, distance=0.9, spread=0.1, categories=0.07))
+    write_looks(run, looks(travel_generator=0.0, told_apart=1.0, distance=0.9, spread=0.1, kinds=0.07))
     answer = cli("doctor", run).out
     assert f"{run}: stands still" in answer
-    assert "Follows: D too strong (D tells" in answer
+    assert "Follows: D too strong (The discriminator makes no mistake" in answer
     assert answer.count("Do:") == 1
 
 

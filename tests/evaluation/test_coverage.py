@@ -219,7 +219,19 @@ def test_packs_and_not_samples_make_a_batch(name: str, judged: int) -> None:
     for pack in (1, 2, 4):
         recipe = make(name, [f"pack={pack}"])
         assert recipe.batch_size == judged * pack
-        assert coverage_results.pack_of(recipe) == pack
+        assert coverage_results.samples_per_pack(recipe) == pack
+
+
+def test_a_pack_inside_another_network_counts_too() -> None:
+    """The budget of a protocol is in packs, whichever description holds them."""
+    inside = "networks.discriminator=joined-discriminator(network=packed(network=mlp-discriminator(widths=[8]), count=4))"
+    for condition in ("labels", "codes(num=3)", "none"):
+        recipe = make("pacgan-mixture", [inside, f"condition={condition}"], data="ring")
+        assert coverage_results.samples_per_pack(recipe) == 4
+    protocol = PROTOCOLS["ring"]
+    one = coverage_results.make_recipe(protocol, "pacgan-mixture")
+    packed = coverage_results.make_recipe(protocol, "pacgan-mixture", [inside])
+    assert int(packed.budget.removesuffix("images")) == 4 * int(one.budget.removesuffix("images"))
 
 
 def test_weights_start_small() -> None:
@@ -397,7 +409,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     [
         (["rng"], ("unknown protocol 'rng'", "did you mean 'ring'")),
         (["ring", "--seeds", 0], ("--seeds",)),
-        (["ring", "--recipe", "starter"], ("ConvGenerator", "images")),
+        (["ring", "--recipe", "starter"], ("ConvDiscriminator", "images")),
         (["ring", "--recipe", "tutorial-small"], ("ends in tanh", "networks.generator.end=linear")),
         (["ring", "--recipe", "default", "budget=5m", "--full"], ("--full", "leave out budget")),
         (["ring", "--recipe", "nosuch"], ("unknown recipe 'nosuch'",)),

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.errors import DataError, SettingError
 from gansmith.data import Digits, FashionMnist, Folder, Mnist, Ring
 from gansmith.data.fetch import cached
 from gansmith.evaluation.extractors import Extractor, find, lenet, training
@@ -218,7 +218,7 @@ def test_a_network_of_the_users_own(tmp_path: Path) -> None:
 
 def test_inception_needs_its_library_and_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    with pytest.raises(RecipeError, match=r"pip install 'gansmith\[inception\]'"):
+    with pytest.raises(SettingError, match=r"pip install 'gansmith\[inception\]'"):
         inception(str(tmp_path / "w.pth"))
 
     class Stand(nn.Module):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torch.nn import functional
 
 from gansmith.core.errors import RecipeError, RunError
@@ -20,15 +23,17 @@ from gansmith.networks import (
     AuxiliaryDiscriminator,
     ClassNormedGenerator,
     ConvDiscriminator,
+    ConvGenerator,
     JoinedDiscriminator,
     MirzaDiscriminator,
     MLPDiscriminator,
     MLPGenerator,
     Packed,
     ResidualGenerator,
+    Stack,
 )
 from gansmith.networks.base import DiscriminatorOutput, Network, Shapes, logits_of, pack_of
-from gansmith.networks.conditional import JoinedToSample, ToldByNorms, WithHead, built
+from gansmith.networks.conditional import ClassNormed, JoinedToSample, WithHead, build_network
 from gansmith.objectives import Adversarial, AuxiliaryLoss
 from gansmith.objectives.augmentation import Augment
 from gansmith.optim.optimizers import SGD
@@ -107,7 +112,7 @@ def test_a_published_network_has_as_many_weights_as_its_table(
     recipe = make(name, ["published=true"])
     shapes = recipe.shapes(sample, classes)
     with torch.device("meta"):
-        counted = {n: sum(p.numel() for p in built(net, n, shapes).parameters()) for n, net in recipe.networks.items()}
+        counted = {n: sum(p.numel() for p in build_network(net, n, shapes).parameters()) for n, net in recipe.networks.items()}
     assert counted == {"generator": of_g, "discriminator": of_d}
 
 
@@ -183,14 +188,14 @@ TOLD = torch.eye(4)[[0, 1, 2, 3, 0, 1]]
 
 @pytest.mark.parametrize("network", [MLPDiscriminator((5,)), ConvDiscriminator((4,)), Packed(MLPDiscriminator((5,)))], ids=str)
 def test_any_discriminator_is_told_by_its_input(network: Network) -> None:
-    d = built(JoinedDiscriminator(network), "discriminator", SHAPES)
+    d = build_network(JoinedDiscriminator(network), "discriminator", SHAPES)
     assert isinstance(d, JoinedToSample)
     x = torch.randn(6, 2, 8, 8)
     maps = TOLD[:, :, None, None].expand(6, 4, 8, 8)
     assert torch.equal(d(x, TOLD), d.network(torch.cat([x, maps], 1), None))
     assert not torch.equal(d(x, TOLD), d(x, TOLD.roll(1, 0)))
     assert pack_of(d) == (2 if isinstance(network, Packed) else 1)
-    points = built(JoinedDiscriminator(MLPDiscriminator((5,))), "discriminator", Shapes(3, (2,), categories=4))
+    points = build_network(JoinedDiscriminator(MLPDiscriminator((5,))), "discriminator", Shapes(3, (2,), categories=4))
     assert points(torch.randn(6, 2), TOLD).shape == (6, 1)
 
 
@@ -208,14 +213,14 @@ def test_a_network_that_nothing_is_told_is_the_one_inside(wrapped: Callable[[Net
 
 def test_a_discriminator_is_told_no_codes() -> None:
     shapes = Shapes(3, (2, 8, 8), categories=4, continuous=2, observed=False)
-    plain = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    plain = build_network(MLPDiscriminator((5,)), "discriminator", shapes)
     assert list(plain.state_dict()) == list(MLPDiscriminator((5,)).build(Shapes(3, (2, 8, 8))).state_dict())
-    generator = built(MLPGenerator((5,)), "generator", shapes)
+    generator = build_network(MLPGenerator((5,)), "generator", shapes)
     assert generator(torch.randn(6, 3), torch.randn(6, 6)).shape == (6, 2, 8, 8)
 
 
 def test_a_head_says_what_was_told_beside_the_logit() -> None:
-    d = built(
+    d = build_network(
         AuxiliaryDiscriminator(MLPDiscriminator((5,)), hidden=7), "discriminator", Shapes(3, (2, 8, 8), 4, 2, observed=False)
     )
     assert isinstance(d, WithHead)
@@ -225,12 +230,12 @@ def test_a_head_says_what_was_told_beside_the_logit() -> None:
     assert (verdict.categories.shape, verdict.continuous.shape) == ((6, 4), (6, 2))
     assert torch.equal(logits_of(verdict), d.last(d.body(x)))
     with pytest.raises(RecipeError, match="has a head beside its last layer"):
-        built(AuxiliaryDiscriminator(Packed(MLPDiscriminator((5,)))), "discriminator", SHAPES)
+        build_network(AuxiliaryDiscriminator(Packed(MLPDiscriminator((5,)))), "discriminator", SHAPES)
 
 
 def test_norms_tell_a_generator_the_kind() -> None:
-    g = built(ClassNormedGenerator(ResidualGenerator((4, 4))), "generator", SHAPES)
-    assert isinstance(g, ToldByNorms)
+    g = build_network(ClassNormedGenerator(ResidualGenerator((4, 4))), "generator", SHAPES)
+    assert isinstance(g, ClassNormed)
     z = torch.randn(1, 3).expand(6, 3)
     g.train()
     assert torch.equal(g(z, TOLD)[0], g(z, TOLD)[1])  # all kinds start alike
@@ -242,12 +247,75 @@ def test_norms_tell_a_generator_the_kind() -> None:
     made = g(z, TOLD)
     assert torch.equal(made[0], made[4])  # both of kind 0
     assert not torch.allclose(made[0], made[1])
-    with pytest.raises(RecipeError, match="is told kinds in its batch norms, and has none"):
-        built(ClassNormedGenerator(MLPGenerator((5,))), "generator", SHAPES)
+    with pytest.raises(RecipeError, match="gets the condition in its batch norms, and has fewer than two"):
+        build_network(ClassNormedGenerator(MLPGenerator((5,))), "generator", SHAPES)
+
+
+NAMES_OF_A_BLOCK = ("scale", "shift", "norm.running_mean", "norm.running_var", "norm.num_batches_tracked")
+
+
+def test_a_class_normed_generators_tensors_keep_their_names() -> None:
+    """Checkpoints hold them by name."""
+    names = list(ClassNormedGenerator(ResidualGenerator((4, 4))).build(SHAPES).state_dict())
+    conditional = [f"network.2.change.0.{name}" for name in NAMES_OF_A_BLOCK]
+    plain = [f"network.2.change.5.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+    block = [f"network.2.{name}.{part}" for name in ("change.4", "change.7", "skip.0") for part in ("weight", "bias")]
+    last = [f"network.3.{name}" for name in NAMES_OF_A_BLOCK]
+    ends = [f"network.{i}.{part}" for i in (0, 5) for part in ("weight", "bias")]
+    assert sorted(names) == sorted([*conditional, *plain, *block, *last, *ends])
+
+
+NORMED = [ResidualGenerator((4, 4)), ConvGenerator((4, 4), blocks=1)]
+
+
+def class_normed(network: Network) -> nn.Module:
+    """With scales and shifts that differ from category to category, as after training."""
+    torch.manual_seed(0)
+    generator = build_network(ClassNormedGenerator(network), "generator", SHAPES).eval()
+    for name, weights in generator.named_parameters():
+        if name.endswith(("scale", "shift")):
+            nn.init.normal_(weights)
+    return generator
+
+
+@pytest.mark.parametrize("network", NORMED, ids=str)
+def test_two_threads_with_two_conditions_do_not_disturb_each_other(network: Network) -> None:
+    """Each pass stops in the middle until the other has begun, and then goes on with its own condition."""
+    generator, z = class_normed(network), torch.randn(6, 3)
+    conditions = TOLD, TOLD.roll(1, 0)
+    alone = [generator(z, condition) for condition in conditions]
+    assert not torch.allclose(*alone)
+    barrier = threading.Barrier(2, timeout=30)
+
+    def wait(*_: object) -> None:
+        barrier.wait()
+
+    generator.network[0].register_forward_hook(wait)  # type: ignore[index, operator]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda condition: generator(z, condition), conditions))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("network", NORMED, ids=str)
+def test_a_class_normed_generator_can_be_exported(network: Network) -> None:
+    """The condition is an input of the exported graph, not a number that was there when it was made."""
+    generator, z = class_normed(network), torch.randn(6, 3)
+    exported = torch.export.export(generator, (z, TOLD)).module()
+    condition = TOLD.roll(1, 0)
+    assert torch.allclose(exported(z, condition), generator(z, condition), atol=1e-6)
+
+
+def test_a_batch_norm_that_a_condition_can_not_reach_is_refused() -> None:
+    class Inside:
+        def build(self, shapes: Shapes) -> nn.Module:
+            return Stack(*(nn.Sequential(nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2)) for _ in range(2)))
+
+    with pytest.raises(RecipeError, match=r"and Sequential, which holds one, takes none"):
+        ClassNormedGenerator(Inside()).build(SHAPES)
 
 
 def test_the_first_conditional_networks_keep_the_label_apart() -> None:
-    d = built(MirzaDiscriminator(dropout=0.0), "discriminator", SHAPES)
+    d = build_network(MirzaDiscriminator(dropout=0.0), "discriminator", SHAPES)
     x = torch.randn(6, 2, 8, 8)
     both = torch.cat([d.of_given(x), d.of_label(TOLD)], 1)  # type: ignore[operator]
     assert both.shape == (6, 290)
@@ -329,7 +397,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_slider_moves_and_all_else_stays(coded: Run) -> None:
     gallery = slide(coded.sampler, 1, rows=4, steps=5, reach=1.5)
     assert (len(gallery), gallery.columns, gallery.names) == (20, 5, ("0", "1", "2", "0"))
-    given = coded.asked(1).inputs.sliding(0, 1, 1, [-1.5, 0.0, 1.5])
+    given = coded.asked(1).inputs.code_sweep(0, 1, 1, [-1.5, 0.0, 1.5])
     plain = coded.asked(1).inputs.rows(0, 1, 1)
     assert given.condition is not None
     assert plain.condition is not None
@@ -349,10 +417,10 @@ def test_the_slide_command_and_what_it_refuses(coded: Run, tmp_path: Path, cli: 
     with Image.open(tmp_path / "new" / "x.png") as picture:
         assert picture.width > picture.height  # four columns, three rows and their names
     assert_refused(
-        cli("explore", "slide", coded.path, "--out", tmp_path / "x.png", "--slider", 2), "knows sliders 0 to 1, asked for 2"
+        cli("explore", "slide", coded.path, "--out", tmp_path / "x.png", "--slider", 2), "has sliders 0 to 1, asked for 2"
     )
-    assert_refused(cli("explore", "slide", coded.path, "--out", tmp_path / "x.gif"), "use x.png")
-    assert_refused(cli("explore", "slide", coded.path, "--out", tmp_path / "x.png", "--class", 3), "knows kinds 0 to 2")
+    assert_refused(cli(*slide_to, tmp_path / "x.gif"), "use x.png")
+    assert_refused(cli(*slide_to, tmp_path / "x.png", "--class", 3), "has categories 0 to 2")
     plain = train(quick("condition=labels", budget="64images"), tmp_path / "run", device="cpu")
     with pytest.raises(RunError, match="has no sliders: train it with condition=codes"):
         slide(plain.sampler, 0)

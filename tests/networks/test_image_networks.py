@@ -374,6 +374,7 @@ def test_bfloat16_autocast_is_near_float32(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         fake = generator(z, None)
         logits = discriminator(fake, None)
-    assert (fake.float() - exact).abs().max() < 0.1 * exact.abs().max()
+    rounding = 2.0**-8  # of one number in bfloat16; of a sum over layers a few times as much
+    assert 0.0 < (fake.float() - exact).norm() / exact.norm() < 8 * rounding
     grads = torch.autograd.grad(logits.float().sum(), list(generator.parameters()), materialize_grads=True)
     assert all(g.isfinite().all() for g in grads)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gansmith.core.errors import RecipeError
-from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
+from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPDiscriminator, MLPGenerator, Packed
 from gansmith.networks.base import Network, Shapes
 from gansmith.networks.build import build, check_shapes
 from gansmith.networks.maxout import Maxout
@@ -358,13 +358,56 @@ def test_a_network_whose_shapes_do_not_fit_is_named_with_both() -> None:
     good = build(recipe.networks, recipe.seed, shapes)
     with pytest.raises(RecipeError, match=r"'generator' makes samples of shape \(1, 9, 9\).*the data's are \(1, 8, 8\)"):
         check_shapes({**good, "generator": Wrong(1, 9, 9)}, shapes)
-    with pytest.raises(RecipeError, match=r"'discriminator' answers with shape \(4, 4\)"):
+    with pytest.raises(RecipeError, match=r"'discriminator' returns shape \(4, 4\)"):
         check_shapes({**good, "discriminator": Wrong(4, 4)}, shapes)
     with pytest.raises(RecipeError, match=r"'discriminator' does not take samples of shape \(1, 8, 8\)"):
         check_shapes(build(recipe.networks, recipe.seed, Shapes(32, (1, 9, 9))) | {"generator": good["generator"]}, shapes)
     with pytest.raises(RecipeError, match=r"'generator' does not take noise of shape \(32,\)"):
         check_shapes(good | {"generator": build(recipe.networks, recipe.seed, Shapes(31, (1, 8, 8)))["generator"]}, shapes)
     check_shapes({**good, "discriminator": Wrong(16)}, shapes)  # sixteen places judged
+
+
+# ---------------------------------------------------------------------------------------------------- conditions nobody uses
+
+
+class Forgetful:
+    """A description that says it handles the condition, and builds a network without it."""
+
+    takes_condition = True
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        return self.network.build(shapes)
+
+
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        ("generator", MLPGenerator((5,))),
+        ("discriminator", MLPDiscriminator((5,))),
+        ("discriminator", Packed(MLPDiscriminator((5,)))),
+    ],
+    ids=str,
+)
+def test_a_network_that_forgets_its_condition_is_refused_before_training(name: str, network: Network) -> None:
+    descriptions: dict[str, Network] = {"generator": MLPGenerator((5,)), "discriminator": MLPDiscriminator((5,))}
+    shapes = Shapes(4, (1, 8, 8), categories=3)
+    check_shapes(build(descriptions, 0, shapes), shapes)
+    forgets = build({**descriptions, name: Forgetful(network)}, 0, shapes)
+    with pytest.raises(RecipeError, match=rf"network '{name}': .* was given a condition, and none of its layers uses one"):
+        check_shapes(forgets, shapes)
+
+
+@pytest.mark.parametrize("network", [MLPDiscriminator((5,)), Packed(MLPDiscriminator((5,)))], ids=str)
+def test_a_discriminator_that_gets_no_codes_is_given_none(network: Network) -> None:
+    """Codes are drawn for the generator alone; a discriminator without a head neither gets nor refuses them."""
+    shapes = Shapes(4, (1, 8, 8), categories=3, continuous=2, observed=False)
+    made = build({"generator": MLPGenerator((5,)), "discriminator": network}, 0, shapes)
+    check_shapes(made, shapes)
+    with pytest.raises(RecipeError, match="was given a condition"):
+        made["discriminator"](torch.randn(2, 1, 8, 8), torch.randn(2, 5))
 
 
 # ---------------------------------------------------------------------------------------------------- the average

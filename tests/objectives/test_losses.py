@@ -101,8 +101,9 @@ def test_a_d_that_can_not_tell_is_undecided(loss: Loss) -> None:
 
 
 @EVERY_LOSS
-def test_a_loss_names_its_paper(loss: Loss) -> None:
-    assert re.search(r"\d{4}", inspect.getdoc(type(loss)) or "")
+def test_a_loss_names_its_paper_and_the_equation(loss: Loss) -> None:
+    paper = r"[A-Z][a-z]+( et al\.| and [A-Z][a-z]+)? (19|20)\d\d(; [^;()]*)?, (eq\.|algorithm|section) \d"
+    assert re.search(paper, inspect.getdoc(type(loss)) or "")
 
 
 # ---------------------------------------------------------------------------------------------------- the papers' formulas

@@ -332,8 +332,8 @@ def test_a_reconstruction_is_the_decoded_mean_of_what_was_encoded(name: str, run
         mean = networks["encoder"](torch.from_numpy(test).float() / 255 * (high - low) + low).chunk(2, 1)[0]
         made = run.module(mean).permute(0, 2, 3, 1)
     again = (((made - low) / (high - low)) * 255).round().clamp(0, 255)
-    assert np.abs(found.again.astype(float) - again.numpy()).max() <= 1
-    assert found.error == pytest.approx(float(np.sqrt(((found.real / 255.0 - found.again / 255.0) ** 2).mean())))
+    assert np.abs(found.reconstructed.astype(float) - again.numpy()).max() <= 1
+    assert found.error == pytest.approx(float(np.sqrt(((found.real / 255.0 - found.reconstructed / 255.0) ** 2).mean())))
 
 
 def test_the_command_draws_reals_above_what_was_made_of_them(runs: dict[str, Path], here: Path, cli: Cli) -> None:
@@ -348,7 +348,7 @@ def test_the_command_draws_reals_above_what_was_made_of_them(runs: dict[str, Pat
     for i in range(11):
         row, column = 2 * (i // 8), i % 8
         assert np.array_equal(cells[row][column], found.real[i, :, :, 0])
-        assert np.array_equal(cells[row + 1][column], found.again[i, :, :, 0])
+        assert np.array_equal(cells[row + 1][column], found.reconstructed[i, :, :, 0])
     assert all((cells[row][column] == 255).all() for row in (2, 3) for column in range(3, 8))
 
 

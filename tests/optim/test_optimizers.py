@@ -1,4 +1,4 @@
-"""Optimizers: the papers' lines in NumPy, PyTorch's own classes, and an update that is skipped without anybody looking."""
+"""Optimizers against the papers' algorithms in NumPy and PyTorch's classes; memory layouts, checkpoints and skipped steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def weights(seed: int = 0, dtype: torch.dtype = torch.float64) -> list[Tensor]:
 
 
 def gradients(step: int) -> list[Tensor]:
-    """Of very different sizes, one of them zero, so that epsilon counts."""
+    """Gradients of very different magnitudes, one of them zero, so that epsilon matters."""
     made = weights(100 + step)
     return [made[0] * 10.0 ** -(step % 9), made[1] * 0, made[2] * 1e3, made[3] * 1e-9]
 
@@ -34,7 +34,7 @@ FALLING = Linear(start=0.5)
 
 
 def beta2(adam: Adam, progress: float) -> float:
-    """.9 to .99 by half a cosine where a schedule says so, as Huang et al. 2024 have it."""
+    """Constant, or from 0.9 to 0.99 by half a cosine, as in Huang et al. 2024."""
     if adam.beta2_schedule == Constant():
         return adam.betas[1]
     return 0.99 - 0.09 * (1 + math.cos(math.pi * progress)) / 2
@@ -52,16 +52,16 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("ours", "torchs"), CASES, ids=[str(c[0]) for c in CASES])
-def test_the_steps_are_pytorchs(ours: Any, torchs: Any) -> None:
+@pytest.mark.parametrize(("optimizer", "make_reference"), CASES, ids=[str(c[0]) for c in CASES])
+def test_the_steps_are_pytorchs(optimizer: Any, make_reference: Any) -> None:
     mine, theirs = weights(), [w.requires_grad_() for w in weights()]
-    optimizer_state, reference = ours.init(mine), torchs(theirs)
+    optimizer_state, reference = optimizer.init(mine), make_reference(theirs)
     for step in range(40):
         progress = step / 40  # schedules change the settings on the way
         for group in reference.param_groups:
-            group["lr"] = ours.lr * (1.0 if step < 20 else 2.0 - 2 * progress)
+            group["lr"] = optimizer.lr * (1.0 if step < 20 else 2.0 - 2 * progress)
             if "betas" in group:
-                group["betas"] = (ours.betas[0], beta2(ours, progress))
+                group["betas"] = (optimizer.betas[0], beta2(optimizer, progress))
         for w, g in zip(theirs, gradients(step), strict=True):
             w.grad = g
         reference.step()
@@ -83,20 +83,22 @@ def test_adam_is_algorithm_1() -> None:
         assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
 
 
-def test_sgd_is_polyaks_heavy_ball() -> None:
+@pytest.mark.parametrize("schedule", [Constant(), Linear(first=0.0, end=1.0)], ids=str)
+def test_sgd_is_polyaks_heavy_ball(schedule: Any) -> None:
+    """A momentum of 0 in the first step still leaves its gradient in the buffer for the second."""
     w, v, rng = np.zeros(6), np.zeros(6), np.random.default_rng(1)
     mine = [torch.from_numpy(w.copy())]
-    optimizer_state = SGD(0.1, momentum=0.8).init(mine)
-    for _ in range(10):
+    optimizer_state = SGD(0.1, momentum=0.8, momentum_schedule=schedule).init(mine)
+    for step in range(10):
         g = rng.normal(size=6)
-        v = 0.8 * v + g
+        v = 0.8 * schedule.factor(step / 10) * v + g
         w = w - 0.1 * v
-        optimizer_state.step([torch.from_numpy(g)], 0.0)
+        optimizer_state.step([torch.from_numpy(g)], step / 10)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-12)
 
 
 def test_clipping_is_algorithm_1_of_the_wasserstein_gan() -> None:
-    """Lines 6 and 7: w <- clip(w + rate RMSProp(w, g), -c, c), where g is the gradient to climb."""
+    """Lines 6 and 7: w <- clip(w + lr RMSProp(w, g), -c, c), where g is the gradient of an objective to maximize."""
     w, v, rng = np.random.default_rng(0).normal(size=6), np.zeros(6), np.random.default_rng(1)
     mine = [torch.from_numpy(w.copy())]
     optimizer_state = Clipped(RmsProp(0.05, 0.9, eps=1e-3), bound=0.3).init(mine)
@@ -108,10 +110,10 @@ def test_clipping_is_algorithm_1_of_the_wasserstein_gan() -> None:
         optimizer_state.step([torch.from_numpy(-g)], 0.0)
         assert np.allclose(mine[0].numpy(), w, rtol=1e-10)
         at_the_bound += int((np.abs(w) == 0.3).sum())
-    assert 10 < at_the_bound < 170  # some are held, and some are not
+    assert 10 < at_the_bound < 170  # some are clipped, some are not
 
 
-def test_a_clipped_optimizer_has_the_rate_and_the_state_of_the_one_inside() -> None:
+def test_a_clipped_optimizer_has_the_lr_schedule_and_state_of_the_optimizer_inside() -> None:
     inside = Adam(3e-4, schedule=FALLING)
     clipped = Clipped(inside, bound=0.5)
     assert (clipped.lr, clipped.schedule) == (inside.lr, FALLING)
@@ -139,45 +141,45 @@ LAYOUTS = {
 
 
 @EVERY
-@pytest.mark.parametrize("of_weight", LAYOUTS)
-@pytest.mark.parametrize("of_gradient", [*LAYOUTS, "one number seen many times"])
-def test_the_order_in_memory_changes_nothing(optimizer: Any, of_weight: str, of_gradient: str) -> None:
+@pytest.mark.parametrize("weight_layout", LAYOUTS)
+@pytest.mark.parametrize("gradient_layout", [*LAYOUTS, "expanded from one number"])
+def test_memory_layouts_change_nothing(optimizer: Any, weight_layout: str, gradient_layout: str) -> None:
     start, gradient = torch.randn(2, 6, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     plain = start.clone()
-    if of_gradient in LAYOUTS:
-        other = LAYOUTS[of_gradient](gradient)
+    if gradient_layout in LAYOUTS:
+        other = LAYOUTS[gradient_layout](gradient)
     else:
         other = gradient[0, 0, 0, 0].expand_as(gradient)
         gradient = other.contiguous()
-    mine = LAYOUTS[of_weight](start.clone())
-    one, two = optimizer.init([plain]), optimizer.init([mine])
+    mine = LAYOUTS[weight_layout](start.clone())
+    expected, found = optimizer.init([plain]), optimizer.init([mine])
     for _ in range(3):
-        one.step([gradient], 0.0)
-        two.step([other], 0.0)
+        expected.step([gradient], 0.0)
+        found.step([other], 0.0)
     assert torch.equal(mine, plain)
 
 
 @EVERY
 def test_the_next_step_depends_on_the_state_alone(optimizer: Any) -> None:
-    one = weights()
-    optimizer_state = optimizer.init(one)
+    mine = weights()
+    optimizer_state = optimizer.init(mine)
     for step in range(3):
         optimizer_state.step(gradients(step), 0.0)
-    other = [w.clone() for w in one]
-    again = optimizer.init(other)
-    assert again.state.keys() == optimizer_state.state.keys()
-    for name, values in again.state.items():
-        for mine, theirs in zip(values, optimizer_state.state[name], strict=True):
-            mine.copy_(theirs)
+    copies = [w.clone() for w in mine]
+    restored = optimizer.init(copies)
+    assert restored.state.keys() == optimizer_state.state.keys()
+    for name, values in restored.state.items():
+        for new, saved in zip(values, optimizer_state.state[name], strict=True):
+            new.copy_(saved)
     for step in range(3, 6):
         optimizer_state.step(gradients(step), 0.0)
-        again.step(gradients(step), 0.0)
-    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        restored.step(gradients(step), 0.0)
+    assert all(torch.equal(a, b) for a, b in zip(mine, copies, strict=True))
 
 
 @pytest.mark.parametrize("optimizer", [*components(Optimizer), SGD(0.1, momentum=0.9)], ids=str)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1.0])
-def test_a_skipped_step_changes_nothing_whatever_the_gradient_and_one_that_is_not_is_as_ever(optimizer: Any, bad: float) -> None:
+def test_skip_of_1_changes_nothing_for_any_gradient_and_skip_of_0_takes_the_step(optimizer: Any, bad: float) -> None:
     mine = weights(dtype=torch.float32)
     optimizer_state = optimizer.init(mine)
 
@@ -200,6 +202,15 @@ def test_a_skipped_step_changes_nothing_whatever_the_gradient_and_one_that_is_no
 
 
 @pytest.mark.parametrize("schedule", [Linear(end=0.0), Cosine(end=1001.0), Linear(first=0.0, end=1.0)], ids=str)
-def test_a_schedule_that_would_lead_beta2_astray_is_refused(schedule: Any) -> None:
+def test_a_schedule_that_takes_beta2_out_of_its_range_is_refused(schedule: Any) -> None:
     with pytest.raises(RecipeError, match=r"^Adam: beta2_schedule makes beta2 .* expected 0 <= beta2 < 1: choose"):
         Adam(beta2_schedule=schedule)
+
+
+@pytest.mark.parametrize("schedule", [Linear(end=2.5), Cosine(end=2.0), Linear(first=3.0)], ids=str)
+def test_a_schedule_that_takes_the_momentum_out_of_its_range_is_refused(schedule: Any) -> None:
+    with pytest.raises(
+        RecipeError, match=r"^SGD: momentum_schedule makes momentum .* expected 0 <= momentum < 1: choose .* below 2$"
+    ):
+        SGD(momentum=0.5, momentum_schedule=schedule)
+    SGD(momentum=0.0, momentum_schedule=schedule)

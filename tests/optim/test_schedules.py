@@ -1,4 +1,4 @@
-"""Schedules: a factor from progress, the same however a run is cut into steps."""
+"""Schedules as functions of progress, and the steps and averages of a run that follow them."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ def test_the_shapes() -> None:
         assert math.isclose(Cosine().factor(p), (1 + math.cos(math.pi * p)) / 2)
 
 
-def test_a_step_is_taken_at_the_scheduled_rate() -> None:
-    """SGD without momentum moves weights by rate times gradient, so half the rate is half the way."""
+def test_a_step_has_the_scheduled_lr() -> None:
+    """SGD without momentum changes weights by lr times gradient, so half the lr halves the change."""
     changes = [f"optimizers.{p}=sgd(lr=0.1, schedule=linear(start=0.0))" for p in ("discriminator", "generator")]
     full, half = trainer(quick(*changes)), trainer(quick(*changes))
     start = [w.detach().clone() for w in full.trained_weights["discriminator"]]
-    half.total_images = 64  # after 32 images it is at its middle
+    half.total_images = 64  # 32 images are half of the run
     full.total_images = 10**12
     for game in (full, half):
         game.images = 32
-    half_way, whole_way = [], []
-    for game, way in ((full, whole_way), (half, half_way)):
+    half_changes, full_changes = [], []
+    for game, found in ((full, full_changes), (half, half_changes)):
         game.step()
-        way += [a.detach() - b for a, b in zip(game.trained_weights["discriminator"], start, strict=True)]
-    for a, b in zip(whole_way, half_way, strict=True):
+        found += [a.detach() - b for a, b in zip(game.trained_weights["discriminator"], start, strict=True)]
+    for a, b in zip(full_changes, half_changes, strict=True):
         assert np.allclose(a.numpy(), 2 * b.numpy(), rtol=1e-3, atol=1e-7)
 
 
-def test_an_averages_half_life_follows_its_schedule() -> None:
-    """A half-life that grows from 0 keeps nothing of the start, then .5^(n / half-life)."""
-    rule = Ema(half_life_images=1000, ramp=None, schedule=Linear(first=0.0, end=1.0))
+def test_the_half_life_of_an_average_follows_its_schedule() -> None:
+    """A half-life that grows from 0 keeps nothing of the initial weights, and then 0.5^(n / half-life)."""
+    ema = Ema(half_life_images=1000, ramp=None, schedule=Linear(first=0.0, end=1.0))
     network = nn.Linear(1, 1, bias=False)
-    average = rule.start(network)
+    average = ema.start(network)
     expected = 7.0
     for progress in (0.0, 0.3, 0.9):
         network.weight.data.fill_(math.exp(progress))
-        rule.update(average, network, 100, 64, progress)
+        ema.update(average, network, 100, 64, progress)
         keep = 0.5 ** (64 / (1000 * progress)) if progress else 0.0
         expected = keep * expected + (1 - keep) * math.exp(progress)
         assert math.isclose(average.weight.item(), expected, rel_tol=1e-6)
@@ -85,16 +85,16 @@ def test_every_schedule_of_a_run_sees_the_progress_of_the_step(monkeypatch: pyte
     assert seen == [0.2] * 3
 
 
-def test_at_the_end_of_a_linear_schedule_nothing_moves_much(tmp_path: Path) -> None:
+def test_weights_hardly_change_at_the_end_of_a_linear_schedule(tmp_path: Path) -> None:
     changes = [f"optimizers.{p}.schedule=linear" for p in ("discriminator", "generator")]
     folder = tmp_path / "run"
-    moves = []
+    changes_by_step = []
     before = None
     for step in (1, 2, 50, 51):
         stop_after(quick(*changes), folder, step)
         saved = Run.open(folder).latest()
         assert saved is not None
         weights = saved.tensors["networks/generator/0.weight"]
-        moves.append(0.0 if before is None else (weights - before).abs().max().item())
+        changes_by_step.append(0.0 if before is None else (weights - before).abs().max().item())
         before = weights
-    assert moves[3] < 0.1 * moves[1]
+    assert changes_by_step[3] < 0.1 * changes_by_step[1]

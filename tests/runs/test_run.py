@@ -12,6 +12,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from gansmith.core.overrides import override
 from gansmith.data import Samples
 from gansmith.objectives.losses import NonSaturating
 from gansmith.recipes.base import Recipe
+from gansmith.runs.lock import locked
 from gansmith.runs.run import Run
 from gansmith.training.trainer import Trainer
 from support import (
@@ -119,6 +121,17 @@ def test_a_run_read_from_python(done: Path) -> None:
     assert run.log["generator/loss"].dtype == np.float64
     assert 0 <= run.results["accuracy"] <= 1
     assert run.results["num_judged"] == 600  # 300 held-out digits and as many fakes
+
+
+def test_the_class_asked_for_and_the_checkpoint_are_chosen_in_either_order(tmp_path: Path) -> None:
+    stop_after(quick("condition=labels", "scores=scores(times=6, count=128)"), tmp_path / "run", 30)
+    run = gansmith.load(tmp_path / "run")
+    for checkpoint in ("last", "best", min(run.checkpoints.images)):
+        made = run.asked(3).at(checkpoint).sample(0, 4)
+        assert made.labels is not None
+        assert made.labels.tolist() == [3] * 4, checkpoint
+        assert np.array_equal(made.array, run.at(checkpoint).asked(3).sample(0, 4).array)
+    assert len({tuple(run.asked(3).at(at).sample(0, 1).array.ravel()) for at in run.checkpoints.images}) > 1
 
 
 def test_pictures_are_drawn_at_their_marks_and_at_the_ends(done: Path) -> None:
@@ -381,6 +394,21 @@ def test_a_run_this_process_is_training_is_refused_too(tmp_path: Path) -> None:
         with records_of(quick(), tmp_path / "run") as others, pytest.raises(RunError, match="another process"):
             next(others)
         assert next(records).step == 2
+
+
+def test_a_folder_locked_in_one_thread_is_unlocked_in_another(tmp_path: Path) -> None:
+    """As where a notebook drops the generator of a run, and the garbage collector closes it."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "recipe.json").touch()  # a run, whose lock file stays
+    held = locked(tmp_path / "run")
+    held.__enter__()
+    with pytest.raises(RunError, match="another process"), locked(tmp_path / "run"):
+        pass
+    thread = threading.Thread(target=held.__exit__, args=(None, None, None))
+    thread.start()
+    thread.join()
+    with locked(tmp_path / "run"):
+        pass
 
 
 def test_a_run_that_trains_can_be_sampled_meanwhile(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from gansmith.core.errors import DataError, RecipeError, RunError
 from gansmith.data import Digits, Samples
 from gansmith.networks import ConvDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.networks.base import Shapes
-from gansmith.networks.conditional import Joined, Projection, built
+from gansmith.networks.conditional import Joined, Projection, build_network
 from gansmith.networks.packed import Packed
 from gansmith.networks.residual import ResidualDiscriminator
 from gansmith.objectives import Adversarial
@@ -64,7 +64,7 @@ def test_images_are_compared_by_what_they_look_like() -> None:
     [
         (Labels(3), dataclasses.replace(blobs(), labels=None), "the data carry no labels; choose condition=clusters"),
         (Labels(2), blobs(), "the data have a label 2: say condition.num=3"),
-        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the kinds"),
+        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the clusters"),
     ],
     ids=str,
 )
@@ -83,7 +83,7 @@ def test_kinds_are_asked_for_as_often_as_they_are() -> None:
     assert part.condition is not None
     assert np.array_equal(part.condition, given.condition[70:80])
     assert np.array_equal(part.z, given.z[70:80])
-    only = dataclasses.replace(inputs, asked=1).rows(5, 0, 8)
+    only = dataclasses.replace(inputs, category=1).rows(5, 0, 8)
     assert only.condition is not None
     assert np.array_equal(only.condition, one_hot(np.full(8, 1), 3))
     assert np.array_equal(only.z, given.z[:8])  # the same z, asked to be something else
@@ -92,7 +92,7 @@ def test_kinds_are_asked_for_as_often_as_they_are() -> None:
 def test_kinds_mix_on_the_way_between_samples() -> None:
     inputs = Inputs(Normal(4), (0.5, 0.5))
     ends = [inputs.rows(seed, 0, 1) for seed in (0, 1)]
-    way = inputs.between(0, 1, [0.0, 0.25, 1.0])
+    way = inputs.interpolate(0, 1, [0.0, 0.25, 1.0])
     assert way.condition is not None
     for row, end in ((0, ends[0]), (2, ends[1])):
         assert np.array_equal(way.z[row], end.z[0])
@@ -103,7 +103,7 @@ def test_kinds_mix_on_the_way_between_samples() -> None:
 def test_the_discriminator_starts_out_judging_all_kinds_alike_and_then_adds_c_v_h() -> None:
     shapes = Shapes(2, (1, 6, 6), categories=4)
     torch.manual_seed(0)
-    condition = built(MLPDiscriminator((5,)), "discriminator", shapes)
+    condition = build_network(MLPDiscriminator((5,)), "discriminator", shapes)
     torch.manual_seed(0)
     untold = MLPDiscriminator((5,)).build(shapes)
     x, categories = torch.randn(8, 1, 6, 6), torch.eye(4).repeat(2, 1)
@@ -116,7 +116,7 @@ def test_the_discriminator_starts_out_judging_all_kinds_alike_and_then_adds_c_v_
 
 
 def test_the_generator_is_told_beside_z() -> None:
-    network = built(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
+    network = build_network(MLPGenerator((7,), end="linear"), "generator", Shapes(3, (2,), categories=4))
     assert isinstance(network, Joined)
     plain = MLPGenerator((7,), end="linear").build(Shapes(7, (2,)))
     plain.load_state_dict(network.network.state_dict())
@@ -127,7 +127,7 @@ def test_the_generator_is_told_beside_z() -> None:
 @pytest.mark.parametrize("network", [Packed(ConvDiscriminator((4,))), Packed(ResidualDiscriminator((8,)))], ids=str)
 def test_a_discriminator_that_ends_otherwise_is_refused(network: object) -> None:
     with pytest.raises(RecipeError, match="'discriminator' gets the condition in its last layer"):
-        built(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
+        build_network(network, "discriminator", Shapes(2, (1, 8, 8), categories=3))  # type: ignore[arg-type]
 
 
 def test_more_or_fewer_fakes_are_told_what_the_reals_are() -> None:
@@ -165,7 +165,7 @@ def test_it_makes_what_it_is_asked_for(tmp_path: Path) -> None:
     for modality, place in enumerate(BLOBS):
         made = run.asked(modality).sample(0, 64).array
         assert np.abs(made.mean(0) - place).max() < 0.5, modality
-    with pytest.raises(RunError, match="knows kinds 0 to 2, asked for 3"):
+    with pytest.raises(RunError, match="has categories 0 to 2, asked for 3"):
         run.asked(3)
     shares = np.bincount(np.square(run.sample(0, 600).array[:, None] - BLOBS).sum(2).argmin(1), minlength=3) / 600
     assert np.abs(shares - 1 / 3).max() < 0.1

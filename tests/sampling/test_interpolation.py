@@ -19,7 +19,7 @@ from gansmith.data import Ring
 from gansmith.drawing import grids
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
-from gansmith.sampling.noise import Normal, Uniform, between
+from gansmith.sampling.noise import Normal, Uniform, interpolate
 from support import Answer, assert_refused, quick, slim, tiny, with_ema
 
 Cli = Callable[..., Answer]
@@ -37,7 +37,7 @@ def drawn(dim: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("noise", [Normal(7), Uniform(7), Normal(1), Normal(100)])
 def test_both_ends_are_the_z_themselves(noise: Normal | Uniform) -> None:
     one, other = drawn(noise.dim)
-    way = between(noise, one, other, np.linspace(0, 1, 9))
+    way = interpolate(noise, one, other, np.linspace(0, 1, 9))
     assert way.dtype == np.float32
     assert way.shape == (9, noise.dim)
     assert np.array_equal(way[0], one)
@@ -45,15 +45,15 @@ def test_both_ends_are_the_z_themselves(noise: Normal | Uniform) -> None:
 
 
 def test_normal_z_go_round_a_quarter_circle() -> None:
-    way = between(Normal(2), np.float32([2, 0]), np.float32([0, 2]), [0, 0.25, 1 / 3, 0.5, 1])
+    way = interpolate(Normal(2), np.float32([2, 0]), np.float32([0, 2]), [0, 0.25, 1 / 3, 0.5, 1])
     angle = np.pi / 2 * np.array([0, 0.25, 1 / 3, 0.5, 1])
     np.testing.assert_allclose(way, 2 * np.stack([np.cos(angle), np.sin(angle)], 1), atol=1e-6)
 
 
 def test_normal_z_stay_as_far_out_as_their_ends_where_a_line_would_not() -> None:
     one, other = (z / np.linalg.norm(z) * 10 for z in drawn(100))
-    np.testing.assert_allclose(np.linalg.norm(between(Normal(100), one, other, np.linspace(0, 1, 20)), axis=1), 10, rtol=1e-5)
-    assert np.linalg.norm(between(Uniform(100), one, other, [0.5])) < 9
+    np.testing.assert_allclose(np.linalg.norm(interpolate(Normal(100), one, other, np.linspace(0, 1, 20)), axis=1), 10, rtol=1e-5)
+    assert np.linalg.norm(interpolate(Uniform(100), one, other, [0.5])) < 9
 
 
 def test_uniform_z_go_straight_and_stay_in_their_range() -> None:
@@ -61,7 +61,7 @@ def test_uniform_z_go_straight_and_stay_in_their_range() -> None:
     one, other = noise.rows(0, Stream.SAMPLE, Place(), 0, 2)
     one[:10], other[:10] = 0.7, -0.3
     one[10:20] = other[10:20] = 0.7
-    way = between(noise, one, other, np.linspace(0, 1, 101))
+    way = interpolate(noise, one, other, np.linspace(0, 1, 101))
     np.testing.assert_allclose(way[25], 0.75 * one + 0.25 * other, atol=1e-6)
     assert way.min() >= np.float32(-0.3)
     assert way.max() <= np.float32(0.7)
@@ -71,7 +71,7 @@ def test_uniform_z_go_straight_and_stay_in_their_range() -> None:
 def test_z_that_a_circle_does_not_tell_apart_go_straight(factor: float) -> None:
     one, _ = drawn(5)
     other = (factor * one).astype(np.float32)
-    np.testing.assert_allclose(between(Normal(5), one, other, [0.25])[0], 0.75 * one + 0.25 * other, atol=1e-6)
+    np.testing.assert_allclose(interpolate(Normal(5), one, other, [0.25])[0], 0.75 * one + 0.25 * other, atol=1e-6)
 
 
 # ---------------------------------------------------------------------------------------------------- samples
@@ -106,7 +106,7 @@ def test_each_row_goes_from_a_seeds_sample_to_the_nexts_bit_for_bit(run: Run, st
 def test_what_lies_between_is_what_the_generator_makes_of_the_z_between(run: Run) -> None:
     noise = run.recipe.noise
     one, other = (noise.rows(seed, Stream.SAMPLE, Place(), 0, 1)[0] for seed in (5, 6))
-    z = torch.from_numpy(between(noise, one, other, [0.25, 0.5, 0.75]))
+    z = torch.from_numpy(interpolate(noise, one, other, [0.25, 0.5, 0.75]))
     made = run.modality.from_model(run.module(z, None))
     is_image = made.dtype == np.uint8
     np.testing.assert_allclose(run.walk([5, 6], 4)[0, 1:-1].astype(float), made.astype(float), atol=1.01 if is_image else 1e-5)

@@ -23,7 +23,8 @@ from gansmith.core.errors import TrainingError
 from gansmith.export import keras as keras_module
 from gansmith.networks import MaxoutDiscriminator
 from gansmith.networks.keras import KerasNetwork
-from gansmith.networks.mlp import Dropout, Stack
+from gansmith.networks.mlp import Dropout
+from gansmith.networks.stack import Stack
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run

@@ -88,6 +88,7 @@ def train(
         return
     from gansmith.cli import progress
     from gansmith.core import distributed
+    from gansmith.core.device import choose_device
     from gansmith.runs.run import Run
     from gansmith.training.loop import steps
 
@@ -95,15 +96,16 @@ def train(
         typer.echo(folder if quiet else done)
         return
 
-    records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
-    with contextlib.closing(records):
-        title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
-        progress.follow(records, "\n".join([*chosen.why, title]), quiet)
-    if distributed.rank() == 0:
-        if quiet:
-            typer.echo(folder)
-        else:
-            _print_results(Run.open(folder, trust=trust))
+    with distributed.joined(choose_device(device)):  # until the end: only the first process prints
+        records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
+        with contextlib.closing(records):
+            title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
+            progress.follow(records, "\n".join([*chosen.why, title]), quiet)
+        if distributed.rank() == 0:
+            if quiet:
+                typer.echo(folder)
+            else:
+                _print_results(Run.open(folder, trust=trust))
 
 
 def _nothing_left(folder: Path, recipe: Recipe, trust: Path | None) -> str | None:

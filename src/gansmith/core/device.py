@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gansmith.core.errors import RecipeError
+from gansmith.core.errors import SettingError
 from gansmith.core.version import __version__
 
 DECISIVE = ("framework", "torch", "tensorflow", "keras", "precision", "threads", "processor", "device", "num_processes")
@@ -49,14 +49,14 @@ def warn_of_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA, else MPS, else the CPU. Raises RecipeError for a device that is not there."""
+    """`auto` is CUDA, else MPS, else the CPU. Raises SettingError for a device that is not there."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise RecipeError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
+        raise SettingError(f"device {name!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu") from None
     return device
 
 

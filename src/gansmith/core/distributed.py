@@ -6,18 +6,41 @@ processes sees the same data and noise as on one.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+_joinings = itertools.count()  # equal on all processes: they join and leave together
 
-def join(device: torch.device) -> None:
-    """Join the group torchrun made, if there is one and nobody joined it yet."""
-    if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+def join(device: torch.device) -> bool:
+    """Join torchrun's process group: NCCL for a CUDA device, Gloo for any other. Return whether this call joined it.
+
+    Nothing happens where torchrun started one process only, or where the group was joined before.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+        return False
+    # Each joining has names of its own in the store, where those of a group that was left still stand: torch takes them for new.
+    store, rank, world_size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
+    store = dist.PrefixStore(f"gansmith/{next(_joinings)}", store)  # type: ignore[attr-defined]
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world_size)
+    return True
+
+
+@contextlib.contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Join torchrun's process group for the duration of a `with` block. A group that was joined before it stays joined."""
+    joined_here = join(device)
+    try:
+        yield
+    finally:
+        if joined_here:
+            dist.destroy_process_group()
 
 
 def rank() -> int:

@@ -2,6 +2,7 @@
 
     GansmithError          one line: the thing, what was expected, what came, what to do; exit code 2
     ├── RecipeError        a recipe, component, override or value that does not hold
+    ├── SettingError       an argument or option outside the recipe: an unknown name, or a device or package that is not here
     ├── DataError          data that is missing, damaged or of the wrong kind
     ├── RunError           a run folder that can't be opened, gone on with or read
     ├── TrainingError      a loss that is not finite
@@ -21,6 +22,10 @@ class GansmithError(Exception):
 
 
 class RecipeError(GansmithError, ValueError):
+    pass
+
+
+class SettingError(GansmithError, ValueError):
     pass
 
 

@@ -34,8 +34,8 @@ class Stream(IntEnum):
     TURN = 4  # dropout and whatever else a network draws from torch while it trains
     SAMPLE = 5
     WARM_UP = 6
-    KIND = 7  # which kind a sample is asked to be
-    CODE = 8  # the same while it trains, where no real sample says it
+    CATEGORY = 7  # the category of a generated sample
+    CODE = 8  # the category and codes of a generated sample during training, where real samples have none
 
 
 class Place(NamedTuple):

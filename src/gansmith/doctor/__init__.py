@@ -1,6 +1,6 @@
-"""What is going wrong in a run, in plain words, from the vital signs in its log alone (`watching.py` takes them).
+"""Diagnose a run from the vital signs in its log, which `training/monitor.py` measures.
 
-`seen` reads the log, `rules` has the rules and where each begins to speak, `advice` the causes and remedies. Nothing here needs
+`history` reads the log, `rules` holds the rules and their thresholds, `advice` the causes and remedies. Nothing here needs
 PyTorch.
 """
 
@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gansmith.doctor.advice import ADVICE, ALONE, Advice
+from gansmith.doctor.advice import ADVICE, ALONE
 from gansmith.doctor.history import LEAST_LOOKS, PREFIX, History, Look, Trouble
-from gansmith.doctor.rules import EDGES, LAST, RULES, Found
+from gansmith.doctor.rules import EDGES, LAST, RULES, Finding
 
-__all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "Look", "Seen", "Trouble", "diagnose", "ends", "looks_in", "why_not_healthy"]
+__all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "History", "Look", "Trouble", "diagnose", "ends", "looks_in", "why_not_healthy"]
 
 MOST_FOLLOWING = 2
-# What is not worth a word beside a trouble: the same seen from another side, or a sign that would lead astray.
+# Troubles that are not reported beside another: they show the same fault, or would mislead.
 COVERS: dict[Trouble, tuple[Trouble, ...]] = {
     "collapse": ("partial collapse",),
     "stands still": ("wrong range", "D the wrong way round"),
@@ -31,77 +31,80 @@ COVERS: dict[Trouble, tuple[Trouble, ...]] = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One trouble, as a teacher would put it."""
+    """One trouble of a run: its sign, cause and remedy, in whole sentences."""
 
     trouble: Trouble
-    since: int  # real images, when it began
+    since: int  # real images seen when it began
     certainty: Literal["sure", "likely"]
-    sign: str  # what was seen, with numbers
+    sign: str  # the vital signs that show it
     cause: str
     remedy: str
     read_on: str
-    follows: bool = False  # from the trouble that is named before it
+    follows: bool = False  # whether it is a consequence of the trouble before it
 
 
 def looks_in(records: Sequence[Look]) -> list[dict[str, Any]]:
-    """What the doctor has seen, among the records of a log."""
+    """The looks and recoveries among the records of a log."""
     return [dict(r) for r in records if f"{PREFIX}finite" in r or f"{PREFIX}recovery" in r]
 
 
 def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
-    """What is wrong after the newest of these looks: the cause, and at most two troubles that follow from it.
+    """The troubles of a run of `total_images` at the newest of these looks: the cause first, then at most two consequences.
 
-    Empty where nothing is wrong, or nobody has looked.
+    Empty where no trouble is found, or without looks.
     """
-    seen = History(looks, total_images)
-    if not len(seen):
+    history = History(looks, total_images)
+    if not len(history):
         return []
-    with _of_nothing():
-        found = [f for rule in RULES if (f := rule(seen)) is not None]
-        found = found or [f for rule in LAST if (f := rule(seen)) is not None]
-    by_trouble: dict[Trouble, Found] = {}
+    with _empty_medians():
+        found = [f for rule in RULES if (f := rule(history)) is not None]
+        found = found or [f for rule in LAST if (f := rule(history)) is not None]
+    by_trouble: dict[Trouble, Finding] = {}
     for f in found:
         by_trouble.setdefault(f.trouble, f)
-    covered = _covered_by(by_trouble.keys() - _covered_by(by_trouble))  # what is covered itself covers nothing
-    named = [f for f in by_trouble.values() if f.trouble not in covered]
-    is_alone = not np.isfinite(seen["told_apart"]).any()
-    return [_said(f, is_alone, follows=i > 0) for i, f in enumerate(named[: 1 + MOST_FOLLOWING])]
+    covered = _covered_by(by_trouble.keys() - _covered_by(by_trouble))  # a covered trouble covers no other
+    reported = [f for f in by_trouble.values() if f.trouble not in covered]
+    is_alone = not np.isfinite(history["told_apart"]).any()
+    return [_diagnosis(f, is_alone, follows=i > 0) for i, f in enumerate(reported[: 1 + MOST_FOLLOWING])]
 
 
 def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
+    """The troubles that are not reported beside these."""
     return {name for trouble in troubles for name in COVERS.get(trouble, ())}
 
 
-def _said(found: Found, is_alone: bool, follows: bool) -> Diagnosis:
-    said, read_on = (is_alone and ALONE.get(found.trouble)) or ADVICE[found.trouble], Advice.read_on(found.trouble)
-    return Diagnosis(found.trouble, found.since, found.certainty, found.sign, said.cause, said.remedy, read_on, follows)
+def _diagnosis(found: Finding, is_alone: bool, follows: bool) -> Diagnosis:
+    """A finding with its advice, for a run without a discriminator where `is_alone`."""
+    advice = (is_alone and ALONE.get(found.trouble)) or ADVICE[found.trouble]
+    read_on = advice.read_on(found.trouble)
+    return Diagnosis(found.trouble, found.since, found.certainty, found.sign, advice.cause, advice.remedy, read_on, follows)
 
 
 def why_not_healthy(looks: Sequence[Look], total_images: int) -> str | None:
-    """Why a run in which nothing is wrong is not called healthy yet; None where it is."""
-    seen = History(looks, total_images)
-    if len(seen) < LEAST_LOOKS:
-        return f"below {LEAST_LOOKS} looks only what is plain can be seen"
-    with _of_nothing():
-        distance = float(np.nanmedian(seen["distance"][-3:]))
-    if not seen.is_older(EDGES.young) and distance > EDGES.bad:
-        steps = f"after {seen.steps[-1]:,.0f} steps"
-        return f"samples are still far from real ones (distance {distance:.2f}), and {steps} that may be how it begins"
+    """Why a run without a trouble is not called healthy; None where it is healthy."""
+    history = History(looks, total_images)
+    if len(history) < LEAST_LOOKS:
+        return f"with fewer than {LEAST_LOOKS} looks only plain troubles show"
+    with _empty_medians():
+        distance = float(np.nanmedian(history["distance"][-3:]))
+    if not history.is_older(EDGES.young) and distance > EDGES.bad:
+        steps = f"after {history.steps[-1]:,.0f} steps"
+        return f"samples are still far from real ones (distance {distance:.2f}), which may be normal {steps}"
     if distance > EDGES.poor:
-        return f"samples are still far from real ones (distance {distance:.2f}), and no sign says why"
+        return f"samples are still far from real ones (distance {distance:.2f}), and no vital sign says why"
     return None
 
 
 @contextlib.contextmanager
-def _of_nothing() -> Iterator[None]:
-    """Medians of nothing are no error: a sign may not have been taken."""
+def _empty_medians() -> Iterator[None]:
+    """Silence NumPy's warnings about medians of no numbers: a vital sign may not have been measured."""
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
 
 
 def ends(on_trouble: str | None, looks: Sequence[Look], total_images: int) -> str | None:
-    """Why a run that is to stop at a trouble ends here; None where it goes on."""
+    """Why a run with `on_trouble="stop"` ends at the newest of these looks; None where it goes on."""
     if on_trouble != "stop":
         return None
     found = diagnose(looks, total_images)

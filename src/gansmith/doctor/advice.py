@@ -1,4 +1,4 @@
-"""What the doctor says of each trouble: where it comes from, and what to do."""
+"""The advice for each trouble: its usual cause, its remedy and a paper about it."""
 
 from __future__ import annotations
 
@@ -6,122 +6,146 @@ from dataclasses import dataclass
 
 from gansmith.doctor.history import Trouble
 
-PAGE = "docs/doctor.md"
+PAGE = "docs/doctor.md"  # in the source repository; an installed package holds no documentation
 
 
 @dataclass(frozen=True)
 class Advice:
+    """Cause and remedy of a trouble, in whole sentences, and the paper to read about it (empty where there is none)."""
+
     cause: str
     remedy: str
+    paper: str = ""
 
-    @staticmethod
-    def read_on(trouble: Trouble) -> str:
-        """The place in the documentation."""
-        return f"{PAGE}#{trouble.lower().replace(' ', '-')}"
+    def read_on(self, trouble: Trouble) -> str:
+        """Where to read more: the paper, and the section of the documentation in the source repository."""
+        page = f"{PAGE}#{trouble.lower().replace(' ', '-')} in gansmith's source repository"
+        return f"{self.paper}; {page}" if self.paper else page
 
 
 ADVICE: dict[Trouble, Advice] = {
     "divergence": Advice(
-        "Steps are too large for the game as it stands: each player overshoots, the other answers with more, and weights "
-        "or logits grow without end. Wasserstein's loss without a penalty does so at any rate.",
-        "Go back to a good checkpoint or start again with a third of the rates (optimizers.generator.lr=..., "
-        "optimizers.discriminator.lr=...), or hold D back with objective.penalties+=r1(weight=1) or gradient-penalty.",
+        "The learning rates are too high: each network overshoots, the other reacts more strongly, and weights or logits grow "
+        "without bound. The Wasserstein loss without a penalty diverges at any learning rate.",
+        "Return to a good checkpoint or start again with a third of the learning rates (optimizers.generator.lr=..., "
+        "optimizers.discriminator.lr=...), or regularise the discriminator with objective.penalties+=r1(weight=1) or "
+        "gradient-penalty.",
+        "Gulrajani et al. 2017, section 4",
     ),
     "stands still": Advice(
-        "A player that does not move does not learn: its rate is so small that the steps vanish in float32, or its "
-        "network is frozen, or no gradient reaches it. An average of G's weights stands still if its half-life is longer than "
+        "The weights of a network do not change: its learning rate is so small that updates vanish in float32, the network is "
+        "frozen, or no gradient reaches it. An average of the generator's weights hardly changes if its half-life is longer than "
         "the run.",
-        "Look at its rate, its schedule, what is frozen, and the average's half-life (ema.half_life_images=...): gansmith show "
-        "RUN. A usual rate is 2e-4.",
+        "Check the learning rate, its schedule, the frozen networks and the half-life of the average (ema.half_life_images=...) "
+        "with gansmith show RUN. A usual learning rate is 2e-4.",
     ),
     "wrong range": Advice(
-        "The generator's last layer can't make what real images hold: value_range and its end (tanh gives -1 to 1, a "
-        "sigmoid 0 to 1) contradict each other. D needs to look at nothing else.",
-        "Let them agree: value_range=[-1,1] with end=tanh, or [0,1] with end=sigmoid.",
+        "The generator's last layer cannot produce the pixel values of real images: value_range and the layer's end contradict "
+        "each other (tanh gives -1 to 1, sigmoid 0 to 1). The discriminator needs to look at nothing else.",
+        "Make the two agree: value_range=[-1,1] with end=tanh, or value_range=[0,1] with end=sigmoid.",
+        "Radford et al. 2016, section 4",
     ),
     "collapse": Advice(
-        "G has found one picture that D lets pass, and all gradients point there: nothing in the loss asks for variety "
-        "within a batch. Momentum that is too high (Adam's first beta at .9) and rates that are too high drive it there.",
-        "Start again, as a collapsed G seldom comes back: with optimizers.generator.betas=[0.5,0.999] and the same for the "
-        "discriminator, a penalty (objective.penalties+=r1(weight=1)), a D that sees variety "
-        "(networks.discriminator.minibatch_std=4, or packed), or a lower rate.",
+        "Mode collapse: the generator has found one image that the discriminator accepts, and all gradients point to it. The "
+        "loss does not ask for variety within a batch. High momentum (Adam's first beta at .9) and high learning rates cause it.",
+        "Start again, because a collapsed generator rarely recovers. Use optimizers.generator.betas=[0.5,0.999] and the same for "
+        "the discriminator, a penalty (objective.penalties+=r1(weight=1)), a discriminator that sees variety "
+        "(networks.discriminator.minibatch_std=4, or packed), or a lower learning rate.",
+        "Goodfellow 2016, section 5.1.1",
     ),
     "partial collapse": Advice(
-        "G makes some kinds well and has given up on others: D is satisfied by those it sees, and G has no reason to go "
-        "where it gets no gradient.",
-        "Tell both which kind is asked for (condition=clusters or condition=labels(num=...)), add "
-        "objective.penalties+=r1(weight=1), or let D judge several at once (packed). More time may do, too.",
+        "Partial mode collapse: the generator makes some categories well and has dropped others. The discriminator accepts the "
+        "ones it sees, and no gradient leads to the others.",
+        "Give both networks the category as a condition (condition=clusters or condition=labels(num=...)), add "
+        "objective.penalties+=r1(weight=1), or let the discriminator judge several samples at once (packed). Longer training may "
+        "also help.",
+        "Lin et al. 2018 (PacGAN), section 3",
     ),
     "D too strong": Advice(
-        "D has won: it is right whatever G does, so what it says no longer tells G which way is better. D learns faster "
-        "than G, or finds one giveaway that G does not get rid of.",
-        "Slow D down (half its rate, fewer discriminator_turns), make it smooth (objective.penalties+=r1(weight=1)), "
-        "change what it sees (objective.augmentation=augment), or give both players' Adam betas of [0.5,0.999].",
+        "The discriminator has won: it is right whatever the generator makes, so its gradient no longer shows the generator "
+        "how to improve. It learns faster than the generator, or it has found one artefact that the generator does not lose.",
+        "Slow the discriminator down (half its learning rate, fewer discriminator_turns), regularise it "
+        "(objective.penalties+=r1(weight=1)), augment its input (objective.augmentation=augment), or give both players' Adam "
+        "betas of [0.5,0.999].",
+        "Arjovsky and Bottou 2017, section 2",
     ),
     "G starved": Advice(
-        "D is so sure that its answer is flat about the samples, and the gradient that G learns by has vanished. The "
-        "saturating loss does this by its very formula (Goodfellow et al. 2014, section 3).",
-        "Take objective.loss=non-saturating, give D fewer turns or a lower rate, or add objective.penalties+=r1(weight=1).",
+        "Vanishing gradients: the discriminator is so sure that its output is flat around the generated samples, and the "
+        "generator's gradient has vanished. The saturating loss does this by its formula.",
+        "Use objective.loss=non-saturating, give the discriminator fewer turns or a lower learning rate, or add "
+        "objective.penalties+=r1(weight=1).",
+        "Goodfellow et al. 2014, section 3",
     ),
     "D too weak": Advice(
-        "G learns from D alone, and D sees no difference where there is a plain one: it is too small, too slow, or held "
-        "back too much (dropout, a heavy penalty, a tiny rate).",
-        "Give D more width, a higher rate, more turns (objective.discriminator_turns=2), or a lighter penalty.",
+        "The generator learns only from the discriminator, and the discriminator misses a plain difference. It is too small, "
+        "learns too slowly, or is regularised too much (dropout, a large penalty, a tiny learning rate).",
+        "Give the discriminator more width, a higher learning rate, more turns (objective.discriminator_turns=2), or a smaller "
+        "penalty.",
     ),
     "D the wrong way round": Advice(
-        "D is rewarded for calling samples real: in its loss a sign is turned, or the two labels have changed places.",
-        "Look at the loss's discriminator method: real logits must be pushed up, those of samples down. See docs/losses.md.",
+        "The discriminator is rewarded for calling generated samples real: its loss has a wrong sign, or the two labels are "
+        "swapped.",
+        "Check the loss's discriminator method: it must push the logits of real samples up and those of generated samples down.",
+        "Goodfellow et al. 2014, eq. 1",
     ),
     "G the wrong way round": Advice(
-        "G is rewarded for being found out: in its loss a sign is turned, or its label is that of a fake.",
-        "Look at the loss's generator method: it must fall as logits of samples rise. See docs/losses.md.",
+        "The generator is rewarded for being recognised: its loss has a wrong sign, or uses the label of generated samples.",
+        "Check the loss's generator method: it must fall as the logits of generated samples rise.",
+        "Goodfellow et al. 2014, section 3",
     ),
     "oscillation": Advice(
-        "The players chase each other in a circle: G moves to where D does not look, D follows, and G moves on. Rates or "
-        "momentum are too high for them to meet.",
-        "Lower both rates to a third, give both players' Adam betas of [0.5,0.999] or [0,0.99], add "
+        "The players chase each other in a circle: the generator moves to where the discriminator does not look, the "
+        "discriminator follows, and the generator moves on. Learning rates or momentum are too high to converge.",
+        "Lower both learning rates to a third, give both players' Adam betas of [0.5,0.999] or [0,0.99], add "
         "objective.penalties+=r1(weight=1), and sample from an average of the weights (ema=ema(half_life_images=2000)).",
+        "Mescheder et al. 2018, section 2",
     ),
     "dead units": Advice(
-        "A ReLU that is 0 for every input gets no gradient and stays so for ever: a step too large or a start too far "
-        "below has pushed its bias down.",
-        "Start again with new weights (seed=1) and a lower rate, or with leaky ReLU (slope=0.2), which can't die.",
+        "A ReLU unit that is 0 for every input gets no gradient and never recovers. A learning rate that is too high, or an "
+        "unlucky initialisation, has pushed its bias far below 0.",
+        "Start again with new weights (seed=1) and a lower learning rate, or use leaky ReLU (slope=0.2), which cannot die.",
+        "Lu et al. 2019 (Dying ReLU and initialization)",
     ),
     "plateau": Advice(
-        "Neither player wins and nothing improves: a network may be too small for the task, the rate too high to settle "
-        "or too low to move on.",
-        "Try a third of the rate, or one that falls (optimizers.generator.schedule=linear(start=0.5)), then wider networks.",
+        "Neither player wins and samples do not improve. A network may be too small for the task, or the learning rate too high "
+        "to converge or too low to make progress.",
+        "Try a third of the learning rate, or a learning rate that falls (optimizers.generator.schedule=linear(start=0.5)), then "
+        "wider networks.",
     ),
     "D over-fits": Advice(
-        "D knows its images by heart, so what it tells G is which images they were and no longer what makes an image "
-        "real. There are too few of them for so large a D (Karras et al. 2020).",
-        "Change what D sees at random: objective.augmentation=augment; more images, a smaller D, dropout, or an earlier "
-        "end also help.",
+        "The discriminator overfits: it has memorised the training images and no longer learns what makes an image real. There "
+        "are too few images for its size.",
+        "Augment its input with objective.augmentation=augment. More images, a smaller discriminator, dropout or an earlier end "
+        "also help.",
+        "Karras et al. 2020 (limited data), section 2",
     ),
     "memorisation": Advice(
-        "G gives back training images: with so few of them that is the surest way past D.",
-        "More images, objective.augmentation=augment, a smaller G, or an earlier checkpoint.",
+        "The generator reproduces training images: with so few of them this is the easiest way to fool the discriminator.",
+        "Use more images, objective.augmentation=augment, a smaller generator, or an earlier checkpoint.",
     ),
     "data all alike": Advice(
-        "There is one sample to learn over and over, and no variety to hold G's against. As a rule a path, a column or a "
-        "conversion is wrong.",
-        "Look at the data: samples/real.png in the run's folder shows the first ones, as they are read.",
+        "All training samples are the same, so there is no variety to learn. The usual reason is a wrong path, a wrong column or "
+        "a faulty conversion.",
+        "Look at the data: samples/real.png in the run folder shows the first samples as gansmith reads them.",
     ),
 }
 
-# Where there is no discriminator.
+# Advice for runs without a discriminator, such as a variational autoencoder.
 ALONE: dict[Trouble, Advice] = {
     "collapse": Advice(
-        "G does not hear z: the encoder has given up on telling it anything, as z costs more than it helps (posterior collapse), "
-        "or rates that are too high have driven it there.",
-        "Start again with a lower rate (optimizers.autoencoder.lr=...) or another seed, a smaller G, or more training.",
+        "The generator ignores z: the encoder no longer passes any information through z, because it costs more than it helps "
+        "(posterior collapse), or learning rates that are too high have led there.",
+        "Start again with a lower learning rate (optimizers.autoencoder.lr=...) or another seed, use a smaller generator, or "
+        "train longer.",
+        "Bowman et al. 2016, section 3.1",
     ),
     "partial collapse": Advice(
-        "G makes the usual kinds, and z says too little of the rare ones.",
-        "Train for longer, give z more numbers (noise.dim=...), or tell G which kind is asked for (condition=clusters).",
+        "The generator makes the common categories, and z holds too little information about the rare ones.",
+        "Train longer, give z more entries (noise.dim=...), or give the generator the category as a condition "
+        "(condition=clusters).",
     ),
     "divergence": Advice(
-        "Steps are too large: weights overshoot and grow without end.",
-        "Go back to a good checkpoint or start again with a third of the rate (optimizers.autoencoder.lr=...).",
+        "The learning rate is too high: weights overshoot and grow without bound.",
+        "Return to a good checkpoint or start again with a third of the learning rate (optimizers.autoencoder.lr=...).",
     ),
 }

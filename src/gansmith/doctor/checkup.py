@@ -1,4 +1,4 @@
-"""A run at the doctor's: its log's vital signs, or, where it was not watched, those of the checkpoints it keeps."""
+"""The diagnosis of a whole run, from the vital signs in its log or from its checkpoints."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gansmith.doctor import Diagnosis, Look
 
 @dataclass(frozen=True)
 class Checkup:
-    """What the doctor found, and what it rests on."""
+    """The diagnoses of a run, and the looks they are based on."""
 
-    images: int  # of the newest look
+    images: int  # real images seen at the newest look
     num_looks: int
     from_checkpoints: bool
     diagnoses: tuple[Diagnosis, ...]  # the cause first
-    unclear: str | None = None  # why nothing can be said yet, where nothing is wrong
+    unclear: str | None = None  # why the run is not called healthy, where no trouble is found
     recoveries: tuple[dict[str, Any], ...] = ()
 
     @classmethod
@@ -31,7 +31,7 @@ class Checkup:
         recoveries: Iterable[dict[str, Any]] = (),
         from_checkpoints: bool = False,
     ) -> Checkup:
-        """What the doctor says of these looks, in their order, of a run of `total_images`."""
+        """Diagnose a run of `total_images` from its looks, in the order of training."""
         taken = [look for look in looks if f"{doctor.PREFIX}finite" in look]
         return cls(
             images=int(taken[-1]["images"]) if taken else 0,
@@ -44,40 +44,41 @@ class Checkup:
 
     @property
     def word(self) -> str:
-        """In a word: what is wrong, healthy, or that it is too early to say."""
+        """The result in a word: the name of the first trouble, "healthy" or "too early to say"."""
         if self.diagnoses:
             return self.diagnoses[0].trouble
         return "too early to say" if self.unclear else "healthy"
 
     @property
     def remark(self) -> str:
-        """What there is to say where nothing is wrong; empty where something is."""
+        """A sentence for a run without a trouble; empty where there is one."""
         if self.diagnoses:
             return ""
         if self.unclear:
-            return f"Nothing is wrong so far, but {self.unclear}. Train on, and ask again."
-        return "Nothing stands out. Look at the pictures all the same; gansmith report says what they are worth."
+            return f"No trouble so far, but {self.unclear}. Train on, and ask again."
+        return "No trouble found. Look at the samples all the same; gansmith report shows them and their scores."
 
     @property
     def follows(self) -> str:
-        """What follows from the trouble that is named, in a sentence; empty where nothing does."""
+        """The consequences of the first trouble, in a sentence; empty without any."""
         followers = [f"{found.trouble} ({found.sign.rstrip('.')})" for found in self.diagnoses[1:]]
         return f"{' and '.join(followers)}." if followers else ""
 
     def to_json(self) -> dict[str, Any]:
+        """The checkup as JSON values: its fields and `word`."""
         return {"word": self.word, **dataclasses.asdict(self)}
 
     def text(self, name: str) -> str:
-        """All of it in plain words."""
+        """The checkup as text for a terminal; `name` is that of the run."""
         looks = f"{self.num_looks} look{'s' * (self.num_looks != 1)}, the newest at {self.images:,} images"
         where = (
-            ", at the checkpoints it keeps, as it was not watched: watch.times=40 asks for that" if self.from_checkpoints else ""
+            ", at its checkpoints, because it was not monitored: watch.times=40 monitors a run" if self.from_checkpoints else ""
         )
         paragraphs = [f"{name}: {self.word} ({looks}{where})."]
         if self.remark:
             paragraphs.append(f"  {self.remark}")
         for recovery in self.recoveries:
-            paragraphs.append(f"  Put right at {recovery['images']:,} images: {recovery['why']}")
+            paragraphs.append(f"  Recovered at {recovery['images']:,} images: {recovery['why']}")
         for found in self.diagnoses[:1]:
             paragraphs.append(f"\n{found.trouble} ({found.certainty}, since {found.since:,} images)")
             parts = {
@@ -87,9 +88,9 @@ class Checkup:
                 "Do": found.remedy,
                 "Read on": found.read_on,
             }
-            for title, said in parts.items():
-                if said:
+            for title, sentence in parts.items():
+                if sentence:
                     paragraphs.append(
-                        textwrap.fill(f"{title + ':':<9}{said}", 110, initial_indent="   ", subsequent_indent=" " * 12)
+                        textwrap.fill(f"{title + ':':<9}{sentence}", 110, initial_indent="   ", subsequent_indent=" " * 12)
                     )
         return "\n".join(paragraphs)

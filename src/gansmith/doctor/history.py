@@ -1,4 +1,4 @@
-"""The vital signs in a log as arrays, and how long something has held."""
+"""The vital signs of a run as arrays, and how long a state has held."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-PREFIX = "doctor/"  # of its numbers in the log
-EARLY = 0.05  # of the run: what is seen before is the random start
-STANDING = 0.92  # a number that is still this share of what it was has hardly fallen
-RISING = 1.15  # and one that has grown by this factor is on its way
-LEAST_LOOKS = 6  # below it nothing is said but what one look shows
-HOLD = 150  # steps that a state must hold, however short the run
+PREFIX = "doctor/"  # of the vital signs in the log
+EARLY = 0.05  # share of the run that is ignored, because weights are still near their random start
+STANDING = 0.92  # a number that is still this share of its earlier value has hardly fallen
+RISING = 1.15  # a number that has grown by this factor is rising
+LEAST_LOOKS = 6  # with fewer looks, only troubles that a single look shows are reported
+HOLD = 150  # steps that a state must hold, however short the run is
 
 Trouble = Literal[
     "collapse",
@@ -37,36 +37,44 @@ Look = Mapping[str, Any]
 
 
 class History:
-    """The looks at a run since it began, or since it was last put right, as arrays."""
+    """The looks at a run since its start or its last recovery, as arrays with one entry a look.
+
+    images    real images seen, counted from the start of the run
+    progress  share of the run, from the start or the last recovery
+    steps     training steps since then; inf for looks that did not record them
+    """
 
     def __init__(self, looks: Sequence[Look], total_images: int) -> None:
-        put_right = [i for i, look in enumerate(looks) if f"{PREFIX}recovery" in look]
-        first = put_right[-1] if put_right else -1
+        recoveries = [i for i, look in enumerate(looks) if f"{PREFIX}recovery" in look]
+        first = recoveries[-1] if recoveries else -1
         self.looks, self.total = list(looks[first + 1 :]), total_images
-        begun = looks[first] if put_right else {"images": 0}
+        begun = looks[first] if recoveries else {"images": 0}
         self.begun = begun["images"]
         self.images = np.array([look["images"] for look in self.looks], np.float64)
         self.progress = (self.images - self.begun) / total_images
-        # What says no steps is taken for old enough: rules ask how many there were, never how few.
+        # A look without steps counts as old enough: rules ask for a least number of steps, never for a largest.
         self.steps = np.array([look.get(PREFIX + "steps", np.inf) for look in self.looks]) - begun.get(PREFIX + "steps", 0)
 
     def __len__(self) -> int:
+        """Number of looks."""
         return len(self.looks)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """A sign at every look, NaN where it was not taken."""
+        """A vital sign at every look; NaN where it was not measured."""
         return np.array([look.get(PREFIX + name, np.nan) for look in self.looks], np.float64)
 
-    def known(self, name: str) -> np.ndarray:
-        """A sign at every look, or as it was when it was last taken."""
+    def last_known(self, name: str) -> np.ndarray:
+        """A vital sign at every look, or its last value before it where it was not measured."""
         values = self[name]
         last = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(len(values))))
-        known: np.ndarray = values[last]
-        return known
+        filled: np.ndarray = values[last]
+        return filled
 
     def since(self, holds: np.ndarray, share: float, steps: int = HOLD) -> int | None:
-        """Since which image count something has held up to the newest look; None where that is no `share` of the run, nor so
-        many steps and three looks."""
+        """The image count since which a state [L] has held up to the newest look.
+
+        None where it has held for less than `share` of the run, for fewer than `steps` steps or for fewer than three looks.
+        """
         holds = holds & (self.progress > EARLY)
         if not len(holds) or not holds[-1]:
             return None
@@ -76,31 +84,32 @@ class History:
         return int(self.images[start]) if long and len(holds) - start >= 3 else None
 
     def is_older(self, steps: int, than: float = 0.0) -> bool:
-        """Whether the newest look came so many steps after a step."""
+        """Whether the newest look came at least `steps` steps after step `than`."""
         return bool(np.isinf(self.steps[-1]) or self.steps[-1] - than >= steps)
 
-    def lately(self, share: float, steps: int) -> np.ndarray:
-        """Which looks are of the newest `share` of the run, or of so many of its newest steps where those reach further back."""
+    def recent(self, share: float, steps: int) -> np.ndarray:
+        """Mask [L] of the looks in the last `share` of the run, or in its last `steps` steps where these reach further back."""
         now = self.progress[-1], self.steps[-1]
         near = self.progress > now[0] - share
         recent: np.ndarray = near if np.isinf(now[1]) else near | (self.steps > now[1] - steps)
         return recent
 
-    def stands(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
-        """Whether a number has hardly fallen of late, the second half of that time beside its first, or only from a height."""
+    def is_stuck(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
+        """Whether a number has hardly fallen recently, comparing the two halves of that time, or only from an unusual height."""
         before, now = self._halves(values, share, steps)
         return bool(now > STANDING * before or now > self._usual(values))
 
-    def rises(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
-        """Whether a number has grown of late, and not only from a low."""
+    def is_rising(self, values: np.ndarray, share: float, steps: int = 2 * HOLD) -> bool:
+        """Whether a number has grown recently, and not only from an unusual low."""
         before, now = self._halves(values, share, steps)
         return bool(now > RISING * before and now >= self._usual(values))
 
     def _usual(self, values: np.ndarray) -> float:
-        """Its median since the run began: what comes back to that from a swing is no progress."""
+        """The median over the run: a return to it is no progress."""
         return float(np.nanmedian(values[self.progress > EARLY])) if self.progress[-1] > EARLY else math.nan
 
     def _halves(self, values: np.ndarray, share: float, steps: int) -> tuple[float, float]:
-        part = values[self.lately(share, steps)]
+        """The medians of the first and of the second half of the recent looks."""
+        part = values[self.recent(share, steps)]
         half = max(1, len(part) // 2)
         return float(np.nanmedian(part[:half])), float(np.nanmedian(part[-half:]))

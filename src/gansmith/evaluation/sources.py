@@ -48,7 +48,7 @@ class GeneratedSamples:
 
     def labels(self, draw: int) -> np.ndarray | None:
         """The classes that a draw's samples are asked to be, int64 [count]; None where it is told no classes."""
-        return self.run.classes_asked(self.seeds[draw], self.count)
+        return self.run.sampler.labels(self.seeds[draw], self.count)
 
     def categories(self, draw: int) -> np.ndarray | None:
         """The same of any kinds it is told."""

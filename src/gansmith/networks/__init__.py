@@ -8,10 +8,11 @@ from gansmith.networks.larsen import LarsenDiscriminator, LarsenGenerator
 from gansmith.networks.lsgan import LsganGenerator
 from gansmith.networks.maxout import MaxoutDiscriminator
 from gansmith.networks.mirza import MirzaDiscriminator, MirzaGenerator
-from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPEncoder, MLPGenerator, Stack
+from gansmith.networks.mlp import BatchNorm, MLPDiscriminator, MLPEncoder, MLPGenerator
 from gansmith.networks.packed import Packed
 from gansmith.networks.r3gan import R3GanDiscriminator, R3GanGenerator
 from gansmith.networks.residual import ResidualDiscriminator, ResidualGenerator
+from gansmith.networks.stack import Stack
 from gansmith.networks.unrolled import UnrolledDiscriminator, UnrolledGenerator
 
 __all__ = [

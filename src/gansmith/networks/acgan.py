@@ -11,7 +11,8 @@ from torch import nn
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
-from gansmith.networks.mlp import Share, Stack
+from gansmith.networks.mlp import Share
+from gansmith.networks.stack import Stack
 
 Slope = Annotated[float, Field(ge=0.0)]
 

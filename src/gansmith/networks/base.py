@@ -1,7 +1,7 @@
-"""The contract of networks: what they are built between, what they take and what they return.
+"""The contract of networks: the shapes they are built for, their inputs and their outputs.
 
-generator(noise [N, Z], condition)          -> sample [N, ...]
-discriminator(sample [N, ...], condition)   -> logits [N, M]      M places judged: 1, or h*w for patches
+generator(noise [N, Z], condition)          -> samples [N, ...]
+discriminator(samples [N, ...], condition)  -> logits [N, M]      M places judged: 1, or h*w for patches
 
 A discriminator that judges m samples at once has the attribute `pack = m` and returns logits [N // m, M]. One that also predicts
 the condition of a sample returns a `DiscriminatorOutput`.
@@ -9,37 +9,38 @@ the condition of a sample returns a `DiscriminatorOutput`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    pass
 
 Networks = Mapping[str, nn.Module]
 
 
 class DiscriminatorOutput(NamedTuple):
-    """The answer of a discriminator that also says what a sample was told to be (Odena et al. 2017; Chen et al. 2016)."""
+    """The output of a discriminator that also predicts the condition of a sample (Odena et al. 2017; Chen et al. 2016)."""
 
     logits: Tensor  # [N, M]
-    categories: Tensor  # [N, K], logits of the kinds
-    continuous: Tensor  # [N, S], the sliders' expected values
+    categories: Tensor  # [N, K], logits of the categories
+    continuous: Tensor  # [N, S], expected values of the continuous codes
 
 
-def logits_of(answer: Tensor | DiscriminatorOutput) -> Tensor:
-    """What a discriminator says of real and fake, [N, M], whatever else it says."""
-    return answer.logits if isinstance(answer, DiscriminatorOutput) else answer
+def logits_of(output: Tensor | DiscriminatorOutput) -> Tensor:
+    """The logits [N, M] of a discriminator's output, with or without a predicted condition."""
+    return output.logits if isinstance(output, DiscriminatorOutput) else output
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a network is built between: z has `noise` entries, a sample has shape `sample` ([C, H, W] for images).
+    """The shapes that a network is built for.
 
-    The generator is told which of `categories` kinds a sample is, and `continuous` numbers; 0 where it is told nothing. So is the
-    discriminator where it is `observed` what the real ones are.
+    noise        number of entries of z
+    sample       shape of one sample, (C, H, W) for images and (D,) for points
+    categories   K, number of categories of the condition; 0 without a condition
+    continuous   S, number of continuous codes of the condition
+    observed     whether the condition of real samples is known. Where it is not, only the generator gets a condition.
     """
 
     noise: int
@@ -50,17 +51,27 @@ class Shapes:
 
     @property
     def condition_dim(self) -> int:
-        """How many numbers a condition has, K + S."""
+        """Number of entries of a condition, K + S; 0 without a condition."""
         return self.categories + self.continuous
+
+    def condition_dim_for(self, network: str) -> int:
+        """Number of entries of the condition that this network gets: 0 for all but the generator where none is observed."""
+        return self.condition_dim if network == "generator" or self.observed else 0
+
+    def without_condition(self) -> Shapes:
+        """The shapes of an unconditional network."""
+        return dataclasses.replace(self, categories=0, continuous=0)
 
 
 @runtime_checkable
 class Network(Protocol):
-    """A network's description. `build` fits its ends to the data; weights come from torch's generator, which the loop seeds."""
+    """The description of a network: a frozen dataclass with the method `build`."""
 
-    def build(self, shapes: Shapes) -> nn.Module: ...
+    def build(self, shapes: Shapes) -> nn.Module:
+        """The network for these shapes. Weights are drawn from torch's global generator, which the caller has seeded."""
+        ...
 
 
 def pack_of(discriminator: nn.Module) -> int:
-    """How many samples it judges at once (PacGAN; Lin et al. 2018): what it says as `pack`, else 1."""
+    """Number of samples that a discriminator judges at once (PacGAN; Lin et al. 2018): its attribute `pack`, or 1."""
     return int(getattr(discriminator, "pack", 1))

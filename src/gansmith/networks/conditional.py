@@ -1,13 +1,17 @@
-"""How networks are told what a sample is: the generator by its input, the discriminator in one of three ways, or not at all.
+"""Conditional networks: how generator and discriminator get the condition [N, K + S] of a sample.
+
+The condition is a one-hot category [K] followed by S continuous codes. A generator gets it joined to the noise, or, with
+`class-normed-generator(network=...)`, in its batch norms. A discriminator gets it in one of three ways:
 
 conv-discriminator(...) and others     in the last layer, by projection
-joined-discriminator(network=...)      beside the sample, as further channels
-auxiliary-discriminator(network=...)   not told: it says itself what it takes the sample for
+joined-discriminator(network=...)      joined to the sample, as further channels
+auxiliary-discriminator(network=...)   not at all: it predicts the condition of the sample instead
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -16,25 +20,33 @@ from torch import Tensor, nn
 
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
-from gansmith.networks.base import DiscriminatorOutput, Network, Shapes
-from gansmith.networks.mlp import Stack
+from gansmith.networks.base import DiscriminatorOutput, Network, Shapes, pack_of
+from gansmith.networks.stack import ConditionalBatchNorm, Stack, uses_condition
 
 
 @runtime_checkable
 class TakesCondition(Network, Protocol):
-    """A description whose `build` sees to it itself that the network is told of the condition."""
+    """A network description whose `build` handles the condition itself; others are wrapped by `build_network`."""
 
     @property
-    def takes_condition(self) -> bool: ...
+    def takes_condition(self) -> bool:
+        """True."""
+        ...
 
 
-def built(description: Network, name: str, shapes: Shapes) -> nn.Module:
-    """The network called `name`, told kinds where `shapes` has any. Raises RecipeError for a discriminator that can't be told."""
+def build_network(description: Network, name: str, shapes: Shapes) -> nn.Module:
+    """Build the network called `name`, and make it conditional where `shapes` has a condition.
+
+    A description that says `takes_condition` builds itself. The generator gets the condition joined to its noise. Every other
+    network gets it by projection in its last layer, and only where the condition of real samples is observed. Raises RecipeError
+    where that layer is not linear with one output.
+    """
     if not shapes.condition_dim or isinstance(description, TakesCondition):
         return description.build(shapes)
+    unconditional = shapes.without_condition()
     if name == "generator":
-        return Joined(description.build(dataclasses.replace(untold(shapes), noise=shapes.noise + shapes.condition_dim)))
-    network = description.build(untold(shapes))
+        return Joined(description.build(dataclasses.replace(unconditional, noise=shapes.noise + shapes.condition_dim)))
+    network = description.build(unconditional)
     if not shapes.observed:
         return network
     message = (
@@ -42,38 +54,38 @@ def built(description: Network, name: str, shapes: Shapes) -> nn.Module:
         f"{kebab(type(description).__name__)} ends otherwise: choose condition=none, joined-discriminator(network=...), "
         "or another network"
     )
-    body, last = ends(network, RecipeError(message))
+    body, last = split_last_layer(network, RecipeError(message))
     return Projection(body, last, shapes.categories)
 
 
-def untold(shapes: Shapes) -> Shapes:
-    """The shapes of a network that is told nothing."""
-    return dataclasses.replace(shapes, categories=0, continuous=0)
-
-
-def ends(network: nn.Module, otherwise: RecipeError) -> tuple[Stack, nn.Linear]:
-    """All layers but the last, and the last, which makes one logit; raises `otherwise` where it does not."""
+def split_last_layer(network: nn.Module, error: RecipeError) -> tuple[Stack, nn.Linear]:
+    """All layers but the last, and the last, a linear layer with one logit. Raises `error` where a network ends otherwise."""
     if isinstance(network, Stack) and isinstance(last := network[-1], nn.Linear) and last.out_features == 1:
         return Stack(*list(network)[:-1]), last
-    raise otherwise
+    raise error
 
 
 class Joined(nn.Module):
-    """What it is told is joined to z (Mirza and Osindero 2014, section 3.2): [N, Z], [N, K] -> [N, ...]."""
+    """A generator whose noise is joined with the condition: [N, Z], [N, K + S] -> [N, ...].
+
+    As in Mirza and Osindero 2014, section 3.2. `network` takes noise [N, Z + K + S].
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, z: Tensor, condition: Tensor) -> Tensor:
-        made: Tensor = self.network(torch.cat([z, condition.to(z.dtype)], 1))
-        return made
+        """Noise [N, Z] and condition [N, K + S] -> samples [N, ...]."""
+        samples: Tensor = self.network(torch.cat([z, condition.to(z.dtype)], 1))
+        return samples
 
 
 class Projection(nn.Module):
-    """logit = w h + b + c V h, where h is what D's last layer sees and c the kind (Miyato and Koyama 2018, eq. 3).
+    """A projection discriminator: logit = w h + b + c V h (Miyato and Koyama 2018, eq. 3): [N, ...], [N, K] -> [N, 1].
 
-    [N, ...], [N, K] -> [N, 1]. V [K, features] starts at 0: at first D judges all kinds alike. Spectral norm leaves it alone.
+    h is the input of the last layer and c the one-hot category. V [K, features] starts at 0, so that the condition changes no
+    logit at first. Spectral norm does not apply to V.
     """
 
     def __init__(self, body: Stack, last: nn.Linear, categories: int) -> None:
@@ -83,104 +95,103 @@ class Projection(nn.Module):
         nn.init.zeros_(self.of_kind.weight)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Samples [N, ...] and condition [N, K] -> logits [N, 1]."""
         h = self.body(x)
-        more = (self.of_kind(h) * condition.to(h.dtype)).sum(1, keepdim=True)
-        judged: Tensor = self.last(h) + more
-        return judged
+        projection = (self.of_kind(h) * condition.to(h.dtype)).sum(1, keepdim=True)
+        logits: Tensor = self.last(h) + projection
+        return logits
 
 
 @component
 class ClassNormedGenerator:
-    """A generator that is told by its batch norms: each but the last has a scale and a shift for each kind.
+    """A generator with class-conditional batch norm: a scale and a shift for each category.
 
-    So have those of Miyato and Koyama 2018, section 4 (Dumoulin et al. 2017, eq. 5). `network` is a generator with batch norm.
+    As in Miyato and Koyama 2018, section 4 (Dumoulin et al. 2017, eq. 5). One batch norm stays unconditional: the last one, or,
+    where blocks hold batch norms, the last one inside a block. `network` is a generator for images with at least two batch norms.
     """
 
     network: Network
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
-        network = self.network.build(untold(shapes))
-        return ToldByNorms(network, shapes.condition_dim) if shapes.condition_dim else network
+        """[N, Z], [N, K] -> [N, C, H, W]; without a condition, `network` itself."""
+        network = self.network.build(shapes.without_condition())
+        return ClassNormed(network, shapes.condition_dim) if shapes.condition_dim else network
 
 
-class ToldByNorms(nn.Module):
-    """[N, Z], [N, K] -> [N, ...]."""
+class ClassNormed(nn.Module):
+    """A generator whose batch norms get the condition: [N, Z], [N, K] -> [N, C, H, W].
+
+    Raises RecipeError where `network` has fewer than two batch norms, or one inside a block whose `forward` takes no condition.
+    """
 
     def __init__(self, network: nn.Module, categories: int) -> None:
         super().__init__()
         places = [(m, name) for m in network.modules() for name, c in m.named_children() if isinstance(c, nn.BatchNorm2d)]
         if len(places) < 2:
-            raise RecipeError("network 'generator' is told kinds in its batch norms, and has none: choose another network")
+            raise RecipeError(
+                "network 'generator' gets the condition in its batch norms, and has fewer than two: choose another network"
+            )
         for parent, name in places[:-1]:
-            setattr(parent, name, ClassNorm(getattr(parent, name), categories))
+            setattr(parent, name, ConditionalBatchNorm(getattr(parent, name), categories))
+        for block in network.modules():
+            if uses_condition(block) and "condition" not in inspect.signature(block.forward).parameters:
+                raise RecipeError(
+                    f"network 'generator' gets the condition in its batch norms, and {type(block).__name__}, which holds one, "
+                    "takes none: give its forward the arguments (x, condition=None) and run its layers with a Stack"
+                )
         self.network = network
 
     def forward(self, z: Tensor, condition: Tensor) -> Tensor:
-        for layer in self.network.modules():
-            if isinstance(layer, ClassNorm):
-                layer.condition = condition
-        made: Tensor = self.network(z, None)
-        return made
-
-
-class ClassNorm(nn.Module):
-    """Batch norm, then the scale and the shift of each sample's kind: [N, C, h, w] -> [N, C, h, w]."""
-
-    condition: Tensor  # [N, K], of the samples of the pass that is under way
-
-    def __init__(self, norm: nn.BatchNorm2d, categories: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(norm.num_features, norm.eps, norm.momentum, affine=False)
-        self.scale = nn.Parameter(torch.ones(categories, norm.num_features))
-        self.shift = nn.Parameter(torch.zeros(categories, norm.num_features))
-
-    def forward(self, x: Tensor) -> Tensor:
-        condition = self.condition.to(x.dtype)
-        scale, shift = ((condition @ of_kinds.to(x.dtype))[:, :, None, None] for of_kinds in (self.scale, self.shift))
-        made: Tensor = self.norm(x) * scale + shift
-        return made
+        """Noise [N, Z] and condition [N, K] -> samples [N, C, H, W]."""
+        samples: Tensor = self.network(z, condition)
+        return samples
 
 
 @component
 class JoinedDiscriminator:
-    """Any discriminator, told by its input: the condition is joined to the sample (Mirza and Osindero 2014, section 3.2).
+    """Any discriminator, with the condition joined to its samples (Mirza and Osindero 2014, section 3.2).
 
-    To an image it is joined as one channel a number, the same all over; to a point as further coordinates. `network` is built for
-    samples with so many more of them.
+    An image gets K + S further channels, each constant over the image; a point gets K + S further coordinates. `network` is
+    built for these larger samples.
     """
 
     network: Network
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
+        """[N, C, ...], [N, K + S] -> logits; `network` itself where real samples have no observed condition."""
         if not shapes.condition_dim or not shapes.observed:
-            return self.network.build(untold(shapes))
+            return self.network.build(shapes.without_condition())
         sample = (shapes.sample[0] + shapes.condition_dim, *shapes.sample[1:])
-        return JoinedToSample(self.network.build(dataclasses.replace(untold(shapes), sample=sample)))
+        return JoinedToSample(self.network.build(dataclasses.replace(shapes.without_condition(), sample=sample)))
 
 
 class JoinedToSample(nn.Module):
-    """[N, C, ...], [N, K] -> what `network` makes of [N, C + K, ...]."""
+    """A discriminator whose samples are joined with the condition: [N, C, ...], [N, K + S] -> logits [N, M].
+
+    `network` takes samples [N, C + K + S, ...].
+    """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.pack = int(getattr(network, "pack", 1))  # see `objectives.logits.pack_of`
+        self.pack = pack_of(network)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Samples [N, C, ...] and condition [N, K + S] -> logits [N, M], or [N // pack, M]."""
         condition = condition.to(x.dtype).view(*condition.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
-        judged: Tensor = self.network(torch.cat([x, condition], 1), None)
-        return judged
+        logits: Tensor = self.network(torch.cat([x, condition], 1), None)
+        return logits
 
 
 @component
 class AuxiliaryDiscriminator:
-    """A discriminator that is told nothing and says, by a head beside its logit, what a sample was told to be.
+    """A discriminator that gets no condition and predicts it, by a head beside its logit (Odena et al. 2017, section 3).
 
-    So do Odena et al. 2017, section 3. Logits of the kinds and the expected sliders, linear in what the logit is made of;
-    `hidden` puts a layer of so many units with batch norm and leaky ReLU .1 before them, as InfoGAN's Q has it (Chen et al.
-    2016, appendix C.1). `objective.auxiliary` makes the players pay for what the head gets wrong.
+    The head is linear in the input of the last layer, and gives logits of the categories and the expected continuous codes.
+    `hidden` puts a layer of so many units with batch norm and leaky ReLU .1 before it, as in InfoGAN's Q (Chen et al. 2016,
+    appendix C.1). `objective.auxiliary` adds the loss of the head.
     """
 
     network: Network
@@ -188,18 +199,19 @@ class AuxiliaryDiscriminator:
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:
-        network = self.network.build(untold(shapes))
+        """[N, ...] -> DiscriminatorOutput; without a condition, `network` itself."""
+        network = self.network.build(shapes.without_condition())
         if not shapes.condition_dim:
             return network
         message = (
             f"a head beside its last layer, a linear one with one logit, and {kebab(type(self.network).__name__)} ends otherwise"
         )
         error = RecipeError(f"network 'discriminator' has {message}: choose another network")
-        return WithHead(*ends(network, error), shapes, self.hidden)
+        return WithHead(*split_last_layer(network, error), shapes, self.hidden)
 
 
 class WithHead(nn.Module):
-    """[N, ...] -> Verdict([N, 1], [N, K], [N, S])."""
+    """A discriminator with a head: [N, ...] -> DiscriminatorOutput([N, 1], [N, K], [N, S]). A condition is ignored on purpose."""
 
     def __init__(self, body: Stack, last: nn.Linear, shapes: Shapes, hidden: int | None) -> None:
         super().__init__()
@@ -210,6 +222,7 @@ class WithHead(nn.Module):
         self.head = nn.Sequential(*first, nn.Linear(width, shapes.condition_dim))
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        """Samples [N, ...] -> logits [N, 1], categories [N, K] and continuous codes [N, S]."""
         h = self.body(x)
         categories, continuous = self.head(h).split(self.parts, 1)
         return DiscriminatorOutput(self.last(h), categories, continuous)

@@ -14,8 +14,9 @@ from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import BatchNorm, Stack
+from gansmith.networks.mlp import BatchNorm
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack, run_layer
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 
@@ -146,8 +147,9 @@ class MapBlock(nn.Module):
         self.convolution = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.norm(self.convolution(x)))
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """[N, C, h, w] -> [N, C, h, w]; the batch norm gets the condition if it is conditional."""
+        return functional.relu(x + run_layer(self.norm, self.convolution(x), condition))
 
 
 class ToMap(nn.Module):

@@ -10,7 +10,8 @@ from torch import nn
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, image_shape, started_small
-from gansmith.networks.mlp import ENDS, End, Stack
+from gansmith.networks.mlp import ENDS, End
+from gansmith.networks.stack import Stack
 
 Slope = Annotated[float, Field(ge=0.0)]
 

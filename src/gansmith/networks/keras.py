@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from gansmith.core.errors import RecipeError
+from gansmith.core.errors import RecipeError, SettingError
 from gansmith.networks.conditional import Joined, Projection
 from gansmith.networks.maxout import Maxout
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 
 if TYPE_CHECKING:
     pass
 
 
 def libraries() -> tuple[Any, Any]:
-    """Keras and TensorFlow. Raises RecipeError with the one command where they are missing."""
+    """Import Keras and TensorFlow. Raises SettingError with the command that installs them where they are missing."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
@@ -31,9 +31,9 @@ def libraries() -> tuple[Any, Any]:
             import keras
             import tensorflow as tf
     except ImportError as error:
-        raise RecipeError(f"TensorFlow and Keras are needed here ({error}): pip install 'gansmith[tensorflow]'") from None
+        raise SettingError(f"TensorFlow and Keras are needed here ({error}): pip install 'gansmith[tensorflow]'") from None
     if (backend := keras.backend.backend()) != "tensorflow":
-        raise RecipeError(f"Keras computes with {backend} here: set KERAS_BACKEND=tensorflow before it is imported")
+        raise SettingError(f"Keras computes with {backend} here: set KERAS_BACKEND=tensorflow before it is imported")
     return keras, tf
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, ToMap, Widths, image_shape, started_small
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 
 
 @component

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from gansmith.core.component import component
 from gansmith.networks.base import Shapes
-from gansmith.networks.mlp import Dropout, Init, Share, Stack, initialised
+from gansmith.networks.mlp import Dropout, Init, Share, initialised
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 
 @component

@@ -14,6 +14,7 @@ from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Init = Literal["torch", "glorot", "he", "small"]
@@ -144,24 +145,6 @@ class Dropout(nn.Dropout):
         bits = torch.empty(*rows, -(-width // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
         kept = (bits[..., :width] if width % 4 else bits).ge_(self.least)  # in place: making bools takes longer
         return x * (kept * self.scale).to(x.dtype)
-
-
-class Stack(nn.Sequential):
-    """Layers in a row, with the signature every generator and discriminator has; these two are told nothing."""
-
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        for layer in self:
-            x = layer(x)
-        return x
-
-    def reading(self, x: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-        """What it answers, and what layer number `layer` makes on the way, as [N, F]. Negative numbers count from the end."""
-        read = x
-        for i, made in enumerate(self):
-            x = made(x)
-            if i == layer % len(self):
-                read = x.flatten(1).clone()  # the next layer may work in place
-        return x, read
 
 
 def initialised(network: Stack, init: Init) -> Stack:

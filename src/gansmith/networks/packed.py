@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gansmith.core.component import component
 from gansmith.networks.base import Network, Shapes
+from gansmith.networks.stack import refuse_condition
 
 
 @component
@@ -36,6 +37,8 @@ class Packs(nn.Module):
         self.network, self.pack = network, count  # objectives read `pack`: so many samples pay together
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        if condition is not None:
+            refuse_condition(self)
         return self.network(self.join(x), None)  # type: ignore[no-any-return]
 
     def join(self, x: Tensor) -> Tensor:

@@ -15,9 +15,10 @@ from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import ENDS, End, Stack
+from gansmith.networks.mlp import ENDS, End
 from gansmith.networks.resampling import downsampling, halvings, upsampling
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 L = TypeVar("L", nn.Conv2d, nn.Linear)
 

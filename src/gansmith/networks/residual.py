@@ -14,9 +14,10 @@ from gansmith.core.component import component
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
-from gansmith.networks.mlp import ENDS, End, Stack
+from gansmith.networks.mlp import ENDS, End
 from gansmith.networks.resampling import halvings
 from gansmith.networks.spectral import spectrally_normed
+from gansmith.networks.stack import Stack
 
 
 @component
@@ -72,7 +73,7 @@ class UpBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, height: int, width: int) -> None:
         super().__init__()
-        self.change = nn.Sequential(
+        self.change = Stack(
             *(nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), nn.Upsample(scale_factor=2), Crop(height, width)),
             glorot(nn.Conv2d(inputs, outputs, 3, padding=1), math.sqrt(2)),
             *(nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)),
@@ -81,8 +82,9 @@ class UpBlock(nn.Module):
         # The same numbers as after doubling, for a quarter of the work.
         self.skip = nn.Sequential(glorot(nn.Conv2d(inputs, outputs, 1)), nn.Upsample(scale_factor=2), Crop(height, width))
 
-    def forward(self, x: Tensor) -> Tensor:
-        change, skip = self.change(x), self.skip(x)
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """[N, inputs, h, w] -> [N, outputs, height, width]; the batch norms get the condition if they are conditional."""
+        change, skip = self.change(x, condition), self.skip(x)
         return change + skip  # type: ignore[no-any-return]
 
 

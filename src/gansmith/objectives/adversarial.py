@@ -157,7 +157,7 @@ class Adversarial:
         def judge(samples: Tensor) -> Answer:
             if self.augmentation is not None:
                 samples = self.augmentation(samples, turn)
-            return networks["discriminator"](samples, batch.condition_for(len(samples)))  # type: ignore[no-any-return]
+            return networks["discriminator"](samples, batch.observed_condition_for(len(samples)))  # type: ignore[no-any-return]
 
         return judge
 

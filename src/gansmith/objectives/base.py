@@ -40,6 +40,13 @@ class Batch:
             return condition
         return condition[torch.arange(count, device=condition.device) % len(condition)]
 
+    def observed_condition_for(self, count: int) -> Tensor | None:
+        """The condition that discriminator and encoder get for `count` samples; None where it is not observed.
+
+        A network that cannot use a condition is built for codes, which are drawn for the generator alone.
+        """
+        return self.condition_for(count) if self.observed else None
+
 
 @dataclass(frozen=True, eq=False)
 class Turn:

@@ -29,7 +29,7 @@ class Critic:
             fake = networks["generator"](turn.fixed_noise(batch.size), batch.condition)
 
         def judge(samples: Tensor) -> Answer:
-            return networks["discriminator"](samples, batch.condition_for(len(samples)))  # type: ignore[no-any-return]
+            return networks["discriminator"](samples, batch.observed_condition_for(len(samples)))  # type: ignore[no-any-return]
 
         fake, pack = fake.to(batch.real.dtype), pack_of(networks["discriminator"])
         real_logits, fake_logits = map(logits_of, logits_of_both(judge, batch.real, fake, together=True, pack=pack))

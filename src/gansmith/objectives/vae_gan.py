@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import Networks
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.objectives.logits import discriminator_logs, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
@@ -68,7 +68,8 @@ class VaeGan:
 
     def discriminator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         passes, judge = self._passes(networks, batch, turn), networks["discriminator"]
-        real, again, fake = (judge(x.detach(), batch.condition) for x in (batch.real, passes.again, passes.fake))
+        condition = batch.observed_condition_for(len(batch.real))
+        real, again, fake = (judge(x.detach(), condition) for x in (batch.real, passes.again, passes.fake))
         of_real, of_again = self.loss.discriminator(real, again)
         of_fake = self.loss.discriminator(real, fake)[1]
         said = discriminator_logs(real.detach(), fake.detach(), self.loss.undecided)
@@ -90,7 +91,7 @@ class VaeGan:
     def _passes(self, networks: Networks, batch: Batch, turn: Turn) -> Passes:
         def make() -> Passes:
             generator, prior = networks["generator"], turn.noise(batch.size)
-            posterior = encoded(networks["encoder"], batch.real, batch.condition, prior.shape[1])
+            posterior = encoded(networks["encoder"], batch.real, batch.observed_condition_for(len(batch.real)), prior.shape[1])
             z = posterior.draw(torch.randn_like(posterior.mean))  # from torch's generator, which the turn has seeded
             return Passes(posterior, generator(z, batch.condition), generator(prior, batch.condition))
 

@@ -44,7 +44,7 @@ class Variational:
         if turn.step == 0:
             self.likelihood.check_real(batch.real)
         epsilon, target = turn.noise(batch.size), self.likelihood.target(batch.real)
-        posterior = encoded(networks["encoder"], target, batch.condition, epsilon.shape[1])
+        posterior = encoded(networks["encoder"], target, batch.observed_condition_for(len(target)), epsilon.shape[1])
         made = networks["generator"](posterior.draw(epsilon), batch.condition).to(target.dtype)
         if turn.step == 0:
             self.likelihood.check_made(made)

@@ -1,4 +1,4 @@
-"""A running mean of the generator's weights: steadier samples than the last weights give."""
+"""Moving average of the generator's weights. Samples from it vary less from step to step than samples from the last weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import torch
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gansmith.core.component import component
 from gansmith.optim.schedules import Constant, Schedule
@@ -15,11 +16,11 @@ from gansmith.optim.schedules import Constant, Schedule
 
 @component
 class Ema:
-    """Exponential moving average by half-life, as Karras et al. 2020 (StyleGAN2) state it.
+    """Exponential moving average of weights with a half-life in images (Karras et al. 2020, StyleGAN2).
 
-    After a step of n images the average keeps .5^(n / half_life). With `ramp`, the half-life is at most that share of
-    the images so far, so that the random start is soon forgotten. `schedule` multiplies the half-life: Cosine(first=0, end=1)
-    lets it grow from 0. Buffers, batch norm's statistics among them, are copied.
+    After a step of n images, the average keeps a share of 0.5^(n / half_life). With `ramp`, the half-life is at most that share
+    of the images seen so far, so that the random initial weights fade quickly. `schedule` multiplies the half-life; for example,
+    Cosine(first=0, end=1) lets it grow from 0. Buffers, such as the statistics of batch norm, are copied.
     """
 
     half_life_images: PositiveInt = 10_000
@@ -27,10 +28,14 @@ class Ema:
     schedule: Schedule = Constant()
 
     def start(self, network: nn.Module) -> nn.Module:
+        """Make the average: a copy of the network that needs no gradients."""
         return copy.deepcopy(network).requires_grad_(False)
 
-    def keep(self, images: int, step_images: int, progress: float = 0.0) -> float:
-        """The share of the average that stays after such a step."""
+    def decay(self, images: int, step_images: int, progress: float = 0.0) -> float:
+        """The share in [0, 1] of the average that a step of `step_images` images keeps.
+
+        `images` is the count after the step, `progress` in [0, 1] the share of the run that was done before it.
+        """
         half_life = self.half_life_images * self.schedule.factor(progress)
         if self.ramp is not None:
             half_life = min(half_life, self.ramp * images)
@@ -38,10 +43,11 @@ class Ema:
 
     @torch.no_grad()
     def update(self, average: nn.Module, network: nn.Module, images: int, step_images: int, progress: float = 0.0) -> None:
-        """Take one step of `step_images` images; `images` is the count after it, `progress` that of its turns."""
-        keep = self.keep(images, step_images, progress)
-        means: list[Tensor] = list(average.parameters())
-        weights: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(means, weights, 1.0 - keep)
+        """Move `average` towards `network` in place, after a step of `step_images` images.
+
+        `images` is the count after the step, `progress` in [0, 1] the share of the run that was done before it.
+        """
+        move = get_ema_multi_avg_fn(self.decay(images, step_images, progress))  # type: ignore[no-untyped-call]
+        move(list(average.parameters()), list(network.parameters()), 0)
         for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
             mean.copy_(buffer)

@@ -1,5 +1,5 @@
-"""The run folder, the only thing that training hands on: its files, lock, metadata, log, checkpoints, and whose code it may run.
+"""The run folder, the result of training: its files, lock, metadata, log, checkpoints, and trust in the user's own code.
 
 What belongs here: everything that knows a file name inside a run folder.
-What does not: deciding when something is written (`training`), or what samples are worth (`evaluation`).
+What does not: when a file is written (`training`), and how good samples are (`evaluation`).
 """

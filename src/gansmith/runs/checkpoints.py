@@ -1,4 +1,4 @@
-"""Checkpoints of a run, and its newest generator alone. Each file is whole or not there, and damage is seen by its digest."""
+"""Checkpoints of a run, and the newest weights of its generator. Files are written atomically; digests reveal damage."""
 
 from __future__ import annotations
 
@@ -18,64 +18,64 @@ from torch import Tensor
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json, write, write_json
 
-FORMAT = 1  # of a run folder and of the files in it
+FORMAT = 1  # of the files in a run folder
 
 logger = logging.getLogger("gansmith")
 
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """A checkpoint: how far the run was and every tensor the next step depends on."""
+    """A checkpoint: the state of a run after `steps` steps, with every tensor that the next step depends on."""
 
-    images: int
+    images: int  # real images seen so far
     steps: int
     tensors: dict[str, Tensor]
 
     def under(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors whose names begin so, named without it."""
+        """The tensors whose names begin with a prefix, with the prefix removed."""
         return {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Those that a run folder keeps as checkpoints/IMAGES-DIGEST.safetensors, and generator/, the newest of sampling's weights.
+    """The checkpoints of a run, checkpoints/IMAGES-DIGEST.safetensors, and the newest weights of its generator, generator/.
 
-    Each digest is of the whole file.
+    A digest is the SHA-256 of the whole file, its first 16 digits in the name.
     """
 
-    run: Path
+    run: Path  # the run folder
 
     @property
     def paths(self) -> list[Path]:
-        """The newest first."""
+        """The files, the newest first."""
         return sorted((self.run / "checkpoints").glob("*-*.safetensors"), reverse=True)
 
     @property
     def images(self) -> list[int]:
-        """Their image counts, the newest first."""
+        """The image counts of the files, the newest first."""
         return [_images_of(path) for path in self.paths]
 
     def write(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
-        """Write a checkpoint and the generator's weights, each whole or not at all."""
+        """Write a checkpoint, and the generator's weights `sampler`, each file atomically."""
         weights, folder = _bytes_of(sampler), self.run / "generator"
         write(folder / "generator.safetensors", weights)
         write_json(folder / "generator.json", {"format": FORMAT, "images": saved.images, "sha256": _digest(weights)})
-        # The checkpoint last: whoever is killed in between goes on from the one before, and writes this generator again.
-        # One entry, as safetensors writes several in random order: equal checkpoints are equal bytes, under equal names.
+        # The checkpoint last: a run killed in between resumes from the checkpoint before it, and writes this generator again.
+        # One metadata entry, as safetensors writes several in random order: equal checkpoints are equal bytes, with equal names.
         meta = {"gansmith": json.dumps({"format": FORMAT, "images": saved.images, "steps": saved.steps})}
         content = _bytes_of(saved.tensors, meta)
         write(self.run / "checkpoints" / f"{saved.images:012d}-{_digest(content)[:16]}.safetensors", content)
 
-    def prune(self, count: int, best: int | None, passing: Collection[int] = ()) -> None:
-        """Drop all but the newest, the newest `count` that are not of the image counts `passing`, and the one of `best`."""
+    def prune(self, count: int, best: int | None, interrupted: Collection[int] = ()) -> None:
+        """Delete checkpoints except the newest, that of `best`, and the newest `count` whose image count is not `interrupted`."""
         paths = self.paths
-        kept = {*paths[:1], *[path for path in paths if _images_of(path) not in passing][:count]}
+        kept = {*paths[:1], *[path for path in paths if _images_of(path) not in interrupted][:count]}
         for old in paths:
             if old not in kept and _images_of(old) != best:
                 old.unlink(missing_ok=True)
 
     def latest(self) -> Saved | None:
-        """The newest that is whole; None where there are none at all. Raises RunError where all of them are damaged."""
+        """The newest undamaged checkpoint; None if there are none. Raises RunError if all are damaged."""
         paths = self.paths
         for path in paths:
             if (saved := _read(path)) is not None:
@@ -86,18 +86,18 @@ class Checkpoints:
         return None
 
     def of(self, images: int) -> Saved | None:
-        """The one of an image count; None where it is gone or damaged."""
+        """The checkpoint of an image count; None if it is gone or damaged."""
         found = (_read(path) for path in self.paths if _images_of(path) == images)
         return next((saved for saved in found if saved is not None), None)
 
-    def whole(self) -> Iterator[Saved]:
-        """Those that are not damaged, the oldest first."""
+    def undamaged(self) -> Iterator[Saved]:
+        """The undamaged checkpoints, the oldest first."""
         return (saved for path in reversed(self.paths) if (saved := _read(path)) is not None)
 
     def generator(self, prefix: str) -> dict[str, Tensor]:
-        """The newest of sampling's weights, which the checkpoints hold too, under a prefix.
+        """The newest weights of the generator. If the file is damaged, they come from the newest checkpoint, by their prefix.
 
-        Raises RunError where there are none, or all of them are damaged.
+        Raises RunError if there are none, or all files are damaged.
         """
         path = self.run / "generator" / "generator.safetensors"
         if not path.with_suffix(".json").is_file():
@@ -113,18 +113,19 @@ class Checkpoints:
 
 
 def _images_of(path: Path) -> int:
+    """The image count in the name of a checkpoint."""
     return int(path.name.split("-")[0])
 
 
 def _read(path: Path) -> Saved | None:
-    """A checkpoint's file; None where it is damaged."""
+    """Read a checkpoint; None if the file is damaged."""
     content = path.read_bytes()
     if _digest(content)[:16] != path.stem.split("-")[1]:
         return None
     try:
         size = int.from_bytes(content[:8], "little")
         meta = json.loads(content[8 : 8 + size])["__metadata__"]
-        meta = json.loads(meta["gansmith"]) if "gansmith" in meta else meta  # at first each fact was an entry of its own
+        meta = json.loads(meta["gansmith"]) if "gansmith" in meta else meta  # the first checkpoints had one entry for each
         return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
     except (SafetensorError, KeyError, ValueError):
         return None

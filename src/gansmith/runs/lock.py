@@ -1,4 +1,4 @@
-"""Claiming a run folder: it is held against every other process, and left as it was where no run comes of it."""
+"""The lock of a run folder: one process at a time trains a run, and a folder in which no run begins is left as it was."""
 
 from __future__ import annotations
 
@@ -7,59 +7,72 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from gansmith.core.errors import RunError
 from gansmith.core.files import disk_errors
 
-FOLDERS = ("samples", "checkpoints", "generator")  # which a run makes in its own before it has a recipe
+FOLDERS = ("samples", "checkpoints", "generator")  # made in a run folder before its recipe.json is written
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a run folder, made where there is none, until the block ends.
+    """Lock a run folder for the duration of a `with` block. A folder that does not exist is made.
 
-    Raises RunError where the folder holds something else, or another process is in it.
+    A folder without recipe.json at the end of the block holds no run: everything that the block left in it is removed.
+
+    Raises RunError where the folder holds other files than a run, or where another process has locked it.
     """
-    missing = [p for p in (path, *path.parents) if not p.exists()]
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     if path.exists() and not path.is_dir():
         raise RunError(f"run folder {path} is a file; choose another path with --run")
-    if not missing and not (path / "recipe.json").is_file() and not _empty(path):
+    if not missing and not (path / "recipe.json").is_file() and not _is_free(path):
         raise RunError(f"{path} holds files but no run; choose an empty or new folder with --run")
-    with disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    with _lock(path):
-        try:
-            yield
-        finally:
-            if not (path / "recipe.json").exists():  # refused before it began: leave nothing behind
-                for begun in filter(_begun, path.iterdir()):
-                    shutil.rmtree(begun) if begun.is_dir() else begun.unlink()
-                for folder in missing:
-                    folder.rmdir()
+    try:
+        with disk_errors(path), _lock(path):
+            try:
+                yield
+            finally:
+                if not (path / "recipe.json").exists():
+                    _remove_leftovers(path)
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # not empty: a run began in it
+                folder.rmdir()
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the folder; the system lets go of it when the process ends, however it ends."""
-    import fcntl
-
-    with disk_errors(path / ".lock"), open(path / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"run folder {path} is being trained by another process; wait for it, or choose another --run"
-            ) from None
+    """Hold the lock file of a folder. The operating system releases it when the process ends, even when it is killed."""
+    path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / ".lock", timeout=0, thread_local=False)  # a generator may be closed in another thread
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunError(f"run folder {path} is being trained by another process; wait for it, or choose another --run") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
-def _empty(path: Path) -> bool:
-    """Whether a folder holds nothing, or nothing but a run that was never begun, which a lock tells from a namesake's files."""
-    inside = list(path.iterdir())
-    return not inside or ((path / ".lock").exists() and all(map(_begun, inside)))
+def _is_free(path: Path) -> bool:
+    """Whether a folder is empty, or holds only the leftovers of a run that never began, with the lock file as their proof."""
+    entries = list(path.iterdir())
+    return not entries or ((path / ".lock").exists() and all(map(_is_leftover, entries)))
 
 
-def _begun(path: Path) -> bool:
-    """Whether this is what a run leaves that ended before it had a recipe: a lock, empty folders, temporary files."""
+def _is_leftover(path: Path) -> bool:
+    """Whether a run that ended before it wrote recipe.json may have left this: a lock file, empty folders, temporary files."""
     if path.is_dir():
         return path.name in FOLDERS and not any(path.iterdir())
     return path.name in (".lock", "run.json") or (path.name.startswith(".") and path.name.endswith(".tmp"))
+
+
+def _remove_leftovers(path: Path) -> None:
+    for leftover in filter(_is_leftover, path.iterdir()):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            with contextlib.suppress(PermissionError):  # Windows deletes the open lock file once it is released
+                leftover.unlink()

@@ -1,4 +1,4 @@
-"""The log of a run as it is read: a record a line, each with the image count it was written at."""
+"""Reading the log of a run: one JSON record a line, each with its image count."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-SCORE = "validation/fd"  # what it was measured with stands in run.json as "score"
+SCORE = "validation/fd"  # "score" in run.json names the feature extractor
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The records of a log; a last line that a kill cut short is left out."""
+    """The records of log.jsonl; empty if there is no file. A last line cut short by a kill is skipped."""
     if not path.exists():
         return []
     records = []
@@ -26,11 +26,11 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def arrays_in(records: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """The records as arrays, one for each name, NaN where a record lacks it."""
+    """One float64 array [len(records)] for each name, NaN where a record has no such entry."""
     names = dict.fromkeys(name for record in records for name in record)
     return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
 
 
 def scores_in(records: Sequence[dict[str, Any]]) -> dict[int, float]:
-    """The scores among the records, by image count; infinity where the samples were no numbers."""
+    """The Frechet distances among the records, by image count; infinity where samples were not finite."""
     return {r["images"]: math.inf if r[SCORE] is None else float(r[SCORE]) for r in records if SCORE in r}

@@ -1,4 +1,4 @@
-"""The facts of a run: what its run.json says beside the recipe, and what of it has changed where the run goes on."""
+"""Metadata of a run: the contents of run.json, and what has changed when a run is resumed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Those in a run's file. Raises RunError where they are of a format that is not read, or damaged."""
+    """Read run.json. Raises RunError if its format is unknown, or if it is damaged."""
     found = read_json(path, "format")["format"]
     if found != FORMAT:
         todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
@@ -24,16 +24,16 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def new_metadata(of_trainer: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """Those of a run that begins here: what its trainer says, the user's own files it uses, and the machine."""
+    """The metadata of a new run: those of its trainer, the user's own files with their SHA-256, and the machine."""
     return {"format": FORMAT, **of_trainer, "files": files, "environment": environment()}
 
 
 def changed_metadata(run: Path, then: Mapping[str, Any], of_trainer: Mapping[str, Any], images: int) -> dict[str, Any]:
-    """What must be written down anew where a run goes on at an image count; what else has changed is said.
+    """The entries of run.json to replace when a run is resumed at an image count. Other changes are logged as warnings.
 
-    That is another framework: "framework" trains from here on, "frameworks" says since when.
+    Only another framework replaces entries: "framework" is the one from here on, "frameworks" lists [framework, first image].
 
-    Raises RunError where the data have changed.
+    Raises RunError if the data have changed.
     """
     for key in ("sample_shape", "num_real"):
         if of_trainer[key] != then[key]:

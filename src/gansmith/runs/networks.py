@@ -1,4 +1,4 @@
-"""All networks of a run at one of its checkpoints."""
+"""The networks of a run at a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gansmith.runs.run import Run
 
 
 def networks_of(run: Run) -> dict[str, nn.Module]:
-    """All networks of a run at its checkpoint, in evaluation mode on the CPU; the generator is the one that samples come from."""
+    """All networks of a run at its checkpoint, in evaluation mode on the CPU; the generator is `run.module`."""
     saved, recipe = run.saved, run.recipe
     networks = build(recipe.networks, recipe.seed, recipe.shapes(run.metadata["sample_shape"]))
     for name, network in networks.items():
@@ -20,9 +20,9 @@ def networks_of(run: Run) -> dict[str, nn.Module]:
 
 
 def encoder_of(run: Run) -> nn.Module:
-    """The run's encoder: samples [N, ...] -> means and log variances of z, [N, 2 Z].
+    """The encoder of a run: samples [N, ...] -> means and log variances of z, [N, 2 Z].
 
-    Raises RunError where the run has no network of that name, or is conditional: its encoder would need the condition too.
+    Raises RunError if the run has no network "encoder", or is conditional, as its encoder would need the condition too.
     """
     if "encoder" not in run.recipe.networks:
         known = ", ".join(run.recipe.networks)
@@ -30,5 +30,5 @@ def encoder_of(run: Run) -> nn.Module:
             f"{run.path} has no network 'encoder' ({known}), so it can't say what z an image has: train vae or vae-gan"
         )
     if run.recipe.condition is not None:
-        raise RunError(f"{run.path} was told kinds, which its encoder is not asked about here: choose a run with condition=none")
+        raise RunError(f"{run.path} is conditional, and its encoder needs the condition too: choose a run with condition=none")
     return networks_of(run)["encoder"]

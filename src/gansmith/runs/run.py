@@ -1,15 +1,16 @@
-"""The run folder, the only thing training hands on. Its files:
+"""The run folder, the result of training:
 
-recipe.json     everything the run is
-run.json        format, budget in images, the data's shape, machine, the user's own files with their SHA-256
-log.jsonl       a record a line
-events/         the same for TensorBoard, with the pictures
-samples/        pictures from fixed seeds, named by image count; real.png; animation.gif
-losses.png
+recipe.json     the complete recipe
+run.json        metadata: format, budget in images, shape of the data, machine, the user's own files with their SHA-256
+log.jsonl       one record a line
+events/         the log and the pictures for TensorBoard
+samples/        pictures of samples of fixed seeds, named by image count; real.png; animation.gif
+losses.png      the learning curves
+results.json    results at the end of the budget
 report.html     everything on one page
-evaluation.json what `gansmith evaluate RUN` found last, with its usual settings
-checkpoints/    IMAGES-DIGEST.safetensors, the last few and the best; the digest is of the whole file
-generator/      generator.safetensors and generator.json: what sampling needs
+evaluation.json the latest evaluation with default settings
+checkpoints/    IMAGES-DIGEST.safetensors, the newest few and the best; the digest is of the whole file
+generator/      generator.safetensors and generator.json, the weights that sampling needs
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError
 from gansmith.core.files import disk_errors, read_json, write_json
 from gansmith.core.user_code import own_files
-from gansmith.data import memory
 from gansmith.data.modality import Modality, modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
@@ -48,16 +48,26 @@ from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 
 KEPT_CHECKPOINTS = 3
-KEPT_TO_GO_BACK = 8  # of a run that may be put right, so that one from before the trouble is among them
+KEPT_TO_GO_BACK = 8  # of a run that may recover, so that one from before the trouble is among them
 
 
 class Run:
-    """A run folder. `sample` and `module` work on what it last saved, `log` holds arrays to plot."""
+    """A run folder, opened by `gansmith.load`.
 
-    def __init__(self, path: Path, recipe: Recipe, metadata: dict[str, Any], checkpoint: str | int = "last") -> None:
-        self.path, self.recipe, self.metadata, self.checkpoint = path, recipe, metadata, checkpoint
+    `sample` draws samples from the checkpoint, the newest unless `at` chose another. `module` is the generator as a PyTorch
+    module, `log` holds arrays to plot, `recipe` is the complete recipe.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        recipe: Recipe,
+        metadata: dict[str, Any],
+        checkpoint: str | int = "last",
+        category: int | None = None,  # of all its samples; None: each sample draws its own
+    ) -> None:
+        self.path, self.recipe, self.metadata, self.checkpoint, self.category = path, recipe, metadata, checkpoint, category
         self.checkpoints = Checkpoints(path)
-        self.asked_for: int | None = None  # the kind that all its samples are to be of
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
@@ -66,9 +76,9 @@ class Run:
 
     @classmethod
     def open(cls, path: str | Path, *, trust: str | Path | None = None) -> Run:
-        """Read a run folder. Nothing in it can execute code: a run that uses a file of the user's own asks for it in `trust`.
+        """Open a run folder. No file in it can execute code: if a run uses a Python file of your own, name that file in `trust`.
 
-        Raises RunError where it is no run folder, of a format that is not read, or needs a file that was not named.
+        Raises RunError if the folder is no run folder, has an unknown format, or needs a file that `trust` does not name.
         """
         path = Path(path)
         if not (path / "recipe.json").is_file():
@@ -80,9 +90,9 @@ class Run:
     @classmethod
     @contextlib.contextmanager
     def locked(cls, path: str | Path, recipe: Recipe, *, trust: str | Path | None = None) -> Iterator[Run]:
-        """A run folder to train in, new or gone on with; held against every other process until the block ends.
+        """Open or make a run folder to train in, locked for the duration of a `with` block.
 
-        Raises RunError where the folder holds something else, another recipe (field by field), or another process is in it.
+        Raises RunError if the folder holds other files or a run of another recipe, or if another process has locked it.
         """
         path = Path(path)
         if distributed.rank() != 0:
@@ -97,11 +107,11 @@ class Run:
                 yield cls(path, recipe, {})
 
     def check_same(self, recipe: Recipe) -> None:
-        """Raises RunError where this is a run of another recipe, field by field, or of an own file that has changed since."""
-        alike = dataclasses.replace(recipe, why=self.recipe.why)  # what is said of a choice is no part of it
-        changed = list(differences(to_json(self.recipe), to_json(alike)))
+        """Raise RunError if this is a run of another recipe, naming each field that differs, or if a file of your own changed."""
+        comparable = dataclasses.replace(recipe, why=self.recipe.why)  # the reasons of a choice may be worded differently
+        changed = list(differences(to_json(self.recipe), to_json(comparable)))
         if changed:
-            message = "; ".join(f"{place} was {_said(old)}, now {_said(new)}" for place, old, new in changed)
+            message = "; ".join(f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed)
             raise RunError(f"run folder {self.path} holds another recipe: {message}. Choose another folder with --run")
         files = set(own_files(recipe).values())
         if files != set(self.metadata.get("files", {}).values()):
@@ -110,24 +120,28 @@ class Run:
             )
 
     def at(self, checkpoint: str | int) -> Run:
-        """The same run as it was at a checkpoint that is kept: "last", "best" or an image count.
+        """The run at another checkpoint: "last", "best", or the image count of one that is kept.
 
-        Raises RunError naming those there are.
+        Raises RunError, naming the checkpoints there are, if this one does not exist.
         """
         if checkpoint == "last":
-            return Run(self.path, self.recipe, self.metadata)
+            return Run(self.path, self.recipe, self.metadata, category=self.category)
         kept = sorted(set(self.checkpoints.images))
         known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
         if checkpoint == "best":
             if self.best is None:
-                raise RunError(f"run {self.path} was not scored while it trained, so none is its best checkpoint: choose {known}")
+                raise RunError(f"run {self.path} was not scored while it trained, so it has no best checkpoint: choose {known}")
         elif not str(checkpoint).isdecimal() or int(checkpoint) not in kept:
             best = "best, " if self.best is not None else ""
             raise RunError(f"run {self.path} keeps no checkpoint {str(checkpoint)!r}: choose {best}{known}")
-        return Run(self.path, self.recipe, self.metadata, "best" if checkpoint == "best" else int(checkpoint))
+        chosen = "best" if checkpoint == "best" else int(checkpoint)
+        return Run(self.path, self.recipe, self.metadata, chosen, self.category)
 
     def begin(self, metadata: dict[str, Any]) -> None:
-        """Write what the run is, once; on later calls compare the machine and say what changed."""
+        """Write recipe.json and run.json of a new run. For a run that is resumed, log what changed on the machine.
+
+        Raises RunError if the data have changed.
+        """
         if distributed.rank() != 0:
             self.metadata = metadata
         elif (self.path / "recipe.json").exists():
@@ -141,64 +155,60 @@ class Run:
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
 
     def note(self, **metadata: Any) -> None:
-        """Write down more facts about the run, in place of those of the same names."""
+        """Add entries to the metadata in run.json, or replace them."""
         self.metadata |= metadata
         write_json(self.path / "run.json", self.metadata)
 
     # ------------------------------------------------------------------------------------------ checkpoints
 
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
-        """Write a checkpoint and the generator, each whole or not at all, and drop the oldest checkpoints."""
+        """Write a checkpoint and the generator's weights, then delete the oldest checkpoints. Each file is written atomically."""
         self.checkpoints.write(saved, sampler)
         self.checkpoints.prune(KEPT_TO_GO_BACK if self.may_go_back else KEPT_CHECKPOINTS, self.best, self.left_at)
 
     @property
     def may_go_back(self) -> bool:
-        """Whether the doctor may put it right."""
+        """Whether the run recovers by itself when the doctor sees trouble (`watch.on_trouble=recover`)."""
         return self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
 
     @property
     def left_at(self) -> list[int]:
-        """The image counts of checkpoints that were written because somebody left the run, where it may go back."""
+        """Image counts of checkpoints written because training was interrupted. Recorded for runs that may recover."""
         return list(self.metadata.get("left_at", ()))
 
     @property
     def ways_back(self) -> list[int]:
-        """The image counts of checkpoints that it may go back to: those that it would have had it never been left."""
+        """Image counts of checkpoints to recover from: those that an uninterrupted run would have, too."""
         return [images for images in self.checkpoints.images if images not in self.left_at]
 
     def latest(self) -> Saved | None:
-        """The newest checkpoint that is whole; None before the first. Raises RunError where all of them are damaged."""
+        """The newest undamaged checkpoint; None before the first. Raises RunError if all are damaged."""
         return self.checkpoints.latest()
 
-    @property
-    def kept(self) -> Iterator[Saved]:
-        """The checkpoints it keeps, the oldest first; damaged ones are left out."""
-        return self.checkpoints.whole()
-
     def _chosen(self) -> Saved:
-        """The checkpoint of an `at` that is not the last. Raises RunError where it is gone or damaged."""
+        """The checkpoint that `at` chose, other than "last". Raises RunError if it is gone or damaged."""
         if (saved := self.checkpoints.of(self.images)) is None:
             raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
         return saved
 
     @property
     def saved(self) -> Saved:
-        """Its checkpoint, the newest unless another was chosen. Raises RunError where there is none that is whole."""
+        """The chosen checkpoint, the newest by default. Raises RunError if there is none, or it is damaged."""
         saved = self.latest() if self.checkpoint == "last" else self._chosen()
         if saved is None:
             raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {self.path}")
         return saved
 
-    # ------------------------------------------------------------------------------------------ what it made
+    # ------------------------------------------------------------------------------------------ progress
 
     @property
     def total_images(self) -> int | None:
+        """The budget in real images; None before training has begun."""
         return self.metadata.get("total_images")
 
     @property
     def images(self) -> int:
-        """How many real images its checkpoint, the newest unless another was chosen, has seen."""
+        """The number of real images seen at the chosen checkpoint, the newest by default."""
         if isinstance(self.checkpoint, int):
             return self.checkpoint
         return (self.best or 0) if self.checkpoint == "best" else self._newest_images
@@ -209,179 +219,166 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether its budget is spent, or its scores have ended it early."""
+        """Whether the budget is spent, or the run was stopped early."""
         return bool(self.total_images) and (self._newest_images >= (self.total_images or 0) or self.stopped is not None)
 
     @property
     def scored(self) -> dict[int, float]:
-        """Its Frechet distance from the validation slice by image count, up to the newest checkpoint; infinity for no number.
+        """The Frechet distance from the validation slice by image count, up to the newest checkpoint.
 
-        What the distance was measured with is `metadata["score"]`.
+        Infinity where samples were not finite. `metadata["score"]` names the feature extractor.
         """
         return {images: value for images, value in scores_in(self.records).items() if images <= self._newest_images}
 
     @property
     def best(self) -> int | None:
-        """The image count of the checkpoint with the lowest such distance, the first of equals; None where there is none."""
-        put_right = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}  # with other weights
-        scored, kept = self.scored, set(self.checkpoints.images) - put_right
+        """The image count of the checkpoint with the lowest Frechet distance, the earlier of equals; None if there is none."""
+        recovered = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}  # with other weights
+        scored, kept = self.scored, set(self.checkpoints.images) - recovered
         return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
 
     @property
     def stopped(self) -> str | None:
-        """Why its scores, or the doctor, ended it before its budget was spent; None where they did not."""
+        """The reason why scores or the doctor stopped the run before its budget was spent; None if they did not."""
         by_scores = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
-        seen = [look for look in doctor.looks_in(self.records) if look["images"] <= self._newest_images]
-        return by_scores or doctor.ends(self.recipe.on_trouble, seen, self.total_images or 1)
+        looks = [look for look in doctor.looks_in(self.records) if look["images"] <= self._newest_images]
+        return by_scores or doctor.ends(self.recipe.on_trouble, looks, self.total_images or 1)
 
     @property
     def has_nothing_left(self) -> bool:
-        """Whether it is finished, its last checkpoint is whole and its results are written: training it would do nothing."""
+        """Whether training it again would do nothing: finished, with an undamaged last checkpoint and written results."""
         return self.finished and bool(self.results) and (saved := self.latest()) is not None and saved.images == self.images
+
+    # ------------------------------------------------------------------------------------------ samples
 
     @cached_property
     def module(self) -> nn.Module:
-        """The generator as a plain module in evaluation mode, on the CPU: noise [N, Z], and a condition [N, K + S] where it is
-        told one -> samples [N, ...]."""
+        """The generator as a module in evaluation mode on the CPU: z [N, Z] and condition [N, K + S] or None -> samples [N, ...].
+
+        Samples are in the recipe's value range.
+        """
         shapes = self.recipe.shapes(self.metadata["sample_shape"], len(self.condition_space.shares))
         network = build(self.recipe.networks, self.recipe.seed, shapes)["generator"]
         network.load_state_dict(self._generator_weights())
         return network.eval().requires_grad_(False)
 
     def _generator_weights(self) -> dict[str, Tensor]:
-        if self.checkpoint != "last":
-            return self._chosen().under(self._generator_prefix)
-        return self.checkpoints.generator(self._generator_prefix)
-
-    @property
-    def _generator_prefix(self) -> str:
-        """What the names of the generator's tensors begin with in a checkpoint."""
-        return "average/" if self.recipe.ema else "networks/generator/"
+        prefix = "average/" if self.recipe.ema else "networks/generator/"  # of tensor names in a checkpoint
+        return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().under(prefix)
 
     @property
     def inputs(self) -> Inputs:
-        """What its samples are made from."""
-        return Inputs(self.recipe.noise, self.condition_space.shares, self.asked_for, self.condition_space.continuous)
+        """The generator input of each sample, as a function of the seed and the sample's number."""
+        return Inputs(self.recipe.noise, self.condition_space.shares, self.category, self.condition_space.continuous)
 
     @property
     def condition_space(self) -> ConditionSpace:
-        """What kinds its generator can be asked for."""
+        """The categories and continuous codes that the generator was trained with."""
         return condition_space_of(self.recipe.condition, self.metadata)
 
     def asked(self, category: int | str) -> Run:
-        """The same run, whose samples are all asked to be of one kind, given by its number or by the name of its class.
+        """A copy of the run that samples one category only, given by its number or class name: `run.asked("boot").sample()`.
 
-        Raises RunError where there is no such kind.
+        Raises RunError if the category is unknown, or the run is unconditional.
         """
-        asked = self.at(self.checkpoint)
-        asked.asked_for = self.condition_space.number(category, f"run {self.path}")
-        return asked
+        number = self.condition_space.number(category, f"run {self.path}")
+        return Run(self.path, self.recipe, self.metadata, self.checkpoint, number)
 
     @property
     def layout(self) -> Layout:
-        """How its pictures are laid out: a row for each kind, where it is told of a few."""
+        """The layout of its pictures: one row for each category if there are 2 to 26, else a plain grid."""
         pictures = self.recipe.pictures
         return layout_of(pictures.count, pictures.columns, self.metadata["sample_shape"], self.condition_space)
 
     @property
     def sampler(self) -> Sampler:
-        """Its generator and everything needed to make samples."""
+        """The generator with everything needed to make samples."""
         shape = tuple(self.metadata["sample_shape"])
         return Sampler(self.module, self.inputs, self.modality, shape, self.condition_space, self.layout, f"run {self.path}")
 
     @property
     def modality(self) -> Modality:
-        """How its samples are scaled, kept and shown."""
+        """Images or points: how samples are scaled, stored and drawn."""
         return modality_of(self.metadata["sample_shape"], self.recipe.value_range)
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
-        """Samples number `first` to `first + count` of `seed`; sample i is made from (seed, i) alone.
+        """Samples `first` to `first + count - 1` of a seed. Sample i depends on the seed and i alone.
 
-        Raises RunError where they would not fit in memory.
+        Raises RunError if they do not fit in memory.
         """
-        size = 1 if self.modality.key == "images" else 4  # bytes a value
-        if size * count * math.prod(self.metadata["sample_shape"]) > memory.MAX_BYTES:
-            raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
-        made = self.sampler.sample(seed, count, first)
-        return Gallery(made, self.modality, self.classes_asked(seed, count, first))
-
-    def classes_asked(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
-        """The classes that such samples are asked to be, int64 [count]; None where it is told no classes."""
-        condition = self.recipe.condition
-        is_told = condition is not None and condition.are_classes and bool(self.condition_space.shares)
-        return self.inputs.categories(seed, first, count) if is_told else None
+        return self.sampler.gallery(seed, count, first)
 
     def rows(self, seed: int = 0, columns: int | None = None) -> Gallery:
-        """A row for each kind: the first samples of a seed asked to be of it, with the same z in a column.
+        """One row of samples for each category. Samples in a column share their noise z.
 
-        Raises RunError where it is told no kinds, or so many that it shows no rows.
+        Raises RunError if the run is unconditional, makes points, or has more than 26 categories.
         """
-        categories, columns = self.layout.categories, columns or self.layout.columns
-        if not categories:
-            raise RunError(f"run {self.path} shows no rows: it is told no kinds, or too many")
-        made = self.sampler.in_rows(seed, categories, columns)
-        return Gallery(made, self.modality, np.repeat(categories, columns), columns, self.layout.names)
+        return self.sampler.rows(seed, columns)
 
     def walk(self, seeds: Sequence[int], steps: int = 8) -> np.ndarray:
-        """From each seed's first sample to the next seed's, [len(seeds) - 1, steps + 1, ...]; see `Sampler.walk`."""
+        """Interpolate from each seed's first sample to the next seed's, [len(seeds) - 1, steps + 1, ...]; see `Sampler.walk`."""
         return self.sampler.walk(seeds, steps)
+
+    # ------------------------------------------------------------------------------------------ files
 
     @property
     def pictures(self) -> dict[int, Path]:
-        """What it drew of itself while it trained, always from the same seeds, by image count."""
+        """The pictures of samples drawn during training, by image count. All show the same seeds."""
         return {int(p.stem): p for p in sorted((self.path / "samples").glob("[0-9]*.png"))}
 
     @property
     def real_picture(self) -> Path:
-        """The first real samples, drawn likewise."""
+        """The picture of the first real samples, in the same layout."""
         return self.path / "samples" / "real.png"
 
     @property
     def report(self) -> Path:
-        """Where its report goes."""
+        """The path of the report."""
         return self.path / "report.html"
 
     @property
     def log(self) -> dict[str, np.ndarray]:
-        """The log as arrays, one for each name, NaN where a record lacks it."""
+        """The log as one float64 array for each name, "images" among them; NaN where a record has no such entry."""
         return arrays_in(self.records)
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The log, a record a line."""
+        """The records of the log, in order."""
         return read_log(self.path / "log.jsonl")
 
     @property
     def evaluation_path(self) -> Path:
-        """Where an evaluation of it with the usual settings is kept."""
+        """The path of the latest evaluation with default settings."""
         return self.path / "evaluation.json"
 
     @property
     def checkup(self) -> Checkup | None:
-        """What the doctor says of the looks in its log; None where it was not watched."""
+        """The doctor's checkup from the looks in the log; None if training was not monitored."""
         looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
         found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
         return found if found.num_looks > 1 or recoveries is not None else None  # checkpoints may be of other networks then
 
     @property
     def results(self) -> dict[str, Any]:
-        """What was found at the end of the budget; empty before it."""
+        """The results at the end of the budget: held-out accuracy, the best score and so on; empty before."""
         path = self.path / "results.json"
         return dict(read_json(path)) if path.exists() else {}
 
 
 def load(run: str | Path, *, checkpoint: str | int = "last", trust: str | Path | None = None) -> Run:
-    """Open a run folder: `.sample(seed, count)`, `.module`, `.log`, `.recipe`. See `Run.open` for what it raises.
+    """Open a run folder; the result has `.sample(seed, count)`, `.module`, `.log` and `.recipe`.
 
-    `checkpoint` is "last", "best" or the image count of one that is kept; see `Run.at`.
+    `checkpoint` is "last", "best" or the image count of a checkpoint that is kept. If the run uses a Python file of your own,
+    name that file in `trust`. Raises RunError if the folder is no run, or has no such checkpoint.
     """
     return Run.open(run, trust=trust).at(checkpoint)
 
 
 def sample(run: str | Path | Run, seed: int = 0, count: int = 16) -> Gallery:
-    """`count` samples of a run; image i is made from (seed, i) alone."""
+    """Draw `count` samples of a seed from a run or a run folder. Sample i depends on the seed and i alone."""
     return (run if isinstance(run, Run) else load(run)).sample(seed, count)
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
+    """A value of a recipe in an error message; of a component its type alone."""
     return json.dumps(value) if not isinstance(value, dict) else str(value.get("type", value))

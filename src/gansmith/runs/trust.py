@@ -1,4 +1,4 @@
-"""Trust: a recipe that was written down, and the files of the user's own that it needs, which run only where they are named."""
+"""Trust: read recipe.json. A Python file of the user's own that a recipe needs runs only if the user names it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gansmith.recipes.base import Recipe
 
 
 def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | None) -> Recipe:
-    """The recipe in a run's file; `files` are those of the user's own it was made with, and their SHA-256.
+    """Read recipe.json. `files` are the user's own files that the run was made with, {path: SHA-256}; `trust` names one to run.
 
-    Raises RunError where the user names no such file or another one, or it has changed, or this is no recipe.
+    Raises RunError if `trust` is missing or another file, if the file has changed, or if recipe.json holds no recipe.
     """
     run = path.parent
     if trust is not None:
@@ -38,7 +38,7 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
 
 
 def named(files: Mapping[str, str]) -> str:
-    """Such files in words."""
+    """Files with their SHA-256, {path: SHA-256}, in an error message."""
     return ", ".join(f"{path} (SHA-256 {digest[:12]}...)" for path, digest in files.items()) or "no file"
 
 

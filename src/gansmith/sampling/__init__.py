@@ -1,5 +1,5 @@
-"""From random numbers to samples: noise, conditions, the generator's inputs, sampling itself, interpolation and reconstruction.
+"""From random numbers to samples: noise, conditions, generator inputs, sampling, interpolation and reconstruction.
 
-What belongs here: everything that needs a trained generator and its inputs, and no run folder.
+What belongs here: code that needs a generator and its inputs, but no run folder.
 What does not: the run folder (`runs`), scores (`evaluation`), training.
 """

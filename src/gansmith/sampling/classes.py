@@ -1,4 +1,4 @@
-"""The kinds a generator can be asked for: their names, and a picture with a row for each."""
+"""The conditions that a generator can be asked for, and the layout of a picture with one row for each category."""
 
 from __future__ import annotations
 
@@ -9,30 +9,36 @@ from typing import Any
 from gansmith.core.errors import RunError, unknown
 from gansmith.sampling.conditions import Condition
 
-MOST_ROWS = 26  # kinds: where there are more, a picture has no rows of them
-MOST_NAMED = 30  # in an error
+MOST_ROWS = 26  # with more categories, a picture does not have one row for each
+MOST_NAMED = 30  # class names that an error message lists
 
 
 @dataclass(frozen=True)
 class ConditionSpace:
-    """What may be asked of a run's generator."""
+    """The categories and continuous codes that a generator was trained with."""
 
-    shares: tuple[float, ...] = ()  # how often each kind was among the real samples; empty: it is told nothing
-    names: tuple[str, ...] | None = None  # None: a kind has only its number
-    continuous: int = 0
+    shares: tuple[float, ...] = ()  # [K], the relative frequency of each category among real samples; empty: unconditional
+    names: tuple[str, ...] | None = None  # [K]; None: a category has only its number
+    continuous: int = 0  # S, the number of continuous codes
+    are_classes: bool = False  # whether the categories are the classes of the data, in the same order
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """What stands beside a row of each kind."""
+        """The caption of each category: its name, or its number where it has none."""
         return self.names or tuple(map(str, range(len(self.shares))))
 
     def number(self, category: int | str, who: str) -> int:
-        """The number of a kind given by name, in any case, or by number. Raises RunError naming those there are."""
+        """The index in 0..K-1 of a category given by its name, in upper or lower case, or by its number.
+
+        A name takes precedence over a number. `who` is the subject of error messages.
+
+        Raises RunError if the generator is unconditional, the category is unknown, or no training sample belonged to it.
+        """
         if not self.shares:
-            raise RunError(f"{who} was told nothing of kinds, so none can be asked for: train it with condition=labels")
+            raise RunError(f"{who} is not conditional, so no class can be asked for: train it with condition=labels")
         number = self._number(category, who)
         if not self.shares[number]:
-            raise RunError(f"{who} was shown no sample of class {self.titles[number]!r}, so it can't be asked for")
+            raise RunError(f"{who} was trained on no sample of class {self.titles[number]!r}, so it can't be asked for")
         return number
 
     def _number(self, category: int | str, who: str) -> int:
@@ -46,47 +52,46 @@ class ConditionSpace:
         if word.isdecimal() and int(word) < len(self.shares):
             return int(word)
         if self.names and len(self.names) <= MOST_NAMED:
-            raise RunError(f"{who} knows no class {word!r}: choose one of {', '.join(self.names)}")
+            raise RunError(f"{who} has no class {word!r}: choose one of {', '.join(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{who}: {unknown('class', word, self.names)}")
-        raise RunError(f"{who} knows kinds 0 to {len(self.shares) - 1}, asked for {word}")
+        raise RunError(f"{who} has categories 0 to {len(self.shares) - 1}, asked for {word}")
 
-    def slider(self, number: int, who: str) -> int:
-        """Raises RunError where there is no such slider."""
-        if 0 <= number < self.continuous:
-            return number
-        known = (
-            f"knows sliders 0 to {self.continuous - 1}" if self.continuous else "has no sliders: train it with condition=codes"
-        )
-        raise RunError(f"{who} {known}, asked for {number}")
+    def check_slider(self, number: int, who: str) -> None:
+        """Raise RunError if there is no continuous code of this number. `who` is the subject of the message."""
+        if not 0 <= number < self.continuous:
+            known = f"sliders 0 to {self.continuous - 1}" if self.continuous else "no sliders: train it with condition=codes"
+            raise RunError(f"{who} has {known}, asked for {number}")
 
 
 def condition_space_of(condition: Condition | None, metadata: dict[str, Any]) -> ConditionSpace:
-    """From what a run folder knows: facts hold the shares of the kinds and the classes of the data."""
+    """The condition space of a run, from its recipe's condition and the metadata in its run.json."""
     shares, classes = metadata.get("kinds"), metadata.get("classes")
     if condition is None or not shares:
         return ConditionSpace()
-    # A condition may have more kinds than the data have classes; those were never shown.
+    # A condition may have more categories than the data have classes. No training sample belonged to these.
     names = (*classes, *map(str, range(len(classes), len(shares)))) if condition.are_classes and classes else None
-    return ConditionSpace(tuple(shares), names, condition.continuous)
+    return ConditionSpace(tuple(shares), names, condition.continuous, condition.are_classes)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a picture of samples is laid out."""
+    """The layout of a picture of samples: `count` samples in a grid of `columns` columns."""
 
     count: int
     columns: int
-    categories: tuple[int, ...] = ()  # a row for each; empty: samples as they come, of whatever kind
-    names: tuple[str, ...] = ()  # of the rows
+    categories: tuple[int, ...] = ()  # one row for each; empty: samples of random categories
+    names: tuple[str, ...] = ()  # the captions of the rows
 
 
 def layout_of(count: int, columns: int, sample_shape: Sequence[int], condition_space: ConditionSpace) -> Layout:
-    """A row for each kind that was shown, where samples are images and there are not too many kinds."""
+    """The layout of a run's pictures: one row for each category that occurs in the data, if there are 2 to 26 of them.
+
+    `count` samples in a grid of `columns` columns otherwise, and always for points.
+    """
     categories = tuple(category for category, share in enumerate(condition_space.shares) if share)
     if len(sample_shape) != 3 or not 2 <= len(categories) <= MOST_ROWS:
         return Layout(count, columns)
     columns = min(columns, count)
-    return Layout(
-        len(categories) * columns, columns, categories, tuple(condition_space.titles[category] for category in categories)
-    )
+    names = tuple(condition_space.titles[category] for category in categories)
+    return Layout(len(categories) * columns, columns, categories, names)

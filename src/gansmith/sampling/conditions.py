@@ -1,7 +1,7 @@
-"""What a generator is told beside its noise: which kind of sample to make, one of so many, and how, by sliders.
+"""Conditions: the category of a sample and its continuous codes, which the networks get beside noise or a sample.
 
-networks are told float32 [N, K + S], a 1 in the column of the kind and 0 in the K - 1 others, a mixture on the way between two;
-then S sliders, each in [-1, 1] while it trains
+A condition is a float32 tensor [N, K + S]: a one-hot category (interpolated on the way between two samples), then S continuous
+codes, in [-1, 1] during training. Categories are class labels, clusters found by k-means, or random codes.
 """
 
 from __future__ import annotations
@@ -17,75 +17,77 @@ from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.data import Samples, Source, num_classes
 
-Kinds = Annotated[int, Field(ge=2, le=10_000)]
-MOST_PIXELS = 16  # a side of the small copies that images are compared by
-
+NumCategories = Annotated[int, Field(ge=2, le=10_000)]
+MOST_PIXELS = 16  # the longest side of the small copies that k-means compares
 
 Assign = Callable[[Samples], np.ndarray]
-"""Samples -> the kind of each, int64 [N]. Raises DataError where they should say and don't."""
+"""Samples -> the category of each, int64 [N]. Raises DataError where labels are needed and missing."""
 
 
 @runtime_checkable
 class Condition(Protocol):
-    """Which kinds there are, and how real samples are sorted into them, so that D can be told too.
+    """What the categories are, and which of them each real sample belongs to.
 
-    Fakes are asked for each kind as often as it is among the real ones.
+    Generated samples get each category as often as it occurs among the real samples.
     """
 
     @property
     def num(self) -> int | None:
-        """K, how many kinds there are; None: as many as the data have classes."""
+        """K, the number of categories; None: as many as the data have classes."""
         ...
 
     @property
     def continuous(self) -> int:
-        """S, how many numbers in [-1, 1] the generator is told beside the kind."""
+        """S, the number of continuous codes in [-1, 1] that the generator gets beside the category."""
         ...
 
     @property
     def observed(self) -> bool:
-        """Whether real samples say what kind they are of, so that the discriminator can be told too."""
+        """Whether the category of real samples is known, so that the discriminator can be conditional too."""
         ...
 
     @property
     def are_classes(self) -> bool:
-        """Whether its kinds are the classes of the data, in their numbers."""
+        """Whether the categories are the classes of the data, in the same order."""
         ...
 
     def of(self, samples: Samples) -> np.ndarray | None:
-        """The kind of each sample, int64 [N] in 0..K-1; None where that is not known.
+        """The category of each training sample, int64 [N] in 0..K-1; None where categories are not observed.
 
-        Raises DataError where the samples should say and don't.
+        Raises DataError for samples without labels, or fewer samples than categories.
         """
         ...
 
     def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
-        """What tells the kinds of other samples, by those that `samples` were found to be of. Raises DataError likewise."""
+        """A function that assigns further samples, such as held-out ones, to the categories of the training samples.
+
+        Raises DataError where categories are not observed.
+        """
         ...
 
 
 @component
 class Labels:
-    """The labels that the data carry (Mirza and Osindero 2014); `num` of them, or as many as there are."""
+    """Class labels of the data (Mirza and Osindero 2014): `num` classes, or as many as the data have."""
 
-    num: Kinds | None = None
+    num: NumCategories | None = None
     continuous: ClassVar[int] = 0
     observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = True
 
     def of(self, samples: Samples) -> np.ndarray:
+        """The labels, int64 [N]. Raises DataError if there are none, one is not below `num`, or a class has a single sample."""
         labels = self._checked(samples, self.num)
         counts = np.bincount(labels)
         if (counts == 1).any():
             label = int((counts == 1).argmax())
             name = repr(samples.classes[label]) if samples.classes else label
-            message = "a network that is told classes would know that one by heart"
-            raise DataError(
-                f"condition labels: class {name} has one sample alone, and {message}: add more of it, or leave it out"
-            )
+            message = "a conditional discriminator would memorise it"
+            raise DataError(f"condition labels: class {name} has only one sample, and {message}: add more of it, or leave it out")
         return labels
 
     def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+        """A function that returns the labels of further samples."""
         return lambda others: self._checked(others, self.num or samples.num_classes)
 
     def _checked(self, samples: Samples, num: int | None) -> np.ndarray:
@@ -98,34 +100,36 @@ class Labels:
 
 @component
 class Clusters:
-    """Kinds that are found in the data by k-means, without any labels (Sage et al. 2018; Liu et al. 2020).
+    """Categories found by k-means, for data without labels (Sage et al. 2018; Liu et al. 2020).
 
-    Images are compared pixel by pixel, by copies of at most 16 x 16. The kinds of the data are the same for every seed of a run.
+    K-means compares the pixels of copies of the images, at most 16 x 16. The clusters do not depend on the seed of the run.
     """
 
-    num: Kinds = 50
+    num: NumCategories = 50
     continuous: ClassVar[int] = 0
     observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = False
 
     def of(self, samples: Samples) -> np.ndarray:
+        """The cluster of each sample, int64 [N]. Raises DataError if there are fewer samples than clusters."""
         if len(samples) < self.num:
-            message = f"the data hold {len(samples)} samples, fewer than the kinds to be found"
+            message = f"the data hold {len(samples)} samples, fewer than the clusters to be found"
             raise DataError(f"condition clusters(num={self.num}): {message}: say condition.num=..., or condition=none")
         from sklearn.cluster import MiniBatchKMeans
         from threadpoolctl import threadpool_limits
 
         means = MiniBatchKMeans(self.num, batch_size=4096, n_init=1, max_iter=20, random_state=0)
-        with threadpool_limits(1):  # several wait for each other, on a busy machine for four times as long
+        with threadpool_limits(1):  # more are up to four times slower on a busy machine
             return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
 
     def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+        """A function that assigns samples to the nearest of the mean small copies of the categories."""
         rows, found = small_copies(samples.values), np.unique(categories)
         centres = np.stack([rows[categories == category].mean(0) for category in found])
         lengths = np.square(centres).sum(1)
 
         def assign(others: Samples) -> np.ndarray:
-            # |x - c|^2 without |x|^2, which is the same for all centres
+            # argmin over centres c of |x - c|^2 = |x|^2 - 2 x c + |c|^2; |x|^2 does not depend on c
             return np.asarray(found[(lengths - 2 * small_copies(others.values) @ centres.T).argmin(1)])
 
         return assign
@@ -133,31 +137,33 @@ class Clusters:
 
 @component
 class Codes:
-    """Codes that only the generator is told: a kind drawn evenly from `num`, and `continuous` numbers from [-1, 1].
+    """Random codes for the generator alone: a uniform category of `num`, and `continuous` uniform codes in [-1, 1].
 
-    What they mean is found out by a discriminator that recovers them from the samples, as in InfoGAN (Chen et al. 2016): see
-    `objective.auxiliary`. Without that they are further noise.
+    They get a meaning if the discriminator learns to recover them from generated samples, as in InfoGAN (Chen et al. 2016); see
+    `objective.auxiliary`. Otherwise they are just further noise.
     """
 
-    num: Kinds = 10
+    num: NumCategories = 10
     continuous: NonNegativeInt = 2
     observed: ClassVar[bool] = False
     are_classes: ClassVar[bool] = False
 
     def of(self, samples: Samples) -> None:
-        return None
+        """None: real samples have no codes."""
+        return
 
     def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
-        raise DataError("condition codes: real samples are of no kind")
+        """Raise DataError: real samples have no codes."""
+        raise DataError("condition codes: real samples have no category")
 
 
 def num_categories(condition: Condition | None, data: Source) -> int:
-    """How many kinds there are of these data, which are loaded only where they are needed for it; 0 without a condition."""
+    """K, the number of categories of a condition on these data; 0 without a condition. The data are loaded only if needed."""
     return 0 if condition is None else condition.num or num_classes(data)
 
 
 def sort(samples: Samples, condition: Condition | None) -> Samples:
-    """The same samples, sorted into the condition's kinds; those that are sorted already are left as they are."""
+    """A copy of the samples with the categories of a condition. Samples that have categories already are returned unchanged."""
     if condition is None or samples.num_categories:
         return samples
     categories = condition.of(samples)
@@ -165,7 +171,7 @@ def sort(samples: Samples, condition: Condition | None) -> Samples:
 
 
 def small_copies(values: np.ndarray) -> np.ndarray:
-    """Samples as float32 rows: points as they are, images as small copies in [0, 1]."""
+    """Samples as float32 rows: uint8 images [N, C, H, W] as flat copies of at most 16 x 16 in [0, 1], points [N, D] unchanged."""
     if values.ndim == 2:
         return values
     import torch
@@ -178,7 +184,7 @@ def small_copies(values: np.ndarray) -> np.ndarray:
 
 
 def shares_of(categories: np.ndarray | None, num: int) -> tuple[float, ...]:
-    """How often each of `num` kinds is among the samples; evenly where they are of none. The K shares sum to 1."""
+    """The relative frequency of each of `num` categories, summing to 1; uniform if `categories` is None, empty if `num` is 0."""
     if categories is None:
         return (1.0 / num,) * num if num else ()
     return tuple((np.bincount(categories, minlength=num) / len(categories)).tolist())

@@ -1,4 +1,4 @@
-"""Samples as an array that shows itself in a notebook and saves itself as an array, a picture or a folder of pictures."""
+"""Galleries: arrays of samples that notebooks display, and that are saved as an array, a picture or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -17,41 +17,46 @@ from gansmith.drawing.grids import one, png
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-
-MAX_GRID = 10_000
+MAX_GRID = 10_000  # samples in one picture
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """What a generator made: an array that shows itself in a notebook."""
+    """N samples of a generator, which a notebook displays as a picture. `np.asarray(gallery)` is the array."""
 
     array: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D] for points
     modality: Modality
-    labels: np.ndarray | None = None  # int64 [N], the classes they were asked to be, in the numbers of the data
-    columns: int | None = None  # of its picture; None: as square as it gets
-    names: tuple[str, ...] = ()  # of its picture's rows
+    labels: np.ndarray | None = None  # int64 [N], the class labels that the samples were made for, as in the data
+    columns: int | None = None  # of the picture; None: as square as possible
+    names: tuple[str, ...] = ()  # captions of the picture's rows
 
     def __len__(self) -> int:
+        """N, the number of samples."""
         return len(self.array)
 
-    def __getitem__(self, place: Any) -> Any:
-        return self.array[place]
+    def __getitem__(self, index: Any) -> Any:
+        """A part of the array, by any NumPy index."""
+        return self.array[index]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The array, for NumPy."""
         return np.array(self.array, dtype=dtype, copy=copy)
 
     def picture(self, columns: int | None = None) -> Image:
+        """All samples as one picture: a grid of images with captions beside its rows, or a scatter plot of points."""
         columns = columns or self.columns
         picture = self.modality.picture(self.array, columns)
         return beside(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:
-        """Write everything as `x.npz` (the array under `images` or `points`), one picture `x.png`, or a folder of pictures.
+        """Write the samples and return the path. The ending of `path` decides the format:
 
-        Labels go into the `x.npz` beside the array, under `labels`.
+        x.npz: the array as `images` or `points`, and class labels as `labels`.
+        x.png: one picture of at most 10,000 samples.
+        no ending: a new or empty folder with a picture of each sample, 000000.png and so on.
 
-        Whole or not at all; the folder it goes into is made. Raises RunError for an ending or a path it can't write, or a
-        folder that is not empty.
+        Parent folders are made. An error leaves no half-written file. Raises RunError for another ending, a folder that is not
+        empty, or a path that can't be written, DiskError if the disk is full.
         """
         path = Path(path)
         if path.suffix == ".npz":
@@ -79,4 +84,5 @@ class Gallery:
                 (folder / f"{i:06d}.png").write_bytes(png(picture))
 
     def _repr_png_(self) -> bytes:
+        """The picture, for a notebook."""
         return png(self.picture())

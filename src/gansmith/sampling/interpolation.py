@@ -1,4 +1,4 @@
-"""The way between seeds as a file: a row of pictures for each way, or an animation that ends where it began."""
+"""Interpolation between seeds as a file: rows of pictures, or an animation that returns to its start."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gansmith.drawing import animation, grids
 from gansmith.sampling.gallery import MAX_GRID
 from gansmith.sampling.sampler import Sampler
 
-STEPS = {".gif": 24, ".png": 8}
+STEPS = {".gif": 24, ".png": 8}  # from one seed to the next, by the ending of the file
 FRAME_MILLISECONDS = 60
-LONGEST_FRAME = 256  # pixels a side that a small image is enlarged to, by a whole factor
+LONGEST_FRAME = 256  # pixels: smaller frames are enlarged by the largest whole factor that stays below
 
 
 def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None = None) -> str:
-    """Write the way from each seed's first sample to the next seed's and say what was written.
+    """Write the interpolation from each seed's first sample to the next seed's, and return a message that says so.
 
-    As x.png a row for each way, `steps` + 1 pictures with both ends; as x.gif `steps` pictures for each way and one way more,
-    back to the first seed. Points become one picture of all ways, and no animation.
+    x.png: one row of `steps` + 1 pictures for each pair of seeds, both ends included; for points, one scatter plot.
+    x.gif: an animation of `steps` pictures for each pair of seeds, the last of them back to the first seed; images only.
 
-    Raises RunError for another ending, fewer than two seeds, points as x.gif, or more pictures than one file should hold.
+    Raises RunError for another ending, fewer than two seeds, points as x.gif, or more than 10,000 pictures.
     """
     if path.suffix not in STEPS:
         raise RunError(f"can't write a walk as {path.suffix!r} ({path}): use x.gif for an animation, x.png for rows of pictures")
@@ -34,7 +34,7 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
     is_loop = path.suffix == ".gif"
     has_images = len(sampler.shape) == 3
     if is_loop and not has_images:
-        raise RunError(f"{path}: {sampler.name} makes points, whose ways fit one picture; use x.png")
+        raise RunError(f"{path}: {sampler.name} makes points, which are not animated; use x.png")
     rows = sampler.walk([*seeds, seeds[0]] if is_loop else seeds, steps)
     if is_loop:
         frames = [grids.one(image) for row in rows for image in row[:-1]]

@@ -1,4 +1,4 @@
-"""Where a generator's input comes from."""
+"""Noise: the distribution of the generator's input z, and interpolation between two z."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from gansmith.core.rng import Place, Stream
 
 @runtime_checkable
 class Noise(Protocol):
-    """A table of z without end for each place: row i is made from the seed, the place and i alone."""
+    """A distribution of z, as an endless table: row i depends on the seed, the stream, the place and i alone."""
 
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Z, the number of entries of z."""
+        ...
 
     def rows(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
-        """Rows `first` to `first + count`, float32 [count, dim]."""
+        """Rows `first` to `first + count - 1`, float32 [count, Z]."""
         ...
 
 
@@ -33,12 +35,13 @@ class Normal:
     dim: PositiveInt
 
     def rows(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
+        """Rows of independent N(0, 1) entries, float32 [count, dim]."""
         return rng.normal_rows(seed, stream, place, first, count, self.dim)
 
 
 @component
 class Uniform:
-    """z uniform in [low, high], each entry by itself. Raises RecipeError where low is not below high."""
+    """z uniform in [low, high], each entry by itself. Raises RecipeError unless low < high."""
 
     dim: PositiveInt
     low: float = -1.0
@@ -49,29 +52,29 @@ class Uniform:
             raise RecipeError(f"Uniform: expected low < high, got low={self.low}, high={self.high}")
 
     def rows(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
+        """Rows of independent entries in [low, high], float32 [count, dim]."""
         unit = rng.uniform_rows(seed, stream, place, first, count, self.dim)
         return np.float32(self.low) + np.float32(self.high - self.low) * unit
 
 
-def between(noise: Noise, one: np.ndarray, other: np.ndarray, shares: ArrayLike) -> np.ndarray:
-    """z on the way from one z to another, float32 [len(shares), dim]; share 0 is `one` and share 1 `other`, bit for bit.
+def interpolate(noise: Noise, start: np.ndarray, end: np.ndarray, weights: ArrayLike) -> np.ndarray:
+    """Interpolate between two z, float32 [len(weights), Z]. Weight 0 gives `start` and weight 1 gives `end`, bit for bit.
 
-    Normal z lie near a sphere, so the way goes round it: slerp, sin((1 - t) w) / sin w * one + sin(t w) / sin w * other, where w
-    is the angle between them (Shoemake 1985, "Animating rotation with quaternion curves"). Any other noise may have bounds,
-    as `Uniform` has, and only a straight line never leaves them. So do z that point the same or opposite ways, which
-    a circle does not tell apart.
+    Spherical for normal noise, whose z lie near a sphere: slerp(t) = sin((1 - t) w) / sin w * start + sin(t w) / sin w * end,
+    where w is the angle between the two (Shoemake 1985, "Animating rotation with quaternion curves"). Linear for other noise,
+    which may be bounded as `Uniform` is, and for parallel or opposite z, between which slerp is undefined.
 
     Args:
-        one, other: [dim].
-        shares: in [0, 1].
+        start, end: [Z].
+        weights: in [0, 1].
     """
-    a, b = one.astype(np.float64), other.astype(np.float64)
-    t = np.asarray(shares, np.float64)[:, None]
+    a, b = start.astype(np.float64), end.astype(np.float64)
+    t = np.asarray(weights, np.float64)[:, None]
     cosine = a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), np.finfo(np.float64).tiny)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     if isinstance(noise, Normal) and np.sin(angle) > 1e-6:
-        way = (np.sin((1.0 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
-        way = np.where(t == 0.0, a, np.where(t == 1.0, b, way))
+        path = (np.sin((1.0 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+        path = np.where(t == 0.0, a, np.where(t == 1.0, b, path))
     else:
-        way = (1.0 - t) * a + t * b
-    return way.astype(np.float32)
+        path = (1.0 - t) * a + t * b
+    return path.astype(np.float32)

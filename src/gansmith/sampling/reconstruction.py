@@ -1,4 +1,4 @@
-"""Real samples made again from what an encoder says of them."""
+"""Reconstruction: real samples through the encoder and the generator."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ COLUMNS = 8
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
-    """Real samples and the same made again, as a Gallery keeps them: uint8 [N, H, W, C], float32 [N, D] for points."""
+    """Real samples and their reconstructions, uint8 [N, H, W, C] for images, float32 [N, D] for points."""
 
     real: np.ndarray
-    again: np.ndarray
+    reconstructed: np.ndarray
 
     @property
     def error(self) -> float:
-        """The root of the mean squared difference, images in [0, 1]."""
+        """The root mean squared difference per value. Images count as in [0, 1]."""
         scale = 255.0 if self.real.dtype == np.uint8 else 1.0
-        return float(np.sqrt(np.square((self.real.astype(np.float64) - self.again) / scale).mean()))
+        return float(np.sqrt(np.square((self.real.astype(np.float64) - self.reconstructed) / scale).mean()))
 
 
 def reconstruct(sampler: Sampler, encoder: nn.Module, data: Source, count: int = 32) -> Reconstruction:
-    """Encode and generate again the first `count` held-out samples of `data`, or training ones where there are none held out.
+    """Reconstruct the first `count` samples of the test split of `data`, or of the training split if there is no test split.
 
-    z is the mean that the encoder gives. Raises RunError where the data's shape is not the generator's.
+    z is the mean of the posterior. Raises RunError if the data's shape is not the generator's.
     """
     try:
         samples = data.load("test")
@@ -49,15 +49,14 @@ def reconstruct(sampler: Sampler, encoder: nn.Module, data: Source, count: int =
     real = sampler.modality.to_model(torch.from_numpy(samples.values[:count].copy()))
     with torch.no_grad():
         posterior = encoded(encoder, real, None, sampler.inputs.noise.dim)
-        again = sampler.generator(posterior.mean, None)
-    return Reconstruction(sampler.modality.from_model(real), sampler.modality.from_model(again))
+        output = sampler.generator(posterior.mean, None)
+    return Reconstruction(sampler.modality.from_model(real), sampler.modality.from_model(output))
 
 
 def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: int = 32) -> str:
-    """Write a picture, each row of real samples above the same samples reconstructed, and say what was written.
+    """Write x.png, each row of real images above the row of their reconstructions, and return a message that says so.
 
-    Raises RunError where the data's shape is not the generator's, for another ending than .png, for points, or for more samples
-    than a picture holds.
+    Raises RunError for another ending, points, more than 5,000 samples, or data of another shape than the generator's.
     """
     if path.suffix != ".png":
         raise RunError(f"can't write reconstructions as {path.suffix!r} ({path}): use x.png")
@@ -68,14 +67,14 @@ def save(sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: 
     found = reconstruct(sampler, encoder, data, count)
     columns = min(COLUMNS, len(found.real))
     files.make_parent(path)
-    files.write(path, grids.png(sampler.modality.picture(in_rows(found.real, found.again, columns), columns)))
+    files.write(path, grids.png(sampler.modality.picture(alternate_rows(found.real, found.reconstructed, columns), columns)))
     return (
         f"{len(found.real)} real images above what was made of them in {path}; they differ by {found.error:.3g} (rms, of 0 to 1)"
     )
 
 
-def in_rows(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
-    """A row of the one, then a row of the other; what does not fill a row is white."""
+def alternate_rows(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
+    """Interleave images [N, H, W, C] row by row, `columns` a row. An incomplete last row is filled with white images."""
     missing = -len(above) % columns
     blank = np.full((missing, *above.shape[1:]), 255, above.dtype)
     rows = [np.concatenate([part, blank]).reshape(-1, columns, *above.shape[1:]) for part in (above, below)]

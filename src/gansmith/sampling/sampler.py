@@ -1,8 +1,9 @@
-"""Samples from a generator. Image i is made from (seed, i) alone: counts and batches change nothing."""
+"""Sampling from a generator. Sample i of a seed does not depend on how many samples are drawn, or in which batches."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -11,100 +12,128 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gansmith.core.errors import RunError
+from gansmith.data import memory
 from gansmith.data.modality import Modality
 from gansmith.sampling.classes import ConditionSpace, Layout
+from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.inputs import GeneratorInput, Inputs
 
-# Every pass has this many rows, starting at a multiple of it. A matrix product of another shape may round otherwise,
-# and then image 7 of 10 would not be image 7 of 10,000 to the last bit.
+# The rows of every forward pass. Passes start at a multiple of CHUNK: a matrix product of another shape may round differently,
+# and then image 7 of 10 would not equal image 7 of 10,000 to the last bit.
 CHUNK = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
-    """A generator and everything needed to make sample i of a seed. It knows nothing of run folders or training.
+    """A generator and everything needed to make sample i of a seed. Independent of run folders and of training.
 
-    Every method puts the generator into evaluation mode and leaves it as it was. Arrays of samples are uint8 [N, H, W, C] for
+    Every method puts the generator into evaluation mode and restores its mode. Arrays of samples are uint8 [N, H, W, C] for
     images and float32 [N, D] for points.
     """
 
     generator: nn.Module  # noise [N, Z], condition [N, K + S] or None -> samples [N, ...]
     inputs: Inputs
     modality: Modality
-    shape: tuple[int, ...]  # of one sample as data store it: (C, H, W) for images, (D,) for points
+    shape: tuple[int, ...]  # of one sample in a data set: (C, H, W) for images, (D,) for points
     condition_space: ConditionSpace = ConditionSpace()
-    layout: Layout | None = None  # how a picture of samples is laid out; None: `sample` alone works
+    layout: Layout | None = None  # of a picture of samples; `laid_out` and `rows` need it
     name: str = "the generator"  # in error messages
 
-    def asked(self, modality: int | str) -> Sampler:
-        """The same sampler for one class only, by its number or name. Raises RunError where there is no such class."""
-        return replace(self, inputs=replace(self.inputs, asked=self.condition_space.number(modality, self.name)))
+    def asked(self, category: int | str) -> Sampler:
+        """A copy that makes samples of one category only, given by number or class name. Raises RunError if it is unknown."""
+        return replace(self, inputs=replace(self.inputs, category=self.condition_space.number(category, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:
-        """(number of the first, samples [CHUNK, ...] as the generator makes them) for the aligned chunks that hold `first` to
-        `last` - 1."""
+        """The aligned chunks that contain samples `first` to `last - 1` of a seed.
+
+        Yields the number of a chunk's first sample and the generator's output, [CHUNK, ...].
+        """
         with self._evaluating():
             for start in range(first - first % CHUNK, last, CHUNK):
-                yield start, self._pass(self.inputs.rows(seed, start, CHUNK))
+                yield start, self._forward(self.inputs.rows(seed, start, CHUNK))
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> np.ndarray:
-        """Samples number `first` to `first + count` of `seed`, [count, ...]."""
-        last, kept = first + count, np.empty(0)
-        for start, made in self.chunks(seed, first, last):
-            part = self.modality.from_model(made[max(first - start, 0) : last - start])
-            if start <= first:  # the first part says what the others are; all go into one array, so that memory holds them once
-                kept = np.empty((count, *part.shape[1:]), part.dtype)
+        """Samples `first` to `first + count - 1` of a seed, [count, ...]."""
+        last, samples = first + count, np.empty(0)
+        for start, output in self.chunks(seed, first, last):
+            part = self.modality.from_model(output[max(first - start, 0) : last - start])
+            if start <= first:  # the first part has the shape and dtype; one array for all holds them in memory only once
+                samples = np.empty((count, *part.shape[1:]), part.dtype)
             at = max(start - first, 0)
-            kept[at : at + len(part)] = part
-        return kept
+            samples[at : at + len(part)] = part
+        return samples
 
-    def in_rows(self, seed: int, categories: Sequence[int], columns: int) -> np.ndarray:
-        """The first `columns` samples of a seed for each of these classes in turn, [len(kinds) * columns, ...]."""
-        return self.made_of(self.inputs.in_rows(seed, categories, columns))
+    def gallery(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
+        """Samples `first` to `first + count - 1` of a seed, with their class labels if the categories are classes.
+
+        Raises RunError if they do not fit in memory.
+        """
+        value_size = 1 if self.modality.key == "images" else 4  # bytes
+        if value_size * count * math.prod(self.shape) > memory.MAX_BYTES:
+            raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
+        return Gallery(self.sample(seed, count, first), self.modality, self.labels(seed, count, first))
+
+    def labels(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
+        """The classes of samples `first` to `first + count - 1` of a seed, int64 [count]; None if categories are not classes."""
+        is_labelled = self.condition_space.are_classes and bool(self.condition_space.shares)
+        return self.inputs.categories(seed, first, count) if is_labelled else None
+
+    def rows(self, seed: int = 0, columns: int | None = None) -> Gallery:
+        """One row of samples for each category of the layout. Samples in a column share z.
+
+        Raises RunError if the layout has no rows of categories: unconditional generators, points, more than 26 categories.
+        """
+        if self.layout is None or not self.layout.categories:
+            raise RunError(
+                f"{self.name} has no picture of one row for each class: it is not conditional, or has too many classes"
+            )
+        categories, columns = self.layout.categories, columns or self.layout.columns
+        samples = self.generate(self.inputs.category_rows(seed, categories, columns))
+        return Gallery(samples, self.modality, np.repeat(categories, columns), columns, self.layout.names)
 
     def laid_out(self, seed: int) -> np.ndarray:
-        """The samples of a seed that a picture shows, in the order of its places."""
+        """The samples of a seed in the order of the layout, [layout.count, ...]."""
         assert self.layout is not None
-        if self.layout.categories:
-            return self.in_rows(seed, self.layout.categories, self.layout.columns)
-        return self.sample(seed, self.layout.count)
+        return self.rows(seed).array if self.layout.categories else self.sample(seed, self.layout.count)
 
-    def made_of(self, given: GeneratorInput) -> np.ndarray:
-        """The samples of any input, [N, ...]."""
+    def generate(self, inputs: GeneratorInput) -> np.ndarray:
+        """The samples of N generator inputs, [N, ...]."""
         with self._evaluating():
-            return np.concatenate(list(self._made(given)))
+            return np.concatenate(list(self._generate(inputs)))
 
     def walk(self, seeds: Sequence[int], steps: int) -> np.ndarray:
-        """From each seed's first sample to the next seed's, in `steps` steps; see `noise.between` for the way.
+        """Interpolate from each seed's first sample to the next seed's in `steps` steps; see `noise.interpolate`.
 
-        Returns uint8 [len(seeds) - 1, steps + 1, H, W, C] for images, float32 [len(seeds) - 1, steps + 1, D] for points: both
-        ends of a row are the samples themselves, bit for bit.
+        Returns uint8 [len(seeds) - 1, steps + 1, H, W, C] for images, float32 [len(seeds) - 1, steps + 1, D] for points. Both
+        ends of a row equal the seeds' own samples, bit for bit.
         """
         ends = [self.sample(seed, 1) for seed in seeds]
-        shares = np.arange(1, steps) / steps
+        weights = np.arange(1, steps) / steps
         rows = []
         with self._evaluating():
             for i, j in pairwise(range(len(seeds))):
-                way = self._made(self.inputs.between(seeds[i], seeds[j], shares))
-                rows.append(np.concatenate([ends[i], *way, ends[j]]))
+                between = self._generate(self.inputs.interpolate(seeds[i], seeds[j], weights))
+                rows.append(np.concatenate([ends[i], *between, ends[j]]))
         return np.stack(rows)
 
-    def _made(self, given: GeneratorInput) -> Iterator[np.ndarray]:
-        """The samples of any input, in passes of CHUNK rows; the last pass is filled up with zeros."""
-        for start in range(0, len(given), CHUNK):
-            part = given[start : start + CHUNK]
-            yield self.modality.from_model(self._pass(part.padded(CHUNK))[: len(part)])
+    def _generate(self, inputs: GeneratorInput) -> Iterator[np.ndarray]:
+        """The samples of N generator inputs in passes of CHUNK rows. The last pass is padded with zeros."""
+        for start in range(0, len(inputs), CHUNK):
+            part = inputs[start : start + CHUNK]
+            yield self.modality.from_model(self._forward(part.padded(CHUNK))[: len(part)])
 
-    def _pass(self, given: GeneratorInput) -> Tensor:
-        """One pass of the generator: the input of CHUNK samples -> samples [CHUNK, ...]."""
+    def _forward(self, inputs: GeneratorInput) -> Tensor:
+        """The generator's output for CHUNK inputs, [CHUNK, ...], on the generator's device."""
         device = next((p.device for p in self.generator.parameters()), torch.device("cpu"))
-        condition = None if given.condition is None else torch.from_numpy(given.condition).to(device)
+        condition = None if inputs.condition is None else torch.from_numpy(inputs.condition).to(device)
         with torch.no_grad():
-            made: Tensor = self.generator(torch.from_numpy(given.z).to(device), condition)
-        return made
+            output: Tensor = self.generator(torch.from_numpy(inputs.z).to(device), condition)
+        return output
 
     @contextlib.contextmanager
     def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode for the duration of a `with` block."""
         training = self.generator.training
         self.generator.eval()
         try:

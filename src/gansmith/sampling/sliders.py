@@ -1,4 +1,4 @@
-"""What a slider does, as a picture: a row a seed, a column a value."""
+"""The effect of one continuous code, which the command line calls a slider, as a picture."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from gansmith.sampling.gallery import MAX_GRID, Gallery
 from gansmith.sampling.sampler import Sampler
 
 
-def slide(sampler: Sampler, slider: int = 0, *, seed: int = 0, rows: int = 10, steps: int = 9, reach: float = 2.0) -> Gallery:
-    """Samples 0 to `rows` - 1 of a seed, each with one slider at `steps` even values from -reach to reach.
+def slide(sampler: Sampler, code: int = 0, *, seed: int = 0, rows: int = 10, steps: int = 9, reach: float = 2.0) -> Gallery:
+    """Samples 0 to `rows - 1` of a seed, one row each, with one continuous code at `steps` even values from -reach to reach.
 
-    While training sliders lie in [-1, 1]. Where the run is told kinds, and none is asked for, row i is asked to be of kind i,
-    over again. Raises RunError where there is no such slider, or nothing to show.
+    The codes of training lie in [-1, 1]. Row i is of category i modulo K, unless the sampler was asked for a single category.
+    Raises RunError if there is no such code, fewer than 1 row or 2 steps, or more than 10,000 pictures.
     """
-    number = sampler.condition_space.slider(slider, sampler.name)
+    sampler.condition_space.check_slider(code, sampler.name)
     if rows < 1 or steps < 2 or rows * steps > MAX_GRID:
         raise RunError(f"a slider needs 1 row or more, 2 steps or more, and at most {MAX_GRID:,} pictures in all")
-    categories = [
-        i % len(sampler.condition_space.shares) if sampler.inputs.asked is None else sampler.inputs.asked for i in range(rows)
-    ]
+    num, asked = len(sampler.condition_space.shares), sampler.inputs.category
+    categories = [i % num if asked is None else asked for i in range(rows)]
     values = np.linspace(-reach, reach, steps, dtype=np.float32).tolist()
-    given = [sampler.asked(category).inputs.sliding(seed, i, number, values) for i, category in enumerate(categories)]
-    made = [sampler.made_of(one) for one in given]
+    inputs = [sampler.asked(category).inputs.code_sweep(seed, i, code, values) for i, category in enumerate(categories)]
+    samples = [sampler.generate(row) for row in inputs]
     names = tuple(sampler.condition_space.titles[category] for category in categories)
-    return Gallery(np.concatenate(made), sampler.modality, columns=steps, names=names)
+    return Gallery(np.concatenate(samples), sampler.modality, columns=steps, names=names)
 
 
 def save(gallery: Gallery, path: Path) -> None:
-    """Write the picture as x.png. Raises RunError for another ending."""
+    """Write the gallery as a picture x.png. Raises RunError for another ending."""
     if path.suffix != ".png":
         raise RunError(f"can't write a picture as {path.suffix!r} ({path}): use x.png")
     files.make_parent(path)

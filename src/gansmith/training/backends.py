@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import SettingError, unknown
 from gansmith.training.trainer import Trainer
 
 
 def trainer_of(framework: str) -> type[Trainer]:
-    """What trains in a framework. Raises RecipeError for one that nobody knows."""
+    """What trains in a framework. Raises SettingError for one that nobody knows."""
     if framework == Trainer.framework:
         return Trainer
     from gansmith.training.keras import KerasTrainer  # which imports TensorFlow once it is made
 
     if framework == KerasTrainer.framework:
         return KerasTrainer
-    raise RecipeError(unknown("framework", framework, (Trainer.framework, KerasTrainer.framework)))
+    raise SettingError(unknown("framework", framework, (Trainer.framework, KerasTrainer.framework)))

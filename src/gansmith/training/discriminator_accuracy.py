@@ -32,7 +32,9 @@ def held_out(trainer: Trainer) -> dict[str, float]:
         told_real = trainer.condition_of(test)
     except DataError:
         return {}
-    real, told_fake = test.values[:MAX_JUDGED], trainer.inputs.rows(UNSEEN_SEED, 0, MAX_JUDGED).condition
+    real, told_fake = test.values[:MAX_JUDGED], None
+    if trainer.shapes.observed:
+        told_fake = trainer.inputs.rows(UNSEEN_SEED, 0, MAX_JUDGED).condition
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()

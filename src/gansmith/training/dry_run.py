@@ -42,7 +42,8 @@ def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categorie
         "recipe": to_json(recipe),
         "sample_shape": list(sample_shape),
         "networks": {
-            name: describe_network(net, inputs.get(name, sample_shape), shapes.condition_dim) for name, net in networks.items()
+            name: describe_network(net, inputs.get(name, sample_shape), shapes.condition_dim_for(name))
+            for name, net in networks.items()
         },
         "step": step,
     }
@@ -99,12 +100,10 @@ def budget_text(recipe: Recipe, epoch_images: int) -> str:
 
 def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iterator[str]:
     """What one step says of shapes and memory, then what a few seconds of steps say of their speed. Nothing is written."""
-    import resource
-
     trainer = trainer_of(framework)(recipe, choose_device(device))
     record = trainer.step()
     trainer.check()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peak = _peak_memory()
     speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer))
     samples = trainer.samples
     yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.framework}"
@@ -113,8 +112,18 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
     for network, module in trainer.networks.items():
         yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"
     yield "  after a step   " + ", ".join(f"{k} {v:.3f}" for k, v in record.floats().items())
-    yield f"  peak memory    {peak:,.0f} MB"
+    if peak is not None:
+        yield f"  peak memory    {peak:,.0f} MB"
     yield f"  speed          {speed:,.0f} images/s"
     yield f"  budget         {budget_text(recipe, trainer.epoch_images)}"
     seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
     yield f"  that takes     {duration(seconds)}"
+
+
+def _peak_memory() -> float | None:
+    """The most memory this process has used so far, in MB; None on Windows, where Python can't tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

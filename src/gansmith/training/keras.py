@@ -97,7 +97,7 @@ class KerasTrainer(Trainer):
         if objective.share == "nothing":
             z = self._drawer(place)(objective.generator_fakes or batch.size, None)
         gs = self._given(place, batch, z, progress)
-        keep = self.recipe.ema.keep(images + read, read, progress) if self.recipe.ema else 0.0
+        keep = self.recipe.ema.decay(images + read, read, progress) if self.recipe.ema else 0.0
         paid, on_real, on_fake = (torch.from_numpy(condition.numpy()) for condition in self.turns(ds, gs, self._array(keep)))
         for who, loss in zip((*[0] * len(ds), 1), paid, strict=True):
             self._watch(loss, who)

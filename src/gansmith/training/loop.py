@@ -61,10 +61,9 @@ def steps(
     another run, TrainingError at a loss that is not finite (nothing is saved after it), DiskError where the disk refuses.
     """
     chosen = choose_device(device)
-    distributed.join(chosen)
-    if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world() > 1:
-        raise RecipeError("watch.on_trouble=recover: a run on several processes can't be put right: choose warn or stop")
-    with Run.locked(run, recipe, trust=trust) as folder:
+    with distributed.joined(chosen), Run.locked(run, recipe, trust=trust) as folder:
+        if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world() > 1:
+            raise RecipeError("watch.on_trouble=recover: a run on several processes can't be put right: choose warn or stop")
         # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
         known = distributed.agree(folder.total_images or 0, chosen)
         saved, metadata = folder.latest(), folder.metadata

@@ -25,7 +25,7 @@ from gansmith.data import Attribute, Samples, Source, label
 from gansmith.data.fetch import cache_folder
 from gansmith.data.splits import reference_rows, validation_rows
 from gansmith.evaluation import reference
-from gansmith.networks.mlp import Stack
+from gansmith.networks.stack import Stack
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far it is, of how much
 

@@ -106,7 +106,7 @@ class _Walker:
         self.before = {id(given): self.said(given) for given in (self.choice, self.report)}
 
     def made(self, given: GeneratorInput) -> np.ndarray:
-        return self.run.sampler.made_of(given)
+        return self.run.sampler.generate(given)
 
     def said(self, given: GeneratorInput, progress: Progress = lambda *_: None) -> dict[str, np.ndarray]:
         parts = []
@@ -161,7 +161,7 @@ def picture(run: Run, direction: Direction, count: int = 6, columns: int = SHOWN
     condition = None
     if given.condition is not None:
         condition = np.stack([way.condition for way in ways if way.condition is not None], 1).reshape(count * columns, -1)
-    return run.sampler.made_of(replace(given, z=z, condition=condition))
+    return run.sampler.generate(replace(given, z=z, condition=condition))
 
 
 def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import SettingError, unknown
 from gansmith.data import Grid, Ring, Source, StackedMnist
 
 PACGAN = "PacGAN, table 1"
@@ -104,7 +104,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def find(name: str) -> Protocol:
-    """The protocol of this name. Raises RecipeError with the nearest one."""
+    """The protocol of this name. Raises SettingError with the nearest one."""
     if name not in PROTOCOLS:
-        raise RecipeError(unknown("protocol", name, PROTOCOLS))
+        raise SettingError(unknown("protocol", name, PROTOCOLS))
     return PROTOCOLS[name]

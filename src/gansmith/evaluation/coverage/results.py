@@ -11,20 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gansmith.core import component as spec
 from gansmith.core import files, user_code
 from gansmith.core.device import environment
 from gansmith.core.errors import RecipeError, RunError
-from gansmith.data import Grid, Ring
+from gansmith.data import Grid, Ring, shape_of
 from gansmith.evaluation.coverage import counting
 from gansmith.evaluation.coverage.counting import Counted
 from gansmith.evaluation.coverage.protocols import Protocol
 from gansmith.evaluation.reference import Progress
-from gansmith.networks import Packed
+from gansmith.networks.base import pack_of
 from gansmith.networks.build import build
+from gansmith.networks.conditional import build_network
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
+from gansmith.sampling.conditions import num_categories
 
 FORMAT = 1
 SAMPLE_SEED = 1000  # the first of those that reported scores use
@@ -76,16 +80,20 @@ def make_recipe(
     recipe = make(name, given, protocol.name)
     if "budget" not in keys:
         # Handed to the recipe's function, which may choose by it; a pack is known only when the networks are.
-        images = round(protocol.images * (1.0 if full else TENTH)) * pack_of(recipe)
+        images = round(protocol.images * (1.0 if full else TENTH)) * samples_per_pack(recipe)
         recipe = make(name, [*given, f"budget={images}images"], protocol.name)
     _check_reach(recipe, protocol)
     return recipe
 
 
-def pack_of(recipe: Recipe) -> int:
-    """How many samples D judges as one."""
-    discriminator = recipe.networks.get("discriminator")
-    return discriminator.count if isinstance(discriminator, Packed) else 1
+def samples_per_pack(recipe: Recipe) -> int:
+    """Number of samples that the discriminator of a recipe judges at once; 1 without a discriminator."""
+    description = recipe.networks.get("discriminator")
+    if description is None:
+        return 1
+    shapes = recipe.shapes(shape_of(recipe.data), num_categories(recipe.condition, recipe.data))
+    with torch.device("meta"):  # only the module knows, whatever wraps it; its weights are not needed
+        return pack_of(build_network(description, "discriminator", shapes))
 
 
 def _check_reach(recipe: Recipe, protocol: Protocol) -> None:
@@ -118,7 +126,7 @@ def measure(
         overrides=tuple(overrides),
         seed=run.recipe.seed,
         images=run.images,
-        share=run.images / (protocol.images * pack_of(run.recipe)),
+        share=run.images / (protocol.images * samples_per_pack(run.recipe)),
         weights=_weights(run),
         seconds=float(run.results["seconds"]),
         counted=counting.of_samples(samples, protocol),

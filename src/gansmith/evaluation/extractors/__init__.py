@@ -9,7 +9,7 @@ inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, fr
 
 from __future__ import annotations
 
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import RecipeError, SettingError, unknown
 from gansmith.data import FashionMnist, Mnist, Source, origin_of
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
@@ -22,7 +22,7 @@ SMALL = 16  # images up to this many pixels a side are compared pixel by pixel
 def find(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
     """The extractor of this name, or the one for a data set whose samples have this shape.
 
-    Raises RecipeError for a name there is none of, for images without and points with a network, for an extra not installed.
+    Raises SettingError for an unknown name or an extra that is not installed, RecipeError for one that does not fit the shape.
     """
     name = name or own_of(source, shape) or "efficientnet-lite0"
     is_image = len(shape) == 3
@@ -39,7 +39,7 @@ def find(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
 
         return own(name, shape)
     if name not in NAMES:
-        raise RecipeError(unknown("extractor", name, [*NAMES, "inception:WEIGHTS", "FILE.py:FUNCTION"]))
+        raise SettingError(unknown("extractor", name, [*NAMES, "inception:WEIGHTS", "FILE.py:FUNCTION"]))
     return _known(name, source, shape)
 
 

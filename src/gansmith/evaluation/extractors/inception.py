@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.errors import DataError, SettingError
 from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
 from gansmith.evaluation.extractors.lenet import digest_of
 
@@ -18,12 +18,12 @@ WIDTH = 2048
 def inception(weights: str) -> Extractor:
     """The 2048 pooled features, and probabilities from its logits without bias, as the Inception score has them.
 
-    Raises RecipeError where torch-fidelity is not installed, DataError where the file is missing or no weights of this network.
+    Raises SettingError where torch-fidelity is not installed, DataError where the file is missing or no weights of this network.
     """
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
-        raise RecipeError(
+        raise SettingError(
             f"the inception extractor needs torch-fidelity, and it can't be imported ({error}): pip install 'gansmith[inception]'"
         ) from None
     try:
