@@ -407,7 +407,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
         Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
     lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
     assert {line.split()[1] for line in lines} == {
-        *("list", "show", "train", "sample", "report", "explore", "coverage", "diff", "data")
+        *("list", "show", "train", "sample", "evaluate", "report", "doctor", "explore", "coverage", "diff", "data")
     }
     for line in lines:
         words = shlex.split(line, comments=True)[1:]
