@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from gansmith.cli.main import app
 from gansmith.cli.recipes import recipe_and_overrides
 from gansmith.core.component import kebab
 from gansmith.data import NAMES, find_source
-from gansmith.recipes import catalogue, make
-from support import python
+from gansmith.recipes import FAMILIES, catalogue, make
+from support import Answer, python
 
 ROOT = Path(__file__).parents[1]
 COMMAND: Any = typer.main.get_command(app)
@@ -86,25 +87,25 @@ RECIPES = [
 ]
 
 COMMANDS = {
-    "attributes": ["--checkpoint", "--count", "--json", "--trust", "run"],
-    "compare": ["--out", "--trust", "runs"],
-    "coverage": ["--full", "--recipe", "--results", "--runs", "--seeds", "--threads", "overrides", "protocol"],
+    "explore attributes": ["--checkpoint", "--count", "--json", "--trust", "run"],
+    "compare": ["--json", "--out", "--trust", "runs"],
+    "coverage": ["--full", "--quiet", "--recipe", "--results", "--runs", "--seeds", "--threads", "overrides", "protocol"],
     "data extractor": ["--out", "name"],
     "data fetch": ["name"],
-    "data list": [],
+    "data list": ["--json"],
     "data show": ["--count", "--out", "--skip-bad", "data", "overrides"],
     "diff": ["one", "other"],
-    "directions": ["--checkpoint", "--json", "--out", "--trust", "run"],
+    "explore directions": ["--checkpoint", "--json", "--out", "--trust", "run"],
     "doctor": ["--json", "--trust", "run"],
     "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
     "export": ["--checkpoint", "--format", "--out", "--trust", "run"],
-    "interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
-    "list": [],
-    "reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
+    "explore interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
+    "list": ["--json"],
+    "explore reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
     "report": ["--data", "--trust", "run"],
     "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "overrides", "recipe"],
-    "slide": [
+    "explore slide": [
         *("--checkpoint", "--class", "--out", "--reach", "--rows", "--seed", "--slider", "--steps", "--trust", "run"),
     ],
     "train": [
@@ -115,6 +116,7 @@ COMMANDS = {
             "--framework",
             "--on-trouble",
             "--patience",
+            "--quiet",
             "--run",
             "--skip-bad",
             "--threads",
@@ -168,16 +170,59 @@ def test_the_commands_and_their_options() -> None:
     assert dict(sorted(commands(COMMAND).items())) == COMMANDS
 
 
-def test_every_command_and_option_explains_itself() -> None:
-    def check(command: Any) -> None:
-        assert command.help
-        for sub in getattr(command, "commands", {}).values():
-            check(sub)
-        for param in command.params:
-            if param.param_type_name == "option" and param.name not in ("count", "seed", "help"):
-                assert param.help, f"{command.name} {param.name}"
+def everything(command: Any) -> list[Any]:
+    """A command and all below it."""
+    return [command, *(c for sub in getattr(command, "commands", {}).values() for c in everything(sub))]
 
-    check(COMMAND)
+
+def test_every_command_and_option_explains_itself() -> None:
+    for command in everything(COMMAND):
+        assert command.help
+        first, *others = command.help.splitlines()
+        for line in filter(None, (first, *others)):  # shown line by line, so a line ends with a sentence
+            assert line.endswith("."), f"{command.name}: {line}"
+        assert len(first) <= 82, f"{command.name}: {first}"  # a line of the help on a terminal of 100 columns
+        for param in command.params:
+            assert param.help, f"{command.name} {param.name}"
+
+
+def test_a_help_text_is_shown_whole() -> None:
+    """Square brackets in a help text are markup to rich, which drops them and what they hold."""
+    for command in everything(COMMAND):
+        for text in (command.help, *(param.help for param in command.params)):
+            assert not re.search(r"\[[a-z#/@]", text), f"{command.name}: {text}"
+
+
+def test_every_command_stands_under_a_heading() -> None:
+    panels = {name: command.rich_help_panel for name, command in COMMAND.commands.items()}
+    assert all(panels.values()), panels
+    shown = [panels[name] for name in COMMAND.list_commands(None)]
+    assert list(dict.fromkeys(shown)) == ["Train", "Generate", "Evaluate", "Explore", "Data and recipes", "Export"]
+    assert sorted(COMMAND.list_commands(None)) == sorted(COMMAND.commands)
+
+
+def test_gansmith_alone_says_where_to_begin(cli: Callable[..., Answer]) -> None:
+    answer = cli()
+    assert (answer.code, answer.err) == (0, "")
+    lines = re.findall(r"^  gansmith (.+?)  +\w", answer.out, re.M)
+    commands = [parsed(line)[0] for line in lines]
+    assert commands[0] == "train"
+    assert "list" in commands
+    assert 3 <= len(commands) <= 4
+    recipe = make("default", data="digits")
+    assert parsed(lines[0])[1]["data"] == "digits"
+    assert all(f"runs/{recipe.name}-digits" in line for line in lines[1:3])
+
+
+def test_every_recipe_has_a_family() -> None:
+    places = {}
+    for entry in catalogue().values():
+        assert entry.family in FAMILIES, f"{entry.module}: give it a line such as FAMILY = ({FAMILIES[0]!r}, 1)"
+        module = importlib.import_module(entry.module)
+        places.setdefault(module.FAMILY, set()).add(entry.module)
+        assert module.FAMILY[0] == entry.family
+    assert {family for family, _ in places} == set(FAMILIES)
+    assert all(len(modules) == 1 for modules in places.values()), "two files in one place"
 
 
 def test_the_package_says_that_it_is_typed() -> None:
@@ -194,6 +239,7 @@ def test_the_package_says_that_it_is_typed() -> None:
         "import gansmith.cli",
         "import sys; sys.argv = ['gansmith', '--help']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', '--version']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'list']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'data', 'list']; from gansmith.cli import main; main()",
         "import sys; sys.argv = ['gansmith', 'train', '--help']; from gansmith.cli import main; main()",
@@ -257,7 +303,7 @@ def command_lines() -> list[tuple[str, str]]:
         if path.suffix == ".md":
             lines += re.findall(r"`(gansmith [^`]+)`", text)
         elif path.suffix == ".py":
-            lines = re.findall(r"`(gansmith (?:train|show|sample|diff|data|list) [^`]+)`", text)
+            lines = re.findall(r"`(gansmith [a-z]+ [^`]+)`", text)
         for line in lines:
             line = re.sub(r'^@?(echo )?"?(Then:)?\s*', "", line).rstrip('"')
             match = re.match(r"(?:\$ )?(?:\.venv/bin/)?gansmith (.+)", line)
@@ -269,11 +315,14 @@ def command_lines() -> list[tuple[str, str]]:
 def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
     """(command, values) of a command line as typer reads it; fails for an option or command there is none of.
 
-    Of one that is only mentioned in a sentence, such as `show --json`, the rest may be missing.
+    Of one that is only mentioned in a sentence, such as `gansmith show NAME`, the rest may be missing.
     """
     words = shlex.split(line.split("   ")[0], comments=True)
     command, path = COMMAND, []
     while hasattr(command, "commands"):
+        if words[0].startswith("-"):  # an option of the group itself, such as --help
+            assert words[0] in {"--help", *(option for param in command.params for option in param.opts)}, line
+            return "", {}
         assert words[0] in command.commands, f"no command {words[0]!r}"
         path.append(words[0])
         command, words = command.commands[words[0]], words[1:]
@@ -283,19 +332,36 @@ def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
     return " ".join(path), context.params
 
 
-def test_the_readme_has_commands_to_check() -> None:
-    assert {parsed(line)[0] for path, line in command_lines() if path == "README.md"} >= {
-        "list",
-        "show",
-        "train",
-        "sample",
-        "diff",
-    }
+def is_summary(line: str) -> bool:
+    """Whether a line stands for several command lines, as in `gansmith data list | fetch`."""
+    return "|" in line or " [" in line
+
+
+def test_the_documents_have_commands_links_and_targets_to_check() -> None:
+    """What the tests below read is found by patterns: they see something in every place that they are meant for."""
+    found = [(path, parsed(line, mentioned=path.endswith(".py"))[0]) for path, line in command_lines() if not is_summary(line)]
+    assert {command for _, command in found} - {""} == set(COMMANDS)
+    for place, count in {"README.md": 10, "docs/": 100, "docs/recipes/": 26, "src/": 5, "Makefile": 3}.items():
+        assert len([path for path, _ in found if path.startswith(place)]) >= count, place
+    assert {command for path, command in found if path == "README.md"} >= {"list", "show", "train", "sample", "diff"}
+    assert sum(len(links(path)) for path in documents() if path.suffix == ".md") > 100
+    assert {target for path in documents() if path.suffix == ".md" for target in make_targets(path)} >= {"setup", "test", "demo"}
+
+
+def links(path: Path) -> list[str]:
+    """The links of a document to files."""
+    found = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())
+    return [link for link in found if not re.match(r"[a-z]+:", link)]
+
+
+def make_targets(path: Path) -> list[str]:
+    """The targets of make that a document names."""
+    return re.findall(r"(?:^\s*|`)make ([a-z]+)\b", path.read_text(), re.M)
 
 
 @pytest.mark.parametrize(("path", "line"), command_lines(), ids=lambda text: text)
 def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
-    if "|" in line or " [" in line:
+    if is_summary(line):
         pytest.skip("a summary of the syntax")
     command, values = parsed(line, mentioned=path.endswith(".py"))
     if command not in ("train", "show"):
@@ -312,15 +378,14 @@ def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
 
 @pytest.mark.parametrize("path", [p for p in documents() if p.suffix == ".md"], ids=lambda p: p.name)
 def test_what_a_document_links_to_is_there(path: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
-        if not re.match(r"[a-z]+:", link):
-            assert (path.parent / link).exists(), f"{path.name} links to {link}"
+    for link in links(path):
+        assert (path.parent / link).exists(), f"{path.name} links to {link}"
 
 
 @pytest.mark.parametrize("path", [p for p in documents() if p.suffix == ".md"], ids=lambda p: p.name)
 def test_every_make_target_in_a_document_is_one(path: Path) -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    for target in re.findall(r"(?:^\s*|`)make ([a-z]+)\b", path.read_text(), re.M):
+    for target in make_targets(path):
         assert target in targets, f"make {target}"
 
 

@@ -63,7 +63,23 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
         ("simultaneous", "discriminator_turns at 1"),
     ),
     # the command line itself
-    (("tran", "tutorial-small"), ("tran",)),
+    (("tran", "tutorial-small"), ("tran", "train")),
+    (("slide", "run", "--out", "x.png"), ("No such command 'slide'", "Did you mean 'explore slide'")),
+    (("fetch", "mnist"), ("No such command 'fetch'", "Did you mean 'data fetch'")),
+    (("explore", "slid", "run"), ("slid", "slide")),
+    (("explore", "slide", "nowhere", "--out", "x.png"), ("nowhere does not exist", "gansmith train")),
+    (("explore", "interpolate", "."), ("--out",)),
+    (("list", "--json"), ("'--json' requires an argument", "--json - prints")),
+    (("list", "--json", "notes.txt/x.json"), ("notes.txt", "choose another path")),
+    (("export", ".", "--out", "x.keras", "--format", "kera"), ("unknown format 'kera'", "did you mean 'keras'")),
+    (("coverage", "rin"), ("unknown protocol 'rin'", "did you mean 'ring'")),
+    (("coverage", "ring", "--seeds", "0"), ("--seeds", "see gansmith coverage --help")),
+    (("compare", "only"), ("at least two",)),
+    (("compare", "a", "b", "--out", "x.txt"), ("'.txt'", "x.md or x.html")),
+    (("doctor", "nowhere"), ("nowhere does not exist",)),
+    (("evaluate", "nowhere"), ("nowhere",)),
+    (("report", "nowhere"), ("nowhere does not exist",)),
+    (("data", "extractor", "cifar"), ("cifar",)),
     (("train", "tutorial-small", "--datas", "digits"), ("--datas",)),
     ((*SMALL, "--epochs", "3"), ("No such option: --epochs", "NAME=VALUE, as in budget=5m")),
     (("show", "tutorial-small", "--seed", "3"), ("No such option: --seed", "NAME=VALUE")),
@@ -75,7 +91,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("show", "runs/nope"), ("runs/nope is no run folder (it does not exist) and no recipe", "gansmith list")),
     (("train", "empty"), ("empty is no run folder (it has no recipe.json) and no recipe", "--data")),
     (("train", "x" * 5000), ("unknown recipe",)),
-    (("sample",), ("run",)),
+    (("sample",), ("Missing argument 'run'", "see gansmith sample --help")),
     (("sample", "nowhere", "--out", "x.npz"), ("nowhere", "does not exist", "gansmith train")),
     (("sample", ".", "--out", "x.npz"), ("no recipe.json",)),
     (("sample", "nowhere"), ("--out",)),
@@ -120,8 +136,9 @@ def test_one_line_exit_code_2_and_nothing_written(
     assert tree(desk) == before
 
 
-def test_without_a_command_there_is_help_and_no_empty_line(cli: Cli) -> None:
-    answer = cli()
+@pytest.mark.parametrize("group", ["data", "explore"])
+def test_a_group_without_a_command_shows_its_help_and_no_empty_line(group: str, cli: Cli) -> None:
+    answer = cli(group)
     assert (answer.code, answer.err) == (2, "")
     assert "Usage" in answer.out
 
@@ -130,9 +147,9 @@ def test_without_a_command_there_is_help_and_no_empty_line(cli: Cli) -> None:
 def test_a_run_goes_on_as_it_is(option: str, here: Path, cli: Cli) -> None:
     assert cli(*SMALL, "budget=64images", "--run", "run").code == 0
     before = tree(here)
-    assert_refused(cli("train", "run", *option.split()), "run is a run, which goes on as it is")
+    assert_refused(cli("train", "run", *option.split()), "run is a run, whose settings are fixed")
     if "--run" not in option:
-        assert_refused(cli("show", "run", *option.split()), "run is a run, which goes on as it is")
+        assert_refused(cli("show", "run", *option.split()), "run is a run, whose settings are fixed")
     assert tree(here) == before
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 import gansmith
 from gansmith.core.component import to_json
 from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
-from gansmith.recipes import catalogue, make
+from gansmith.recipes import FAMILIES, catalogue, make
 from support import RECIPES, ROOT, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
@@ -38,7 +38,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_list_names_every_recipe_and_data_set_in_a_line_each(cli: Cli) -> None:
     answer = cli("list")
     assert answer.code == 0
-    recipes, data_sets = answer.out.split("\n\n")  # a recipe and a data set may bear one name
+    recipes, _, data_sets = answer.out.partition("\nData sets")  # a recipe and a data set may bear one name
     for name, entry in catalogue().items():
         (line,) = [text for text in recipes.splitlines() if text.split()[:1] == [name]]
         assert entry.about in line
@@ -46,6 +46,59 @@ def test_list_names_every_recipe_and_data_set_in_a_line_each(cli: Cli) -> None:
         (line,) = [text for text in data_sets.splitlines() if text.split()[:1] == [name]]
         assert known.purpose in line
     assert max(map(len, answer.out.splitlines())) < 140
+
+
+def test_list_reads_in_the_order_of_the_families(cli: Cli) -> None:
+    answer = cli("list")
+    families: dict[str, list[str]] = {}
+    for line in answer.out.partition("\nData sets")[0].splitlines()[1:]:
+        if line.startswith("  "):
+            families[list(families)[-1]].append(line.split()[0])
+        elif line:
+            families[line] = []
+    assert list(families) == [family.capitalize() for family in FAMILIES]
+    assert families["Start here"] == ["default", "starter"]
+    assert families["Classics"] == ["goodfellow-2014", "noise-critic", "dcgan"]
+    assert families["Conditional"] == ["cgan", "acgan", "projection", "infogan"]
+    found = json.loads(cli("list", "--json", "-").out)
+    assert [entry["name"] for entry in found["recipes"]] == [name for names in families.values() for name in names]
+    assert {entry["family"] for entry in found["recipes"]} == set(FAMILIES)
+    assert [entry["name"] for entry in found["data_sets"]] == list(NAMES)
+
+
+def test_json_goes_to_a_file_beside_the_text_or_to_the_terminal_alone(cli: Cli, here: Path) -> None:
+    """`--json -` prints nothing but JSON; `--json FILE` prints the text too, and makes the folder."""
+    text = cli("data", "list").out
+    printed = cli("data", "list", "--json", "-").out
+    assert cli("data", "list", "--json", "new/sets.json").out == text
+    assert (here / "new" / "sets.json").read_text() == printed
+    sets = {entry["name"]: entry for entry in json.loads(printed)}
+    assert list(sets) == list(NAMES)
+    assert sets["digits"]["state"] == "built in"
+    assert sets["mnist"]["licence"] == NAMES["mnist"].licence
+
+
+def test_scores_for_another_program(cli: Cli, runs: Path, here: Path) -> None:
+    """evaluate --json writes what compare reads, and compare --json holds the same evaluations."""
+    for name in ("a", "b"):
+        answer = cli("evaluate", runs / name, "--count", 120, "--draws", 2, "--json", f"{name}.json")
+        assert answer.code == 0, answer.err
+        assert "Frechet" in answer.out
+    answer = cli("compare", "a.json", "b.json", "--json", "-", "--out", "table.md")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    written = [json.loads((here / f"{name}.json").read_text()) for name in ("a", "b")]
+    assert found["evaluations"] == written
+    assert found["scores"] == [key for key in written[0]["scores"] if key in written[1]["scores"]]
+    assert len(found["scores"]) > 3
+    assert (here / "table.md").read_text().count("|") > 20
+
+
+def test_a_quiet_training_prints_the_run_folder_alone(here: Path, cli: Cli) -> None:
+    for _ in range(2):  # the second finds it finished
+        answer = cli("train", *SMALL, "--run", "mine", "--quiet")
+        assert (answer.code, answer.out, answer.err) == (0, "mine\n", "")
+    assert gansmith.load("mine").finished
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -62,7 +115,7 @@ def test_show_tells_the_whole_recipe(name: str, cli: Cli) -> None:
 
 
 def test_show_in_json_is_the_recipe_with_its_layers(cli: Cli) -> None:
-    answer = cli("show", "tutorial-batchnorm", "--data", "digits", "latent_size=50", "--json")
+    answer = cli("show", "tutorial-batchnorm", "--data", "digits", "latent_size=50", "--json", "-")
     facts = json.loads(answer.out)
     assert facts["recipe"] == to_json(make("tutorial-batchnorm", ["latent_size=50"], data="digits"))
     assert facts["sample_shape"] == [1, 8, 8]
@@ -84,7 +137,7 @@ def test_show_of_a_run_is_its_own_recipe(runs: Path, cli: Cli, monkeypatch: pyte
     assert f"The run {runs / 'b'}: 320 of 320 images." in answer.out
     for line in ("batch_size                16", "hinge", "[1, 8, 8]", "a step: 16 real images"):
         assert line in answer.out, answer.out
-    facts = json.loads(cli("show", runs / "b", "--json").out)
+    facts = json.loads(cli("show", runs / "b", "--json", "-").out)
     assert facts["recipe"] == json.loads((runs / "b" / "recipe.json").read_text())
     assert facts["sample_shape"] == [1, 8, 8]
 
@@ -111,7 +164,7 @@ def test_train_says_where_and_what_next(here: Path, cli: Cli) -> None:
     assert "images/s" in answer.err
     for name in ("D loss", "G loss", "D(x)", "D(G(z))", "accuracy"):
         assert name in answer.err
-    assert "held out: D is right about" in answer.out
+    assert "discriminator accuracy on" in answer.out
     assert "gansmith sample mine" in answer.out
     assert (here / "mine" / "samples" / "000000000320.png").is_file()
     assert {p.name for p in here.iterdir()} == {"mine"}
@@ -354,7 +407,7 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
         Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
     lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
     assert {line.split()[1] for line in lines} == {
-        *("list", "show", "train", "sample", "report", "interpolate", "coverage", "diff", "data")
+        *("list", "show", "train", "sample", "evaluate", "report", "doctor", "explore", "coverage", "diff", "data")
     }
     for line in lines:
         words = shlex.split(line, comments=True)[1:]

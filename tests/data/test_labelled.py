@@ -128,9 +128,9 @@ def test_a_class_with_one_sample_is_no_mistake_until_networks_are_told(tmp_path:
 
 
 def test_show_says_how_many_kinds_there_are_without_training(cli: Cli) -> None:
-    shown = json.loads(cli("show", "tutorial-small", "condition=labels", "--data", "digits", "--json").out)
+    shown = json.loads(cli("show", "tutorial-small", "condition=labels", "--data", "digits", "--json", "-").out)
     layers = shown["networks"]["generator"]["layers"]
-    plain = json.loads(cli("show", "tutorial-small", "--data", "digits", "--json").out)["networks"]["generator"]["layers"]
+    plain = json.loads(cli("show", "tutorial-small", "--data", "digits", "--json", "-").out)["networks"]["generator"]["layers"]
     assert layers[0]["weights"] - plain[0]["weights"] == 10 * layers[0]["output"][0]
 
 
@@ -202,7 +202,7 @@ def test_sample_takes_a_class_and_says_which_there_are(labelled: Path, tmp_path:
     assert file["labels"].tolist() == [3] * 5
     answer = cli("sample", labelled, "--class", "x", "--out", tmp_path / "x.npz")
     assert_refused(answer, "has no class 'x': choose one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
-    assert "a row for each of 10 kinds" in cli("sample", labelled, "--out", tmp_path / "rows.png").out
+    assert "a row for each of 10 categories" in cli("sample", labelled, "--out", tmp_path / "rows.png").out
     plain = cli("sample", labelled, "--count", 20, "--out", tmp_path / "plain.png").out
     assert "row" not in plain
     with Image.open(tmp_path / "rows.png") as rows, Image.open(max((labelled / "samples").glob("0*.png"))) as drawn:

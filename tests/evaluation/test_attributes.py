@@ -233,7 +233,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_attributes_of_a_run(run: Path, here: Path, cli: Cli) -> None:
-    answer = cli("attributes", run, "--count", 200, "--json", "new/found.json")
+    answer = cli("explore", "attributes", run, "--count", 200, "--json", "new/found.json")
     assert answer.code == 0, answer.err
     assert "class" in answer.out
     (found,) = json.loads(Path("new/found.json").read_text())["attributes"]
@@ -244,7 +244,7 @@ def test_attributes_of_a_run(run: Path, here: Path, cli: Cli) -> None:
 
 
 def test_directions_of_a_run(run: Path, here: Path, cli: Cli) -> None:
-    answer = cli("directions", run, "--out", "ways.png", "--json", "ways.json")
+    answer = cli("explore", "directions", run, "--out", "ways.png", "--json", "ways.json")
     assert answer.code == 0, answer.err
     assert "flips" in answer.out
     (found,) = json.loads(Path("ways.json").read_text())["directions"]
@@ -254,8 +254,8 @@ def test_directions_of_a_run(run: Path, here: Path, cli: Cli) -> None:
 
 
 def test_what_can_not_be_is_refused(run: Path, here: Path, cli: Cli, tmp_path: Path) -> None:
-    assert_refused(cli("directions", run, "--out", "ways.jpg"), "can't write directions as '.jpg'", "use x.png")
-    assert_refused(cli("attributes", "nowhere"), "nowhere does not exist")
+    assert_refused(cli("explore", "directions", run, "--out", "ways.jpg"), "can't write directions as '.jpg'", "use x.png")
+    assert_refused(cli("explore", "attributes", "nowhere"), "nowhere does not exist")
     points = tmp_path / "points"
     train(quick("data=ring(num=300)", "networks.generator.end=linear"), points, device="cpu")
-    assert_refused(cli("attributes", points), "ring has samples of shape [2]", "an attribute classifier needs images")
+    assert_refused(cli("explore", "attributes", points), "ring has samples of shape [2]", "an attribute classifier needs images")

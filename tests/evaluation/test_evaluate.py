@@ -415,7 +415,7 @@ def test_compare_reads_what_is_kept_and_evaluates_the_rest(
     (run.path / "evaluation.json").unlink(missing_ok=True)
     answer = cli("compare", run.path, other.path)
     assert answer.code == 0, answer.err
-    assert answer.err.count("that comes first") == 2
+    assert answer.err.count("evaluating it first") == 2
     assert "Frechet distance" in answer.out
     monkeypatch.setattr(evaluation, "evaluate", None)  # both are kept now
     out = tmp_path / "new" / "table.md"

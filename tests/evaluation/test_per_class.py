@@ -146,7 +146,7 @@ def test_on_mnist_the_classifier_says_whether_the_asked_class_is_right(
     said = capsys.readouterr().out
     if found.matched:
         assert sorted(found.matched) == list("0123456789")
-        assert "kinds matched with classes" in said
+        assert "categories matched with classes" in said
     else:
         assert score.floor is not None
         assert score.floor > 0.98

@@ -118,7 +118,7 @@ def test_a_published_network_has_as_many_weights_as_its_table(
 
 
 def test_show_counts_them_too(cli: Cli) -> None:
-    shown = json.loads(cli("show", "cgan", "published=true", "--json").out)["networks"]
+    shown = json.loads(cli("show", "cgan", "published=true", "--json", "-").out)["networks"]
     assert (shown["generator"]["weights"], shown["discriminator"]["weights"]) == PUBLISHED[0][3:]
     for network in shown.values():
         assert sum(layer["weights"] for layer in network["layers"]) == network["weights"]
@@ -423,14 +423,15 @@ def test_a_continuous_code_moves_and_all_else_stays(coded: Run) -> None:
 
 
 def test_the_slide_command_and_what_it_refuses(coded: Run, tmp_path: Path, cli: Cli) -> None:
-    answer = cli("slide", coded.path, "--out", tmp_path / "new" / "x.png", "--rows", 3, "--steps", 4, "--slider", 1)
+    answer = cli("explore", "slide", coded.path, "--out", tmp_path / "new" / "x.png", "--rows", 3, "--steps", 4, "--slider", 1)
     assert answer.code == 0, answer.err
     assert "slider 1 from -2 to 2 in 4 steps, 3 samples of seed 0" in answer.out
     with Image.open(tmp_path / "new" / "x.png") as picture:
         assert picture.width > picture.height  # four columns, three rows and their names
-    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--slider", 2), "has sliders 0 to 1, asked for 2")
-    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.gif"), "use x.png")
-    assert_refused(cli("slide", coded.path, "--out", tmp_path / "x.png", "--class", 3), "has categories 0 to 2")
+    slide_to = ("explore", "slide", coded.path, "--out")
+    assert_refused(cli(*slide_to, tmp_path / "x.png", "--slider", 2), "has sliders 0 to 1, asked for 2")
+    assert_refused(cli(*slide_to, tmp_path / "x.gif"), "use x.png")
+    assert_refused(cli(*slide_to, tmp_path / "x.png", "--class", 3), "has categories 0 to 2")
     plain = train(quick("condition=labels", budget="64images"), tmp_path / "run", device="cpu")
     with pytest.raises(RunError, match="has no sliders: train it with condition=codes"):
         slide(plain.sampler, 0)

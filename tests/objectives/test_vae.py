@@ -193,7 +193,10 @@ def test_a_recipe_that_does_not_suit_the_bound_is_refused(overrides: list[str], 
 
 
 def test_points_are_drawn_from_a_normal_distribution_around_any_number() -> None:
-    with pytest.raises(RecipeError, match=r"likelihood=bernoulli is for images, but the samples of ring have shape \[2\]: choose likelihood=gaussian"):
+    with pytest.raises(
+        RecipeError,
+        match=r"likelihood=bernoulli is for images, but the samples of ring have shape \[2\]: choose likelihood=gaussian",
+    ):
         make("vae", data="ring")
     recipe = make("vae", ["likelihood=gaussian", "hidden=8"], data="ring")
     game = trainer(recipe)
@@ -337,7 +340,7 @@ def test_a_reconstruction_is_the_decoded_mean_of_what_was_encoded(name: str, run
 
 
 def test_the_command_draws_reals_above_what_was_made_of_them(runs: dict[str, Path], here: Path, cli: Cli) -> None:
-    answer = cli("reconstruct", runs["vae"], "--out", "new/x.png", "--count", "11")
+    answer = cli("explore", "reconstruct", runs["vae"], "--out", "new/x.png", "--count", "11")
     assert answer.code == 0, answer.err
     assert "11 real images above their reconstructions in new/x.png" in answer.out
     with Image.open("new/x.png") as picture:
@@ -366,7 +369,7 @@ def test_the_command_draws_reals_above_what_was_made_of_them(runs: dict[str, Pat
 def test_what_cannot_be_reconstructed_is_refused_in_a_line(
     arguments: tuple[str, ...], words: tuple[str, ...], runs: dict[str, Path], here: Path, cli: Cli
 ) -> None:
-    assert_refused(cli("reconstruct", runs[arguments[0]], *arguments[1:]), *words)
+    assert_refused(cli("explore", "reconstruct", runs[arguments[0]], *arguments[1:]), *words)
     assert not list(here.iterdir())
 
 

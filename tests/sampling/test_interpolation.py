@@ -130,7 +130,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_gif_walks_round_and_shows_the_seeds_own_samples(digits: Run, here: Path, cli: Cli) -> None:
-    answer = cli("interpolate", digits.path, "--out", "walk.gif", "--seeds", 4, 2, 9, "--steps", 5)
+    answer = cli("explore", "interpolate", digits.path, "--out", "walk.gif", "--seeds", 4, 2, 9, "--steps", 5)
     assert answer.code == 0, answer.err
     assert "seeds 4, 2, 9" in answer.out
     assert "15 pictures" in answer.out
@@ -143,14 +143,16 @@ def test_a_gif_walks_round_and_shows_the_seeds_own_samples(digits: Run, here: Pa
 
 
 def test_a_png_has_a_row_for_each_way(digits: Run, here: Path, cli: Cli) -> None:
-    answer = cli("interpolate", digits.path, "--out", "walk.png", "--steps", 3, "--seeds", 0, "--seeds", 1, "--seeds", 5)
+    answer = cli(
+        "explore", "interpolate", digits.path, "--out", "walk.png", "--steps", 3, "--seeds", 0, "--seeds", 1, "--seeds", 5
+    )
     assert answer.code == 0, answer.err
     shown = grids.split_grid(Path("walk.png"), (1, 8, 8), 8)
     assert np.array_equal(shown, digits.walk([0, 1, 5], 3).reshape(-1, 8, 8, 1))
 
 
 def test_seeds_and_steps_need_not_be_given(digits: Run, here: Path, cli: Cli) -> None:
-    assert cli("interpolate", digits.path, "--out", "walk.png").code == 0
+    assert cli("explore", "interpolate", digits.path, "--out", "walk.png").code == 0
     with Image.open("walk.png") as walk:
         assert walk.size == (4 * (9 * 10 + 2), 4 * (4 * 10 + 2))  # nine pictures a row, four rows
 
@@ -172,17 +174,17 @@ def test_seeds_and_steps_need_not_be_given(digits: Run, here: Path, cli: Cli) ->
 def test_what_makes_no_walk_is_one_line(
     digits: Run, here: Path, cli: Cli, wrong: tuple[object, ...], words: tuple[str, ...]
 ) -> None:
-    assert_refused(cli("interpolate", digits.path, *wrong), *words)
+    assert_refused(cli("explore", "interpolate", digits.path, *wrong), *words)
     assert not list(here.iterdir())
 
 
 def test_points_fit_one_picture_and_no_animation(here: Path, cli: Cli, tmp_path: Path) -> None:
     run = gansmith.train(dataclasses.replace(KINDS["points"], budget="64images"), tmp_path / "ring", device="cpu")
-    assert cli("interpolate", run.path, "--out", "walk.png").code == 0
+    assert cli("explore", "interpolate", run.path, "--out", "walk.png").code == 0
     with Image.open("walk.png") as walk:
         assert walk.size == (600, 600)
-    assert_refused(cli("interpolate", run.path, "--out", "walk.gif"), "points", "x.png")
+    assert_refused(cli("explore", "interpolate", run.path, "--out", "walk.gif"), "points", "x.png")
 
 
 def test_no_run_no_walk(here: Path, cli: Cli) -> None:
-    assert_refused(cli("interpolate", "runs/none", "--out", "walk.png"), "runs/none", "does not exist")
+    assert_refused(cli("explore", "interpolate", "runs/none", "--out", "walk.png"), "runs/none", "does not exist")

@@ -330,7 +330,7 @@ def test_commands_take_a_checkpoint(cli: Callable[..., Answer], here: Path, done
         assert cli("sample", done, "--out", f"{name}.npz", "--count", 8, "--checkpoint", name).code == 0
         expected = run.at(name).sample(0, 8).array
         assert np.array_equal(np.load(f"{name}.npz")["images"], expected)
-    assert cli("interpolate", done, "--out", "walk.png", "--checkpoint", "best").code == 0
+    assert cli("explore", "interpolate", done, "--out", "walk.png", "--checkpoint", "best").code == 0
     assert_refused(cli("sample", done, "--out", "x.npz", "--checkpoint", 12345), "12345", "best", str(run.images))
     assert_refused(cli("evaluate", done, "--checkpoint", 12345), "12345", "best", str(run.images))
     np.savez("fixed.npz", images=run.sample(count=120).array)
@@ -448,7 +448,7 @@ def test_a_mistake_is_one_line(args: list[str], words: list[str], cli: Callable[
 
 
 def test_a_run_goes_on_with_the_end_it_has(cli: Callable[..., Answer], here: Path, done: Path) -> None:
-    assert_refused(cli("train", done, "--patience", 3), str(done), "goes on as it is")
+    assert_refused(cli("train", done, "--patience", 3), str(done), "whose settings are fixed")
 
 
 def colours(count: int) -> Samples:

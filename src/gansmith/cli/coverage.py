@@ -1,4 +1,4 @@
-"""The coverage command: how many modes a recipe finds, by the published protocols."""
+"""`gansmith coverage`: how many modes a recipe finds, by the published protocols."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gansmith.cli.options import Threads
+from gansmith.cli import completion
+from gansmith.cli.options import Quiet, Threads
 from gansmith.core import files
-from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.errors import TrainingError
 
 if TYPE_CHECKING:
     from gansmith.evaluation.coverage.protocols import Protocol
@@ -19,28 +20,40 @@ if TYPE_CHECKING:
 
 
 def coverage(
-    protocol: Annotated[str, typer.Argument(help="ring, grid or stacked-mnist.")],
+    protocol: Annotated[
+        str,
+        typer.Argument(
+            help="The published protocol: ring, grid or stacked-mnist.",
+            show_default=False,
+            autocompletion=completion.one_of("ring", "grid", "stacked-mnist"),
+        ),
+    ],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="NAME=VALUE of the recipe, such as pack=2.", show_default=False)
+        list[str] | None, typer.Argument(help="Settings to change, NAME=VALUE, such as pack=2.", show_default=False)
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="A recipe's name or FILE.py:FUNCTION [default: the papers' own].", show_default=False)
+        str | None,
+        typer.Option(
+            help="A recipe's name or FILE.py:FUNCTION.", show_default="the protocol's own", autocompletion=completion.recipes
+        ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many runs: seeds 0, 1, ...")] = 2,
-    full: Annotated[bool, typer.Option("--full", help="The protocol to the letter, not a tenth of its steps.")] = False,
-    runs: Annotated[Path, typer.Option(help="Where the runs go.")] = Path("runs/coverage"),
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs, with seeds 0, 1, ...")] = 2,
+    full: Annotated[
+        bool, typer.Option("--full", help="Train for all steps of the protocol. Without this, for a tenth of them.")
+    ] = False,
+    runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/coverage"),
     results: Annotated[
-        Path | None, typer.Option(help="Where what is found goes, a file a run [default: beside the runs].", show_default=False)
+        Path | None, typer.Option(help="Folder for the results, one file per run.", show_default="the folder of the runs")
     ] = None,
     threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Modes, share of high quality, reverse KL and spread over seeds, beside what was published and the best possible.
+    """Count the modes that a recipe finds, and compare with published results.
 
-    The same command again goes on where it was: what is there is not done again. A seed whose training breaks down is left out of
-    the table, and named above it.
+    Reports modes, high-quality samples, reverse KL and spread over seeds.
+    The same command again continues where it stopped.
+    A seed whose training diverges is left out of the table and named above it.
     """
-    if seeds < 1:
-        raise RecipeError(f"--seeds: expected 1 or more runs, got {seeds}")
     from gansmith.cli import progress, tables
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept
@@ -50,18 +63,20 @@ def coverage(
     found, broken = [], []
     for made in recipes:
         try:
-            found.append(_found(chosen, made, overrides, runs, results or runs, threads))
+            found.append(_result(chosen, made, overrides, runs, results or runs, threads, quiet))
         except TrainingError as error:  # one seed that diverges is a finding about a recipe, and no reason to drop the others
             broken.append((made.seed, error))
             if len(broken) == len(recipes):
                 raise
-    with progress.stages() as stages:
+    with progress.stages(quiet) as stages:
         rows = table.rows(chosen, found, counting.floors(chosen, stages))
     tables.show_rows([*table.about(chosen, found), *(f"  left out: seed {seed}, {error}" for seed, error in broken)], rows)
 
 
-def _found(protocol: Protocol, recipe: Recipe, overrides: list[str], runs: Path, results: Path, threads: int | None) -> Result:
-    """What the file of a run says; where there is none the run is trained, or gone on with, and counted first."""
+def _result(
+    protocol: Protocol, recipe: Recipe, overrides: list[str], runs: Path, results: Path, threads: int | None, quiet: bool
+) -> Result:
+    """Read the stored result of a run; where there is none, train or continue the run and count its modes first."""
     from gansmith.cli import progress
     from gansmith.evaluation.coverage import results as kept
     from gansmith.runs.run import Run
@@ -73,8 +88,6 @@ def _found(protocol: Protocol, recipe: Recipe, overrides: list[str], runs: Path,
         return kept.load(path)
     files.make_parent(path)  # before hours of work whose result would have nowhere to go
     with contextlib.closing(steps(recipe, folder, threads=threads or "auto")) as records:
-        progress.follow(
-            records, f"{protocol.name}, seed {recipe.seed} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
-        )
-    with progress.stages() as stages:
+        progress.follow(records, f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}", quiet)
+    with progress.stages(quiet) as stages:
         return kept.measure(protocol, Run.open(folder), path, overrides, stages)

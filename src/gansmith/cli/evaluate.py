@@ -1,4 +1,4 @@
-"""`gansmith evaluate`, `compare` and `report`: what runs are worth."""
+"""`gansmith evaluate`, `compare` and `report`: scores of runs, side by side, and on a page."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gansmith.cli.options import Checkpoint, Data, JsonOut, RunFolder, Trust
+from gansmith.cli import completion, json_output
+from gansmith.cli.options import Checkpoint, JsonOut, Reference, RunFolder, Trust
 
 if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation
     from gansmith.runs.run import Run
 
-Extractor = Annotated[
-    str | None,
-    typer.Option(help="Features: a name, FILE.py:FUNCTION or inception:WEIGHTS; by default the data's own.", show_default=False),
-]
-
 
 def report(
     run: RunFolder,
-    data: Data = None,
+    data: Reference = None,
     trust: Trust = None,
 ) -> None:
-    """One page about a run, report.html in its folder: pictures, scores, verdict, recipe, cost. Scores it first if nobody has."""
+    """Write one page about a run: pictures, scores, verdict, recipe and cost.
+
+    The page is report.html in the run folder. A run without scores is evaluated first.
+    """
     from gansmith.cli import progress
     from gansmith.evaluation import evaluate as evaluation
     from gansmith.report.page import write
@@ -41,59 +40,89 @@ def report(
 
 
 def evaluate(
-    what: Annotated[str, typer.Argument(help="A run folder, a folder of images, an .npz or .npy file.")],
-    data: Data = None,
-    count: Annotated[int, typer.Option(help="Samples in each draw of a run; files and folders are taken whole.")] = 10_000,
-    draws: Annotated[int, typer.Option(help="How often a run is sampled, each time with a seed of its own.")] = 4,
-    extractor: Extractor = None,
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A run folder, a folder of images, or an .npz or .npy file.",
+            show_default=False,
+            autocompletion=completion.run_folders,
+        ),
+    ],
+    data: Reference = None,
+    count: Annotated[int, typer.Option(help="Samples per draw from a run. Files and folders are used whole.")] = 10_000,
+    draws: Annotated[int, typer.Option(help="Number of draws from a run, each with its own seed.")] = 4,
+    extractor: Annotated[
+        str | None,
+        typer.Option(
+            help="Feature extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS.",
+            show_default="chosen by the data",
+            autocompletion=completion.one_of("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"),
+        ),
+    ] = None,
     checkpoint: Checkpoint = "last",
     json_out: JsonOut = None,
     trust: Trust = None,
 ) -> None:
-    """How good samples are, how sure that is, and the best possible value: scores with intervals and floors."""
+    """Score samples: each score with its confidence interval.
+
+    Each score stands beside its floor, the value that real images get.
+    """
     from gansmith.cli import progress, tables
-    from gansmith.core import files
     from gansmith.evaluation import evaluate as evaluation
 
-    if json_out:
-        files.make_parent(json_out)  # before a minute of work whose result would have nowhere to go
+    json_output.prepare(json_out)
     with progress.stages() as stages:
         found = evaluation.evaluate(
             what, data, count=count, draws=draws, extractor=extractor, checkpoint=checkpoint, trust=trust, progress=stages
         )
-    if (
-        found.checkpoint == "last"
-        and data is None
-        and extractor is None
-        and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
-    ):
+    is_usual = data is None and extractor is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
+    if found.checkpoint == "last" and is_usual:
         from gansmith.runs.run import Run
 
         found.keep(Run.open(what, trust=trust))
-    if json_out:
-        found.save(json_out)
-    tables.show(found)
+    if json_output.write(json_out, found.to_json()):
+        tables.show(found)
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, or files that evaluate --json wrote.")],
-    out: Annotated[Path | None, typer.Option(help="Write the table as x.md or x.html.", show_default=False)] = None,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two or more run folders, or files written by gansmith evaluate --json.",
+            show_default=False,
+            autocompletion=completion.run_folders,
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the table to x.md or x.html instead of printing it.", show_default=False)
+    ] = None,
+    json_out: JsonOut = None,
     trust: Trust = None,
 ) -> None:
-    """Runs side by side: what was found of each, or is found now. Unlike scores are refused, with the reason."""
+    """Compare the scores of several runs in one table.
+
+    A run without scores is evaluated first.
+    Scores that were measured in different ways are refused, with the reason.
+    """
     from gansmith.cli import tables
     from gansmith.evaluation import comparison
 
     comparison.check(len(runs), out)  # before anything is evaluated
+    json_output.prepare(json_out)
     table = comparison.compare([_evaluation_at(name, trust) for name in runs])
+    is_text = json_output.write(
+        json_out, {"scores": list(table.keys), "evaluations": [found.to_json() for found in table.evaluations]}
+    )
     if out:
-        typer.echo(f"comparison of {len(runs)} in {table.save(out)}")
-    else:
+        saved = table.save(out)
+        if is_text:
+            typer.echo(f"comparison of {len(runs)} in {saved}")
+    elif is_text:
         tables.show_comparison(table)
 
 
 def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
-    """What a file of evaluate --json says, or what was found of a run."""
+    """Read an evaluation from a file of `evaluate --json`, or from a run folder."""
     from gansmith.evaluation.results import Evaluation
     from gansmith.runs.run import Run
 
@@ -103,15 +132,15 @@ def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
 
 
 def _evaluation_of(run: Run) -> Evaluation:
-    """What was found of a run, or is found now and kept with it."""
+    """Read the evaluation stored in a run folder; evaluate the run and store the result where there is none."""
     from gansmith.evaluation.results import Evaluation
 
     if (known := Evaluation.of(run)) is None:
         from gansmith.cli import progress
         from gansmith.evaluation import evaluate as evaluation
 
-        _ = run.module  # a run with nothing to sample from is refused before anything is said
-        typer.echo(f"{run.path} has not been evaluated as it is now: that comes first", err=True)
+        _ = run.module  # a run without a generator is refused before anything is printed
+        typer.echo(f"{run.path} has no evaluation of its present state: evaluating it first", err=True)
         with progress.stages() as stages:
             known = evaluation.evaluate(run, progress=stages)
         known.keep(run)

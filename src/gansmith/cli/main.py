@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before a command needs it."""
+"""The command line: registers the commands and turns errors into a line and an exit code. It imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,50 +9,85 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from gansmith.cli import attributes, coverage, data, doctor, evaluate, recipes, reconstruct, sample, slide, train
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, train
 from gansmith.core.errors import GansmithError
 from gansmith.core.version import __version__
 
+# Heading in `gansmith --help` -> commands, in the order they are shown.
+PANELS: dict[str, dict[str, Any]] = {
+    "Train": {"train": train.train, "doctor": doctor.doctor},
+    "Generate": {"sample": sample.sample},
+    "Evaluate": {
+        "evaluate": evaluate.evaluate,
+        "compare": evaluate.compare,
+        "report": evaluate.report,
+        "coverage": coverage.coverage,
+    },
+    "Explore": {"explore": explore.app},
+    "Data and recipes": {"list": recipes.list_, "show": recipes.show, "diff": recipes.diff, "data": data.app},
+    "Export": {"export": export.export},
+}
+
+BEGIN = """gansmith trains generative adversarial networks. To begin:
+
+  gansmith train --data digits                       train a first GAN on small digits, 5 minutes
+  gansmith sample runs/default-digits --out x.png    draw samples from it
+  gansmith report runs/default-digits                put pictures, scores and advice on one page
+  gansmith list                                      show the other recipes and data sets
+
+All commands: gansmith --help. One command: gansmith train --help."""
+
+
+class Commands(TyperGroup):
+    """The top-level commands, in the order of PANELS, with a hint for a command that stands below another."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the commands in the order of the help."""
+        return [name for commands in PANELS.values() for name in commands]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command by its name. Fails with the full name for one that is known only below another, such as `slide`."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            for parent, group in self.commands.items():
+                if name in getattr(group, "commands", {}):
+                    ctx.fail(f"No such command {name!r}. Did you mean '{parent} {name}'?")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
-    help="Train, resume, sample and look at generative adversarial networks.",
-    no_args_is_help=True,
+    help="Train, sample and evaluate generative adversarial networks.",
+    cls=Commands,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
-app.add_typer(data.app, name="data")
-for command in (
-    attributes.attributes,
-    attributes.directions,
-    coverage.coverage,
-    doctor.doctor,
-    reconstruct.reconstruct,
-    slide.slide,
-    recipes.list_,
-    recipes.show,
-    train.train,
-    sample.sample,
-    sample.export,
-    sample.interpolate,
-    evaluate.report,
-    evaluate.evaluate,
-    evaluate.compare,
-    recipes.diff,
-):
-    app.command(command.__name__.rstrip("_"))(command)
+for panel, commands in PANELS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_asked: bool) -> None:
+    """Print the version and leave."""
+    if is_asked:
         typer.echo(f"gansmith {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _gansmith(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which one this is.")] = False,
+def _begin(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
-    pass
+    """Print where to begin, where no command is given."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(BEGIN)
 
 
 def main() -> None:
@@ -61,7 +96,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     command = typer.main.get_command(app)
     try:
-        code = command(standalone_mode=False)
+        code = command(prog_name="gansmith", standalone_mode=False)
     except GansmithError as error:
         _fail(str(error), error.exit_code)
     except typer.Abort:
@@ -77,33 +112,39 @@ def main() -> None:
         # Typer's own refusals: a missing argument, an unknown option.
         if not hasattr(error, "format_message"):
             raise
-        if not error.format_message():  # no command was given, and Typer has shown the help
+        if not error.format_message():  # a group without a command, whose help Typer has shown
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Python's and NumPy's error has a class of its own; PyTorch's allocator for the CPU has words alone."""
+    """Whether memory ran out. Python and NumPy raise MemoryError; PyTorch's CPU allocator a RuntimeError known by its text."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in ("can't allocate memory", "out of memory"))
     )
 
 
 def _refusal(error: Any) -> str:
-    """What Typer says of a command line, and what to do."""
+    """Typer's message about a wrong command line, and what to do."""
     message = str(error.format_message()).rstrip(".")
-    command = getattr(getattr(error, "ctx", None), "info_name", None)
-    if hasattr(error, "option_name") and command in ("train", "show"):
-        return f"{message}; a recipe's settings are written NAME=VALUE, as in budget=5m"
-    return message
+    context = getattr(error, "ctx", None)
+    if hasattr(error, "option_name") and getattr(context, "info_name", None) in ("train", "show"):
+        return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
+    if "--json" in message and "argument" in message:
+        return f"{message}: --json FILE writes a file, --json - prints"
+    if context is None or message.endswith("?"):  # it names what was meant
+        return message
+    return f"{message}; see {context.command_path} --help"
 
 
 def _leave(number: int, _: Any) -> None:
+    """Turn a signal into SystemExit, so that open files are closed on the way."""
     raise SystemExit(128 + number)
 
 
 def _fail(message: str, code: int) -> None:
+    """Print an error as one line and leave with an exit code."""
     typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
     sys.exit(code)
 

@@ -1,4 +1,4 @@
-"""Progress on a terminal as a bar, elsewhere as a line now and then."""
+"""Progress: a bar on a terminal, elsewhere a line now and then, and nothing with `--quiet`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from gansmith.training.trainer import Record
 
 SHOWN = ("D(x)", "D(G(z))", "accuracy")
+HOW_TO_STOP = "Ctrl-C saves and stops; the same command continues."
 
 
 class Speed:
-    """Images a second over the last few seconds, and the time left at that speed."""
+    """Images per second over the last 20 seconds."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[float, int]] = []
 
     def __call__(self, images: int) -> float:
-        """0 where nothing is known yet."""
+        """Take the image count of now and return images per second; 0 on the first call."""
         now = time.perf_counter()
         self.seen = [*(s for s in self.seen[-40:] if now - s[0] < 20), (now, images)]
         (then, before), (last, after) = self.seen[0], self.seen[-1]
@@ -35,23 +36,24 @@ class Speed:
 
 
 def pace(rate: float, record: Record) -> str:
-    """`12,300 images/s, 4.88 s an epoch`; empty where the rate is not known yet."""
+    """Format a speed as `12,300 images/s, 4.88 s an epoch`; empty where it is 0, not known yet."""
     return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
 
 
 def figures(record: Record) -> str:
-    """`D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50  FD 12.3 (best 11.9)`."""
+    """Format a record as `D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50  FD 12.3 (best 11.9)`."""
     values = record.floats()
     losses = [f"{name.split('/')[0][0].upper()} loss {value:.3f}" for name, value in values.items() if name.endswith("/loss")]
-    said = [f"{name} {values[f'discriminator/{name}']:.2f}" for name in SHOWN if f"discriminator/{name}" in values]
+    outputs = [f"{name} {values[f'discriminator/{name}']:.2f}" for name in SHOWN if f"discriminator/{name}" in values]
     scores = [f"FD {record.scores['FD']:.3g} (best {record.scores['best']:.3g})"] if record.scores else []
-    return "  ".join(losses + said + scores)
+    return "  ".join(losses + outputs + scores)
 
 
-def follow(records: Iterable[Record], title: str) -> None:
-    """Run through the records, showing how far they are; with several processes the first one shows it."""
-    records = _titled(records, title)
-    if distributed.rank() != 0:
+def follow(records: Iterable[Record], title: str, quiet: bool = False) -> None:
+    """Train by going through the records, and show progress on stderr; of several processes only the first shows it."""
+    if not quiet:
+        records = _titled(records, title)
+    if quiet or distributed.rank() != 0:
         for _ in records:
             pass
     elif sys.stderr.isatty():
@@ -61,7 +63,7 @@ def follow(records: Iterable[Record], title: str) -> None:
 
 
 def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
-    """The title once there is a first record: before it a refusal would still be the only line."""
+    """Print the title with the first record, so that a refusal before it stays the only line."""
     for i, record in enumerate(records):
         if i == 0 and distributed.rank() == 0:
             print(title, file=sys.stderr, flush=True)
@@ -69,6 +71,7 @@ def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
 
 
 def _bar(records: Iterable[Record]) -> None:
+    """Show a bar with speed, time left and losses, redrawn 4 times a second."""
     speed, last = Speed(), 0.0
     columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[figures]}"), console=Console(stderr=True), refresh_per_second=4) as bar:
@@ -82,7 +85,7 @@ def _bar(records: Iterable[Record]) -> None:
 
 
 def _lines(records: Iterable[Record]) -> None:
-    """A line after 2 seconds, then at growing intervals of up to half a minute."""
+    """Print a line after 2 seconds, then at growing intervals of up to 30 seconds."""
     speed, last, wait = Speed(), time.perf_counter(), 2.0
     for record in records:
         now = time.perf_counter()
@@ -104,12 +107,12 @@ def _lines(records: Iterable[Record]) -> None:
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """A function to call with what is being done, how far it is, and of how much: a bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+def stages(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function `report(stage, done, total)` that draws a bar on a terminal and does nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
         yield lambda *_: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bar:
         task = bar.add_task("starting", total=1)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)

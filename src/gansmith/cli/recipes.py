@@ -1,15 +1,17 @@
-"""`gansmith list`, `show` and `diff`: which recipes there are, what one is, and where two differ."""
+"""`gansmith list`, `show` and `diff`: the recipes there are, one in full, and the differences between two."""
 
 from __future__ import annotations
 
 import json
 import os
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gansmith.cli.options import Data, Overrides, Trust
+from gansmith.cli import completion, json_output
+from gansmith.cli.options import Data, JsonOut, Overrides, Trust
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
 
@@ -17,36 +19,47 @@ if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 
-def list_() -> None:
-    """Recipes and data sets, a line each."""
+def list_(json_out: JsonOut = None) -> None:
+    """List the recipes by family, and the data sets."""
     from gansmith.data import NAMES
     from gansmith.recipes import catalogue
 
-    names = [*catalogue(), *NAMES]
-    width = max(map(len, names)) + 2
+    entries = list(catalogue().values())
+    facts = {
+        "recipes": [{"name": entry.name, "family": entry.family, "about": entry.about} for entry in entries],
+        "data_sets": [{"name": name, "purpose": known.purpose} for name, known in NAMES.items()],
+    }
+    if not json_output.write(json_out, facts):
+        return
+    width = max(map(len, [*catalogue(), *NAMES])) + 2
     typer.echo("Recipes (gansmith show NAME, gansmith train NAME)")
-    for entry in catalogue().values():
-        typer.echo(f"  {entry.name:<{width}}{entry.about}")
-    typer.echo("\nData sets (--data NAME, or a folder, .npz, .npy or idx file of yours)")
+    for family, members in groupby(entries, key=lambda entry: entry.family):
+        typer.echo(f"\n{family.capitalize()}")
+        for entry in members:
+            typer.echo(f"  {entry.name:<{width}}{entry.about}")
+    typer.echo("\nData sets (--data NAME, or your own folder, .npz, .npy or idx file)")
     for name, known in NAMES.items():
         typer.echo(f"  {name:<{width}}{known.purpose}")
 
 
 def show(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder.")] = "default",
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder.", autocompletion=completion.recipes_and_runs),
+    ] = "default",
     overrides: Overrides = None,
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    json_out: JsonOut = None,
     trust: Trust = None,
 ) -> None:
-    """The complete recipe, its networks layer by layer, and what a step costs."""
+    """Show a complete recipe: settings, network layers, and the cost of a step."""
     import inspect
 
     recipe, overrides = recipe_and_overrides(recipe, overrides)
     from gansmith.recipes import find_recipe, make
 
     if folder := run_folder(recipe):
-        run = run_as_it_is(folder, trust, changed=bool(overrides or data))
+        run = unchanged_run(folder, trust, changed=bool(overrides or data))
         chosen, shape = run.recipe, tuple(run.metadata["sample_shape"])
         categories = len(run.condition_space.shares)
         about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
@@ -61,8 +74,7 @@ def show(
     from gansmith.training.dry_run import describe_recipe
 
     facts = describe_recipe(chosen, shape, categories)
-    if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+    if not json_output.write(json_out, facts):
         return
     typer.echo("\n".join([chosen.name, "", about, "", *chosen.why]))
     for field, text in recipe_lines(chosen):
@@ -77,10 +89,20 @@ def show(
 
 
 def diff(
-    one: Annotated[str, typer.Argument(help="A run folder, or a recipe's name.")],
-    other: Annotated[str, typer.Argument(help="Another.")],
+    one: Annotated[
+        str,
+        typer.Argument(help="A run folder or a recipe's name.", show_default=False, autocompletion=completion.recipes_and_runs),
+    ],
+    other: Annotated[
+        str,
+        typer.Argument(
+            help="The run folder or recipe to compare it with.",
+            show_default=False,
+            autocompletion=completion.recipes_and_runs,
+        ),
+    ],
 ) -> None:
-    """Where two runs' recipes differ."""
+    """List the settings in which two recipes or runs differ."""
     from gansmith.core.component import differences
 
     a, b = _recipe_json(one), _recipe_json(other)
@@ -92,7 +114,7 @@ def diff(
 
 
 def _recipe_json(name: str) -> Any:
-    """That of a recipe by name, or a run's as it stands, which executes nothing. A name comes before a path."""
+    """The recipe of a name or of a run folder, as JSON. Nothing in a run folder is executed."""
     from gansmith.core.component import to_json
     from gansmith.recipes import make
 
@@ -102,6 +124,7 @@ def _recipe_json(name: str) -> Any:
 
 
 def _shown(value: Any) -> str:
+    """A value of a recipe in a line: a component as `Adam(lr=0.001)`, everything else as JSON."""
     if isinstance(value, dict) and "type" in value:
         return f"{value['type']}({', '.join(f'{k}={_shown(v)}' for k, v in value.items() if k != 'type')})"
     return json.dumps(value)
@@ -111,13 +134,13 @@ def _shown(value: Any) -> str:
 
 
 def recipe_and_overrides(recipe: str, overrides: list[str] | None) -> tuple[str, list[str]]:
-    """What the words of a command mean: where the first is an override, as in `gansmith train budget=30m`, no recipe is named."""
+    """Tell the recipe from the overrides. `gansmith train budget=30m` names no recipe, and means the default one."""
     words = list(overrides or [])
     return ("default", [recipe, *words]) if "=" in recipe and not os.path.exists(recipe) else (recipe, words)
 
 
 def run_folder(name: str) -> Path | None:
-    """The run folder that is meant; None where a recipe is, whose names come before paths.
+    """The run folder called `name`; None where it is the name of a recipe, which comes first.
 
     Raises RunError for a path that is neither.
     """
@@ -131,15 +154,16 @@ def run_folder(name: str) -> Path | None:
     if os.path.exists(name) or os.sep in name or "/" in name:
         why = "it has no recipe.json" if os.path.exists(name) else "it does not exist"
         raise RunError(
-            f"{name} is no run folder ({why}) and no recipe: name a recipe, which gansmith list shows; "
-            "--run says where its run goes, and --data where its images are"
+            f"{name} is no run folder ({why}) and no recipe: name a recipe (gansmith list shows them); "
+            "--run FOLDER sets where the run is stored, --data FOLDER which images it uses"
         )
     return None
 
 
-def run_as_it_is(folder: Path, trust: Path | None, changed: bool) -> Run:
+def unchanged_run(folder: Path, trust: Path | None, changed: bool) -> Run:
+    """Open a run by its folder. Raises RunError where the command line also changes its recipe."""
     from gansmith.runs.run import Run
 
     if changed:
-        raise RunError(f"{folder} is a run, which goes on as it is: leave out what changes it, or name its recipe")
+        raise RunError(f"{folder} is a run, whose settings are fixed: leave out overrides, --data and --run, or name its recipe")
     return Run.open(folder, trust=trust)

@@ -14,12 +14,15 @@ from gansmith.evaluation.results import Evaluation, PerClassResult, class_column
 
 
 def show(evaluation: Evaluation) -> None:
-    """A row a score: value, interval, floor, which way is better; and above it what was held against what."""
+    """Print an evaluation: the samples, the reference set and the features, then a row for each score, then the verdict."""
     console = _console()
     data, extractor = evaluation.data, evaluation.extractor
     console.print(f"{evaluation.what}: {samples_of(evaluation)}", highlight=False)
     console.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}", highlight=False)
-    console.print(f"  floor     {data['num_floor']:,} real samples in their place, of {data['floor']}", highlight=False)
+    console.print(
+        f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}",
+        highlight=False,
+    )
     tag = f"{extractor['name']} (SHA-256 {extractor['sha256'][:8]}...)"
     console.print(f"  features  {tag}, {extractor['width']} wide, resizing: {extractor['resizing']}", highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -35,15 +38,15 @@ def show(evaluation: Evaluation) -> None:
     if evaluation.of_classes:
         _show_classes(console, evaluation.of_classes)
     if evaluation.matched:
-        pairs = ", ".join(f"{kind} is {name}" for kind, name in enumerate(evaluation.matched))
-        console.print(f"kinds matched with classes, one to one: {pairs}", highlight=False)
+        pairs = ", ".join(f"{category} is {name}" for category, name in enumerate(evaluation.matched))
+        console.print(f"categories matched with classes, one to one: {pairs}", highlight=False)
     for finding in evaluation.verdict:
         console.print(f"{'+' if finding.good else '-'} {finding.text}", highlight=False)
-    console.print(f"\n{evaluation.seconds:.0f} seconds; names with their counts are in --json", highlight=False)
+    console.print(f"\n{evaluation.seconds:.0f} seconds; --json FILE writes every detail", highlight=False)
 
 
 def _show_classes(console: Console, found: PerClassResult) -> None:
-    """A row a class: the share that is what was asked for, and coverage, each beside what real images get."""
+    """Print a row for each class: the share of samples that show it, and coverage, each beside the value of real images."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = class_columns(found)
     for i, name in enumerate(("class", *(title for title, _ in columns))):
@@ -55,7 +58,7 @@ def _show_classes(console: Console, found: PerClassResult) -> None:
 
 
 def show_rows(about: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Lines, then a table whose first row is its head and whose first column are names."""
+    """Print lines, then a table; the first of `rows` is its head and the first column holds names."""
     console = _console()
     for line in about:
         console.print(line, highlight=False)
@@ -70,6 +73,7 @@ def show_rows(about: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def show_comparison(comparison: Comparison) -> None:
+    """Print a comparison: a row for each score, a column for each run, then the notes."""
     console = _console()
     head, *body = comparison.rows()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -83,5 +87,5 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def _console() -> Console:
-    """As wide as the terminal; where there is none, wide enough that nothing is cut. Brackets and colons stand for themselves."""
+    """A console as wide as the terminal, or 160 columns where there is none. It prints brackets and colons as they are."""
     return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=True, markup=False, emoji=False)

@@ -1,4 +1,4 @@
-"""`gansmith train`: a new run, or one that goes on."""
+"""`gansmith train`: start a new run or continue one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gansmith.cli.options import Data, Overrides, SkipBad, Threads, Trust
-from gansmith.cli.recipes import recipe_and_overrides, run_as_it_is, run_folder
+from gansmith.cli import completion
+from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
+from gansmith.cli.recipes import recipe_and_overrides, run_folder, unchanged_run
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -17,42 +18,66 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name, FILE.py:FUNCTION, or a run folder to go on with.")] = "default",
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A recipe's name, FILE.py:FUNCTION, or a run folder to continue.",
+            autocompletion=completion.recipes_and_runs,
+        ),
+    ] = "default",
     overrides: Overrides = None,
     data: Data = None,
     run: Annotated[
         Path | None,
         typer.Option(
-            help="The run folder [default: runs/RECIPE, or runs/RECIPE-DATA]. One that exists goes on.", show_default=False
+            help="Folder for the run. An existing run is continued.",
+            show_default="runs/RECIPE, or runs/RECIPE-DATA with --data",
+            autocompletion=completion.run_folders,
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Take one step; say shapes, peak memory and minutes.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Take one step and report shapes, peak memory and the time for all. Write nothing.")
+    ] = False,
+    device: Annotated[
+        str,
+        typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=completion.one_of("auto", "cpu", "cuda", "mps")),
+    ] = "auto",
     threads: Threads = None,
     framework: Annotated[
         str | None,
-        typer.Option(help="torch or tensorflow [default: the run's own, torch for a new one].", show_default=False),
+        typer.Option(
+            help="torch or tensorflow.",
+            show_default="torch, or the run's own",
+            autocompletion=completion.one_of("torch", "tensorflow"),
+        ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="End the run at a score on the validation slice, as in fd=5.", show_default=False)
+        str | None, typer.Option(help="Stop at this score on the validation slice, such as fd=5.", show_default=False)
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="End the run after so many scorings without a better one.", show_default=False)
+        int | None, typer.Option(help="Stop after this many scores in a row without a better one.", show_default=False)
     ] = None,
     on_trouble: Annotated[
         str | None,
         typer.Option(
-            help="What follows when the doctor sees trouble: warn, stop or recover [default: warn].", show_default=False
+            help="What to do when the doctor finds trouble: warn, stop or recover.",
+            show_default="warn",
+            autocompletion=completion.one_of("warn", "stop", "recover"),
         ),
     ] = None,
     skip_bad: SkipBad = False,
     trust: Trust = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Train a recipe, or go on with a run: the same command again continues where it was, bit for bit."""
-    wishes = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
-    ends = [f"{name}={value}" for name, value in wishes if value is not None]
+    """Train a recipe, or continue a run.
+
+    Ctrl-C saves and stops. The same command continues the run, bit for bit.
+    With --quiet, only the run folder is printed.
+    """
+    early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)
-    chosen, folder = _what_to_train(recipe, [*overrides, *ends], data, run, skip_bad, trust)
+    overrides += [f"{name}={value}" for name, value in early if value is not None]
+    chosen, folder = _recipe_and_folder(recipe, overrides, data, run, skip_bad, trust)
     if dry_run:
         import torch
 
@@ -67,73 +92,77 @@ def train(
     from gansmith.runs.run import Run
     from gansmith.training.loop import steps
 
-    if _is_finished(folder, chosen, trust):
+    if done := _nothing_left(folder, chosen, trust):
+        typer.echo(folder if quiet else done)
         return
 
     with distributed.joined(choose_device(device)):  # until the end: only the first process prints
         records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
         with contextlib.closing(records):
-            title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
-            progress.follow(records, "\n".join([*chosen.why, title]))
+            title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
+            progress.follow(records, "\n".join([*chosen.why, title]), quiet)
         if distributed.rank() == 0:
-            _afterwards(Run.open(folder, trust=trust))
+            if quiet:
+                typer.echo(folder)
+            else:
+                _print_results(Run.open(folder, trust=trust))
 
 
-def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
-    """Whether there is nothing left to train in a folder, which is then said. Raises RunError for a run of another recipe."""
+def _nothing_left(folder: Path, recipe: Recipe, trust: Path | None) -> str | None:
+    """Why there is nothing left to train in a folder; None where there is. Raises RunError for a run of another recipe."""
     from gansmith.runs.run import Run
 
     if not (folder / "recipe.json").is_file():
-        return False
+        return None
     run = Run.open(folder, trust=trust)
     run.check_same(recipe)
     if not run.has_nothing_left:
-        return False
+        return None
     if run.stopped:
-        typer.echo(f"{folder} has ended early, at {run.images:,} images: {run.stopped}. To train longer, give another --run")
-    else:
-        typer.echo(
-            f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
-            "To train longer, give a bigger budget=... and another --run"
-        )
-    return True
+        return f"{folder} ended early, at {run.images:,} images: {run.stopped}. To train longer, choose another --run"
+    return (
+        f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
+        "To train longer, give a bigger budget=... and another --run"
+    )
 
 
-def _what_to_train(
+def _recipe_and_folder(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
+    """The recipe to train and the folder of its run."""
     from gansmith.data import display_name
     from gansmith.recipes import make
 
     if folder := run_folder(name):
-        return run_as_it_is(folder, trust, changed=bool(overrides or data or run)).recipe, folder
+        return unchanged_run(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
     # With other data it is another recipe, which would find another run in its folder.
     return recipe, run or Path("runs") / (f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
 
 
-def _afterwards(run: Run) -> None:
+def _print_results(run: Run) -> None:
+    """Print what training found, and the commands to go on with."""
     from gansmith.core.formatting import duration, skipped
 
     results = run.results
     if "accuracy" in results:
         real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
         typer.echo(
-            f"held out: D is right about {real:.2f} % of {results['num_judged'] // 2:,} real samples it never saw "
-            f"and {fake:.2f} % of as many new fakes; D(new fake) = {results['D(new fake)']:.4f}"
+            f"discriminator accuracy on {results['num_judged'] // 2:,} held-out real samples: {real:.2f} %, "
+            f"on as many generated samples: {fake:.2f} %; D(new fake) = {results['D(new fake)']:.4f}"
         )
     if "stopped" in results:
         typer.echo(f"ended early: {results['stopped']}")
     if "best" in results:
         best = results["best"]
         typer.echo(
-            f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; take it with --checkpoint best"
+            f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best"
         )
     if run.metadata.get("looks") and (found := run.checkup) is not None:
-        typer.echo(f"the doctor says: {found.word}; more by: gansmith doctor {run.path}")
+        typer.echo(f"the doctor says: {found.word}; details: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
-    typer.echo(f"  report.html: everything on one page; scored and judged by: gansmith report {run.path}")
+    typer.echo(f"  report.html: everything on one page; gansmith report {run.path} adds scores and a verdict")
     typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
     typer.echo(f"  tensorboard --logdir {run.path}")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
 
 
+# The headings of `gansmith list`, in the order in which to read them.
+FAMILIES = ("start here", "tutorials", "classics", "losses", "conditional", "autoencoders", "uses", "mode coverage")
+
+
 @dataclass(frozen=True)
 class Entry:
     """A recipe in the catalogue. All fields come from the source text of its file."""
@@ -28,19 +32,35 @@ class Entry:
     function: str  # in Python: tutorial_small
     module: str  # gansmith.recipes.tutorials
     about: str  # first line of the docstring
+    family: str  # one of FAMILIES
 
 
 @cache
 def catalogue() -> dict[str, Entry]:
-    """Every public function in this room whose return annotation is `Recipe`, by its name on the command line."""
-    found = {}
+    """Every public function in this folder whose return type is Recipe, by name, in the order in which to read them.
+
+    A file says where its recipes stand by a line such as `FAMILY = ("classics", 1)`: a heading in FAMILIES, and the place of the
+    file below it. Recipes of a file keep the order of the file.
+    """
+    found = []
     for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        family, place = _family(body)
+        for node in body:
             if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and _returns_recipe(node):
-                name = node.name.replace("_", "-")
                 about = (ast.get_docstring(node) or "").split("\n")[0]
-                found[name] = Entry(name, node.name, f"gansmith.recipes.{path.stem}", about)
-    return found
+                entry = Entry(node.name.replace("_", "-"), node.name, f"gansmith.recipes.{path.stem}", about, family)
+                found.append((FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), place, entry))
+    return {entry.name: entry for *_, entry in sorted(found, key=lambda item: item[:2])}
+
+
+def _family(body: Sequence[ast.stmt]) -> tuple[str, int]:
+    """The value of FAMILY in a file; ("others", 0), which comes last, where it has none."""
+    for node in body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "FAMILY":
+            family, place = ast.literal_eval(node.value)
+            return family, place
+    return "others", 0
 
 
 def _returns_recipe(node: ast.FunctionDef) -> bool:

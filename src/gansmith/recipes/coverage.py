@@ -14,6 +14,8 @@ from gansmith.optim.optimizers import Adam
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("mode coverage", 1)
+
 
 def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
     """The GAN of PacGAN's table 1, on a ring or a grid of Gaussians; `pack=2` is PacGAN2.

@@ -17,6 +17,8 @@ from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("classics", 2)
+
 SMALLEST = 4  # side of the smallest feature map in pixels, as in figure 1 of the paper
 PUBLISHED, SMALL = 64, 32  # channels of the largest feature map
 

@@ -18,6 +18,8 @@ from gansmith.recipes.lengths import Length, seconds_in
 from gansmith.sampling.conditions import Clusters
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("start here", 1)
+
 MOST_CLUSTERS = 50
 SAMPLES_PER_CLUSTER = 50
 FEW = 5000  # images; with fewer, D soon memorizes them

@@ -20,6 +20,8 @@ from gansmith.recipes.default import default
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("uses", 1)
+
 WIDE, LAST_WIDE = 768, 384  # channels of R3GAN's stages for faces of 64 pixels, and of the last stage
 
 
@@ -27,9 +29,9 @@ def faces(data: Source = Faces(), budget: Length = "30m", published: bool = Fals
     """Faces: drawn ones with known attributes, or any folder of photographs.
 
     Networks and settings are those of `default`, which adapts them to the data. `published=true` uses R3GAN with the size and
-    settings published for photographs of faces at 64 pixels; it needs a GPU. `gansmith attributes RUN` compares how often
-    generated and real faces wear glasses, beards and so on. `gansmith directions RUN --out x.png` finds the direction of each
-    attribute in the generator's input.
+    settings published for photographs of faces at 64 pixels; it needs a GPU. `gansmith explore attributes RUN` compares how often
+    generated and real faces wear glasses, beards and so on. `gansmith explore directions RUN --out x.png` finds the direction of
+    each attribute in the generator's input.
 
     Known to go wrong: `published=true` is too large for a CPU.
 

@@ -12,6 +12,8 @@ from gansmith.optim.optimizers import SGD, Adam
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.sampling.noise import Normal, Uniform
 
+FAMILY = ("classics", 1)
+
 
 def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
     """The first GAN, on MNIST: k turns of D for one turn of G, maxout, SGD with momentum (algorithm 1).

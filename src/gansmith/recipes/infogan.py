@@ -16,14 +16,17 @@ from gansmith.recipes.lengths import Length
 from gansmith.sampling.conditions import Codes
 from gansmith.sampling.noise import Uniform
 
+FAMILY = ("conditional", 2)
+
 
 def infogan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
     """InfoGAN: sorts images into ten categories and finds two continuous codes, all without labels.
 
     The generator gets one code of ten categories and two continuous codes in [-1, 1], drawn at random for each image. Q, a second
     head of D, predicts them from the image. Both players minimize its error, which maximizes a lower bound of the mutual
-    information of code and image. Afterwards `gansmith sample RUN --class 3` makes images of one category, `gansmith slide RUN`
-    moves a continuous code, and `gansmith evaluate RUN` measures how well the categories agree with the labels.
+    information of code and image. Afterwards `gansmith sample RUN --class 3` makes images of one category,
+    `gansmith explore slide RUN` moves a continuous code, and `gansmith evaluate RUN` measures how well the categories agree with
+    the labels.
 
     By default the networks, z and the optimizer are those of `default`, with a linear Q and minibatch standard deviation in D. D
     and Q see images that are rotated, zoomed, sheared and shifted at random, less and less after a fifth of the run: at first the

@@ -29,6 +29,8 @@ from gansmith.recipes.lengths import Length
 from gansmith.sampling.conditions import Labels
 from gansmith.sampling.noise import Normal, Uniform
 
+FAMILY = ("conditional", 1)
+
 
 def cgan(data: Source = Mnist(), budget: Length | None = None, published: bool = False) -> Recipe:
     """A conditional GAN: the class label is joined to the inputs of both networks.

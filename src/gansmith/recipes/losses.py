@@ -33,6 +33,8 @@ from gansmith.recipes.dcgan import SMALL, discriminator, doublings, generator
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Noise, Normal, Uniform
 
+FAMILY = ("losses", 1)
+
 FALLING = Linear(start=0.5)  # a learning rate that falls to 0 over the second half, so that a run of minutes converges
 
 

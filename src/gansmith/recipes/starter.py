@@ -11,6 +11,8 @@ from gansmith.optim.schedules import Linear
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("start here", 2)
+
 
 def starter() -> Recipe:
     """A small convolutional GAN: a good picture on Fashion-MNIST after three minutes on two cores.

@@ -23,6 +23,8 @@ from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.order import WithReplacement
 from gansmith.sampling.noise import Normal, Uniform
 
+FAMILY = ("tutorials", 1)
+
 Beta = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 

@@ -29,6 +29,8 @@ from gansmith.recipes.dcgan import doublings
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.noise import Normal
 
+FAMILY = ("autoencoders", 1)
+
 
 def vae(
     data: Source = Mnist(),

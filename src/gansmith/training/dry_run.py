@@ -28,7 +28,7 @@ LARGE = 20_000_000  # weights of all networks
 
 
 def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
-    """Everything `gansmith show --json` prints, ready for JSON."""
+    """Everything `gansmith show --json -` prints, ready for JSON."""
     shapes = recipe.shapes(sample_shape, num_categories)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}

@@ -1,0 +1,33 @@
+"""`gansmith export`: a run's generator as a file for another program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gansmith.cli.options import Checkpoint, RunFolder, Trust
+from gansmith.core.errors import unknown
+from gansmith.export import FORMATS
+
+
+def export(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Output file, such as x.keras.")],
+    format: Annotated[
+        str, typer.Option(help=f"File format: {', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS))
+    ] = "keras",
+    checkpoint: Checkpoint = "last",
+    trust: Trust = None,
+) -> None:
+    """Write the generator as a file that another program can use without gansmith.
+
+    It maps z to images in the run's value range, channels last, or to points.
+    """
+    if format not in FORMATS:
+        raise typer.BadParameter(unknown("format", format, FORMATS), param_hint="--format")
+    from gansmith.runs.run import load
+
+    opened = load(run, checkpoint=checkpoint, trust=trust)
+    typer.echo(f"the generator of {run} in {FORMATS[format](opened, out)}")

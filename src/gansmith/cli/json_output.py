@@ -1,0 +1,32 @@
+"""`--json FILE`: a command's result for another program, in a file or on standard output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gansmith.core import files
+
+STDOUT = Path("-")
+
+
+def prepare(path: Path | None) -> None:
+    """Make the folder of a `--json` file. Called before long work, whose result would otherwise have nowhere to go."""
+    if path not in (None, STDOUT):
+        files.make_parent(path)
+
+
+def write(path: Path | None, value: Any) -> bool:
+    """Write `value` where `--json` says, and return whether the command still prints its text: not after `--json -`."""
+    if path is None:
+        return True
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if path == STDOUT:
+        typer.echo(text, nl=False)
+        return False
+    prepare(path)
+    files.write(path, text.encode())
+    return True
