@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from gansmith.cli.sample import export
 from gansmith.core.device import choose_device
 from gansmith.core.errors import RecipeError, SettingError
 from gansmith.data import Digits
 from gansmith.evaluation.coverage import protocols
-from gansmith.evaluation.extractors import find
+from gansmith.evaluation.extractors import find_extractor
+from gansmith.export import export
 from gansmith.networks.keras import libraries
 from gansmith.training.backends import trainer_of
 
@@ -23,12 +24,12 @@ from gansmith.training.backends import trainer_of
     [
         (lambda: choose_device("nosuch"), r"device 'nosuch' is not available .* use --device cpu"),
         (lambda: choose_device("meta:3x"), "device 'meta:3x'"),
-        (lambda: protocols.find("rng"), "unknown protocol 'rng'; did you mean 'ring'"),
+        (lambda: protocols.find_protocol("rng"), "unknown protocol 'rng'; did you mean 'ring'"),
         (lambda: trainer_of("jax"), "unknown framework 'jax'"),
-        (lambda: export(Path("run"), Path("x.onnx"), format="onnx"), "unknown format 'onnx'"),
-        (lambda: find("pixel", Digits(), (1, 8, 8)), "unknown extractor 'pixel'; did you mean 'pixels'"),
+        (lambda: export(SimpleNamespace(), Path("x.onnx"), format="onnx"), "unknown format 'onnx'"),
+        (lambda: find_extractor("pixel", Digits(), (1, 8, 8)), "unknown extractor 'pixel'; did you mean 'pixels'"),
         (libraries, r"pip install 'gansmith\[tensorflow\]'"),
-        (lambda: find("efficientnet-lite0", Digits(), (1, 8, 8)), r"pip install 'gansmith\[features\]'"),
+        (lambda: find_extractor("efficientnet-lite0", Digits(), (1, 8, 8)), r"pip install 'gansmith\[features\]'"),
     ],
     ids=["device", "device number", "protocol", "framework", "format", "extractor", "tensorflow extra", "features extra"],
 )

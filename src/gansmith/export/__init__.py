@@ -10,16 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gansmith.core.errors import RunError, unknown
+from gansmith.core.errors import SettingError, unknown
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 
 def export(run: Run, path: Path, format: str = "keras") -> Path:
-    """Write a run's generator to `path` in one of `FORMATS`, and return the path. Raises RunError for an unknown format."""
+    """Write a run's generator to `path` in one of `FORMATS`, and return the path. Raises SettingError for an unknown format."""
     if format not in FORMATS:
-        raise RunError(unknown("format", format, FORMATS))
+        raise SettingError(unknown("format", format, FORMATS))
     return FORMATS[format](run, path)
 
 
