@@ -22,8 +22,8 @@ from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Scores
 from gansmith.runs.run import KEPT_TO_GO_BACK, Run
 from gansmith.training import recovery
-from gansmith.training.journal import Journal
 from gansmith.training.recovery import REMEDIES, Recovery
+from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation
 from support import LOOKS, TOTAL, assert_same_run, looks, quick, stop_after
@@ -197,12 +197,12 @@ def test_a_loss_that_is_not_finite_is_recovered_from_and_gone_on_with_bit_for_bi
 def falls_ill(monkeypatch: pytest.MonkeyPatch, trouble: doctor.Trouble) -> None:
     """At the eighth look of a run, whatever was seen, and once."""
 
-    def diagnoses(self: Journal) -> list[doctor.Diagnosis]:
+    def diagnoses(self: Supervisor) -> list[doctor.Diagnosis]:
         if len(self.looks) < 8 or any(f"{doctor.PREFIX}recovery" in look for look in self.looks):
             return []
         return [doctor.Diagnosis(trouble, self.looks[7]["images"], "sure", "Ill.", "Because.", "Do.", "there")]
 
-    monkeypatch.setattr(Journal, "_diagnoses", diagnoses)
+    monkeypatch.setattr(Supervisor, "diagnoses", diagnoses)
 
 
 OFTEN = (
@@ -270,7 +270,7 @@ def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:
     found = Recovery.read(run.metadata, run.images)
     trainer = Trainer(run.recipe, torch.device("cpu"))
     trainer.total_images, trainer.images, trainer.steps = 1600, found[0].images, 7
-    made = recovery.put_right(trainer, run.recipe, found[:1], None)
+    made = recovery.recovered(trainer, run.recipe, found[:1], None)
     assert (made.images, made.steps, made.total_images) == (found[0].images, 7, 1600)
     assert made.recipe.seed == 1000
     assert not torch.equal(*(next(t.networks["generator"].parameters()) for t in (trainer, made)))
@@ -286,7 +286,7 @@ def test_weights_of_a_checkpoint_are_taken_and_the_count_goes_on() -> None:
     for _ in range(3):
         trainer.step()
     change = Recovery(trainer.images, "collapse", 0, saved.images, ("optimizers.generator.lr=0.0001",), "")
-    made = recovery.put_right(trainer, quick(), [change], saved)
+    made = recovery.recovered(trainer, quick(), [change], saved)
     assert made.images == trainer.images > saved.images
     assert all(torch.equal(v, saved.tensors[k]) for k, v in made.state().tensors.items() if not k.startswith("window"))
     assert made.recipe.optimizers["generator"].lr == 1e-4

@@ -64,29 +64,21 @@ def train(
     from gansmith.cli import progress
     from gansmith.core import distributed
     from gansmith.runs.run import Run
-    from gansmith.training.loop import steps
+    from gansmith.training.loop import take_steps
+    from gansmith.training.session import open_session
 
-    if _is_finished(folder, chosen, trust):
-        return
-
-    records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
-    with contextlib.closing(records):
-        title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
-        progress.follow(records, "\n".join([*chosen.why, title]))
+    with open_session(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust) as session:
+        if session is not None:
+            title = f"{chosen.name} -> {folder}   Ctrl-C saves and leaves; the same command goes on."
+            with contextlib.closing(take_steps(session)) as records:
+                progress.follow(records, "\n".join([*chosen.why, title]))
     if distributed.rank() == 0:
-        _afterwards(Run.open(folder, trust=trust))
+        (_say_finished if session is None else _afterwards)(Run.open(folder, trust=trust))
 
 
-def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
-    """Whether there is nothing left to train in a folder, which is then said. Raises RunError for a run of another recipe."""
-    from gansmith.runs.run import Run
-
-    if not (folder / "recipe.json").is_file():
-        return False
-    run = Run.open(folder, trust=trust)
-    run.check_same(recipe)
-    if not run.has_nothing_left:
-        return False
+def _say_finished(run: Run) -> None:
+    """Say that there is nothing left to train in a run, and why."""
+    folder, recipe = run.path, run.recipe
     if run.stopped:
         typer.echo(f"{folder} has ended early, at {run.images:,} images: {run.stopped}. To train longer, give another --run")
     else:
@@ -94,7 +86,6 @@ def _is_finished(folder: Path, recipe: Recipe, trust: Path | None) -> bool:
             f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
             "To train longer, give a bigger budget=... and another --run"
         )
-    return True
 
 
 def _what_to_train(

@@ -32,20 +32,22 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
     import torch
 
     from gansmith.training.monitor import Monitor
+    from gansmith.training.process_settings import process_settings
     from gansmith.training.trainer import Trainer
 
     looks: list[dict[str, Any]] = []
     if not run.images:
         return looks
-    trainer = Trainer(run.recipe, torch.device("cpu"))
-    trainer.total_images = run.total_images or 1
-    monitor = Monitor(trainer)
-    for saved in run.kept:
-        trainer.restore(saved)
-        try:
-            signs = monitor.look()
-        except Exception as error:  # whatever a network or an objective of the user's own may raise
-            message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise RunError(f"run {run.path} does not let itself be looked at: {message}") from None
-        looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
+    with process_settings(compiles=run.recipe.compile):
+        trainer = Trainer(run.recipe, torch.device("cpu"))
+        trainer.total_images = run.total_images or 1
+        monitor = Monitor(trainer)
+        for saved in run.kept:
+            trainer.restore(saved)
+            try:
+                signs = monitor.look()
+            except Exception as error:  # whatever a network or an objective of the user's own may raise
+                message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                raise RunError(f"run {run.path} does not let itself be looked at: {message}") from None
+            looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
     return looks

@@ -21,9 +21,4 @@ def compiled(networks: dict[str, nn.Module], device: torch.device) -> dict[str, 
     compiler = os.environ.get("CXX", {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++"))
     if device.type == "cpu" and shutil.which(compiler) is None:
         raise RecipeError(f"compile needs a C++ compiler, and there is no {compiler} here: install it, or leave compile at false")
-    # Networks that are stacks of layers share one forward, and torch.compile gives up, saying nothing, on one that it has
-    # compiled 8 times: two networks, with and without gradients, and a last short batch are as many.
-    from torch._dynamo import config  # takes a second to import
-
-    config.recompile_limit = 64
     return {name: cast(nn.Module, torch.compile(network, dynamic=False)) for name, network in networks.items()}

@@ -121,7 +121,7 @@ def _healthy(looks: Sequence[Mapping[str, Any]], kept: Sequence[int], since: int
     return 0
 
 
-def put_right(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
+def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
     """A trainer with the recipe as it is now, at the image count where the old one stood."""
     made = type(trainer)(changed(original, recoveries), trainer.device, trainer.samples)
     if saved is not None:

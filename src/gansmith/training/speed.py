@@ -22,15 +22,13 @@ WORTHWHILE = 20.0  # seconds of training below which trials take more than they 
 GAIN = 1.1  # more threads must be so many times as quick
 
 
-def quickest(trainer: Trainer, begun_with: int | None = None) -> int:
-    """The number of threads for a run on a CPU: the one it was begun with, else the quickest of all, half of them ... and one.
+def quickest(trainer: Trainer) -> int:
+    """The quickest number of threads for a run on a CPU: of all, half of them ... and one.
 
     Twice the threads must give a tenth more speed. Short runs, other devices, several processes and TensorFlow, whose number is
     fixed once it is at work, take what PyTorch does.
     """
     most = torch.get_num_threads()
-    if begun_with is not None:
-        return min(begun_with, most)
     if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.framework != "torch":
         return most
     try:

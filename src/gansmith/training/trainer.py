@@ -60,7 +60,6 @@ class Trainer:
     framework = "torch"  # what computes the steps
 
     def __init__(self, recipe: Recipe, device: torch.device, samples: Samples | None = None) -> None:
-        torch.set_flush_denormal(True)  # Adam's means of dead weights decay into denormals, slow on many CPUs
         self.recipe, self.device = recipe, device
         self.precision = choose_precision(recipe.precision, device)
         self.samples = recipe.data.load() if samples is None else samples
