@@ -37,6 +37,7 @@ from gansmith.optim.ema import Ema
 from gansmith.recipes import catalogue, make
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.training.loop import steps
+from gansmith.training.loss_guard import LossGuard
 from gansmith.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[1]
@@ -325,16 +326,16 @@ def train_and_tell(say: Callable[[int], None], recipe: dict[str, Any], folder: s
 
 def deferred(monkeypatch: Any) -> None:
     """Make a trainer on the CPU watch its losses as it does on an accelerator, where nobody waits for the device."""
-    on_the_cpu = Trainer._watch
+    on_the_cpu = LossGuard.admit
 
-    def watch(self: Trainer, *args: Any) -> Any:
+    def admit(self: LossGuard, *args: Any) -> Any:
         device, self.device = self.device, SimpleNamespace(type="accelerator")  # type: ignore[assignment]
         try:
             return on_the_cpu(self, *args)
         finally:
             self.device = device
 
-    monkeypatch.setattr(Trainer, "_watch", watch)
+    monkeypatch.setattr(LossGuard, "admit", admit)
 
 
 def with_ema(recipe: Recipe) -> Recipe:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from gansmith.core import distributed
 
 if TYPE_CHECKING:
-    from gansmith.training.trainer import Record
+    from gansmith.training.record import Record
 
 SHOWN = ("D(x)", "D(G(z))", "accuracy")
 

@@ -19,7 +19,7 @@ def images_for(recipe: Recipe, trainer: Trainer) -> int:
     seconds = seconds_in(recipe.budget)
     if seconds is None:
         return images_in(recipe.budget, trainer.epoch_images)
-    speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds), type(trainer))
+    speed, spent = measure_speed(recipe, trainer.device, trainer.samples, min(4.0, 0.05 * seconds), type(trainer.backend))
     return max(
         recipe.batch_size, round(speed * 0.97 * max(seconds - spent, 0.5 * seconds))
     )  # the rest is for pictures and saving
@@ -45,7 +45,7 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | None, monito
         return Plan(images, times, looks)
     try:
         clocked = 0.3 if scorer and times is None else 0.1  # for the looks alone less will do
-        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked, type(trainer))[0]
+        length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked, type(trainer.backend))[0]
     except TrainingError:  # the run itself comes to the same step, and tells what is kept
         relied_on = RELIED_ON if recipe.watch and recipe.watch.on_trouble != "warn" else 0
         return Plan(images, times or 0, relied_on if looks is None else looks)

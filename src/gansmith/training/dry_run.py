@@ -20,7 +20,7 @@ from gansmith.networks.build import build
 from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.backends import trainer_of
+from gansmith.training.backends import backend_of
 from gansmith.training.process_settings import process_settings
 from gansmith.training.speed import measure_speed
 from gansmith.training.trainer import Trainer
@@ -103,13 +103,13 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
     import resource
 
     with process_settings(compiles=recipe.compile):
-        trainer = trainer_of(framework)(recipe, choose_device(device))
+        trainer = Trainer(recipe, choose_device(device), backend=backend_of(framework))
         record = trainer.step()
         trainer.check()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-        speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer))
+        speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer.backend))
     samples = trainer.samples
-    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.framework}"
+    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.backend.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():

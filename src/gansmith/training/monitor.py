@@ -83,7 +83,7 @@ class Monitor:
     def look(self) -> dict[str, float]:
         """The vital signs as they are now. Those that are no finite numbers are left out, and `finite` is then 0."""
         trainer = self.trainer
-        trainer.settle()
+        trainer.backend.pull()
         with rng.fork(trainer.device), evaluating(trainer.networks), torch.no_grad():
             made, dead = self._made(trainer.networks["generator"])
             signs = {"finite": float(bool(made.isfinite().all())), "steps": float(trainer.steps)}

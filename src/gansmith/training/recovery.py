@@ -123,7 +123,7 @@ def _healthy(looks: Sequence[Mapping[str, Any]], kept: Sequence[int], since: int
 
 def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
     """A trainer with the recipe as it is now, at the image count where the old one stood."""
-    made = type(trainer)(changed(original, recoveries), trainer.device, trainer.samples)
+    made = Trainer(changed(original, recoveries), trainer.device, trainer.samples, type(trainer.backend))
     if saved is not None:
         made.restore(saved)
         for window in made.window.values():

@@ -15,7 +15,7 @@ from gansmith.core.device import choose_device
 from gansmith.core.errors import RecipeError, TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
-from gansmith.training.backends import trainer_of
+from gansmith.training.backends import backend_of
 from gansmith.training.budget import Plan, plan_run
 from gansmith.training.monitor import monitor_for
 from gansmith.training.process_settings import process_settings
@@ -84,7 +84,8 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
         threads = min(begun_with, torch.get_num_threads())
     if isinstance(threads, int):
         torch.set_num_threads(threads)
-    trainer = trainer_of(framework or metadata.get("framework", "torch"))(changed(recipe, recoveries), device)
+    backend = backend_of(framework or metadata.get("framework", "torch"))
+    trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
     if threads == "auto":
         torch.set_num_threads(quickest(trainer))
     validation, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)

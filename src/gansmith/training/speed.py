@@ -15,7 +15,7 @@ from gansmith.core.errors import TrainingError
 from gansmith.data import Samples
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.trainer import Trainer
+from gansmith.training.trainer import Backend, TorchBackend, Trainer
 
 SECONDS = 0.3  # of each trial
 WORTHWHILE = 20.0  # seconds of training below which trials take more than they give
@@ -29,7 +29,7 @@ def quickest(trainer: Trainer) -> int:
     fixed once it is at work, take what PyTorch does.
     """
     most = torch.get_num_threads()
-    if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.framework != "torch":
+    if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.backend.framework != "torch":
         return most
     try:
         chosen, best = most, _speed(trainer, most)
@@ -52,11 +52,11 @@ def _speed(trainer: Trainer, threads: int) -> float:
 
 
 def measure_speed(
-    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, trainer_class: type[Trainer] = Trainer
+    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, backend: type[Backend] = TorchBackend
 ) -> tuple[float, float]:
     """(real images a second, seconds spent) of a game of its own that is thrown away."""
     start = time.perf_counter()
-    game = trainer_class(recipe, device, samples)
+    game = Trainer(recipe, device, samples, backend)
     for _ in range(3):  # threads, kernels and memory settle
         game.step()
     game.check()

@@ -142,7 +142,7 @@ class Supervisor:
         ways_back = self.run.ways_back
 
         def check(recipe: Recipe) -> None:
-            type(trainer)(recipe, trainer.device, trainer.samples)
+            Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend))
 
         while True:
             chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, ways_back, trainer.images, check)

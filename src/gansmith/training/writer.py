@@ -25,7 +25,8 @@ from gansmith.report import page
 from gansmith.runs.log import read_log
 from gansmith.runs.run import Run
 from gansmith.training import discriminator_accuracy
-from gansmith.training.trainer import Record, Trainer
+from gansmith.training.record import Record
+from gansmith.training.trainer import Trainer
 
 PICTURE_SEED = 0
 
