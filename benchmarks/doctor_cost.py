@@ -22,7 +22,8 @@ from gansmith.core.device import environment
 from gansmith.core.files import write_json
 from gansmith.recipes import make
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.monitor import LEAST_TIMES, MOST_TIMES, Monitor
+from gansmith.training.look_plan import LEAST_TIMES, MOST_TIMES
+from gansmith.training.monitor import Monitor
 from gansmith.training.trainer import Trainer
 
 OUT = Path(__file__).parent / "results" / "doctor" / "cost.json"

@@ -17,7 +17,7 @@ from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
 from gansmith.training.backends import backend_of
 from gansmith.training.budget import Plan, plan_run
-from gansmith.training.monitor import monitor_for
+from gansmith.training.look_plan import monitor_for
 from gansmith.training.process_settings import process_settings
 from gansmith.training.recovery import Recovery, changed
 from gansmith.training.speed import quickest

@@ -12,7 +12,8 @@ from gansmith.core import distributed
 from gansmith.recipes.base import Recipe
 from gansmith.runs.log import SCORE, scores_in
 from gansmith.training import recovery
-from gansmith.training.monitor import Monitor, vital_signs_of
+from gansmith.training.look_plan import vital_signs_of
+from gansmith.training.monitor import Monitor
 from gansmith.training.recovery import Recovery
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation
