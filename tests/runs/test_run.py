@@ -467,7 +467,7 @@ def test_begun_in_vain_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise RecipeError("does not fit")
 
     monkeypatch.setattr(Trainer, "__init__", refuse)
