@@ -22,7 +22,8 @@ from gansmith.core.device import environment
 from gansmith.core.files import write_json
 from gansmith.recipes import make
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.monitor import LEAST_TIMES, MOST_TIMES, Monitor
+from gansmith.training.look_plan import LEAST_TIMES, MOST_TIMES
+from gansmith.training.monitor import Monitor
 from gansmith.training.trainer import Trainer
 
 OUT = Path(__file__).parent / "results" / "doctor" / "cost.json"
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # as training does
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     rows = []
     for name, data in (text.split(":") for text in given.recipes):

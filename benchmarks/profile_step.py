@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    torch.set_flush_denormal(True)  # as training does
     game = Trainer(make(given.recipe, given.overrides, given.data), torch.device("cpu"))
     game.total_images = 10**9
     for _ in range(100):

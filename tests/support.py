@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from gansmith.optim.ema import Ema
 from gansmith.recipes import catalogue, make
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.training.loop import steps
+from gansmith.training.loss_guard import LossGuard
 from gansmith.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +53,19 @@ def hurry() -> None:
     A real plot takes three times as long as the tiny run it is of. `test_run` and `test_report` draw some, and real processes do.
     """
     torch.set_num_threads(1)
-    os.fsync = lambda _: None
-    plots.loss_plot = lambda log, title: Image.new("L", (1, 1))
-    charts.lines = lambda *_, **__: "<svg></svg>"
+    replace_call(os, "fsync", lambda _: None)
+    replace_call(plots, "loss_plot", lambda log, title: Image.new("L", (1, 1)))
+    replace_call(charts, "lines", lambda *_, **__: "<svg></svg>")
+
+
+def replace_call(module: ModuleType, name: str, stub: Callable[..., Any]) -> None:
+    """Replace what the package calls as `module.name(...)`. Fails where there is no such name, or where a module of the package
+    has imported it by name and would call the real one."""
+    real = getattr(module, name)
+    loaded = [m for n, m in list(sys.modules.items()) if n.startswith("gansmith") and m is not module]
+    holders = [m.__name__ for m in loaded if any(value is real for value in vars(m).values())]
+    assert not holders, f"{name} is imported by name in {', '.join(holders)}: call it as {module.__name__}.{name}"
+    setattr(module, name, stub)
 
 
 REAL_LOSS_PLOT = plots.loss_plot
@@ -325,16 +336,16 @@ def train_and_tell(say: Callable[[int], None], recipe: dict[str, Any], folder: s
 
 def deferred(monkeypatch: Any) -> None:
     """Make a trainer on the CPU watch its losses as it does on an accelerator, where nobody waits for the device."""
-    on_the_cpu = Trainer._watch
+    on_the_cpu = LossGuard.admit
 
-    def watch(self: Trainer, *args: Any) -> Any:
+    def admit(self: LossGuard, *args: Any) -> Any:
         device, self.device = self.device, SimpleNamespace(type="accelerator")  # type: ignore[assignment]
         try:
             return on_the_cpu(self, *args)
         finally:
             self.device = device
 
-    monkeypatch.setattr(Trainer, "_watch", watch)
+    monkeypatch.setattr(LossGuard, "admit", admit)
 
 
 def with_ema(recipe: Recipe) -> Recipe:

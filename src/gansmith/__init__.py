@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gansmith.runs.run import Run, load, sample
     from gansmith.sampling.noise import Noise
     from gansmith.training.loop import steps, train
-    from gansmith.training.trainer import Record
+    from gansmith.training.record import Record
 
 __all__ = [
     "Batch",
@@ -65,7 +65,7 @@ __all__ = [
 # Where each name lives. What is here is promised to stay; modules below the rooms may move.
 _HOMES = {
     "Recipe": "recipes.base",
-    "Record": "training.trainer",
+    "Record": "training.record",
     "Run": "runs.run",
     "evaluate": "evaluation.evaluate",
     "load": "runs.run",

@@ -286,7 +286,7 @@ def test_a_step_of_the_vae_gan_is_algorithm_1_written_out() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "randn_like", lambda _: epsilon)
         for who, player in enumerate(game.players):
-            game.update(player, who, batch, kept)[1]()
+            game.backend.turn(player, who, batch, kept)[1]()
     for name in recipe.networks:
         for mine, theirs in zip(game.networks[name].parameters(), plain.networks[name].parameters(), strict=True):
             assert torch.allclose(mine, theirs, rtol=1e-6, atol=1e-9), name

@@ -34,6 +34,8 @@ from gansmith.objectives.losses import NonSaturating
 from gansmith.recipes.base import Recipe
 from gansmith.runs.lock import locked
 from gansmith.runs.run import Run
+from gansmith.training.loop import take_steps
+from gansmith.training.session import open_session
 from gansmith.training.trainer import Trainer
 from support import (
     CPU,
@@ -495,7 +497,7 @@ def test_begun_in_vain_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_recipe_that_does_not_fit_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise RecipeError("does not fit")
 
     monkeypatch.setattr(Trainer, "__init__", refuse)
@@ -740,15 +742,15 @@ def test_not_finite_on_the_command_line(here: Path, cli: Cli, monkeypatch: pytes
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
-    records = gansmith.steps(quick(), tmp_path / "run", device="cpu")
-    for record in records:
-        if record.step == 25:
-            break
-    game = records.gi_frame.f_locals["trainer"]
-    with torch.no_grad():
-        game.trained_weights["generator"][0].view(-1)[3] = float("nan")
-    with pytest.raises(TrainingError, match=r"generator.*not finite at step 25"):
-        records.close()
+    with contextlib.ExitStack() as stack:
+        session = stack.enter_context(open_session(quick(), tmp_path / "run"))
+        assert session is not None
+        records = stack.enter_context(contextlib.closing(take_steps(session)))
+        next(record for record in records if record.step == 25)
+        with torch.no_grad():
+            session.trainer.trained_weights["generator"][0].view(-1)[3] = float("nan")
+        with pytest.raises(TrainingError, match=r"generator.*not finite at step 25"):
+            stack.close()
     assert newest_checkpoint(tmp_path / "run").name.startswith("000000000704")
 
 

@@ -235,7 +235,7 @@ def test_killed_before_any_one_write_equals_uninterrupted(tmp_path: Path, monkey
     assert 15 < total < 60
     for moment in range(total):
         folder = tmp_path / str(moment)
-        monkeypatch.setattr("gansmith.training.journal.Journal.save", _save_unless_dying())
+        monkeypatch.setattr("gansmith.training.writer.RunWriter.save", _save_unless_dying())
         _writes_of(recipe, folder, monkeypatch, moment)
         monkeypatch.undo()
         gansmith.train(recipe, folder, device="cpu")
@@ -247,13 +247,14 @@ def _save_unless_dying() -> Callable[..., None]:
     """A process that is killed saves nothing on its way out, though Python's `finally` here would."""
     import sys
 
-    from gansmith.training.journal import Journal
+    from gansmith.training.trainer import Trainer
+    from gansmith.training.writer import RunWriter
 
-    save = Journal.save
+    save = RunWriter.save
 
-    def saved(self: Journal) -> None:
+    def saved(self: RunWriter, trainer: Trainer) -> None:
         if sys.exc_info()[0] is None:
-            save(self)
+            save(self, trainer)
 
     return saved
 

@@ -16,14 +16,16 @@ from torch import Tensor, nn
 
 import gansmith
 from gansmith import doctor
+from gansmith.core import distributed
 from gansmith.core.errors import RecipeError, TrainingError
 from gansmith.core.overrides import override
 from gansmith.data import Digits, Samples
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Watch
 from gansmith.training import budget as budget_module
-from gansmith.training import loop, vitals
-from gansmith.training.monitor import RELIED_ON, Monitor, monitor_for, num_looks_without_clock, plan_looks
+from gansmith.training import vitals
+from gansmith.training.look_plan import RELIED_ON, monitor_for, timed_num_looks, untimed_num_looks
+from gansmith.training.monitor import Monitor
 from gansmith.training.trainer import Trainer
 from support import assert_same_run, newest_checkpoint, quick, records_of, stop_after, tiny, trainer, untimed_log, with_ema
 
@@ -251,7 +253,7 @@ def test_the_losses_aim_as_they_should_unless_they_are_turned(loss: str, monkeyp
 
 
 def test_how_often_one_is_above_the_other() -> None:
-    assert vitals.above(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
+    assert vitals.rank_probability(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0])) == (3 + 0.5) / 4
 
 
 def test_travel_is_the_distance_from_the_start() -> None:
@@ -358,7 +360,7 @@ def test_the_kinds_are_those_the_run_goes_on_with() -> None:
     other = (saved.tensors["kinds"] + 1) % 5
     game.restore(dataclasses.replace(saved, tensors=saved.tensors | {"kinds": other}))
     assert monitor.categories is not None
-    assert torch.equal(monitor.categories, other[monitor.at].long())
+    assert torch.equal(monitor.categories, other[monitor.indices].long())
 
 
 def test_what_can_not_be_looked_at_is_trained_all_the_same(
@@ -371,7 +373,7 @@ def test_what_can_not_be_looked_at_is_trained_all_the_same(
     with caplog.at_level("WARNING"):
         assert gansmith.train(watched(), tmp_path / "run", device="cpu").finished
     assert "no room for 256 samples" in caplog.text
-    assert plan_looks(Monitor(trainer(watched())), 100.0)[0] == 0
+    assert timed_num_looks(Monitor(trainer(watched())), 100.0)[0] == 0
 
 
 # ---------------------------------------------------------------------------------------------------- how often, what it costs
@@ -395,7 +397,7 @@ def test_the_cost_is_at_most_the_share(monkeypatch: pytest.MonkeyPatch, each: fl
         return {}
 
     monkeypatch.setattr(Monitor, "look", look)
-    times, cost = plan_looks(Monitor(trainer(quick("watch=watch"))), seconds)
+    times, cost = timed_num_looks(Monitor(trainer(quick("watch=watch"))), seconds)
     assert abs(times - looks) <= 1
     if times:
         assert cost <= 0.02 * seconds + 2 * each
@@ -413,7 +415,7 @@ def test_steps_are_counted_and_not_batches() -> None:
     """Five turns of D read five batches a step."""
     for turns, looks in ((1, None), (5, 0)):
         recipe = quick("objective.share=nothing", f"objective.discriminator_turns={turns}")
-        assert num_looks_without_clock(Monitor(trainer(recipe)), 500 * recipe.batch_size) == looks
+        assert untimed_num_looks(Monitor(trainer(recipe)), 500 * recipe.batch_size) == looks
 
 
 def test_a_short_run_that_is_to_stop_or_recover_is_watched() -> None:
@@ -438,7 +440,7 @@ def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(mon
 
 def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget_module, "measure_speed", lambda *_: (1000.0, 0.3))
-    monkeypatch.setattr(budget_module, "plan_looks", lambda _, seconds: (int(seconds), 5.0))
+    monkeypatch.setattr(budget_module, "timed_num_looks", lambda _, seconds: (int(seconds), 5.0))
     recipe = quick(budget="64000images")
     game = trainer(recipe)
     assert budget_module.plan_run(recipe, game, None, Monitor(game)) == (64_000, 0, 64)
@@ -464,7 +466,7 @@ def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch:
 
     monkeypatch.setattr(type(monitor.trainer.recipe.data), "load", slow)
     monkeypatch.setattr(Monitor, "look", timed)
-    times, _ = plan_looks(monitor, 100.0)
+    times, _ = timed_num_looks(monitor, 100.0)
     assert clock[0] > 50
     assert times > 30
 
@@ -479,7 +481,7 @@ def test_held_out_samples_that_can_not_be_loaded_keep_nobody_from_training(
 
     monkeypatch.setattr(type(monitor.trainer.recipe.data), "load", fail)
     with caplog.at_level("WARNING"):
-        assert plan_looks(monitor, 100.0)[0] == 0
+        assert timed_num_looks(monitor, 100.0)[0] == 0
     assert "the test split is not there" in caplog.text
 
 
@@ -509,6 +511,6 @@ def test_the_curves_of_the_log_go_on_over_looks(done: Path) -> None:
 
 
 def test_recovery_is_for_one_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(loop.distributed, "world", lambda: 2)
+    monkeypatch.setattr(distributed, "world", lambda: 2)
     with pytest.raises(RecipeError, match="recover"), records_of(quick("watch.on_trouble=recover"), tmp_path / "run") as records:
         next(records)

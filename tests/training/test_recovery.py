@@ -13,7 +13,7 @@ import torch
 
 import gansmith
 from gansmith import doctor
-from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.errors import DiskError, RecipeError, TrainingError
 from gansmith.core.overrides import override
 from gansmith.core.rng import MAX_SEED
 from gansmith.doctor.advice import ADVICE
@@ -22,10 +22,11 @@ from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Scores
 from gansmith.runs.run import KEPT_TO_GO_BACK, Run
 from gansmith.training import recovery
-from gansmith.training.journal import Journal
 from gansmith.training.recovery import REMEDIES, Recovery
+from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation
+from gansmith.training.writer import RunWriter
 from support import LOOKS, TOTAL, assert_same_run, looks, quick, stop_after
 
 ILL: dict[str, Any] = {"spread": 0.1, "kinds": 0.07, "distance": 0.9}
@@ -122,7 +123,7 @@ def test_what_does_not_fit_is_left_out() -> None:
         assert "R1" not in found.why
     found = recovery.choose(recipe, [], diagnoses, made, [], made[-1]["images"], refuses("R1", "minibatch_std=4", "0.5, 0.999"))
     assert found is not None
-    assert "all rates at 0.3" in found.why
+    assert "all learning rates times 0.3" in found.why
     assert recovery.choose(recipe, [], diagnoses, made, [], made[-1]["images"], refuses("")) is None
 
 
@@ -134,7 +135,7 @@ def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) ->
     remedies = [remedy for at_once in REMEDIES.get(trouble, ()) for remedy in at_once]
     assert bool(remedies) == (trouble in REMEDIES)
     for remedy in remedies:
-        recipe = override(quick(), "optimizers.generator.lr=1e-12") if remedy is recovery.moving else quick()
+        recipe = override(quick(), "optimizers.generator.lr=1e-12") if remedy is recovery.usual_learning_rate else quick()
         condition = remedy(recipe, True)
         assert condition is not None
         assert recovery.overridden(recipe, condition[0]) != recipe
@@ -197,12 +198,12 @@ def test_a_loss_that_is_not_finite_is_recovered_from_and_gone_on_with_bit_for_bi
 def falls_ill(monkeypatch: pytest.MonkeyPatch, trouble: doctor.Trouble) -> None:
     """At the eighth look of a run, whatever was seen, and once."""
 
-    def diagnoses(self: Journal) -> list[doctor.Diagnosis]:
+    def diagnoses(self: Supervisor) -> list[doctor.Diagnosis]:
         if len(self.looks) < 8 or any(f"{doctor.PREFIX}recovery" in look for look in self.looks):
             return []
         return [doctor.Diagnosis(trouble, self.looks[7]["images"], "sure", "Ill.", "Because.", "Do.", "there")]
 
-    monkeypatch.setattr(Journal, "_diagnoses", diagnoses)
+    monkeypatch.setattr(Supervisor, "diagnoses", diagnoses)
 
 
 OFTEN = (
@@ -230,9 +231,35 @@ def test_where_a_run_goes_back_to_does_not_depend_on_where_it_was_left(tmp_path:
 
 
 def test_a_recovery_writes_no_loss_of_steps_that_nobody_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a record a step, each record's losses are its step's own, also where a trainer has just taken over."""
     falls_ill(monkeypatch, "collapse")
-    run = gansmith.train(quick(*OFTEN), tmp_path / "run", device="cpu")
-    assert all(record["generator/loss"] > 0.01 for record in run.records if "generator/loss" in record)
+    taken = {r.images: r["generator/loss"] for r in gansmith.steps(quick(*OFTEN), tmp_path / "run", device="cpu")}
+    run = Run.open(tmp_path / "run")
+    assert [r.images for r in Recovery.read(run.metadata, run.images)] == [640]
+    first_epoch = range(32, 1497, 32)  # its last batch is shorter, and no record is due there
+    written = {r["images"]: r["generator/loss"] for r in run.records if "generator/loss" in r}
+    assert [written[images] for images in first_epoch] == pytest.approx([taken[images] for images in first_epoch], rel=1e-6)
+
+
+def test_a_disk_that_fails_in_a_recovery_leaves_a_run_that_recovers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recovery is noted, and its trainer has not taken over: the old one must not be saved under the new recipe."""
+    falls_ill(monkeypatch, "collapse")
+    whole = gansmith.train(quick(*OFTEN), tmp_path / "whole", device="cpu")
+    record = RunWriter.record
+
+    def failing(self: RunWriter, entry: Any, shown: Any = None) -> None:
+        if f"{doctor.PREFIX}recovery" in entry:
+            raise DiskError("the disk is full")
+        record(self, entry, shown)
+
+    monkeypatch.setattr(RunWriter, "record", failing)
+    with pytest.raises(DiskError, match="full"):
+        gansmith.train(quick(*OFTEN), tmp_path / "run", device="cpu")
+    assert Run.open(tmp_path / "run").images < 640
+    monkeypatch.setattr(RunWriter, "record", record)
+    assert_same_run(whole.path, gansmith.train(quick(*OFTEN), tmp_path / "run", device="cpu").path)
 
 
 def test_a_damaged_checkpoint_is_not_gone_back_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +297,7 @@ def test_new_weights_are_those_of_the_new_recipe(recovered: Path) -> None:
     found = Recovery.read(run.metadata, run.images)
     trainer = Trainer(run.recipe, torch.device("cpu"))
     trainer.total_images, trainer.images, trainer.steps = 1600, found[0].images, 7
-    made = recovery.put_right(trainer, run.recipe, found[:1], None)
+    made = recovery.recovered(trainer, run.recipe, found[:1], None)
     assert (made.images, made.steps, made.total_images) == (found[0].images, 7, 1600)
     assert made.recipe.seed == 1000
     assert not torch.equal(*(next(t.networks["generator"].parameters()) for t in (trainer, made)))
@@ -286,7 +313,7 @@ def test_weights_of_a_checkpoint_are_taken_and_the_count_goes_on() -> None:
     for _ in range(3):
         trainer.step()
     change = Recovery(trainer.images, "collapse", 0, saved.images, ("optimizers.generator.lr=0.0001",), "")
-    made = recovery.put_right(trainer, quick(), [change], saved)
+    made = recovery.recovered(trainer, quick(), [change], saved)
     assert made.images == trainer.images > saved.images
     assert all(torch.equal(v, saved.tensors[k]) for k, v in made.state().tensors.items() if not k.startswith("window"))
     assert made.recipe.optimizers["generator"].lr == 1e-4

@@ -15,7 +15,7 @@ from gansmith.core import distributed
 from gansmith.core.formatting import clock
 
 if TYPE_CHECKING:
-    from gansmith.training.trainer import Record
+    from gansmith.training.record import Record
 
 SHOWN = ("D(x)", "D(G(z))", "accuracy")
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command continues."

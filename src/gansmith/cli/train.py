@@ -90,38 +90,30 @@ def train(
     from gansmith.core import distributed
     from gansmith.core.device import choose_device
     from gansmith.runs.run import Run
-    from gansmith.training.loop import steps
-
-    if done := _nothing_left(folder, chosen, trust):
-        typer.echo(folder if quiet else done)
-        return
+    from gansmith.training.loop import take_steps
+    from gansmith.training.session import open_session
 
     with distributed.joined(choose_device(device)):  # until the end: only the first process prints
-        records = steps(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust)
-        with contextlib.closing(records):
-            title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
-            progress.follow(records, "\n".join([*chosen.why, title]), quiet)
+        with open_session(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust) as session:
+            if session is not None:
+                title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
+                with contextlib.closing(take_steps(session)) as records:
+                    progress.follow(records, "\n".join([*chosen.why, title]), quiet)
         if distributed.rank() == 0:
             if quiet:
                 typer.echo(folder)
+            elif session is None:
+                typer.echo(_nothing_left(Run.open(folder, trust=trust)))
             else:
                 _print_results(Run.open(folder, trust=trust))
 
 
-def _nothing_left(folder: Path, recipe: Recipe, trust: Path | None) -> str | None:
-    """Why there is nothing left to train in a folder; None where there is. Raises RunError for a run of another recipe."""
-    from gansmith.runs.run import Run
-
-    if not (folder / "recipe.json").is_file():
-        return None
-    run = Run.open(folder, trust=trust)
-    run.check_same(recipe)
-    if not run.has_nothing_left:
-        return None
+def _nothing_left(run: Run) -> str:
+    """Say why there is nothing left to train in a run."""
     if run.stopped:
-        return f"{folder} ended early, at {run.images:,} images: {run.stopped}. To train longer, choose another --run"
+        return f"{run.path} ended early, at {run.images:,} images: {run.stopped}. To train longer, choose another --run"
     return (
-        f"{folder} is finished: its budget of {recipe.budget} is spent, {run.images:,} images. "
+        f"{run.path} is finished: its budget of {run.recipe.budget} is spent, {run.images:,} images. "
         "To train longer, give a bigger budget=... and another --run"
     )
 

@@ -1,5 +1,5 @@
-"""Training: the one loop, the trainer that takes its steps, and what is written down, scored and watched on the way.
+"""Training: the loop, the trainer and its backends, the writer of the run folder, and the supervisor.
 
-What belongs here: everything that happens while a run trains.
-What does not: what a kind of GAN is (`objectives`, `networks`, `recipes`), and what is measured afterwards (`evaluation`).
+In here: everything that happens while a run trains.
+Elsewhere: what defines a GAN (`objectives`, `networks`, `recipes`), and evaluation of finished runs (`evaluation`).
 """

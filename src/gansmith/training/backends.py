@@ -1,17 +1,17 @@
-"""The trainers by the name of their framework, "torch" or "tensorflow"."""
+"""The backends by the name of their framework, "torch" or "tensorflow"."""
 
 from __future__ import annotations
 
 from gansmith.core.errors import SettingError, unknown
-from gansmith.training.trainer import Trainer
+from gansmith.training.trainer import Backend, TorchBackend
 
 
-def trainer_of(framework: str) -> type[Trainer]:
-    """What trains in a framework. Raises SettingError for one that nobody knows."""
-    if framework == Trainer.framework:
-        return Trainer
-    from gansmith.training.keras import KerasTrainer  # which imports TensorFlow once it is made
+def backend_of(framework: str) -> type[Backend]:
+    """The backend of a framework. Raises SettingError for an unknown one."""
+    if framework == TorchBackend.framework:
+        return TorchBackend
+    from gansmith.training.keras import KerasBackend  # which imports TensorFlow at its first use
 
-    if framework == KerasTrainer.framework:
-        return KerasTrainer
-    raise SettingError(unknown("framework", framework, (Trainer.framework, KerasTrainer.framework)))
+    if framework == KerasBackend.framework:
+        return KerasBackend
+    raise SettingError(unknown("framework", framework, (TorchBackend.framework, KerasBackend.framework)))

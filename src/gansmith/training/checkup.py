@@ -1,4 +1,4 @@
-"""The doctor's checkup of a run: from the vital signs in its log, or, where it was not watched, from its checkpoints."""
+"""Diagnose a run: from the vital signs in its log or, where it was not watched, from its checkpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def checkup(run: Run) -> Checkup:
-    """What is going wrong in a run. Raises RunError where there is nothing to look at."""
+    """The diagnoses of a run. Raises RunError where it has neither looks nor checkpoints."""
     found = run.checkup
     if found is None:
         looks = sorted(_looks_at_checkpoints(run) + doctor.looks_in(run.records), key=lambda look: look["images"])
@@ -24,7 +24,7 @@ def checkup(run: Run) -> Checkup:
 
 
 def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
-    """A look at each checkpoint that is kept, in their order. Raises RunError where there is nothing to be seen."""
+    """The vital signs at each checkpoint, the oldest first. Raises RunError for a frozen generator, or where measuring fails."""
     if "generator" in run.recipe.frozen:
         raise RunError(
             f"run {run.path} leaves its generator as it started (frozen), so there is nothing that could go wrong with it"
@@ -32,20 +32,22 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
     import torch
 
     from gansmith.training.monitor import Monitor
+    from gansmith.training.process_settings import process_settings
     from gansmith.training.trainer import Trainer
 
     looks: list[dict[str, Any]] = []
     if not run.images:
         return looks
-    trainer = Trainer(run.recipe, torch.device("cpu"))
-    trainer.total_images = run.total_images or 1
-    monitor = Monitor(trainer)
-    for saved in run.checkpoints.undamaged():
-        trainer.restore(saved)
-        try:
-            signs = monitor.look()
-        except Exception as error:  # whatever a network or an objective of the user's own may raise
-            message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise RunError(f"run {run.path} does not let itself be looked at: {message}") from None
-        looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
+    with process_settings(compiles=run.recipe.compile):
+        trainer = Trainer(run.recipe, torch.device("cpu"))
+        trainer.total_images = run.total_images or 1
+        monitor = Monitor(trainer)
+        for saved in run.checkpoints.undamaged():
+            trainer.restore(saved)
+            try:
+                signs = monitor.look()
+            except Exception as error:  # anything a user's own network or objective may raise
+                message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                raise RunError(f"run {run.path} does not let itself be looked at: {message}") from None
+            looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
     return looks

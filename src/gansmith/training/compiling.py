@@ -1,4 +1,4 @@
-"""Networks as torch.compile runs them, for those who ask for it."""
+"""Run networks through torch.compile."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ from gansmith.core.errors import RecipeError
 
 
 def compiled(networks: dict[str, nn.Module], device: torch.device) -> dict[str, nn.Module]:
-    """The same networks, with the same weights. Each batch size gets code of its own, so that a run that goes on runs the same.
+    """Compiled counterparts of networks, which share their weights.
 
-    Raises RecipeError where the CPU's code can't be made for want of a compiler.
+    Each batch size is compiled by itself, so that a resumed run computes as an uninterrupted one. Raises RecipeError on a CPU
+    without a C++ compiler.
     """
     compiler = os.environ.get("CXX", {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++"))
     if device.type == "cpu" and shutil.which(compiler) is None:
         raise RecipeError(f"compile needs a C++ compiler, and there is no {compiler} here: install it, or leave compile at false")
-    # Networks that are stacks of layers share one forward, and torch.compile gives up, saying nothing, on one that it has
-    # compiled 8 times: two networks, with and without gradients, and a last short batch are as many.
-    from torch._dynamo import config  # takes a second to import
-
-    config.recompile_limit = 64
     return {name: cast(nn.Module, torch.compile(network, dynamic=False)) for name, network in networks.items()}

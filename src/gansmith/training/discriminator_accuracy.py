@@ -1,4 +1,4 @@
-"""What the discriminator says of samples it never saw."""
+"""Measure the discriminator's accuracy on held-out real samples and new generated ones."""
 
 from __future__ import annotations
 
@@ -14,45 +14,44 @@ from gansmith.networks.base import logits_of
 from gansmith.objectives.losses import Loss
 from gansmith.training.trainer import Trainer
 
-MAX_JUDGED = 10_000
-UNSEEN_SEED = 1
+MAX_SAMPLES = 10_000  # of each side
+SEED = 1
 
 
 @torch.no_grad()
 def held_out(trainer: Trainer) -> dict[str, float]:
-    """The share of held-out real samples and of as many new fakes that D puts on the right side of one half, dropout off.
+    """The discriminator's accuracy in evaluation mode on real samples of the test split and on as many generated samples.
 
-    Where D judges several samples at once a pack counts as one. Empty where there is no discriminator, or the data have no test
-    split.
+    Empty where there is no discriminator or no test split. A pack of samples counts as one.
     """
     if "discriminator" not in trainer.networks:
         return {}
     try:
         test = trainer.recipe.data.load("test")
-        told_real = trainer.condition_of(test)
+        real_condition = trainer.condition_of(test)
     except DataError:
         return {}
-    real, told_fake = test.values[:MAX_JUDGED], None
+    real, fake_condition = test.values[:MAX_SAMPLES], None
     if trainer.shapes.observed:
-        told_fake = trainer.inputs.rows(UNSEEN_SEED, 0, MAX_JUDGED).condition
+        fake_condition = trainer.inputs.rows(SEED, 0, MAX_SAMPLES).condition
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()
 
-    def said(samples: Tensor, conditions: np.ndarray | None, start: int) -> Tensor:
+    def logits(samples: Tensor, conditions: np.ndarray | None, start: int) -> Tensor:
         condition = None if conditions is None else torch.from_numpy(conditions[start : start + len(samples)]).to(trainer.device)
         return logits_of(discriminator(samples, condition)).mean(1)
 
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
-    on_real: list[Tensor] = []  # one number a sample judged
+    on_real: list[Tensor] = []  # a logit a sample or pack
     on_fake: list[Tensor] = []
     try:
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
-            on_real.append(said(trainer.modality.to_model(stored), told_real, start))
+            on_real.append(logits(trainer.modality.to_model(stored), real_condition, start))
         sampler = replace(trainer.sampler, generator=trainer.networks["generator"])
-        for start, made in sampler.chunks(UNSEEN_SEED, 0, len(real)):
-            on_fake.append(said(made[: len(real) - start], told_fake, start))
+        for start, made in sampler.chunks(SEED, 0, len(real)):
+            on_fake.append(logits(made[: len(real) - start], fake_condition, start))
     finally:
         discriminator.train(training)
     reals, fakes = torch.cat(on_real), torch.cat(on_fake)

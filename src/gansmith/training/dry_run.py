@@ -1,6 +1,4 @@
-"""What a recipe is, in words and numbers: its fields, each network's layers with shapes and weights, what a step costs
-and, where one is tried, takes.
-"""
+"""Describe a recipe without training it: fields, layers, shapes, weights, operations a step and, in a dry run, seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +18,8 @@ from gansmith.networks.build import build
 from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.backends import trainer_of
+from gansmith.training.backends import backend_of
+from gansmith.training.process_settings import process_settings
 from gansmith.training.speed import measure_speed
 from gansmith.training.trainer import Trainer
 
@@ -28,7 +27,7 @@ LARGE = 20_000_000  # weights of all networks
 
 
 def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
-    """Everything `gansmith show --json -` prints, ready for JSON."""
+    """A recipe's fields, networks and cost of a step, as `gansmith show --json -` prints them."""
     shapes = recipe.shapes(sample_shape, num_categories)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}
@@ -50,21 +49,21 @@ def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categorie
 
 
 def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
-    """The same of networks whose step takes more memory than a laptop has: a step of two images, so many times."""
+    """Images and operations of a step of large networks, scaled up from a step of two images to save memory."""
     few = step_cost(_in_twos(recipe), sample_shape, num_categories)
     return {"images": recipe.batch_size // 2 * few["images"], "flops": recipe.batch_size // 2 * few["flops"]}
 
 
 def _in_twos(recipe: Recipe) -> Recipe:
-    """The same with batches of two, and as many fakes to a batch as before where the objective says how many."""
+    """The recipe with batches of two, and numbers of generated samples that the objective sets scaled down alike."""
     objective: Any = recipe.objective
-    said = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.name.endswith("_fakes")}
-    fewer = {name: max(1, 2 * count // recipe.batch_size) for name, count in said.items() if count is not None}
+    counts = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.name.endswith("_fakes")}
+    fewer = {name: max(1, 2 * count // recipe.batch_size) for name, count in counts.items() if count is not None}
     return dataclasses.replace(recipe, batch_size=2, objective=dataclasses.replace(objective, **fewer))
 
 
 def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
-    """One step's real images and floating-point operations, counted while it runs on made-up data."""
+    """Real images and floating-point operations of a step, counted during a step on made-up data."""
     from torch.utils.flop_counter import FlopCounterMode
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
@@ -73,7 +72,7 @@ def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int
     made_up = Samples(values, categories=np.zeros(len(values), np.int64) if is_known else None, num_categories=num_categories)
     trainer = Trainer(recipe, torch.device("cpu"), made_up)
     counter = FlopCounterMode(display=False)
-    # Who asks for a gradient at D's own input, as penalties do, meets an error in the hooks that tell modules apart.
+    # The counter's hooks that tell modules apart raise an error where a gradient at the input is taken, as penalties do.
     counter.mod_tracker = _NoModules()  # type: ignore[assignment]
     with counter:
         trainer.step()
@@ -81,7 +80,7 @@ def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int
 
 
 class _NoModules:
-    """Tells the counter that everything happens in one place."""
+    """Makes the counter count all modules as one."""
 
     parents = ("Global",)
 
@@ -93,20 +92,22 @@ class _NoModules:
 
 
 def budget_text(recipe: Recipe, epoch_images: int) -> str:
+    """The budget in words: `25epochs, 1,500,000 images`."""
     if seconds_in(recipe.budget) is not None:
         return f"{recipe.budget} of training, counted in images once the speed is known"
     return f"{recipe.budget}, {images_in(recipe.budget, epoch_images):,} images"
 
 
 def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iterator[str]:
-    """What one step says of shapes and memory, then what a few seconds of steps say of their speed. Nothing is written."""
-    trainer = trainer_of(framework)(recipe, choose_device(device))
-    record = trainer.step()
-    trainer.check()
-    peak = _peak_memory()
-    speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer))
+    """Take a step, then two seconds of steps, and describe data, weights, peak memory, speed and time. Nothing is written."""
+    with process_settings(compiles=recipe.compile):
+        trainer = Trainer(recipe, choose_device(device), backend=backend_of(framework))
+        record = trainer.step()
+        trainer.check()
+        peak = _peak_memory()
+        speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer.backend))
     samples = trainer.samples
-    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.framework}"
+    yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.backend.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():

@@ -1,9 +1,9 @@
-"""Putting a run right: back to where it was healthy, with something changed that it names, and on from there.
+"""Recover a run: take the weights of its last healthy checkpoint, change something in its recipe, and go on.
 
-A run that recovers at image count N goes on counting from N: its budget stays what it was, its log stays one story, and as
-randomness is a function of the count nothing it draws comes twice. Weights, averages and optimizers are those of the last healthy
-checkpoint, or new ones where there is none. What was changed stands in run.json before anything is done, and whoever goes on from
-a checkpoint applies the changes up to it again; so resume stays exact.
+A run that recovers at image count N goes on counting from N. So its budget and its log continue, and as randomness is a function
+of the image count, no draw repeats. Weights, averages and optimizers come from the last healthy checkpoint, or start anew where
+there is none. The changes are written to run.json before they take effect, and a run that goes on from a checkpoint applies the
+changes up to it again; so resuming stays exact.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from gansmith.core.errors import RecipeError
 from gansmith.core.overrides import override
 from gansmith.core.rng import MAX_SEED
 from gansmith.doctor import Diagnosis, Trouble
-from gansmith.objectives import Adversarial
 from gansmith.optim.optimizers import Adam
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Saved
 from gansmith.training.trainer import Trainer
 
-STILL = 1e-7  # a rate below which weights in float32 do not move
-USUAL_RATE = 2e-4
-LATEST = 0.8  # of the budget: what is left after it is too little to begin again with
+NO_MOTION_LR = 1e-7  # a learning rate below which weights in float32 do not move
+USUAL_LR = 2e-4
+LATEST = 0.8  # of the budget: later, too little is left to start again
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """One time that a run was put right."""
+    """One recovery of a run."""
 
-    images: int  # when
+    images: int  # the image count at which it happened
     trouble: Trouble
-    since: int
+    since: int  # the image count at which the trouble began
     start: int  # image count of the checkpoint whose weights it took; 0: new weights
     changes: tuple[str, ...]  # overrides of the recipe
-    why: str
+    why: str  # trouble, start and changes in words
 
     @classmethod
     def read(cls, metadata: Mapping[str, Any], up_to: int) -> list[Recovery]:
-        """Those that a run's facts tell of, up to an image count."""
+        """The recoveries in a run's metadata, up to an image count."""
         found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in metadata.get("recoveries", [])]
         return [recovery for recovery in found if recovery.images <= up_to]
 
 
 def changed(recipe: Recipe, recoveries: Sequence[Recovery]) -> Recipe:
-    """The recipe as it is after these."""
+    """The recipe with the changes of all these recoveries."""
     return overridden(recipe, [text for recovery in recoveries for text in recovery.changes])
 
 
 def overridden(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """The recipe with overrides applied in order. Raises RecipeError for one it does not accept."""
     for text in changes:
         recipe = override(recipe, text)
     return recipe
@@ -67,32 +67,33 @@ def choose(
     now: int,
     fits: Callable[[Recipe], object] = lambda recipe: None,
 ) -> Recovery | None:
-    """How to put right what is wrong at its cause; None where nothing is or can be done about it, or no attempt is left.
+    """Choose how to recover from the first diagnosis; None where there is no diagnosis, no remedy, or no attempt left.
 
-    A function of what the log and the recipe say, so that a run that was interrupted does what an uninterrupted one does.
-    `kept` are the image counts of checkpoints; `fits` raises RecipeError for a recipe that can't be trained on these data, or in
-    this framework: what would lead there is left out.
+    `earlier` are the recoveries so far, and `kept` the image counts of checkpoints. `fits` raises RecipeError for a recipe that
+    can't be trained on these data or in this framework; changes that lead to one are left out.
+
+    The choice depends on log and recipe alone, so an interrupted run chooses as an uninterrupted one.
     """
     if original.watch is None or len(earlier) >= original.watch.recoveries:
         return None
     recipe = changed(original, earlier)
     for found in diagnoses[:1]:
-        start = _healthy(looks, kept, found.since)
+        start = _last_healthy_checkpoint(looks, kept, found.since)
         for remedies in REMEDIES.get(found.trouble, ()):
-            changes, words = _at_once(remedies, recipe, not start, fits)
+            changes, words = _combined(remedies, recipe, not start, fits)
             if not changes or any(words in recovery.why for recovery in earlier):
-                continue  # what did not help once
+                continue  # it did not help before
             if not start and not any(text.startswith("seed=") for text in changes):
                 changes = (*changes, f"seed={(original.seed + 1000 * (len(earlier) + 1)) % (MAX_SEED + 1)}")
-            where = f"back to the checkpoint of {start:,} images" if start else "new weights, as it was never healthy"
+            where = f"back to the checkpoint of {start:,} images" if start else "new weights, as no checkpoint is healthy"
             return Recovery(now, found.trouble, found.since, start, changes, f"{found.trouble}: {where}, and {words}")
     return None
 
 
-def _at_once(
+def _combined(
     remedies: Sequence[Remedy], recipe: Recipe, is_new: bool, fits: Callable[[Recipe], object]
 ) -> tuple[tuple[str, ...], str]:
-    """The changes of those that are of use and fit, one upon the other, and what they are in words; none where none is."""
+    """The changes of all remedies that apply and fit, made one after another, and their description; empty if none does."""
     changes: tuple[str, ...] = ()
     words: list[str] = []
     for remedy in remedies:
@@ -108,22 +109,23 @@ def _at_once(
     return changes, "; ".join(words)
 
 
-def _healthy(looks: Sequence[Mapping[str, Any]], kept: Sequence[int], since: int) -> int:
-    """The newest checkpoint up to the last look before the trouble, after four looks at least; 0 where there is none.
+def _last_healthy_checkpoint(looks: Sequence[Mapping[str, Any]], kept: Sequence[int], since: int) -> int:
+    """Image count of the newest checkpoint up to the last look before the trouble, with four looks or more; 0 for none.
 
-    Behind that look nobody knows when the trouble began.
+    After that look the trouble may have begun at any time.
     """
     begun = max((look["images"] for look in looks if f"{doctor.PREFIX}recovery" in look), default=0)
-    well = [look["images"] for look in looks if begun < look["images"] < since and f"{doctor.PREFIX}finite" in look]
+    healthy = [look["images"] for look in looks if begun < look["images"] < since and f"{doctor.PREFIX}finite" in look]
     for images in sorted(kept, reverse=True):
-        if len([at for at in well if at <= images]) >= 4 and images <= well[-1]:
+        if len([at for at in healthy if at <= images]) >= 4 and images <= healthy[-1]:
             return images
     return 0
 
 
-def put_right(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
-    """A trainer with the recipe as it is now, at the image count where the old one stood."""
-    made = type(trainer)(changed(original, recoveries), trainer.device, trainer.samples)
+def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
+    """The trainer that takes over from `trainer` at its image count, with the changed recipe and the weights of `saved`, or new
+    ones where it is None."""
+    made = Trainer(changed(original, recoveries), trainer.device, trainer.samples, type(trainer.backend))
     if saved is not None:
         made.restore(saved)
         for window in made.window.values():
@@ -135,75 +137,87 @@ def put_right(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
 # ------------------------------------------------------------------------------------------------------------- remedies
 
 Changes = tuple[tuple[str, ...], str]  # overrides, and what they are in words
-Remedy = Callable[[Recipe, bool], Changes | None]  # (recipe, whether it begins with new weights) -> None where it is no help
+# (recipe, whether it starts with new weights) -> None where it does not apply. A recipe need not accept the overrides.
+Remedy = Callable[[Recipe, bool], Changes | None]
 
 
 def variety(recipe: Recipe, is_new: bool) -> Changes | None:
-    """A layer more, so for new weights alone."""
-    asked = getattr(recipe.networks.get("discriminator"), "minibatch_std", ())
-    if not is_new or asked is not None:  # a D that has it already, or can't
+    """Give the discriminator a minibatch standard deviation layer, where it can have one. For new weights alone."""
+    current = getattr(recipe.networks.get("discriminator"), "minibatch_std", ())
+    if not is_new or current is not None:
         return None
-    return ("networks.discriminator.minibatch_std=4",), "a D that sees how much the samples of a batch differ"
+    return ("networks.discriminator.minibatch_std=4",), "a discriminator that sees how much the samples of a batch differ"
 
 
 def calmer_momentum(recipe: Recipe, is_new: bool) -> Changes | None:
+    """Lower the first beta of every Adam to 0.5."""
     high = {name: o for name, o in recipe.optimizers.items() if isinstance(o, Adam) and o.betas[0] > 0.5}
     changes = tuple(f"optimizers.{name}.betas=[0.5,{adam.betas[1]}]" for name, adam in high.items())
-    return (changes, "Adam's first beta at .5, so that no player runs on in a direction the other has left") if changes else None
+    return (changes, "Adam's first beta at 0.5, so that momentum from earlier steps fades sooner") if changes else None
 
 
 def penalty(recipe: Recipe, is_new: bool) -> Changes | None:
-    if not isinstance(recipe.objective, Adversarial) or recipe.objective.penalties or recipe.compile:
+    """Add an R1 penalty to a discriminator that has no penalty."""
+    if getattr(recipe.objective, "penalties", ()):
         return None
-    return ("objective.penalties+=r1(weight=1.0)",), "an R1 penalty, which keeps D smooth about the real images"
+    return ("objective.penalties+=r1(weight=1.0)",), "an R1 penalty, which keeps the discriminator smooth around real samples"
 
 
-def at(factor: float) -> Remedy:
-    def slower(recipe: Recipe, is_new: bool) -> Changes | None:
+def all_learning_rates_times(factor: float) -> Remedy:
+    """Multiply the learning rate of every optimizer."""
+
+    def remedy(recipe: Recipe, is_new: bool) -> Changes | None:
         changes = tuple(f"optimizers.{name}.lr={factor * o.lr:.3g}" for name, o in recipe.optimizers.items())
-        return changes, f"all rates at {factor} of what they were"
+        return changes, f"all learning rates times {factor}"
 
-    return slower
+    return remedy
 
 
-slower, far_slower = at(0.3), at(0.03)
+slower, far_slower = all_learning_rates_times(0.3), all_learning_rates_times(0.03)
 
 
 def slower_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
+    """Halve the discriminator's learning rate."""
     optimizer = recipe.optimizers.get("discriminator")
-    return ((f"optimizers.discriminator.lr={0.5 * optimizer.lr:.3g}",), "D's rate halved") if optimizer else None
+    changes = (f"optimizers.discriminator.lr={0.5 * optimizer.lr:.3g}",) if optimizer else ()
+    return (changes, "the discriminator's learning rate halved") if changes else None
 
 
 def stronger_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
+    """Triple the discriminator's learning rate."""
     optimizer = recipe.optimizers.get("discriminator")
-    if optimizer is None or optimizer.lr < STILL:
+    if optimizer is None or optimizer.lr < NO_MOTION_LR:
         return None
-    return (f"optimizers.discriminator.lr={3 * optimizer.lr:.3g}",), "D's rate tripled"
+    return (f"optimizers.discriminator.lr={3 * optimizer.lr:.3g}",), "the discriminator's learning rate tripled"
 
 
-def moving(recipe: Recipe, is_new: bool) -> Changes | None:
-    changes = tuple(f"optimizers.{name}.lr={USUAL_RATE}" for name, o in recipe.optimizers.items() if o.lr < STILL)
-    return (changes, f"a rate of {USUAL_RATE}, as the one given moved nothing") if changes else None
+def usual_learning_rate(recipe: Recipe, is_new: bool) -> Changes | None:
+    """Give optimizers whose learning rate moves no weight a usual one."""
+    changes = tuple(f"optimizers.{name}.lr={USUAL_LR}" for name, o in recipe.optimizers.items() if o.lr < NO_MOTION_LR)
+    return (changes, f"a learning rate of {USUAL_LR}, as the one given moved no weight") if changes else None
 
 
 def augmentation(recipe: Recipe, is_new: bool) -> Changes | None:
-    if not isinstance(recipe.objective, Adversarial) or recipe.objective.augmentation is not None:
+    """Augment the discriminator's inputs, where they are not augmented."""
+    if getattr(recipe.objective, "augmentation", None) is not None:
         return None
-    return ("objective.augmentation=augment",), "what D sees changed at random, so that it can't know its images by heart"
+    return ("objective.augmentation=augment",), "random changes to the discriminator's inputs, so that it can't memorise images"
 
 
 def new_weights(recipe: Recipe, is_new: bool) -> Changes | None:
+    """Take another seed."""
     return (f"seed={recipe.seed + 1}",), "another seed"
 
 
-# Begun anew, a run has less of its budget left: so what most often helps is done at once, and one thing after another next.
+# Each entry is one attempt, of remedies applied together. What helps most often comes first, as each attempt takes some of the
+# budget.
 REMEDIES: dict[Trouble, tuple[tuple[Remedy, ...], ...]] = {
-    "collapse": ((moving,), (calmer_momentum, penalty, variety), (slower,), (new_weights,)),
+    "collapse": ((usual_learning_rate,), (calmer_momentum, penalty, variety), (slower,), (new_weights,)),
     "partial collapse": ((calmer_momentum, penalty, variety), (slower,)),
-    "D too strong": ((moving,), (calmer_momentum, penalty), (slower_discriminator,)),
-    "G starved": ((moving,), (calmer_momentum, penalty), (slower_discriminator,)),
-    "D too weak": ((moving,), (stronger_discriminator,)),
-    "stands still": ((moving,),),
+    "D too strong": ((usual_learning_rate,), (calmer_momentum, penalty), (slower_discriminator,)),
+    "G starved": ((usual_learning_rate,), (calmer_momentum, penalty), (slower_discriminator,)),
+    "D too weak": ((usual_learning_rate,), (stronger_discriminator,)),
+    "stands still": ((usual_learning_rate,),),
     "oscillation": ((calmer_momentum, penalty), (slower,)),
     "divergence": ((slower, penalty), (far_slower,), (calmer_momentum,)),
     "dead units": ((slower, new_weights), (new_weights,)),
@@ -214,4 +228,5 @@ REMEDIES: dict[Trouble, tuple[tuple[Remedy, ...], ...]] = {
 
 
 def to_json(recoveries: Sequence[Recovery]) -> list[dict[str, Any]]:
+    """The recoveries as run.json and results.json hold them."""
     return [dataclasses.asdict(recovery) for recovery in recoveries]

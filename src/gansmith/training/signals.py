@@ -1,4 +1,4 @@
-"""Signals and steps: what is saved is never half a step."""
+"""Signals wait while a step is taken and written down, so that nothing saved is half a step."""
 
 from __future__ import annotations
 
@@ -9,46 +9,59 @@ from typing import Any
 
 
 class SignalsWait:
-    """Ctrl-C and SIGTERM wait while `busy`, so that what is saved can be gone on from exactly; else they come through at once.
+    """Ctrl-C and SIGTERM wait inside `held()` and are delivered when it ends; outside of it they are delivered at once.
 
-    Handlers are set once a run and not once a step, which would cost a small network's step a few percent. One that someone sets
-    later, as a notebook does between cells, stays: Ctrl-C may then fall into a step, which is not saved. Signals reach the main
-    thread alone; in another there is nothing to wait for.
+    Handlers are set once a run, as setting them at each step would slow small networks by a few percent. A handler that somebody
+    sets later, as a notebook does between cells, stays: Ctrl-C may then interrupt a step, which is not saved. Signals reach the
+    main thread alone, so in other threads this does nothing.
     """
 
     def __init__(self) -> None:
-        self.busy = False
-        self.came: list[tuple[int, FrameType | None]] = []
-        self.before: dict[int, Any] = {}
+        self.is_holding = False
+        self.waiting: list[tuple[int, FrameType | None]] = []
+        self.handlers: dict[int, Any] = {}  # those in place before
 
     def __enter__(self) -> SignalsWait:
+        """Set the handlers."""
         if threading.current_thread() is threading.main_thread():
-            self.before = {s: signal.signal(s, self._arrive) for s in (signal.SIGINT, signal.SIGTERM)}
+            self.handlers = {number: signal.signal(number, self._arrive) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Put the former handlers back."""
         if threading.current_thread() is threading.main_thread():
-            for number, handler in self.before.items():
-                if signal.getsignal(number) == self._arrive:  # else someone has set another since, which stays
+            for number, handler in self.handlers.items():
+                if signal.getsignal(number) == self._arrive:  # else somebody has set another since, which stays
                     signal.signal(number, handler)
 
-    def _arrive(self, number: int, frame: FrameType | None) -> None:
-        self.came.append((number, frame))
-        self.deliver()
+    def held(self) -> _Held:
+        """A block that no signal interrupts."""
+        return _Held(self)
 
     def deliver(self) -> None:
-        """Pass on what came, unless busy."""
-        while self.came and not self.busy:
-            number, frame = self.came.pop(0)
-            handler = self.before[number]
+        """Pass on the signals that arrived, unless they are held."""
+        while self.waiting and not self.is_holding:
+            number, frame = self.waiting.pop(0)
+            handler = self.handlers[number]
             if callable(handler):
                 handler(number, frame)
             elif handler == signal.SIG_DFL:
                 raise SystemExit(128 + number)
 
-    def hold(self) -> None:
-        self.busy = True
-
-    def release(self) -> None:
-        self.busy = False
+    def _arrive(self, number: int, frame: FrameType | None) -> None:
+        self.waiting.append((number, frame))
         self.deliver()
+
+
+class _Held:
+    """Holds signals inside the block. A class, as a generator would cost a small network's step more."""
+
+    def __init__(self, signals: SignalsWait) -> None:
+        self.signals = signals
+
+    def __enter__(self) -> None:
+        self.signals.is_holding = True
+
+    def __exit__(self, *_: object) -> None:
+        self.signals.is_holding = False
+        self.signals.deliver()

@@ -1,7 +1,7 @@
-"""How many of the processor's threads a run takes.
+"""Measure the speed of training, and choose the number of threads by it.
 
-More are not always quicker. The layers of a small network end before a second thread has begun, and threads wait for each other
-after every layer, actively: where another program holds one of the cores, all of them stand still until it lets go.
+More threads are not always quicker. A layer of a small network may end before a second thread has started. And threads wait for
+each other after every layer: where another program holds one of the cores, all of them stand still until it is free.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from gansmith.core.errors import TrainingError
 from gansmith.data import Samples
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.trainer import Trainer
+from gansmith.training.trainer import Backend, TorchBackend, Trainer
 
 SECONDS = 0.3  # of each trial
-WORTHWHILE = 20.0  # seconds of training below which trials take more than they give
-GAIN = 1.1  # more threads must be so many times as quick
+WORTHWHILE = 20.0  # seconds of training; trials are not worth their time for less
+GAIN = 1.1  # speed that twice the threads must gain at least
 
 
-def quickest(trainer: Trainer, begun_with: int | None = None) -> int:
-    """The number of threads for a run on a CPU: the one it was begun with, else the quickest of all, half of them ... and one.
+def quickest(trainer: Trainer) -> int:
+    """The quickest number of threads for a run on a CPU: of all, half of them ... and one.
 
-    Twice the threads must give a tenth more speed. Short runs, other devices, several processes and TensorFlow, whose number is
-    fixed once it is at work, take what PyTorch does.
+    Twice the threads must give a tenth more speed. Short runs, other devices, several processes, and TensorFlow, whose number is
+    fixed, take all threads that PyTorch has.
     """
     most = torch.get_num_threads()
-    if begun_with is not None:
-        return min(begun_with, most)
-    if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.framework != "torch":
+    if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.backend.framework != "torch":
         return most
     try:
         chosen, best = most, _speed(trainer, most)
@@ -41,7 +39,7 @@ def quickest(trainer: Trainer, begun_with: int | None = None) -> int:
             tried //= 2
             if (speed := _speed(trainer, tried)) * GAIN > best:
                 chosen, best = tried, max(speed, best)
-    except TrainingError:  # the run itself comes to the same step, and tells what is kept
+    except TrainingError:  # the run will raise it at the same step, and say what is kept
         return most
     finally:
         torch.set_num_threads(most)
@@ -54,17 +52,17 @@ def _speed(trainer: Trainer, threads: int) -> float:
 
 
 def measure_speed(
-    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, trainer_class: type[Trainer] = Trainer
+    recipe: Recipe, device: torch.device, samples: Samples, seconds: float, backend: type[Backend] = TorchBackend
 ) -> tuple[float, float]:
-    """(real images a second, seconds spent) of a game of its own that is thrown away."""
+    """(real images a second, seconds spent), measured for about `seconds` on a trainer that is thrown away."""
     start = time.perf_counter()
-    game = trainer_class(recipe, device, samples)
+    trainer = Trainer(recipe, device, samples, backend)
     for _ in range(3):  # threads, kernels and memory settle
-        game.step()
-    game.check()
-    first, begun = game.images, time.perf_counter()
-    while distributed.agree(int(time.perf_counter() - begun < seconds or game.steps < 6), device):
-        game.step()
-    game.check()
+        trainer.step()
+    trainer.check()
+    first, begun = trainer.images, time.perf_counter()
+    while distributed.agree(int(time.perf_counter() - begun < seconds or trainer.steps < 6), device):
+        trainer.step()
+    trainer.check()
     now = time.perf_counter()
-    return (game.images - first) / (now - begun), now - start
+    return (trainer.images - first) / (now - begun), now - start

@@ -1,7 +1,7 @@
-"""Scores while a run trains: they choose its best checkpoint and when it stops, and are never reported.
+"""Score a run while it trains. The scores choose the best checkpoint and may end the run; they are never reported.
 
-Samples of seed 2**32, which no reported score uses, are held against the validation slice of the training images, which no
-reported score uses either. Nothing of this touches the training: a run is the same to the last bit with and without it.
+Generated samples of seed 2**32 are compared with the validation slice of the training samples. No reported score uses either.
+Training is not affected: a run is the same to the last bit with and without scores.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from gansmith.recipes.base import Recipe, Scores
 from gansmith.sampling.sampler import Sampler
 
 SEED = 2**32
-LEAST = 100  # images in the slice
+LEAST = 100  # samples in the slice
 MOST_TIMES = 25
-LEAST_SECONDS = 1.0  # of all scorings together: below it they are not worth the libraries they need
+LEAST_SECONDS = 1.0  # allowed for all scores together; for less, importing their libraries is not worth it
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """What a run's generator is held against while it trains."""
+    """Scores a generator by the Frechet distance of its samples from the validation slice."""
 
     recipe: Recipe
     setting: Scores
@@ -44,36 +44,37 @@ class Validation:
 
     @property
     def name(self) -> str:
-        """`fd[lenet-mnist:ab12cd34]@10k/2k`."""
+        """The score's name with extractor and sample counts: `fd[lenet-mnist:ab12cd34]@10k/2k`."""
         return name_of("fd", self.extractor.tag, len(validation_rows(len(self.samples))), self.setting.count)
 
     @cached_property
     def real(self) -> Moments:
+        """The moments of the validation slice's features."""
         rows = self.samples.values[validation_rows(len(self.samples))]
         try:
             return reference.moments_of(rows, self.extractor, "slice")
-        except (DiskError, RunError):  # a cache that can't be written to is no reason not to train
+        except (DiskError, RunError):  # training does not need the cache
             return self._moments(rows)
 
     def score(self, sampler: Sampler) -> float:
-        """The Frechet distance of the generator's samples from the validation slice; infinity where they are no numbers."""
+        """The Frechet distance of generated samples from the validation slice; infinity for features that are not finite."""
         device = next((p.device for p in sampler.generator.parameters()), None)
         with rng.fork(device):
-            fake = reduce(Moments.__add__, map(self._moments, self._made(sampler)))
+            fake = reduce(Moments.__add__, map(self._moments, self._generated(sampler)))
             if not math.isfinite(float(fake.outer.sum())):
                 return math.inf
             return metrics.frechet_distance(self.real, fake)
 
     def plan(self, seconds: float, sampler: Sampler) -> tuple[int, float]:
-        """(how often to score in a run of so many seconds, the seconds that takes in all), by timing one; 0 where none fits."""
+        """(number of scores in a run of `seconds`, the seconds they take in all), by timing one; 0 scores where none fits."""
         allowed = self.setting.time_fraction * seconds
         if self.setting.times is None and allowed < LEAST_SECONDS:
             return 0, 0.0
         begun = time.perf_counter()
-        setups = (lambda: self.real, lambda: self.score(sampler))  # the slice is looked at; libraries are imported
+        setups = (lambda: self.real, lambda: self.score(sampler))  # features of the slice; imports
         for prepare in setups:
             prepare()
-            if self.setting.times is None and time.perf_counter() - begun > allowed:  # a busy machine: it costs no more than this
+            if self.setting.times is None and time.perf_counter() - begun > allowed:  # a busy machine: give up here
                 return 0, time.perf_counter() - begun
         ready = time.perf_counter()
         self.score(sampler)
@@ -81,20 +82,20 @@ class Validation:
         times = self.setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each))
         return times, setup + times * each
 
-    def _made(self, sampler: Sampler) -> Iterator[np.ndarray]:
+    def _generated(self, sampler: Sampler) -> Iterator[np.ndarray]:
         for first in range(0, self.setting.count, CHUNK):
             count = min(CHUNK, self.setting.count - first)
             yield modality.stored(sampler.sample(SEED, count, first))
 
     def _moments(self, values: np.ndarray) -> Moments:
-        seen = reference.features_of(values, self.extractor)
-        return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in seen))
+        chunks = reference.features_of(values, self.extractor)
+        return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in chunks))
 
 
 def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:
-    """What to score a run with; None where its recipe asks for no scores, or leaves the choice to us and there is nothing fit.
+    """The validation of a run; None where its recipe has no scores, or does not insist on them and they can't be computed.
 
-    Raises RecipeError where scores are asked for, by an extractor's name or to stop by, and can't be had.
+    Raises RecipeError where the recipe insists, by an extractor's name or by stopping at a score, and they can't be computed.
     """
     setting = recipe.scores
     if setting is None:

@@ -1,4 +1,4 @@
-"""What the doctor's vital signs are computed with: real samples as small copies, distances, and what a network's units do."""
+"""The arithmetic of the vital signs: real samples as small copies, distances, and the activity of a network's units."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ from gansmith.core import rng
 from gansmith.networks.base import logits_of
 from gansmith.sampling.conditions import small_copies
 
-SEED = 2**32 + 1  # of the doctor's samples; scores while training use the one before, reported scores use small ones
-COUNT = 256  # samples of each side
-CLUSTERS, ROUNDS = 16, 10  # kinds that training samples are sorted into, by so many rounds of k-means
-FLAT = 1e-3  # of the widest axis' deviation: along an axis that is narrower there is nothing to measure by
-AXES = 4  # principal axes of the real samples along which the fakes' mean is followed
+SEED = 2**32 + 1  # of the generated samples; scores while training use 2**32, reported scores use small seeds
+COUNT = 256  # generated samples, and real ones
+CLUSTERS, ROUNDS = 16, 10  # of k-means on training samples
+FLAT = 1e-3  # of the widest axis' deviation: a narrower axis has no scale to measure by
+AXES = 4  # principal axes of the real samples along which the mean of generated samples is followed
 
 
 @dataclass(frozen=True, eq=False)
-class Reals:
-    """Real samples as small copies, and what they are compared by. Rows are float32 [N, features], less `mean`: far from the
-    origin a float's last digits are lost in the distance of two."""
+class RealSamples:
+    """Real samples as small copies, with their clusters and principal axes.
+
+    Rows are float32 [N, F], less `mean`: far from the origin, the distance of two rows would lose its last digits.
+    """
 
     rows: Tensor  # [256, F] of the training samples
     centres: Tensor  # [K, F] by k-means
     shares: Tensor  # [K] of the training samples
     mean: Tensor  # [F]
-    axes: Tensor  # [A, F] principal axes along which there is any width, each as long as one over the deviation along it
+    axes: Tensor  # [A, F] principal axes that are not flat, each divided by the deviation along it
     own: Tensor  # [N, N] distances between `rows`
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Reals:
-        """`values` are at most CLUSTERED training samples as a source stores them."""
+    def of(cls, values: np.ndarray) -> RealSamples:
+        """From training samples as a source stores them, [N, ...]."""
         copies = torch.from_numpy(small_copies(values))
         mean = copies.mean(0)
         many = copies - mean
@@ -50,12 +52,12 @@ class Reals:
 
 
 def picked(length: int, most: int) -> np.ndarray:
-    """Which rows are looked at, at random but always the same: of a folder the first ones may all be of one class."""
+    """Indices of `most` rows, at random but always the same: the first ones of a folder may all be of one class."""
     return rng.permutation(SEED, 0, length)[:most].copy()
 
 
 def k_means(rows: Tensor, count: int) -> Tensor:
-    """Centres [count, F], from the rows that lie farthest from those chosen before (Gonzalez 1985), by Lloyd's rounds."""
+    """Centres [count, F] of rows [N, F] by Lloyd's algorithm, from a start at rows far from each other (Gonzalez 1985)."""
     chosen, nearest = [0], torch.cdist(rows, rows[:1])[:, 0]
     for _ in range(count - 1):
         chosen.append(int(nearest.argmax()))
@@ -69,7 +71,7 @@ def k_means(rows: Tensor, count: int) -> Tensor:
 
 
 def shares_in(rows: Tensor, centres: Tensor) -> Tensor:
-    """The share of the rows that lie nearest to each centre, [K]."""
+    """The share of the rows [N, F] nearest to each centre [K, F], as [K]."""
     return torch.bincount(torch.cdist(rows, centres).argmin(1), minlength=len(centres)).float() / len(rows)
 
 
@@ -77,18 +79,18 @@ def shares_in(rows: Tensor, centres: Tensor) -> Tensor:
 
 
 def thinned(values: Tensor, most: int = 10_000) -> Tensor:
-    """About so many of the numbers, evenly picked; the step is odd, so that it falls on all columns of an image."""
+    """About `most` of the numbers, evenly spaced, flat. The step is odd, so that it meets all columns of an image."""
     return values.flatten()[:: max(1, values.numel() // most) | 1]
 
 
 def mean_apart(distances: Tensor) -> float:
-    """The mean over pairs of two different rows of a square of distances."""
+    """The mean of distances [N, N] over pairs of different rows."""
     count = len(distances)
     return float(distances.sum()) / max(count * (count - 1), 1)
 
 
 def nearest(distances: Tensor) -> Tensor:
-    """From each row to the nearest other one, where row i and column i are the same sample."""
+    """The distance from each row to the nearest other one, [N], from distances [N, N] of which the diagonal is ignored."""
     count = len(distances)
     others = distances.clone()
     others[torch.arange(count), torch.arange(count)] = math.inf
@@ -96,20 +98,23 @@ def nearest(distances: Tensor) -> Tensor:
 
 
 def effective_number(shares: Tensor) -> float:
-    """How many equally frequent kinds would be as varied: e to the power of the entropy."""
+    """The number of equally frequent clusters with the same entropy: e to the power of the entropy of the shares."""
     return math.exp(float(torch.special.entr(shares).sum()))
 
 
-def above(one: Tensor, other: Tensor) -> float:
-    """How often one of the first is larger than one of the second, a tie counting half: 1 is told apart, .5 is not at all."""
-    return float((one[:, None] > other).float().mean() + 0.5 * (one[:, None] == other).float().mean())
+def rank_probability(first: Tensor, second: Tensor) -> float:
+    """The probability that one of `first` is larger than one of `second`, a tie counting half: the area under the ROC curve.
+
+    1 or 0: the two are perfectly separated. 0.5: not at all.
+    """
+    return float((first[:, None] > second).float().mean() + 0.5 * (first[:, None] == second).float().mean())
 
 
-def moved(network: nn.Module, start: nn.Module) -> float:
-    """|w - w0| / |w0| over all weights."""
+def relative_distance(network: nn.Module, start: nn.Module) -> float:
+    """|w - w0| / |w0|, with w all weights of the network and w0 those of its start."""
     pairs = list(zip(network.parameters(), start.parameters(), strict=True))
-    there = sum(float((w.detach().cpu() - s.detach()).float().square().sum()) for w, s in pairs)
-    return math.sqrt(there / max(sum(float(s.detach().float().square().sum()) for _, s in pairs), 1e-12))
+    moved = sum(float((w.detach().cpu() - s.detach()).float().square().sum()) for w, s in pairs)
+    return math.sqrt(moved / max(sum(float(s.detach().float().square().sum()) for _, s in pairs), 1e-12))
 
 
 # -------------------------------------------------------------------------------------------------------------- networks
@@ -117,7 +122,7 @@ def moved(network: nn.Module, start: nn.Module) -> float:
 
 @contextlib.contextmanager
 def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
-    """All of them in evaluation mode, so that neither dropout nor running statistics move."""
+    """Set the networks to evaluation mode inside the block: no dropout, and running statistics stay."""
     before = [(module, module.training) for network in networks.values() for module in network.modules()]
     for network in networks.values():
         network.eval()
@@ -130,7 +135,7 @@ def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_trained(network: nn.Module) -> Iterator[None]:
-    """Batch norm by the batch's own statistics, as a discriminator is trained and judged by; its running ones don't move."""
+    """Make batch norm use the batch's own statistics inside the block, as in training; its running statistics stay."""
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     before = [norm.training for norm in norms]
     for norm in norms:
@@ -144,21 +149,21 @@ def as_trained(network: nn.Module) -> Iterator[None]:
 
 @contextlib.contextmanager
 def units_of(network: nn.Module) -> Iterator[dict[tuple[nn.Module, int], Tensor]]:
-    """For each ReLU inside, which of its units (channels of maps) were above 0 for any sample, [units].
+    """Record inside the block, for each ReLU, which of its units (channels of maps) were above 0 for any sample, bool [units].
 
-    One that is used after several layers counts for each of them: by how often it was asked before in the same pass.
+    A ReLU that serves several layers counts for each: keys are the module and the number of its earlier calls in the pass.
     """
     alive: dict[tuple[nn.Module, int], Tensor] = {}
-    asked: Counter[nn.Module] = Counter()
+    calls: Counter[nn.Module] = Counter()
 
     def begin(module: nn.Module, _: object) -> None:
-        asked.clear()
+        calls.clear()
 
     def note(module: nn.Module, _: object, output: Tensor) -> None:
-        layer = module, asked[module]
-        asked[module] += 1
-        seen = (output > 0).transpose(0, 1).flatten(1).any(1)
-        alive[layer] = seen | alive[layer] if layer in alive else seen
+        layer = module, calls[module]
+        calls[module] += 1
+        active = (output > 0).transpose(0, 1).flatten(1).any(1)
+        alive[layer] = active | alive[layer] if layer in alive else active
 
     hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.ReLU)]
     hooks.append(network.register_forward_pre_hook(begin))
@@ -171,7 +176,7 @@ def units_of(network: nn.Module) -> Iterator[dict[tuple[nn.Module, int], Tensor]
 
 @contextlib.contextmanager
 def answers_of(network: nn.Module | None) -> Iterator[list[Tensor]]:
-    """The logits that a discriminator gives meanwhile, one entry a call; none where there is no discriminator."""
+    """Record a discriminator's logits inside the block, one entry a call; none where there is no discriminator."""
     answers: list[Tensor] = []
     hook = network.register_forward_hook(lambda _, __, answer: answers.append(logits_of(answer))) if network is not None else None
     try:
@@ -182,5 +187,5 @@ def answers_of(network: nn.Module | None) -> Iterator[list[Tensor]]:
 
 
 def dead_share(alive: Mapping[tuple[nn.Module, int], Tensor]) -> float | None:
-    """Of the layer that has most dead units; None where there are no such units."""
+    """The largest share of never active units in a layer, from `units_of`; None where there are no ReLUs."""
     return max((1 - float(units.float().mean()) for units in alive.values()), default=None)

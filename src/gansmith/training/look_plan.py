@@ -1,0 +1,70 @@
+"""Choose how many looks at its vital signs a run gets."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+
+from gansmith.training.monitor import Monitor
+from gansmith.training.trainer import Trainer
+
+MOST_TIMES = 40
+LEAST_TIMES, LEAST_STEPS = 8, 400  # fewer looks, or a shorter run, and a run is not watched unless it asks for looks
+RELIED_ON = 20  # looks, at least, at a run that is to stop or recover
+LEAST_SECONDS = 4.0  # a shorter run is over before looks are planned
+
+logger = logging.getLogger("gansmith")
+
+
+def monitor_for(trainer: Trainer) -> Monitor | None:
+    """The monitor of a run; None where its recipe has no `watch`, or a frozen generator, with which nothing can go wrong."""
+    return Monitor(trainer) if trainer.recipe.watch and "generator" not in trainer.recipe.frozen else None
+
+
+def untimed_num_looks(monitor: Monitor | None, images: int) -> int | None:
+    """The number of looks at a run of `images`, where no timing is needed to choose it; None where it is."""
+    if monitor is None:
+        return 0
+    recipe = monitor.trainer.recipe
+    if recipe.watch is None:
+        return 0
+    batches = max(1, sum(player.turns for player in monitor.trainer.players if player.reads == "fresh"))  # of a step
+    too_short = images < LEAST_STEPS * batches * recipe.batch_size
+    return recipe.watch.times or (None if not too_short else 0 if recipe.watch.on_trouble == "warn" else RELIED_ON)
+
+
+def timed_num_looks(monitor: Monitor, seconds: float) -> tuple[int, float]:
+    """(number of looks at a run of `seconds`, the seconds they take in all), by timing one; 0 looks where too few would fit.
+
+    A run whose look fails is not watched, but it is trained.
+    """
+    setting = monitor.trainer.recipe.watch
+    assert setting is not None
+    is_relied_on = setting.on_trouble != "warn"  # then there are looks, however long they take
+    if seconds < LEAST_SECONDS and not setting.times and not is_relied_on:
+        return 0, 0.0
+    allowed = setting.time_fraction * seconds
+    with contextlib.suppress(Exception):  # the look below meets it again, and warns
+        monitor.load()  # not timed: the end of the run needs these samples anyway
+    begun = time.perf_counter()
+    if vital_signs_of(monitor) is None:  # the first look imports libraries and clusters real samples
+        return 0, time.perf_counter() - begun
+    ready = time.perf_counter()
+    monitor.look()
+    each, setup = time.perf_counter() - ready, ready - begun
+    times = setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each) - 1)
+    if is_relied_on and not setting.times:
+        times = max(times, RELIED_ON)
+    if not setting.times and times < LEAST_TIMES:
+        return 0, setup + each
+    return times, setup + (times + 1) * each
+
+
+def vital_signs_of(monitor: Monitor) -> dict[str, float] | None:
+    """The vital signs; None, with a warning, where measuring them fails. No run ends by that."""
+    try:
+        return monitor.look()
+    except Exception as error:  # anything a user's own network or objective may raise
+        logger.warning(f"the doctor can't measure the vital signs of this run: {type(error).__name__}: {error}")
+        return None

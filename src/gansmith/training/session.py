@@ -1,0 +1,106 @@
+"""A session of training: what is set up before the first step and given back after the last."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+
+from gansmith.core import distributed
+from gansmith.core.device import choose_device
+from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.recipes.base import Recipe
+from gansmith.runs.run import Run
+from gansmith.training.backends import backend_of
+from gansmith.training.budget import Plan, plan_run
+from gansmith.training.look_plan import monitor_for
+from gansmith.training.process_settings import process_settings
+from gansmith.training.recovery import Recovery, changed
+from gansmith.training.speed import quickest
+from gansmith.training.supervisor import Supervisor
+from gansmith.training.trainer import Trainer
+from gansmith.training.validation import validation_for
+from gansmith.training.writer import RunWriter
+
+Threads = int | Literal["auto"] | None
+
+logger = logging.getLogger("gansmith")
+
+
+class Session(NamedTuple):
+    """A run that is ready for its next step."""
+
+    trainer: Trainer  # where the run stands; a recovery replaces it
+    supervisor: Supervisor
+    writer: RunWriter
+
+
+@contextlib.contextmanager
+def open_session(
+    recipe: Recipe,
+    run: str | Path,
+    *,
+    device: str = "auto",
+    threads: Threads = None,
+    framework: str | None = None,
+    trust: str | Path | None = None,
+) -> Iterator[Session | None]:
+    """Open and lock a run folder and prepare it for training; None where its run is finished and nothing is left to do.
+
+    The trainer stands at the newest checkpoint. When the block ends the folder is unlocked, and the settings of the process are
+    as before. Saving the trainer is up to the block. `gansmith.steps` describes the arguments and the errors.
+    """
+    chosen = choose_device(device)
+    with distributed.joined(chosen), Run.locked(run, recipe, trust=trust) as folder:
+        if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world() > 1:
+            raise RecipeError("watch.on_trouble=recover: a run on several processes can't recover: choose warn or stop")
+        if distributed.agree(int(folder.has_nothing_left), chosen):
+            yield None
+            return
+        with process_settings(compiles=recipe.compile):
+            session = _prepare(folder, recipe, chosen, threads, framework)
+            try:
+                yield session
+            except TrainingError as error:
+                kept = f"the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
+                raise TrainingError(f"{error}; {kept}") from None
+            finally:
+                session.writer.close()
+
+
+def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads, framework: str | None) -> Session:
+    """Trainer at the newest checkpoint, supervisor and writer of a locked folder. A new run is written down here."""
+    # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
+    known_images = distributed.agree(folder.total_images or 0, device)
+    saved, metadata = folder.latest(), folder.metadata
+    recoveries = Recovery.read(metadata, saved.images if saved else 0)
+    begun_with = metadata.get("environment", {}).get("threads")
+    if threads == "auto" and begun_with is not None:
+        threads = min(begun_with, torch.get_num_threads())
+    if isinstance(threads, int):
+        torch.set_num_threads(threads)
+    backend = backend_of(framework or metadata.get("framework", "torch"))
+    trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
+    if threads == "auto":
+        torch.set_num_threads(quickest(trainer))
+    validation, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
+    if known_images:
+        plan = Plan(known_images, metadata.get("scorings", 0), metadata.get("looks", 0))
+    else:
+        plan = plan_run(recipe, trainer, validation, monitor)
+    trainer.total_images, scorings, looks = (distributed.agree(number, device) for number in plan)
+    score = validation.name if validation and scorings else None
+    folder.begin(trainer.metadata() | {"scorings": scorings, "score": score, "looks": looks})
+    if score != folder.metadata.get("score"):
+        logger.warning(f"the score was {folder.metadata.get('score')}, now {score}: the run goes on and is scored no more")
+        validation = None
+    if saved is not None:
+        trainer.restore(saved)
+    writer = RunWriter(folder, trainer)
+    supervisor = Supervisor(writer, trainer, validation, monitor, writer.rewind(trainer.images))
+    writer.open(trainer, supervisor.is_over(trainer))
+    return Session(trainer, supervisor, writer)

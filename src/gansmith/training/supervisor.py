@@ -1,0 +1,164 @@
+"""Decide while a run trains: when to score and look, which score is the best, when to recover and when to end early."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from gansmith import doctor
+from gansmith.core import distributed
+from gansmith.recipes.base import Recipe
+from gansmith.runs.log import SCORE, scores_in
+from gansmith.training import recovery
+from gansmith.training.look_plan import vital_signs_of
+from gansmith.training.monitor import Monitor
+from gansmith.training.recovery import Recovery
+from gansmith.training.trainer import Trainer
+from gansmith.training.validation import Validation
+from gansmith.training.writer import Decision, RunWriter, is_passed
+
+logger = logging.getLogger("gansmith")
+
+
+class Supervisor:
+    """Scores a run and looks at its vital signs; decides on its best checkpoint, on recoveries and on an early end.
+
+    When to score and to look depends on image counts alone. With several processes the first one decides for all.
+    """
+
+    def __init__(
+        self,
+        writer: RunWriter,
+        trainer: Trainer,
+        validation: Validation | None,
+        monitor: Monitor | None,
+        records: Sequence[dict[str, Any]],
+    ) -> None:
+        self.writer, self.run, self.recipe = writer, writer.run, writer.run.recipe
+        self.validation, self.monitor, self.total_images = validation, monitor, trainer.total_images
+        metadata = self.run.metadata
+        times, looks = metadata.get("scorings", 0), metadata.get("looks", 0)
+        self.score_marks = self.recipe.scores.marks(self.total_images, times) if self.recipe.scores and times else []
+        self.look_marks = self.recipe.watch.marks(self.total_images, looks) if self.recipe.watch and looks else []
+        self.scored = scores_in(records)  # the Frechet distance by image count, of the first process alone
+        self.looks = doctor.looks_in(records)  # of the first process alone
+        self.recoveries = Recovery.read(metadata, trainer.images)
+        self.warned = {found.trouble for found in self.diagnoses()[:1]}  # troubles that a warning has named
+        self.stopped: str | None = None  # why the run ends before its budget is spent
+        self._agree_on_end(trainer)
+
+    def is_over(self, trainer: Trainer) -> bool:
+        """Whether the budget is spent, or the run has been ended early."""
+        return trainer.images >= self.total_images or self.stopped is not None
+
+    def after(self, trainer: Trainer, before: int) -> Decision:
+        """Score and look where that fell due in the step that led from `before` images to `trainer.images`."""
+        is_best, successor = False, None
+        if is_passed(self.score_marks, before, trainer.images):
+            is_best = self._score(trainer)
+        if is_passed(self.look_marks, before, trainer.images):
+            successor = self._look(trainer)
+        scores = {"FD": list(self.scored.values())[-1], "best": min(self.scored.values())} if self.scored else {}
+        return Decision(successor, is_best, self.is_over(trainer), scores)
+
+    def after_failure(self, trainer: Trainer) -> Trainer | None:
+        """Log that a step's loss was not finite. Returns the trainer that takes over; None where the run can't recover.
+
+        It takes over after the failed step's images, so that no two checkpoints have the same image count.
+        """
+        if not self.writer.writes:
+            return None
+        if self.run.may_go_back:
+            trainer.images += self.recipe.batch_size
+        signs = {"finite": 0.0, "steps": trainer.steps}
+        self._record(trainer.images, signs)
+        return self._recover(trainer, self.diagnoses())
+
+    def results(self) -> dict[str, Any]:
+        """What results.json says of an early end, of recoveries and of the best checkpoint."""
+        results: dict[str, Any] = {}
+        if self.stopped:
+            results["stopped"] = self.stopped
+        if self.recoveries:
+            results["recoveries"] = recovery.to_json(self.recoveries)
+        if self.writer.writes and (best := self.run.best) is not None:
+            results["best"] = {"images": best, "score": self.run.metadata["score"], "value": self.scored[best]}
+        return results
+
+    def diagnoses(self) -> list[doctor.Diagnosis]:
+        """What the looks so far say, the surest trouble first."""
+        return doctor.diagnose(self.looks, self.total_images)
+
+    # ------------------------------------------------------------------------------------------ scores and looks
+
+    def _score(self, trainer: Trainer) -> bool:
+        """Score the generator and log it. Returns whether the score is the best so far."""
+        trainer.check()
+        is_best = False
+        if self.writer.writes and self.validation is not None:
+            value = self.validation.score(trainer.sampler)
+            is_best = value < min(self.scored.values(), default=math.inf)
+            self.scored[trainer.images] = value
+            entry = self.writer.stamp(trainer.images) | {SCORE: value if math.isfinite(value) else None}
+            self.writer.record(entry, shown={SCORE: value})
+        self._agree_on_end(trainer)
+        return is_best
+
+    def _look(self, trainer: Trainer) -> Trainer | None:
+        """Log the vital signs and warn of new trouble. Returns the trainer that takes over where the run recovers."""
+        trainer.check()
+        successor = None
+        signs = vital_signs_of(self.monitor) if self.writer.writes and self.monitor is not None else None
+        if signs is not None:
+            self._record(trainer.images, signs)
+            diagnoses = self.diagnoses()
+            for new in (found for found in diagnoses[:1] if found.trouble not in self.warned):
+                logger.warning(f"{new.trouble} at {trainer.images:,} images: {new.sign} {new.remedy} {new.read_on}")
+                self.warned.add(new.trouble)
+            successor = self._recover(trainer, diagnoses)
+        self._agree_on_end(trainer)
+        return successor
+
+    def _record(self, images: int, signs: dict[str, Any]) -> None:
+        entry = self.writer.stamp(images) | {doctor.PREFIX + name: value for name, value in signs.items()}
+        self.looks.append(entry)
+        self.writer.record(entry)
+
+    def _agree_on_end(self, trainer: Trainer) -> None:
+        """Decide whether the run ends here, by its scores or its diagnoses; the first process decides for all."""
+        if self.recipe.scores or self.recipe.watch:
+            reason = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
+            reason = reason or doctor.ends(self.recipe.on_trouble, self.looks, self.total_images)
+            is_over = distributed.agree(int(reason is not None), trainer.device)
+            self.stopped = reason or ("stopped" if is_over else None)
+
+    # ------------------------------------------------------------------------------------------ recovery
+
+    def _recover(self, trainer: Trainer, diagnoses: Sequence[doctor.Diagnosis]) -> Trainer | None:
+        """A trainer to go on with in place of one in trouble; None where nothing is wrong, allowed or left to try."""
+        if not self.run.may_go_back or not diagnoses or trainer.images > recovery.LATEST * self.total_images:
+            return None
+        ways_back = self.run.ways_back
+
+        def check(recipe: Recipe) -> None:
+            Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend))
+
+        while True:
+            chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, ways_back, trainer.images, check)
+            if chosen is None:
+                return None
+            saved = self.run.checkpoints.of(chosen.start) if chosen.start else None
+            if saved is not None or not chosen.start:
+                break
+            ways_back.remove(chosen.start)  # it is damaged
+        self.recoveries.append(chosen)
+        # First: whoever reads a checkpoint of the changed recipe must find the change noted.
+        self.run.note(recoveries=recovery.to_json(self.recoveries))
+        trainer.whole = False  # its recipe is no longer the noted one, so it must not be saved
+        successor = recovery.recovered(trainer, self.recipe, self.recoveries, saved)
+        self.monitor, self.warned = Monitor(successor), set()
+        self._record(successor.images, {"recovery": len(self.recoveries), "from": chosen.start, "steps": successor.steps})
+        logger.warning(f"recovery {len(self.recoveries)}: {chosen.why} ({', '.join(chosen.changes)})")
+        return successor
