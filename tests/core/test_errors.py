@@ -16,7 +16,7 @@ from gansmith.evaluation.coverage import protocols
 from gansmith.evaluation.extractors import find_extractor
 from gansmith.export import export
 from gansmith.networks.keras import libraries
-from gansmith.training.backends import trainer_of
+from gansmith.training.backends import backend_of
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from gansmith.training.backends import trainer_of
         (lambda: choose_device("nosuch"), r"device 'nosuch' is not available .* use --device cpu"),
         (lambda: choose_device("meta:3x"), "device 'meta:3x'"),
         (lambda: protocols.find_protocol("rng"), "unknown protocol 'rng'; did you mean 'ring'"),
-        (lambda: trainer_of("jax"), "unknown framework 'jax'"),
+        (lambda: backend_of("jax"), "unknown framework 'jax'"),
         (lambda: export(SimpleNamespace(), Path("x.onnx"), format="onnx"), "unknown format 'onnx'"),
         (lambda: find_extractor("pixel", Digits(), (1, 8, 8)), "unknown extractor 'pixel'; did you mean 'pixels'"),
         (libraries, r"pip install 'gansmith\[tensorflow\]'"),

@@ -98,5 +98,5 @@ def test_reconstructions_use_the_condition(runs: dict[str, Run]) -> None:
 
 
 def test_the_command_reconstructs_with_the_condition(runs: dict[str, Run], tmp_path: Path, cli: Cli) -> None:
-    answer = cli("reconstruct", runs["labels"].path, "--out", tmp_path / "x.png", "--count", "8")
+    answer = cli("explore", "reconstruct", runs["labels"].path, "--out", tmp_path / "x.png", "--count", "8")
     assert answer.code == 0, answer.err

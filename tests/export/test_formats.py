@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gansmith.core.errors import RunError
+from gansmith.core.errors import SettingError
 from gansmith.export import FORMATS, export
 
 
@@ -29,5 +29,5 @@ def test_a_format_is_called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_an_unknown_format_is_named() -> None:
-    with pytest.raises(RunError, match=r"format 'onyx'.*keras"):
+    with pytest.raises(SettingError, match=r"format 'onyx'.*keras"):
         export(None, Path("x.onyx"), "onyx")  # type: ignore[arg-type]
