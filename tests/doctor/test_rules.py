@@ -34,6 +34,11 @@ def after(start: float, ill: float, well: Sign) -> Callable[[float], float]:
     return lambda p: ill if p > start else float(well(p) if callable(well) else well)
 
 
+def test_looks_refuse_a_name_that_is_no_vital_sign() -> None:
+    with pytest.raises(ValueError, match=r"looks: \['categories'\] are no vital signs"):
+        looks(categories=0.1)
+
+
 def test_nothing_is_said_of_a_healthy_run_at_any_time() -> None:
     for count in range(LOOKS + 1):
         assert said(looks(count)) == []
@@ -282,10 +287,10 @@ def test_what_was_before_a_recovery_counts_no_more() -> None:
 
 def test_a_run_that_is_to_stop_is_told_why() -> None:
     ill = looks(spread=0.1, kinds=0.07, distance=0.9)
-    assert doctor.ends("stop", looks(), TOTAL) is None
+    assert doctor.stop_reason("stop", looks(), TOTAL) is None
     for on_trouble in (None, "warn", "recover"):
-        assert doctor.ends(on_trouble, ill, TOTAL) is None
-    assert re.match("collapse: Samples are nearly all alike", doctor.ends("stop", ill, TOTAL) or "")
+        assert doctor.stop_reason(on_trouble, ill, TOTAL) is None
+    assert re.match("collapse: Samples are nearly all alike", doctor.stop_reason("stop", ill, TOTAL) or "")
 
 
 # ---------------------------------------------------------------------------------------------------- what is said

@@ -18,7 +18,18 @@ from gansmith.doctor.advice import ADVICE, ALONE
 from gansmith.doctor.history import LEAST_LOOKS, PREFIX, History, Look, Trouble
 from gansmith.doctor.rules import EDGES, LAST, RULES, Finding
 
-__all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "History", "Look", "Trouble", "diagnose", "ends", "looks_in", "why_not_healthy"]
+__all__ = [
+    "LEAST_LOOKS",
+    "PREFIX",
+    "Diagnosis",
+    "History",
+    "Look",
+    "Trouble",
+    "diagnose",
+    "looks_in",
+    "stop_reason",
+    "why_not_healthy",
+]
 
 MOST_FOLLOWING = 2
 # Troubles that are not reported beside another: they show the same fault, or would mislead.
@@ -103,7 +114,7 @@ def _empty_medians() -> Iterator[None]:
         yield
 
 
-def ends(on_trouble: str | None, looks: Sequence[Look], total_images: int) -> str | None:
+def stop_reason(on_trouble: str | None, looks: Sequence[Look], total_images: int) -> str | None:
     """Why a run with `on_trouble="stop"` ends at the newest of these looks; None where it goes on."""
     if on_trouble != "stop":
         return None

@@ -72,6 +72,11 @@ class Adversarial:
             message = "augment's target is a share of logits above 0, and for wasserstein only differences of logits count"
             raise RecipeError(f"Adversarial: {message}: leave augmentation.target at none, or choose another loss")
 
+    @property
+    def logit_loss(self) -> Loss:
+        """The losses of both players without penalties and the auxiliary loss."""
+        return self.loss
+
     def players(self) -> tuple[Player, ...]:
         """The discriminator, then the generator."""
         simultaneous = self.turns == "simultaneous"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gansmith.core.errors import RecipeError, unknown
 from gansmith.networks.base import Network, Networks
+from gansmith.objectives.losses import Loss
 from gansmith.sampling.conditions import Condition
 from gansmith.sampling.noise import Noise
 
@@ -88,7 +89,7 @@ class Turn:
 class Outcome:
     """The losses of a turn and what to log. Logs are functions, which are only called when a log is written."""
 
-    costs: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
+    losses: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
 
 
@@ -160,6 +161,24 @@ class Measuring(Protocol):
 
     def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
         """Each measure as [N], one number a sample. The networks are in evaluation mode."""
+        ...
+
+
+@runtime_checkable
+class LogitObjective(Protocol):
+    """An objective of a generator and a discriminator that states how its players' losses follow from logits.
+
+    The monitor then discriminates as in training, and checks the signs of the loss's gradients.
+    """
+
+    @property
+    def logit_loss(self) -> Loss:
+        """The losses of both players without penalties and auxiliary losses."""
+        ...
+
+    @property
+    def joint_batch(self) -> bool:
+        """Whether the discriminator gets real and generated samples in one batch."""
         ...
 
 

@@ -23,8 +23,7 @@ from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.networks.base import logits_of, pack_of
 from gansmith.networks.build import build
-from gansmith.objectives import Adversarial
-from gansmith.objectives.base import Batch, Turn
+from gansmith.objectives.base import Batch, LogitObjective, Turn
 from gansmith.sampling.conditions import small_copies
 from gansmith.sampling.inputs import one_hot
 from gansmith.training.trainer import Trainer
@@ -223,9 +222,10 @@ class Monitor:
         d_aim: 1 moves real and generated samples apart. g_aim: 1 moves generated samples towards real. -1 is the wrong way round.
         """
         objective = self.trainer.recipe.objective
-        if type(objective) is not Adversarial:
+        if not isinstance(objective, LogitObjective):
             return {}
-        loss, undecided = objective.loss, torch.full((1, 1), objective.loss.undecided)
+        loss = objective.logit_loss
+        undecided = torch.full((1, 1), loss.undecided)
         with torch.enable_grad():
             by = torch.zeros(1, 1, requires_grad=True)
             real_loss, fake_loss = loss.discriminator(undecided + by, undecided - by)
@@ -242,7 +242,8 @@ class Monitor:
         real = trainer.modality.to_model(reals[0][:count].to(trainer.device)), reals[1]
         sides = [real, (fakes[0][:count].to(trainer.device), fakes[1])]
         conditions = [None if array is None else torch.from_numpy(array[:count]).to(trainer.device) for _, array in sides]
-        if getattr(trainer.recipe.objective, "joint_batch", False):
+        objective = trainer.recipe.objective
+        if isinstance(objective, LogitObjective) and objective.joint_batch:
             joined = torch.cat([c for c in conditions if c is not None]) if conditions[0] is not None else None
             logits = logits_of(network(torch.cat([x for x, _ in sides]), joined)).float().mean(1).cpu()
             return logits[: len(logits) // 2], logits[len(logits) // 2 :]
@@ -274,10 +275,10 @@ class Monitor:
         with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs what another turn shares
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
             with answers_of(trainer.networks.get("discriminator")) as answers:
-                costs = player.loss(trainer.networks, batch, turn).costs
+                losses = player.loss(trainer.networks, batch, turn).losses
             on_fake = [answer for answer in answers if answer.requires_grad]
             logits = on_fake if len(on_fake) == 1 else []  # else there is no discriminator, or real samples may be among them
-            gradients = torch.autograd.grad(costs.mean(), [*weights, *logits], allow_unused=True)
+            gradients = torch.autograd.grad(losses.mean(), [*weights, *logits], allow_unused=True)
             of_weights = gradients[: len(weights)]
             signs = {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in of_weights if g is not None))}
             if logits and (force := gradients[-1]) is not None and force.any():

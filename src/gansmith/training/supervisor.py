@@ -129,8 +129,8 @@ class Supervisor:
     def _agree_on_end(self, trainer: Trainer) -> None:
         """Decide whether the run ends here, by its scores or its diagnoses; the first process decides for all."""
         if self.recipe.scores or self.recipe.watch:
-            reason = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
-            reason = reason or doctor.ends(self.recipe.on_trouble, self.looks, self.total_images)
+            reason = self.recipe.scores.stop_reason(list(self.scored.values())) if self.recipe.scores else None
+            reason = reason or doctor.stop_reason(self.recipe.on_trouble, self.looks, self.total_images)
             is_over = distributed.agree(int(reason is not None), trainer.device)
             self.stopped = reason or ("stopped" if is_over else None)
 

@@ -321,16 +321,16 @@ class TorchBackend:
         trainer = self.trainer
         with torch.autocast(trainer.device.type, torch.bfloat16) if trainer.precision == "bf16" else contextlib.nullcontext():
             outcome = player.loss(self.networks, batch, turn)
-        if outcome.costs.ndim != 1:
-            expected = f"expected one loss a sample, shape [N], got {list(outcome.costs.shape)}"
+        if outcome.losses.ndim != 1:
+            expected = f"expected one loss a sample, shape [N], got {list(outcome.losses.shape)}"
             raise RecipeError(f"player {player.name!r}: {expected}; take the mean over the other axes")
-        costs = outcome.costs.to(torch.promote_types(outcome.costs.dtype, torch.float32))
+        losses = outcome.losses.to(torch.promote_types(outcome.losses.dtype, torch.float32))
         weights, optimizer_state = trainer.trained_weights[player.name], trainer.optimizer_states[player.name]
         alone = distributed.world() == 1
         # The gradient of the mean with respect to each sample's loss, which spares a backward pass through the mean.
-        scale = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)
-        gradients = torch.autograd.grad(costs, weights, scale, retain_graph=player.keeps_graph, materialize_grads=True)
-        loss = costs.detach().mean() if alone else distributed.average(costs, gradients)
+        scale = torch.full_like(losses, 1.0 / len(losses) if alone else 1.0)
+        gradients = torch.autograd.grad(losses, weights, scale, retain_graph=player.keeps_graph, materialize_grads=True)
+        loss = losses.detach().mean() if alone else distributed.average(losses, gradients)
         update = partial(optimizer_state.step, gradients, turn.progress, trainer.guard.admit(loss, trainer.steps, player_index))
         total, turns = trainer.window_parts[player.name]
         total += loss
