@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Batch:
     """Real samples and their condition. With several processes, each holds its own part."""
 
-    real: Tensor  # [N, ...] in the range of their modality, [-1, 1] for images unless the recipe says otherwise
+    real: Tensor  # [N, ...] in the range of their modality, [-1, 1] for images by default
     size: int  # N over all processes
     condition: Tensor | None = None  # [N, K + S], a one-hot category and S continuous codes in [-1, 1]
     observed: bool = True  # whether it describes the real samples; False: it was drawn for the generator alone
@@ -66,7 +66,7 @@ class Turn:
         return self.draw(count, None)
 
     def fixed_noise(self, count: int) -> Tensor:
-        """Noise [N, Z] that repeats each epoch at the same position, for a fixed set of generated samples that is not stored."""
+        """Noise [N, Z] that repeats at each position of the epoch, for a fixed set of generated samples that is not stored."""
         return self.draw(count, self.images % self.epoch_images)
 
     def share(self, name: str, make: Callable[[], T]) -> T:

@@ -1,9 +1,10 @@
 """Measure the vital signs of a trainer: a few cheap numbers that the doctor reads. Training is not affected.
 
-A look generates 256 samples (and 256 of the raw generator, where samples come from an average), always from the same z. It
-compares them with 256 training samples, both as small copies; it discriminates both and samples of the test split; and it takes
-the gradient of the generator's loss. Every number depends on the weights and the image count alone, so an interrupted run logs
-what an uninterrupted one logs. A look leaves out what a recipe does not have: a discriminator, a test split, images.
+A look generates 256 samples (and 256 of the raw generator, where samples come from an average), from one fixed z. It
+compares them with 256 training samples, both as small copies. It computes the discriminator's logits of both and of the test
+split, and the gradient of the generator's loss. Every number depends on the weights and the image count alone, so the log of a
+resumed run equals that of an uninterrupted one. A look leaves out signs that need a part which the run lacks: a discriminator, a
+test split, images.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ Conditioned = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and their con
 
 
 class Monitor:
-    """Measures the vital signs of a trainer. `docs/doctor.md` says what each sign means."""
+    """Measures the vital signs of a trainer. `docs/doctor.md` explains each sign."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
@@ -262,7 +263,7 @@ class Monitor:
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
         drawn = trainer.inputs.rows(SEED, 0, rows).condition
         condition = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
-        if self.categories is not None:  # those of the real samples, not drawn ones
+        if self.categories is not None:  # the categories of the real samples, not drawn ones
             condition = nn.functional.one_hot(self.categories[:rows], trainer.shapes.categories).float()
 
         def draw(count: int, at: int | None) -> Tensor:
@@ -272,7 +273,7 @@ class Monitor:
         progress = trainer.images / max(trainer.total_images, 1)
         turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
-        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs what another turn shares
+        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs a value shared by another turn
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
             with answers_of(trainer.networks.get("discriminator")) as answers:
                 losses = player.loss(trainer.networks, batch, turn).losses

@@ -52,7 +52,7 @@ class RealSamples:
 
 
 def picked(length: int, most: int) -> np.ndarray:
-    """Indices of `most` rows, at random but always the same: the first ones of a folder may all be of one class."""
+    """Indices of `most` rows, in a fixed random choice, because the first ones of a folder may all be of one class."""
     return rng.permutation(SEED, 0, length)[:most].copy()
 
 
@@ -90,7 +90,7 @@ def mean_apart(distances: Tensor) -> float:
 
 
 def nearest(distances: Tensor) -> Tensor:
-    """The distance from each row to the nearest other one, [N], from distances [N, N] of which the diagonal is ignored."""
+    """The distance from each row to the nearest other one, [N], from distances [N, N]; ignores the diagonal."""
     count = len(distances)
     others = distances.clone()
     others[torch.arange(count), torch.arange(count)] = math.inf
@@ -98,7 +98,7 @@ def nearest(distances: Tensor) -> Tensor:
 
 
 def effective_number(shares: Tensor) -> float:
-    """The number of equally frequent clusters with the same entropy: e to the power of the entropy of the shares."""
+    """The number of equally frequent clusters with the entropy of `shares`: e to the power of this entropy."""
     return math.exp(float(torch.special.entr(shares).sum()))
 
 
