@@ -14,7 +14,7 @@ from gansmith.evaluation.results import Evaluation, Score
 
 @dataclass(frozen=True)
 class Comparison:
-    """Comparable evaluations: scores of the same key have the same name."""
+    """Comparable evaluations: scores with equal keys have equal names."""
 
     evaluations: tuple[Evaluation, ...]
 

@@ -27,7 +27,7 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
         known = [n for n, f in functions.items() if callable(f) and getattr(f, "__module__", "").startswith("gansmith_file_")]
         raise RecipeError(unknown(f"function in {path}", function, known))
     with rng.fork():
-        torch.default_generator.manual_seed(0)  # random weights of the network are the same every time
+        torch.default_generator.manual_seed(0)  # so that random weights of the network are reproducible
         try:
             module = functions[function]()
         except Exception as error:  # whatever a user's function may raise
@@ -37,8 +37,8 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
     module.eval().requires_grad_(False)
 
     def batch(images: Tensor) -> Features:
-        said = module(fitted(images, images.shape[1], None))
-        features, logits = said if isinstance(said, tuple) else (said, None)
+        output = module(fitted(images, images.shape[1], None))
+        features, logits = output if isinstance(output, tuple) else (output, None)
         return Features(features.float(), None if logits is None else logits.float().softmax(1))
 
     try:
