@@ -213,7 +213,7 @@ def test_points_are_drawn_from_a_normal_distribution_around_any_number() -> None
     [
         ("vae", "networks.generator.end=tanh", "expected probabilities: give it end=sigmoid"),
         ("vae", "networks.encoder=mlp-discriminator(widths=[8])", "expected [40], the means and log variances of z"),
-        ("vae-gan", "objective.layer=40", "there is no layer 40"),
+        ("vae-gan", "objective.layer=40", "got 40"),
         ("vae-gan", "networks.discriminator=packed(network=mlp-discriminator(widths=[8]))", "must be a Stack of layers"),
     ],
 )
