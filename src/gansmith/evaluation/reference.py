@@ -126,7 +126,7 @@ class RealData:
             kept.features[torch.from_numpy(places)],
             None if kept.probabilities is None else kept.probabilities[torch.from_numpy(rows)],
         )
-        # Chunks and groups are those of a file of these images, so that such a file gets the floor to the last bit.
+        # With the chunks and groups of a file of these images, so that evaluating such a file gives exactly the floor.
         chunks = (of_rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
         seen = scoring.collect_features(self.label, chunks, scoring.groups_of(len(rows)), scoring.choose_rows(len(rows)))
         labels = None if self.held_out.labels is None or not labelled else self.held_out.labels[rows]
@@ -145,8 +145,7 @@ def load_reference(source: Source, extractor: Callable[[Samples], Extractor], pr
     chosen = extractor(train)
     digest = digest_of_samples(train, held_out)
     name = _plain(f"{display_name(source)}-{chosen.name}")
-    key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
-    stem = cache_folder() / "features" / f"{name}-{key}"
+    stem = cache_folder() / "features" / f"{name}-{_cache_key(digest, chosen)}"
     tensors = cached(
         stem.with_name(stem.name + ".safetensors"), lambda: _extract_all(display_name(source), train, held_out, chosen, progress)
     )
@@ -214,9 +213,14 @@ def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
         return {"count": torch.tensor(found.count), "total": found.total, "outer": found.outer}
 
     digest = digest_of_samples(Samples(values))
-    key = hashlib.sha256(f"{digest} {extractor.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
-    tensors = cached(cache_folder() / "features" / f"{name}-{_plain(extractor.name)}-{key}.safetensors", make)
+    file_name = f"{name}-{_plain(extractor.name)}-{_cache_key(digest, extractor)}.safetensors"
+    tensors = cached(cache_folder() / "features" / file_name, make)
     return Moments(int(tensors["count"]), tensors["total"], tensors["outer"])
+
+
+def _cache_key(digest: str, extractor: Extractor) -> str:
+    """The part of a cache file's name that changes with samples, extractor, PyTorch and `CACHE_VERSION`."""
+    return hashlib.sha256(f"{digest} {extractor.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
 
 
 def _kept(length: int, extractor: Extractor) -> np.ndarray:

@@ -39,7 +39,7 @@ class Batch:
         return condition[torch.arange(count, device=condition.device) % len(condition)]
 
     def observed_condition_for(self, count: int) -> Tensor | None:
-        """The condition for discriminator and encoder, [count, K + S]; None where that of real samples is not observed.
+        """The condition for discriminator and encoder, [count, K + S]; None where the condition of real samples is not observed.
 
         The networks then take none, because the condition was drawn for the generator alone.
         """
@@ -48,7 +48,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """The position of a turn in the run, its noise, and what turns share.
+    """The position of a turn in the run, its noise, the values that turns share and the state across steps.
 
     Noise is a function of the position alone, so that a resumed run draws the same numbers.
     """
@@ -70,7 +70,7 @@ class Turn:
         return self.draw(count, self.images % self.epoch_images)
 
     def share(self, name: str, make: Callable[[], T]) -> T:
-        """The value that an earlier turn of this step stored as `name`; else that of `make()`, which is stored."""
+        """The value that an earlier turn of this step stored as `name`; else the value of `make()`, which is then stored."""
         if name not in self.shared:
             self.shared[name] = make()
         return self.shared[name]  # type: ignore[no-any-return]
@@ -87,7 +87,7 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The losses of a turn and what to log. Logs are functions, which are only called when a log is written."""
+    """The losses of a turn and the values to log. Logs are functions, which are only called when a log is written."""
 
     losses: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def _checked(discriminate: Discriminate, samples: Tensor, rows: int) -> Output:
 
 
 def _split(output: Output, rows: list[int]) -> tuple[Output, Output]:
-    """The outputs of real and of generated samples from that of a joint batch."""
+    """Split the output of a joint batch into the outputs of real and of generated samples."""
     if isinstance(output, DiscriminatorOutput):
         real, fake = zip(*(torch.split(part, rows) for part in output), strict=True)
         return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)

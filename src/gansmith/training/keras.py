@@ -55,7 +55,7 @@ OPTIMIZERS = (Adam, SGD)
 
 
 class TurnInput(NamedTuple):
-    """The inputs of a turn, ready for TensorFlow; None for those it does not need."""
+    """The inputs of a turn, ready for TensorFlow; None for inputs that the turn does not need."""
 
     z: Any  # [F, Z]
     fake_condition: Any  # [F, K]

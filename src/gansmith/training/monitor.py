@@ -32,15 +32,15 @@ from gansmith.training.vitals import (
     COUNT,
     SEED,
     RealSamples,
-    answers_of,
     as_trained,
     dead_share,
     effective_number,
     evaluating,
-    mean_apart,
+    fixed_rows,
+    mean_distance,
     nearest,
-    picked,
     rank_probability,
+    recorded_logits,
     relative_distance,
     shares_in,
     thinned,
@@ -62,14 +62,14 @@ class Monitor:
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.count = min(COUNT, max(ROWS, MOST_NUMBERS // math.prod(trainer.shapes.sample)), len(trainer.samples))
-        self.picked = picked(len(trainer.samples), CLUSTERED)
+        self.picked = fixed_rows(len(trainer.samples), CLUSTERED)
         self.few = self.picked[: self.count]  # indices of the training samples for the discriminator and the gradient
         self.indices = torch.from_numpy(self.few).to(trainer.device)
         self.stored = trainer.stored.index_select(0, self.indices)
 
     @property
     def categories(self) -> Tensor | None:
-        """The categories of `stored`, as the trainer has them now: a checkpoint brings those its run began with."""
+        """The trainer's present categories of `stored`; restoring a checkpoint may change them."""
         return None if self.trainer.categories is None else self.trainer.categories.index_select(0, self.indices)
 
     def look(self) -> dict[str, float]:
@@ -81,7 +81,7 @@ class Monitor:
             signs = {"finite": float(bool(raw.isfinite().all())), "steps": float(trainer.steps)}
             if signs["finite"]:
                 sampled = raw if trainer.average is None else self._generated(trainer.average)[0]
-                signs["real_apart"] = 0.0 if self._are_alike else mean_apart(self._reals.own)
+                signs["real_apart"] = 0.0 if self._are_alike else mean_distance(self._reals.own)
                 if not self._are_alike:  # else there is nothing to compare with
                     signs |= self._of_samples(sampled) | (self._reach(raw) if raw.ndim == 4 else {})
                     signs["raw_spread"] = self._spread(self._rows(raw))
@@ -119,18 +119,18 @@ class Monitor:
 
     def _spread(self, rows: Tensor) -> float:
         """The mean distance between two generated samples, over the mean distance between two real ones."""
-        return mean_apart(torch.cdist(rows, rows)) / max(mean_apart(self._reals.own), 1e-9)
+        return mean_distance(torch.cdist(rows, rows)) / max(mean_distance(self._reals.own), 1e-9)
 
     def _of_samples(self, samples: Tensor) -> dict[str, float]:
         """Distance, spread, clusters, principal axes and copies of generated samples beside real ones."""
         real, rows = self._reals, self._rows(samples)
-        own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_apart(real.own), 1e-9)
+        own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_distance(real.own), 1e-9)
         shares = shares_in(rows, real.centres)
         missed = (shares < 0.25 * real.shares).float() @ real.shares
         place = real.axes @ rows.mean(0)
         signs = {
-            "distance": (2 * float(across.mean()) - mean_apart(own) - mean_apart(real.own)) / scale,
-            "spread": mean_apart(own) / scale,
+            "distance": (2 * float(across.mean()) - mean_distance(own) - mean_distance(real.own)) / scale,
+            "spread": mean_distance(own) / scale,
             "nearest": float(nearest(own).median()) / max(float(nearest(real.own).median()), 1e-9),
             "missed": float(missed),
             "kinds": effective_number(shares) / effective_number(real.shares),
@@ -179,7 +179,7 @@ class Monitor:
         """
         try:
             test = self.trainer.recipe.data.load("test")
-            few = test[picked(len(test), self.count)]
+            few = test[fixed_rows(len(test), self.count)]
             return few.values, self.trainer.condition_of(few)
         except DataError:
             return None
@@ -228,11 +228,11 @@ class Monitor:
         loss = objective.logit_loss
         undecided = torch.full((1, 1), loss.undecided)
         with torch.enable_grad():
-            by = torch.zeros(1, 1, requires_grad=True)
-            real_loss, fake_loss = loss.discriminator(undecided + by, undecided - by)
-            generator_loss = loss.generator(undecided, undecided + by)
+            shift = torch.zeros(1, 1, requires_grad=True)
+            real_loss, fake_loss = loss.discriminator(undecided + shift, undecided - shift)
+            generator_loss = loss.generator(undecided, undecided + shift)
             sums = {"d_aim": (real_loss + fake_loss).sum(), "g_aim": generator_loss.sum()}
-            slopes = {name: torch.autograd.grad(total, by)[0] for name, total in sums.items() if total.requires_grad}
+            slopes = {name: torch.autograd.grad(total, shift)[0] for name, total in sums.items() if total.requires_grad}
         return {name: -float(slope.sign()) for name, slope in slopes.items() if slope.isfinite()}
 
     def _logits(self, reals: Conditioned, fakes: Conditioned) -> tuple[Tensor, Tensor]:
@@ -275,9 +275,9 @@ class Monitor:
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
         with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs a value shared by another turn
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
-            with answers_of(trainer.networks.get("discriminator")) as answers:
+            with recorded_logits(trainer.networks.get("discriminator")) as recorded:
                 losses = player.loss(trainer.networks, batch, turn).losses
-            on_fake = [answer for answer in answers if answer.requires_grad]
+            on_fake = [logits for logits in recorded if logits.requires_grad]
             logits = on_fake if len(on_fake) == 1 else []  # else there is no discriminator, or real samples may be among them
             gradients = torch.autograd.grad(losses.mean(), [*weights, *logits], allow_unused=True)
             of_weights = gradients[: len(weights)]

@@ -136,7 +136,7 @@ def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
 
 # ------------------------------------------------------------------------------------------------------------- remedies
 
-Changes = tuple[tuple[str, ...], str]  # overrides, and what they are in words
+Changes = tuple[tuple[str, ...], str]  # overrides, and their description
 # (recipe, whether it starts with new weights) -> None where it does not apply. A recipe need not accept the overrides.
 Remedy = Callable[[Recipe, bool], Changes | None]
 

@@ -19,7 +19,7 @@ class SignalsWait:
     def __init__(self) -> None:
         self.is_holding = False
         self.waiting: list[tuple[int, FrameType | None]] = []
-        self.handlers: dict[int, Any] = {}  # those in place before
+        self.handlers: dict[int, Any] = {}  # the handlers before this block
 
     def __enter__(self) -> SignalsWait:
         """Set the handlers."""

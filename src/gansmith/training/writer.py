@@ -211,7 +211,7 @@ def is_passed(marks: list[int], before: int, now: int) -> bool:
 
 
 def _tensorboard(run: Run, images: int) -> Any:
-    """An event writer that goes on at an image count."""
+    """An event writer that continues from an image count."""
     with _without_tensorflow():
         from torch.utils.tensorboard import SummaryWriter
 

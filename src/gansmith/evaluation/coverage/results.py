@@ -93,7 +93,7 @@ def samples_per_pack(recipe: Recipe) -> int:
     if description is None:
         return 1
     shapes = recipe.shapes(sample_shape(recipe.data), num_categories(recipe.condition, recipe.data))
-    with torch.device("meta"):  # only the module knows, whatever wraps it; its weights are not needed
+    with torch.device("meta"):  # only the built module has `pack`; its weights are not needed
         return pack_of(build_network(description, "discriminator", shapes))
 
 

@@ -30,7 +30,7 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
         torch.default_generator.manual_seed(0)  # so that random weights of the network are reproducible
         try:
             module = functions[function]()
-        except Exception as error:  # whatever a user's function may raise
+        except Exception as error:  # a user's function may raise any error
             raise RecipeError(f"{place} failed: {type(error).__name__}: {_brief(error)}") from error
     if not isinstance(module, nn.Module):
         raise RecipeError(f"{place}: expected a function that returns a torch.nn.Module, got {type(module).__name__}")
@@ -43,7 +43,7 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
 
     try:
         found = in_passes(batch)(torch.zeros(PASS, *shape, dtype=torch.uint8))
-    except Exception as error:  # whatever a user's network may raise
+    except Exception as error:  # a user's network may raise any error
         raise RecipeError(f"{place} fails on images of shape {list(shape)}: {_brief(error)}") from None
     if found.features.dim() != 2 or len(found.features) != PASS:
         raise RecipeError(
