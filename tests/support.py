@@ -430,8 +430,17 @@ HEALTHY: dict[str, Sign] = {
 }
 
 
+# Further signs that rules read; without them the rules assume a healthy run.
+FURTHER_SIGNS = {"steps", "d_aim", "g_aim", "dead_discriminator"}
+
+
 def looks(count: int = LOOKS, **changed: Sign | None) -> list[dict[str, Any]]:
-    """The looks at a run of 40, healthy but for what is changed; a sign may be a function of progress, and None leaves it out."""
+    """The first of `LOOKS` looks at a healthy run, with some vital signs changed.
+
+    A sign may be a function of progress; None leaves it out. Raises ValueError for a name that is no vital sign.
+    """
+    if unknown := changed.keys() - HEALTHY.keys() - FURTHER_SIGNS:
+        raise ValueError(f"looks: {sorted(unknown)} are no vital signs; expected names in HEALTHY or FURTHER_SIGNS")
     if "spread" in changed:  # without an average the two are one
         changed = {"raw_spread": changed["spread"]} | changed
     signs = {name: sign for name, sign in (HEALTHY | changed).items() if sign is not None}

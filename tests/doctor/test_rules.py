@@ -14,7 +14,7 @@ import pytest
 import gansmith
 from gansmith import doctor
 from gansmith.core.overrides import override
-from gansmith.doctor.advice import ADVICE, ALONE
+from gansmith.doctor.advice import ADVICE, WITHOUT_DISCRIMINATOR
 from gansmith.doctor.rules import LAST, RULES
 from gansmith.report import page as page_module
 from gansmith.runs.run import Run
@@ -32,6 +32,11 @@ def said(made: list[dict[str, Any]]) -> list[str]:
 def after(start: float, ill: float, well: Sign) -> Callable[[float], float]:
     """A sign that is well up to a point in the run and ill from there on."""
     return lambda p: ill if p > start else float(well(p) if callable(well) else well)
+
+
+def test_looks_refuse_a_name_that_is_no_vital_sign() -> None:
+    with pytest.raises(ValueError, match=r"looks: \['categories'\] are no vital signs"):
+        looks(categories=0.1)
 
 
 def test_nothing_is_said_of_a_healthy_run_at_any_time() -> None:
@@ -195,7 +200,7 @@ def test_advice_without_a_discriminator_names_none() -> None:
     (found, *_) = doctor.diagnose(looks(**left_out, spread=0.1, kinds=0.07, distance=0.9), TOTAL)  # type: ignore[arg-type]
     assert found.trouble == "collapse"
     assert not re.search(r"\bD\b|discriminator", found.cause + found.remedy)
-    for advice in ALONE.values():
+    for advice in WITHOUT_DISCRIMINATOR.values():
         assert not re.search(r"\bD\b|discriminator", advice.cause + advice.remedy)
 
 
@@ -243,7 +248,7 @@ def test_healthy_is_said_of_what_looks_real_and_of_nothing_else() -> None:
     assert "6 looks" in (why(looks(5)) or "")
     assert "after 500 steps" in (why(with_steps(looks(distance=0.25), 500)) or "")
     assert why(with_steps(looks(distance=0.25), 5000)) is None
-    assert "no vital sign says why" in (why(looks(distance=0.5)) or "")
+    assert "no vital sign shows why" in (why(looks(distance=0.5)) or "")
 
 
 def test_one_odd_look_is_passed_over() -> None:
@@ -282,10 +287,10 @@ def test_what_was_before_a_recovery_counts_no_more() -> None:
 
 def test_a_run_that_is_to_stop_is_told_why() -> None:
     ill = looks(spread=0.1, kinds=0.07, distance=0.9)
-    assert doctor.ends("stop", looks(), TOTAL) is None
+    assert doctor.stop_reason("stop", looks(), TOTAL) is None
     for on_trouble in (None, "warn", "recover"):
-        assert doctor.ends(on_trouble, ill, TOTAL) is None
-    assert re.match("collapse: Samples are nearly all alike", doctor.ends("stop", ill, TOTAL) or "")
+        assert doctor.stop_reason(on_trouble, ill, TOTAL) is None
+    assert re.match("collapse: Samples are nearly all alike", doctor.stop_reason("stop", ill, TOTAL) or "")
 
 
 # ---------------------------------------------------------------------------------------------------- what is said
@@ -294,7 +299,7 @@ def test_a_run_that_is_to_stop_is_told_why() -> None:
 @pytest.mark.parametrize(("trouble", "signs"), GONE_WRONG, ids=[f"{t} {i}" for i, (t, _) in enumerate(GONE_WRONG)])
 def test_what_is_said_has_a_number_a_cause_a_remedy_and_a_place_to_read_on(trouble: str, signs: dict[str, Sign | None]) -> None:
     found = doctor.diagnose(looks(**signs), TOTAL)[0]
-    assert re.search(r"\d", found.sign) or "no finite number" in found.sign
+    assert re.search(r"\d", found.sign) or "not a finite number" in found.sign
     assert "nan" not in found.sign
     for text in (found.sign, found.cause, found.remedy):
         assert text[0].isupper() or text[0].isdigit()
@@ -404,7 +409,7 @@ def test_what_can_not_be_looked_at_is_said_in_a_line(
 
     gansmith.train(quick("watch=none", budget="320images"), tmp_path / "run", device="cpu")
     monkeypatch.setattr(Monitor, "look", fail)
-    assert_refused(cli("doctor", tmp_path / "run"), "does not let itself be looked at", "RuntimeError: no room for 256 samples")
+    assert_refused(cli("doctor", tmp_path / "run"), "can't be measured", "RuntimeError: no room for 256 samples")
     words = ("tutorial-small", "--data", "digits", "budget=320images", "scores=none", "watch.times=2")
     assert cli("train", *words, "--run", tmp_path / "watched").code == 0
 

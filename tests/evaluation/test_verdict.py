@@ -18,7 +18,7 @@ from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from gansmith.evaluation.diagnostics import Side, diagnostics
+from gansmith.evaluation.diagnostics import DiagnosticSet, diagnostics
 from gansmith.evaluation.diagnostics.arrangement import changes
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.scores import Moments
@@ -39,10 +39,10 @@ class World:
     fresh: np.ndarray
     classifier: LogisticRegression
 
-    def see(self, images: np.ndarray) -> Side:
+    def see(self, images: np.ndarray) -> DiagnosticSet:
         rows = images.reshape(len(images), -1) / 255
         probabilities = torch.from_numpy(self.classifier.predict_proba(rows))
-        return Side(torch.from_numpy(rows).float(), probabilities, torch.from_numpy(np.ascontiguousarray(images)))
+        return DiagnosticSet(torch.from_numpy(rows).float(), probabilities, torch.from_numpy(np.ascontiguousarray(images)))
 
 
 @cache
@@ -60,13 +60,13 @@ def world() -> World:
 
 
 @cache
-def reference_set(count: int) -> tuple[Side, Side, dict[str, float], Tensor]:
+def reference_set(count: int) -> tuple[DiagnosticSet, DiagnosticSet, dict[str, float], Tensor]:
     """The floor is of as many held-out images as there are samples."""
     real, held_out = world().see(world().real), world().see(world().held_out)
     return real, held_out, *scored(held_out.first(count), real)
 
 
-def scored(side: Side, real: Side, held_distances: Tensor | None = None) -> tuple[dict[str, float], Tensor]:
+def scored(side: DiagnosticSet, real: DiagnosticSet, held_distances: Tensor | None = None) -> tuple[dict[str, float], Tensor]:
     distances = metrics.nearest(side.features, real.features)[0][:, 0]
     manifold = metrics.prdc(real.features, side.features)._asdict()
     copied = metrics.near_copies(distances, distances if held_distances is None else held_distances)
@@ -246,17 +246,17 @@ def test_a_class_that_is_asked_for_and_not_given() -> None:
 
 def test_points_are_diagnosed_by_their_features_alone() -> None:
     ring = [torch.from_numpy(np.random.default_rng(i).normal(size=(200, 2))) for i in range(3)]
-    found = diagnostics(*(Side(points) for points in ring))
+    found = diagnostics(*(DiagnosticSet(points) for points in ring))
     assert set(found) == {"num", "manifold", "variety"}
     assert found["manifold"]["far"] < 0.1
-    collapsed = diagnostics(Side(ring[0][:1].repeat(200, 1)), Side(ring[1]), Side(ring[2]))
+    collapsed = diagnostics(DiagnosticSet(ring[0][:1].repeat(200, 1)), DiagnosticSet(ring[1]), DiagnosticSet(ring[2]))
     assert collapsed["variety"]["groups"] == 1
     assert collapsed["variety"]["near_duplicates"] == 1
 
 
 def test_images_too_small_for_edges_are_diagnosed_without() -> None:
     tiny = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (60, 1, 2, 2)).astype(np.uint8))
-    sides = [Side(part.flatten(1).float(), None, part) for part in tiny.split(20)]
+    sides = [DiagnosticSet(part.flatten(1).float(), None, part) for part in tiny.split(20)]
     assert "statistics" not in diagnostics(*sides)
 
 
@@ -278,7 +278,7 @@ def test_swapped_colours_are_named() -> None:
     images = np.clip(colours + np.random.default_rng(1).normal(0, 15, (300, 3, 8, 8)), 0, 255).astype(np.uint8)
     parts = [torch.from_numpy(part) for part in np.split(images, 3)]
     parts[0] = parts[0].flip(1)
-    found = diagnostics(*(Side(part.flatten(1).float(), None, part) for part in parts))
+    found = diagnostics(*(DiagnosticSet(part.flatten(1).float(), None, part) for part in parts))
     assert found["arrangement"]["change"] == "red and blue swapped"
     assert found["statistics"]["red"]["shift"] < -0.9
 

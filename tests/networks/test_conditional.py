@@ -222,7 +222,9 @@ def test_a_discriminator_gets_no_codes() -> None:
 
 def test_an_encoder_is_refused_a_condition_as_what_it_is() -> None:
     """Not as a discriminator, whose ways out are no use to it."""
-    with pytest.raises(RecipeError, match=r"network 'encoder' gets the condition in its last layer.*mlp-encoder ends") as refused:
+    with pytest.raises(
+        RecipeError, match=r"network 'encoder' gets the condition in its last layer.*mlp-encoder has another"
+    ) as refused:
         build_network(MLPEncoder((5,)), "encoder", SHAPES)
     assert "discriminator" not in str(refused.value)
     with pytest.raises(RecipeError, match=r"network 'discriminator' .*joined-discriminator\(network=\.\.\.\)"):

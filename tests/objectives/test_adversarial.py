@@ -107,8 +107,8 @@ def test_lazy_penalties_cost_in_all_what_they_would_at_every_step(penalty: Any) 
     without, every = Adversarial(), Adversarial(penalties=(penalty,))
     lazy = Adversarial(penalties=(penalty,), penalty_every=4)
     made = game(every)
-    base, full = (ds_turn(made, at(), o).costs.detach() for o in (without, every))
-    paid = [ds_turn(made, at(step), lazy).costs.detach() - base for step in range(12)]
+    base, full = (ds_turn(made, at(), o).losses.detach() for o in (without, every))
+    paid = [ds_turn(made, at(step), lazy).losses.detach() - base for step in range(12)]
     for step, cost in enumerate(paid):
         assert torch.allclose(cost, 4 * (full - base) if step % 4 == 0 else 0 * cost, rtol=1e-4, atol=1e-6)
     assert torch.allclose(torch.stack(paid).mean(0), full - base, rtol=1e-4, atol=1e-6)
@@ -123,7 +123,7 @@ def test_where_no_penalty_is_due_nobody_pays_for_one(penalty: Any) -> None:
         due, d.seen = d.seen, []
         off = ds_turn(made, at(4))
     assert {dtype for _, _, dtype in due} == {torch.float32}  # bfloat16 would spoil the second derivative
-    assert on.costs.dtype == torch.float32
+    assert on.losses.dtype == torch.float32
     assert d.seen == [(False, 7, torch.bfloat16)] * 2
     assert name_of(penalty) in on.logs
     assert name_of(penalty) not in off.logs
@@ -132,12 +132,12 @@ def test_where_no_penalty_is_due_nobody_pays_for_one(penalty: Any) -> None:
 def test_penalties_follow_their_schedule_and_their_unscaled_means_are_logged() -> None:
     rule = Adversarial(penalties=(R1(2.0), R2(3.0)), penalty_every=2, penalty_schedule=Cosine(first=10.0, end=1.0))
     made = game(rule)
-    base = ds_turn(made, at(), Adversarial()).costs.mean()
+    base = ds_turn(made, at(), Adversarial()).losses.mean()
     for progress in (0.0, 0.25, 1.0):
         outcome = ds_turn(made, at(6, progress))
         condition = outcome.logs["r1"]() + outcome.logs["r2"]()
         factor = 2 * (1 + 9 * (1 + np.cos(np.pi * progress)) / 2)
-        assert np.isclose((outcome.costs.mean() - base).item(), factor * condition.item(), rtol=1e-4)
+        assert np.isclose((outcome.losses.mean() - base).item(), factor * condition.item(), rtol=1e-4)
         assert np.isclose(
             condition.item(), sum(ds_turn(made, at(), Adversarial(penalties=(p,))).logs[name_of(p)]() for p in (R1(2.0), R2(3.0)))
         )
@@ -155,11 +155,11 @@ def test_the_trainer_counts_the_steps() -> None:
 
 
 def test_the_mean_over_a_pack_leaves_out_what_is_left_over() -> None:
-    costs = torch.tensor([1.0, 3.0, 5.0, 9.0, 100.0])
-    assert mean_over_packs(costs, 1).tolist() == costs.tolist()
-    assert mean_over_packs(costs, 2).tolist() == [2.0, 7.0]
-    assert mean_over_packs(costs, 4).tolist() == [4.5]
-    assert mean_over_packs(costs[:3], 4).tolist() == [3.0]  # filled up by repeating
+    losses = torch.tensor([1.0, 3.0, 5.0, 9.0, 100.0])
+    assert mean_over_packs(losses, 1).tolist() == losses.tolist()
+    assert mean_over_packs(losses, 2).tolist() == [2.0, 7.0]
+    assert mean_over_packs(losses, 4).tolist() == [4.5]
+    assert mean_over_packs(losses[:3], 4).tolist() == [3.0]  # filled up by repeating
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6, 7, 12])
@@ -194,15 +194,15 @@ def test_penalties_of_packs_are_means_over_the_samples_judged(pack: int) -> None
     d, real = made.networks["discriminator"], made.read(0).real.requires_grad_()
     outcome = ds_turn(made, at())
     packs = 7 // pack
-    assert outcome.costs.shape == (packs,)
+    assert outcome.losses.shape == (packs,)
     squares = []
     for i in range(packs):
         (gradient,) = torch.autograd.grad(d(real[i * pack : (i + 1) * pack]).sum(), real)
         squares += gradient[i * pack : (i + 1) * pack].square().sum((1, 2, 3)).tolist()
     assert len(squares) == packs * pack
     assert np.isclose(outcome.logs["r1"]().item(), np.mean(squares), rtol=1e-5)
-    base = ds_turn(made, at(), Adversarial()).costs.mean()
-    assert np.isclose((outcome.costs.mean() - base).item(), np.mean(squares), rtol=1e-4)
+    base = ds_turn(made, at(), Adversarial()).losses.mean()
+    assert np.isclose((outcome.losses.mean() - base).item(), np.mean(squares), rtol=1e-4)
 
 
 def test_a_relativistic_d_compares_packs() -> None:
@@ -211,15 +211,15 @@ def test_a_relativistic_d_compares_packs() -> None:
     with torch.no_grad():
         fake = made.networks["generator"](at().noise(7))
         expected = nn.functional.softplus(d(fake) - d(real))[:, 0]
-    assert torch.allclose(ds_turn(made, at()).costs, expected)
+    assert torch.allclose(ds_turn(made, at()).losses, expected)
     of_g = made.recipe.objective.generator_loss(made.networks, made.read(0), at())
-    assert torch.allclose(of_g.costs, nn.functional.softplus(d(real) - d(fake))[:, 0])
+    assert torch.allclose(of_g.losses, nn.functional.softplus(d(real) - d(fake))[:, 0])
 
 
 def test_d_alone_may_judge_packs_too() -> None:
     networks = {**PLAIN, "discriminator": InPacks(MLPDiscriminator((8,)))}
     made = game(Critic(), networks, frozen=("generator",))
-    assert ds_turn(made, at()).costs.shape == (3,)
+    assert ds_turn(made, at()).losses.shape == (3,)
 
 
 def test_held_out_packs_are_counted_as_packs() -> None:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gansmith.objectives import Adversarial, losses
+from gansmith.objectives import Adversarial
+from gansmith.objectives import losses as loss_module
 from gansmith.objectives.base import Turn
 from gansmith.objectives.losses import Hinge, LeastSquares, Loss, NonSaturating, Relativistic, Saturating, Wasserstein
 from gansmith.objectives.penalties import R1, R2, Dragan, GradientPenalty, Penalty, PenaltyInput
@@ -45,10 +46,10 @@ def test_a_cost_for_each_place_judged(loss: Loss, shape: tuple[int, int]) -> Non
 @EVERY_LOSS
 def test_the_cost_at_a_place_depends_on_the_logits_at_that_place_alone(loss: Loss) -> None:
     real, fake = logits(4, 3, seed=1).requires_grad_(), logits(4, 3, seed=2).requires_grad_()
-    for costs in (*loss.discriminator(real, fake), loss.generator(real, fake)):
+    for losses in (*loss.discriminator(real, fake), loss.generator(real, fake)):
         for i in range(4):
             for j in range(3):
-                found = torch.autograd.grad(costs[i, j], (real, fake), retain_graph=True, allow_unused=True)
+                found = torch.autograd.grad(losses[i, j], (real, fake), retain_graph=True, allow_unused=True)
                 for gradient in found:
                     if gradient is not None:
                         elsewhere = gradient.clone()
@@ -84,9 +85,9 @@ def test_logits_of_any_size_overflow_nothing(loss: Loss, size: float) -> None:
     for sign in (-1, 1):
         real = torch.full((2, 1), sign * size, requires_grad=True)
         fake = torch.full((2, 1), -sign * size, requires_grad=True)
-        costs = torch.cat([*loss.discriminator(real, fake), loss.generator(real.detach(), fake)])
-        assert torch.isfinite(costs).all()
-        costs.sum().backward()
+        losses = torch.cat([*loss.discriminator(real, fake), loss.generator(real.detach(), fake)])
+        assert torch.isfinite(losses).all()
+        losses.sum().backward()
         for leaf in (real, fake):
             assert leaf.grad is None or torch.isfinite(leaf.grad).all()
 
@@ -142,13 +143,13 @@ FORMULAS: dict[Any, tuple[Formula, Formula, Formula]] = {
 def test_a_loss_is_its_papers_formula(loss: Any) -> None:
     real, fake = logits(50, 3, seed=3), logits(50, 3, seed=4)
     found = (*loss.discriminator(real, fake), loss.generator(real, fake))
-    for costs, formula in zip(found, FORMULAS[loss], strict=True):
-        assert np.allclose(costs.numpy(), formula(real.numpy(), fake.numpy()), rtol=1e-11, atol=1e-13)
+    for losses, formula in zip(found, FORMULAS[loss], strict=True):
+        assert np.allclose(losses.numpy(), formula(real.numpy(), fake.numpy()), rtol=1e-11, atol=1e-13)
 
 
 def test_every_loss_of_the_package_has_its_formula_here() -> None:
     own = {
-        c for c in vars(losses).values() if isinstance(c, type) and c.__module__ == "gansmith.objectives.losses" and c is not Loss
+        c for c in vars(loss_module).values() if isinstance(c, type) and c.__module__ == loss_module.__name__ and c is not Loss
     }
     assert own == {type(loss) for loss in FORMULAS}
 
@@ -227,7 +228,7 @@ def test_a_relativistic_d_sees_differences_alone() -> None:
     ):
         assert torch.allclose(one, other)
     assert torch.allclose(Relativistic().generator(real, fake), Relativistic().generator(real + 7.5, fake + 7.5))
-    # G's game is D's with the sides changed, and D's two costs are halves of one.
+    # G's game is D's with the sides changed, and D's two losses are halves of one.
     of_real, of_fake = Relativistic().discriminator(fake, real)
     assert torch.allclose(of_real + of_fake, Relativistic().generator(real, fake))
 
@@ -285,11 +286,11 @@ def judged(penalty: Penalty, d: nn.Module, shape: tuple[int, ...] = (6, 1, 2, 2)
 @pytest.mark.parametrize("shape", [(6, 1, 2, 2), (3, 3, 4, 5), (7, 2)])
 def test_a_penalty_costs_each_sample_something_that_moves_d(penalty: Penalty, shape: tuple[int, ...]) -> None:
     d = Quadratic(torch.linspace(0.5, 2.0, int(np.prod(shape[1:]))))
-    costs = penalty(judged(penalty, d, shape), turn())
-    assert costs.shape == (shape[0],)
-    assert torch.isfinite(costs).all()
-    assert (costs >= 0).all()
-    costs.mean().backward()
+    losses = penalty(judged(penalty, d, shape), turn())
+    assert losses.shape == (shape[0],)
+    assert torch.isfinite(losses).all()
+    assert (losses >= 0).all()
+    losses.mean().backward()
     assert d.a.grad is not None
     assert torch.isfinite(d.a.grad).all()
     assert d.a.grad.abs().max() > 0
@@ -312,12 +313,12 @@ def test_a_penalty_of_weight_zero_is_zero_and_twice_the_weight_is_twice_the_cost
 @pytest.mark.parametrize(("penalty", "side"), [(R1(weight=7.0), "real"), (R2(weight=7.0), "fake")], ids=["r1", "r2"])
 def test_r1_and_r2_are_half_the_weight_times_the_squared_gradient(penalty: Any, side: str) -> None:
     a = torch.tensor([1.0, -2.0, 0.5, 3.0])
-    costs = penalty(judged(penalty, Linear(a)), turn())
-    assert torch.allclose(costs, torch.full((6,), 3.5 * a.square().sum().item()))
+    losses = penalty(judged(penalty, Linear(a)), turn())
+    assert torch.allclose(losses, torch.full((6,), 3.5 * a.square().sum().item()))
     seen = judged(penalty, Quadratic(a))
-    costs = penalty(seen, turn())
+    losses = penalty(seen, turn())
     expected = 3.5 * (a * getattr(seen, side).detach().flatten(1)).square().sum(1)
-    assert torch.allclose(costs, expected, rtol=1e-5)
+    assert torch.allclose(losses, expected, rtol=1e-5)
 
 
 def test_r1s_gradient_moves_d_as_the_closed_form_says() -> None:
@@ -331,8 +332,8 @@ def test_the_gradient_penalty_of_a_linear_d_is_the_square_of_its_slope_less_one(
     a = torch.tensor([1.0, -2.0, 0.5, 3.0])
     for slope in (0.5, 1.0, 2.5):
         made = penalty_class(weight=10.0)
-        costs = made(judged(made, Linear(a * slope / a.norm())), turn())
-        assert torch.allclose(costs, torch.full((6,), 10.0 * (slope - 1) ** 2), atol=1e-5)
+        losses = made(judged(made, Linear(a * slope / a.norm())), turn())
+        assert torch.allclose(losses, torch.full((6,), 10.0 * (slope - 1) ** 2), atol=1e-5)
 
 
 def test_the_gradient_penalty_looks_between_each_real_and_its_fake() -> None:
@@ -368,10 +369,10 @@ def test_dragan_looks_near_the_reals_as_its_authors_code_does() -> None:
     given = judged(made, d, (4000, 1, 2, 2))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        costs = made(given, turn())
+        losses = made(given, turn())
         torch.manual_seed(0)
         again = made(dataclasses.replace(given, fake=given.fake * 9 + 1), turn())
-    assert torch.equal(costs, again)
+    assert torch.equal(losses, again)
     real, at = given.real.flatten(1).double().numpy(), d.at.flatten(1).double().numpy()
     away = (at - real) / (0.5 * real.std())
     assert away.min() >= -1e-5
@@ -382,7 +383,7 @@ def test_dragan_looks_near_the_reals_as_its_authors_code_does() -> None:
     step, d64 = 1e-5, Quadratic(d.a.detach().double())
     ends = [d64(torch.from_numpy(at[:9] + s * e)).detach().numpy()[:, 0] for e in np.eye(4) for s in (step, -step)]
     slope = np.sqrt(sum(((up - down) / (2 * step)) ** 2 for up, down in zip(ends[::2], ends[1::2], strict=True)))
-    assert np.allclose(costs.detach().numpy()[:9], 2 * (slope - 1) ** 2, rtol=1e-4)
+    assert np.allclose(losses.detach().numpy()[:9], 2 * (slope - 1) ** 2, rtol=1e-4)
 
 
 def test_every_penalty_of_the_package_is_tested_against_a_closed_form() -> None:
@@ -421,7 +422,7 @@ def test_ds_turn_builds_no_graph_of_g_and_gs_turn_costs_no_gradients_of_d() -> N
     game = trainer(tiny("tutorial-paper"))
     batch, z = game.read(0), torch.randn(32, 100)
     outcome = game.recipe.objective.players()[0].loss(game.networks, batch, Turn(0, 1, 0.0, lambda count, at: z))
-    assert torch.autograd.grad(outcome.costs.sum(), game.trained_weights["generator"], allow_unused=True) == (None,) * len(
+    assert torch.autograd.grad(outcome.losses.sum(), game.trained_weights["generator"], allow_unused=True) == (None,) * len(
         game.trained_weights["generator"]
     )
     game.step()
@@ -475,8 +476,8 @@ def test_terms_are_added_or_averaged(reduction: str, factor: float, together: st
     batch, z = game.read(0), logits(32, 32, scale=1.0).float()
     expected = factor * (nn.functional.softplus(-d(batch.real)).mean() + nn.functional.softplus(d(g(z))).mean())
     outcome = game.recipe.objective.players()[0].loss(game.networks, batch, Turn(0, 1, 0.0, lambda count, at: z))
-    assert outcome.costs.shape == (32,)
-    assert torch.allclose(outcome.costs.mean(), expected, rtol=1e-6)
+    assert outcome.losses.shape == (32,)
+    assert torch.allclose(outcome.losses.mean(), expected, rtol=1e-6)
 
 
 def test_the_discriminators_probabilities_are_logged() -> None:

@@ -120,7 +120,7 @@ def evaluated(**changed: Any) -> Evaluation:
         "diagnostics": {"statistics": {"edge_energy": {"real": 0.5, "fake": 0.25}}, "num": 3},
         "verdict": [
             {"good": True, "text": "It copies nothing.", "from": ["scores.fd"]},
-            {"good": False, "text": "Half is missing.", "from": ["scores.recall", *NUMBERS]},
+            {"good": False, "text": "Half is missing.", "from": ["recall", *NUMBERS]},
         ],
     }  # fmt: skip
     return Evaluation.from_json(facts | changed)
@@ -327,7 +327,7 @@ def test_what_is_no_grid_is_not_cut(tmp_path: Path) -> None:
     Image.new("L", (50, 41)).save(tmp_path / "other.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     for name in ("other.png", "broken.png"):
-        with pytest.raises(RunError, match=f"{name} is damaged or no grid"):
+        with pytest.raises(RunError, match=f"{name} is damaged or not a grid"):
             grids.split_grid(tmp_path / name, (1, 28, 28), 4)
 
 

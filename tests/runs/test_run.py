@@ -697,10 +697,10 @@ def spoil(monkeypatch: pytest.MonkeyPatch, side: str, call: int, value: float = 
     real = getattr(NonSaturating, side)
 
     def spoiled(self: Any, *logits: Tensor) -> Any:
-        costs = real(self, *logits)
+        losses = real(self, *logits)
         if next(calls) < call:
-            return costs
-        return (costs[0] * value, costs[1]) if side == "discriminator" else costs * value
+            return losses
+        return (losses[0] * value, losses[1]) if side == "discriminator" else losses * value
 
     monkeypatch.setattr(NonSaturating, side, spoiled)
 

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from gansmith.core import distributed
 from gansmith.core.errors import RecipeError, TrainingError
 from gansmith.core.overrides import override
 from gansmith.data import Digits, Samples
+from gansmith.objectives import Adversarial, Critic, VaeGan
+from gansmith.objectives.base import Objective
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Watch
 from gansmith.training import budget as budget_module
@@ -231,8 +234,8 @@ def test_g_aims_up_and_down_where_its_loss_is_turned(loss: str) -> None:
     assert Monitor(game)._pull()["aim"] == pytest.approx(1, abs=1e-5)
 
     def turned(*args: Any) -> Any:
-        paid = player.loss(*args)
-        return dataclasses.replace(paid, costs=-paid.costs)
+        outcome = player.loss(*args)
+        return dataclasses.replace(outcome, losses=-outcome.losses)
 
     game.players = (dataclasses.replace(player, loss=turned),)
     assert Monitor(game)._pull()["aim"] == pytest.approx(-1, abs=1e-5)
@@ -250,6 +253,14 @@ def test_the_losses_aim_as_they_should_unless_they_are_turned(loss: str, monkeyp
     monkeypatch.setattr(kind, "generator", lambda self, on_real, on_fake: -paid(self, on_real, on_fake))
     signs = Monitor(game)._of_discriminator(real(256))
     assert (signs["d_aim"], signs["g_aim"]) == (-1, -1)
+
+
+@pytest.mark.parametrize(("objective", "states"), [(Adversarial(), True), (Critic(), False), (VaeGan(), False)])
+def test_only_an_objective_that_states_its_loss_of_logits_has_aims(objective: Objective, states: bool) -> None:
+    """The others' losses have further terms of the logits, so that a sign of theirs would prove nothing."""
+    monitor = Monitor(trainer(watched()))
+    monitor.trainer = SimpleNamespace(recipe=SimpleNamespace(objective=objective))  # type: ignore[assignment]
+    assert bool(monitor._aims) is states
 
 
 def test_how_often_one_is_above_the_other() -> None:
@@ -272,8 +283,8 @@ def test_the_pull_is_the_gradient_of_gs_loss() -> None:
     assert once > 0
 
     def twice(*args: Any) -> Any:
-        paid = player.loss(*args)
-        return dataclasses.replace(paid, costs=2 * paid.costs)
+        outcome = player.loss(*args)
+        return dataclasses.replace(outcome, losses=2 * outcome.losses)
 
     game.players = (dataclasses.replace(player, loss=twice),)
     assert Monitor(game)._pull()["pull"] == pytest.approx(2 * once, rel=1e-5)

@@ -60,7 +60,7 @@ def test_nothing_is_done_to_a_healthy_run() -> None:
 
 
 def test_a_run_that_was_healthy_goes_back_to_where_it_was() -> None:
-    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), categories=lambda p: 0.07 if p > 0.5 else 0.8)
+    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), kinds=lambda p: 0.07 if p > 0.5 else 0.8)
     found = chosen(quick(*RECOVER), made[: int(0.7 * LOOKS)], [10_000, 18_000, 24_000, 28_000])
     assert found is not None
     assert (found.trouble, found.start) == ("collapse", 18_000)
@@ -97,7 +97,7 @@ def test_each_attempt_changes_something_else_and_they_end() -> None:
 
 def test_behind_the_last_healthy_look_no_checkpoint_is_healthy() -> None:
     """When between two looks the trouble began nobody knows."""
-    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), categories=lambda p: 0.07 if p > 0.5 else 0.8)
+    made = looks(spread=lambda p: 0.1 if p > 0.5 else min(0.95, 0.15 + 3 * p), kinds=lambda p: 0.07 if p > 0.5 else 0.8)
     found = chosen(quick(*RECOVER), made[: int(0.7 * LOOKS)], [10_000, 20_000, 20_500])  # looks at 20,000 and 21,000
     assert found is not None
     assert found.start == 20_000

@@ -418,11 +418,11 @@ def test_killed_before_its_last_checkpoint_a_run_has_not_ended(tmp_path: Path, m
 
 def test_ends_is_a_function_of_the_scores() -> None:
     patient = Scores(patience=2, until="fd=1.5")
-    assert patient.ends([]) is None
-    assert patient.ends([3.0, 2.0, 4.0]) is None
-    assert patient.ends([3.0, 2.0, 2.0, 2.0]) == "no FD below 2 in 2 scorings"
-    assert patient.ends([3.0, 1.5]) == "FD 1.5 reached fd=1.5"
-    assert Scores().ends([1.0, *[2.0] * 100]) is None
+    assert patient.stop_reason([]) is None
+    assert patient.stop_reason([3.0, 2.0, 4.0]) is None
+    assert patient.stop_reason([3.0, 2.0, 2.0, 2.0]) == "no FD below 2 in 2 scorings"
+    assert patient.stop_reason([3.0, 1.5]) == "FD 1.5 reached fd=1.5"
+    assert Scores().stop_reason([1.0, *[2.0] * 100]) is None
 
 
 # ---------------------------------------------------------------------------------------------------- what can't be

@@ -14,14 +14,25 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gansmith.doctor.advice import ADVICE, ALONE
+from gansmith.doctor.advice import ADVICE, WITHOUT_DISCRIMINATOR
 from gansmith.doctor.history import LEAST_LOOKS, PREFIX, History, Look, Trouble
 from gansmith.doctor.rules import EDGES, LAST, RULES, Finding
 
-__all__ = ["LEAST_LOOKS", "PREFIX", "Diagnosis", "History", "Look", "Trouble", "diagnose", "ends", "looks_in", "why_not_healthy"]
+__all__ = [
+    "LEAST_LOOKS",
+    "PREFIX",
+    "Diagnosis",
+    "History",
+    "Look",
+    "Trouble",
+    "diagnose",
+    "looks_in",
+    "stop_reason",
+    "why_not_healthy",
+]
 
 MOST_FOLLOWING = 2
-# Troubles that are not reported beside another: they show the same fault, or would mislead.
+# For each trouble, the troubles that are not reported beside it: they have one cause, or would mislead.
 COVERS: dict[Trouble, tuple[Trouble, ...]] = {
     "collapse": ("partial collapse",),
     "stands still": ("wrong range", "D the wrong way round"),
@@ -64,8 +75,8 @@ def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
         by_trouble.setdefault(f.trouble, f)
     covered = _covered_by(by_trouble.keys() - _covered_by(by_trouble))  # a covered trouble covers no other
     reported = [f for f in by_trouble.values() if f.trouble not in covered]
-    is_alone = not np.isfinite(history["told_apart"]).any()
-    return [_diagnosis(f, is_alone, follows=i > 0) for i, f in enumerate(reported[: 1 + MOST_FOLLOWING])]
+    has_no_discriminator = not np.isfinite(history["told_apart"]).any()
+    return [_diagnosis(f, has_no_discriminator, follows=i > 0) for i, f in enumerate(reported[: 1 + MOST_FOLLOWING])]
 
 
 def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
@@ -73,9 +84,9 @@ def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
     return {name for trouble in troubles for name in COVERS.get(trouble, ())}
 
 
-def _diagnosis(found: Finding, is_alone: bool, follows: bool) -> Diagnosis:
-    """A finding with its advice, for a run without a discriminator where `is_alone`."""
-    advice = (is_alone and ALONE.get(found.trouble)) or ADVICE[found.trouble]
+def _diagnosis(found: Finding, has_no_discriminator: bool, follows: bool) -> Diagnosis:
+    """A finding with its advice, for a run without a discriminator where `has_no_discriminator`."""
+    advice = (has_no_discriminator and WITHOUT_DISCRIMINATOR.get(found.trouble)) or ADVICE[found.trouble]
     read_on = advice.read_on(found.trouble)
     return Diagnosis(found.trouble, found.since, found.certainty, found.sign, advice.cause, advice.remedy, read_on, follows)
 
@@ -91,7 +102,7 @@ def why_not_healthy(looks: Sequence[Look], total_images: int) -> str | None:
         steps = f"after {history.steps[-1]:,.0f} steps"
         return f"samples are still far from real ones (distance {distance:.2f}), which may be normal {steps}"
     if distance > EDGES.poor:
-        return f"samples are still far from real ones (distance {distance:.2f}), and no vital sign says why"
+        return f"samples are still far from real ones (distance {distance:.2f}), and no vital sign shows why"
     return None
 
 
@@ -103,8 +114,8 @@ def _empty_medians() -> Iterator[None]:
         yield
 
 
-def ends(on_trouble: str | None, looks: Sequence[Look], total_images: int) -> str | None:
-    """Why a run with `on_trouble="stop"` ends at the newest of these looks; None where it goes on."""
+def stop_reason(on_trouble: str | None, looks: Sequence[Look], total_images: int) -> str | None:
+    """Why a run with `on_trouble="stop"` ends at the newest of these looks: trouble and sign; None where it continues."""
     if on_trouble != "stop":
         return None
     found = diagnose(looks, total_images)

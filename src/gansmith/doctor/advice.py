@@ -48,16 +48,16 @@ ADVICE: dict[Trouble, Advice] = {
     "collapse": Advice(
         "Mode collapse: the generator has found one image that the discriminator accepts, and all gradients point to it. The "
         "loss does not ask for variety within a batch. High momentum (Adam's first beta at .9) and high learning rates cause it.",
-        "Start again, because a collapsed generator rarely recovers. Use optimizers.generator.betas=[0.5,0.999] and the same for "
-        "the discriminator, a penalty (objective.penalties+=r1(weight=1)), a discriminator that sees variety "
-        "(networks.discriminator.minibatch_std=4, or packed), or a lower learning rate.",
+        "Start again, because a collapsed generator rarely recovers. Use optimizers.generator.betas=[0.5,0.999] and "
+        "optimizers.discriminator.betas=[0.5,0.999], a penalty (objective.penalties+=r1(weight=1)), a discriminator that sees "
+        "variety (networks.discriminator.minibatch_std=4, or packed), or a lower learning rate.",
         "Goodfellow 2016, section 5.1.1",
     ),
     "partial collapse": Advice(
         "Partial mode collapse: the generator makes some categories well and has dropped others. The discriminator accepts the "
         "ones it sees, and no gradient leads to the others.",
         "Give both networks the category as a condition (condition=clusters or condition=labels(num=...)), add "
-        "objective.penalties+=r1(weight=1), or let the discriminator judge several samples at once (packed). Longer training may "
+        "objective.penalties+=r1(weight=1), or let the discriminator score several samples at once (packed). Longer training may "
         "also help.",
         "Lin et al. 2018 (PacGAN), section 3",
     ),
@@ -124,17 +124,18 @@ ADVICE: dict[Trouble, Advice] = {
         "Use more images, objective.augmentation=augment, a smaller generator, or an earlier checkpoint.",
     ),
     "data all alike": Advice(
-        "All training samples are the same, so there is no variety to learn. The usual reason is a wrong path, a wrong column or "
-        "a faulty conversion.",
+        "All training samples are identical, so there is no variety to learn. The usual reason is a wrong path, a wrong column "
+        "or a faulty conversion.",
         "Look at the data: samples/real.png in the run folder shows the first samples as gansmith reads them.",
     ),
 }
 
 # Advice for runs without a discriminator, such as a variational autoencoder.
-ALONE: dict[Trouble, Advice] = {
+WITHOUT_DISCRIMINATOR: dict[Trouble, Advice] = {
     "collapse": Advice(
-        "The generator ignores z: the encoder no longer passes any information through z, because it costs more than it helps "
-        "(posterior collapse), or learning rates that are too high have led there.",
+        "The generator ignores z: the encoder no longer passes any information through z, because this would raise the KL "
+        "divergence by more than it lowers the reconstruction error (posterior collapse), or learning rates that are "
+        "too high have led there.",
         "Start again with a lower learning rate (optimizers.autoencoder.lr=...) or another seed, use a smaller generator, or "
         "train longer.",
         "Bowman et al. 2016, section 3.1",

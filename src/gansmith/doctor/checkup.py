@@ -56,7 +56,7 @@ class Checkup:
             return ""
         if self.unclear:
             return f"No trouble so far, but {self.unclear}. Train on, and ask again."
-        return "No trouble found. Look at the samples all the same; gansmith report shows them and their scores."
+        return "No trouble found. Look at the samples nevertheless; gansmith report shows them and their scores."
 
     @property
     def follows(self) -> str:

@@ -1,7 +1,7 @@
 """The rules of the doctor: each maps the `History` of a run to a `Finding`, or to None.
 
-No rule speaks on one look alone, because early training is irregular and the numbers of a GAN fluctuate. In a run of few steps
-only plain troubles are reported: a budget that is too short is no trouble. The thresholds were set on the runs of set A in
+No rule reports a trouble after one look, because early training is irregular and the numbers of a GAN fluctuate. In a run of few
+steps only plain troubles are reported: a budget that is too short is no trouble. The thresholds were set on the runs of set A in
 `benchmarks/doctor.py` only. Run that benchmark before and after any change to them.
 """
 
@@ -30,8 +30,10 @@ class Edges:
     alike: float = 0.35  # spread below which samples are one image with small changes; healthy runs end at .8 to 1.1
     nothing: float = 0.10  # spread below which an increase is noise
     alike_at_first: float = 0.34  # spread below which samples are alike from the start; most healthy runs begin at .2, and rise
-    few_kinds: float = 0.12  # kinds below which all samples are of one category, for a spread of up to `one_kind`
-    one_kind: float = 0.60
+    few_categories: float = (
+        0.12  # vital sign `kinds` below which all samples are of one category, for a spread of up to `one_category`
+    )
+    one_category: float = 0.60
     missing: float = 0.45  # share of the real samples whose categories are missing; healthy runs end at 0 to .3
     twins: float = 0.10  # nearest below which samples repeat each other; healthy runs soon pass .2 and end at .5 to 1.1
     bad: float = 0.15  # distance above which samples are plainly not real; healthy runs end at 0 to .12
@@ -63,7 +65,7 @@ class Edges:
 EDGES = Edges()
 
 
-Rule = Callable[[History], "Finding | None"]  # None: this trouble does not show
+Rule = Callable[[History], "Finding | None"]  # None: the vital signs do not show this trouble
 
 
 @dataclass(frozen=True)
@@ -80,14 +82,14 @@ def not_finite(history: History) -> Finding | None:
     """Divergence: a number is not finite."""
     if history["finite"][-1] != 0:
         return None
-    return Finding("divergence", int(history.images[-1]), "A loss, a weight or a sample is no finite number.")
+    return Finding("divergence", int(history.images[-1]), "A loss, a weight or a sample is not a finite number.")
 
 
-def alike_data(history: History) -> Finding | None:
-    """All real samples are the same."""
+def identical_data(history: History) -> Finding | None:
+    """All real samples are identical."""
     if history["real_apart"][-1] != 0:
         return None
-    return Finding("data all alike", int(history.images[0]), "All real samples that were checked, up to 256, are the same.")
+    return Finding("data all alike", int(history.images[0]), "All real samples that were checked, up to 256, are identical.")
 
 
 def standing_still(history: History) -> Finding | None:
@@ -105,7 +107,7 @@ def standing_still(history: History) -> Finding | None:
     return None
 
 
-def out_of_reach(history: History) -> Finding | None:
+def range_not_reached(history: History) -> Finding | None:
     """Samples do not reach the value range of real ones, and the discriminator sees it."""
     told_apart = history["told_apart"]
     for name, what in (("low", "darkest"), ("high", "lightest")):
@@ -128,7 +130,7 @@ def collapse(history: History) -> Finding | None:
     return _collapsed(history, history.since(_is_alike(history, EDGES.alike) & had, EDGES.brief))
 
 
-def never_varied(history: History) -> Finding | None:
+def collapsed_from_start(history: History) -> Finding | None:
     """Mode collapse from the start: samples are alike and do not improve."""
     since = history.since(_is_alike(history, EDGES.alike_at_first), EDGES.first)
     if since is None or not history.is_older(EDGES.blob):
@@ -141,7 +143,7 @@ def never_varied(history: History) -> Finding | None:
 def _is_alike(history: History, alike: float) -> np.ndarray:
     """The looks at which all samples are one image with small changes, or of one category."""
     spread = history["spread"]
-    return (spread < alike) | ((history["kinds"] < EDGES.few_kinds) & (spread < EDGES.one_kind))
+    return (spread < alike) | ((history["kinds"] < EDGES.few_categories) & (spread < EDGES.one_category))
 
 
 def _collapsed(history: History, since: int | None) -> Finding | None:
@@ -149,7 +151,7 @@ def _collapsed(history: History, since: int | None) -> Finding | None:
     if since is None:
         return None
     spread, raw = history["spread"][-1], history["raw_spread"][-1]
-    if raw > EDGES.one_kind:  # the average of the weights lags behind, and not the generator
+    if raw > EDGES.one_category:  # the average of the weights lags behind, and not the generator
         sign = f"Samples are nearly all alike ({percent(spread)} as far apart as real ones)"
         sign = (
             f"{sign}, and those of the current weights are not ({percent(raw)}): the average of the weights has hardly changed."
@@ -170,27 +172,28 @@ def _gains_variety(history: History, share: float) -> bool:
     return bool(EDGES.nothing < spread[-1] < 0.9 and history.is_rising(spread, share))
 
 
-def backwards(history: History) -> Finding | None:
+def discriminator_backwards(history: History) -> Finding | None:
     """The discriminator gives generated samples the higher logits, though they are bad."""
     told_apart = history["told_apart"]
     holds = (told_apart < EDGES.backwards) & (history["distance"] > EDGES.bad)
-    # Where G is rewarded for low logits, too, both agree on the direction; and a D with a correct loss may be overtaken.
-    since = history.since(holds & ~_paid_for_low_logits(history) & ~(history["d_aim"] > 0), EDGES.long)
+    # If G is rewarded for low logits too, both players agree on the direction. A D with a correct loss (d_aim is 1) may only be
+    # behind a G that improves faster.
+    since = history.since(holds & ~_rewards_low_logits(history) & ~(history["d_aim"] > 0), EDGES.long)
     if since is None:
         return None
     sign = f"The discriminator gives samples higher logits than real images in {percent(1 - told_apart[-1])} of all pairs"
     return Finding("D the wrong way round", since, f"{sign}, though they are bad (distance {history['distance'][-1]:.2f}).")
 
 
-def _paid_for_low_logits(history: History) -> np.ndarray:
+def _rewards_low_logits(history: History) -> np.ndarray:
     """The looks at which the generator's loss falls with the logits of its samples, unless only for logits above real ones."""
     return (history.last_known("aim") < EDGES.against) & ~(history["g_aim"] > 0)
 
 
-def aims_down(history: History) -> Finding | None:
+def generator_backwards(history: History) -> Finding | None:
     """The generator is rewarded for low logits, and its samples are bad."""
     told_apart, distance = history["told_apart"], history["distance"]
-    since = history.since(_paid_for_low_logits(history) & (told_apart > EDGES.blind) & (distance > EDGES.bad), EDGES.long)
+    since = history.since(_rewards_low_logits(history) & (told_apart > EDGES.blind) & (distance > EDGES.bad), EDGES.long)
     if since is None:
         return None
     sign = "The generator's loss falls as the logits of samples fall, and real images have the higher logits in"
@@ -211,7 +214,7 @@ def dead_units(history: History) -> Finding | None:
     return None
 
 
-def lost(history: History) -> Finding | None:
+def getting_worse(history: History) -> Finding | None:
     """Divergence: samples have become much worse and stay so."""
     distance = history["distance"]
     best = np.fmin.accumulate(np.where(history.progress > EARLY, distance, np.nan))
@@ -222,7 +225,7 @@ def lost(history: History) -> Finding | None:
     return Finding("divergence", since, sign)
 
 
-def running_away(history: History) -> Finding | None:
+def logits_diverge(history: History) -> Finding | None:
     """Divergence: the logits grow without bound."""
     logits = history["logits"]
     quarter = logits[history.progress < 0.25]
@@ -235,7 +238,7 @@ def running_away(history: History) -> Finding | None:
     )
 
 
-def restless(history: History) -> Finding | None:
+def oscillating(history: History) -> Finding | None:
     """Oscillation: samples or the discriminator jump back and forth from look to look."""
     steps = np.fmax.reduce([np.abs(np.diff(history[f"place_{i}"], prepend=np.nan)) for i in range(4)])
     distance, window = history["distance"], history.recent(EDGES.circling, EDGES.young // 2)
@@ -244,7 +247,7 @@ def restless(history: History) -> Finding | None:
     if not begun or not (jumps > EDGES.restless or flips > EDGES.flipping):
         return None
     if np.nanmedian(distance[window]) < EDGES.poor or not history.is_stuck(distance, EDGES.circling, EDGES.young // 2):
-        return None  # healthy runs do so, too, while they improve
+        return None  # healthy runs jump too, while they improve
     sign = f"From look to look, the mean of all samples jumps by {jumps:.2f} standard deviations of real images, and back"
     sign = f"{sign}: the generator moves from category to category, and the discriminator follows."
     if flips > EDGES.flipping:
@@ -310,7 +313,7 @@ def repeating(history: History) -> Finding | None:
     return Finding("partial collapse", since, sign)
 
 
-def by_heart(history: History) -> Finding | None:
+def discriminator_overfits(history: History) -> Finding | None:
     """Overfitting of the discriminator that harms the samples; while they improve it is no trouble."""
     own, unseen, distance = history["knows_its_own"], history["told_apart_unseen"], history["distance"]
     since = history.since(own > EDGES.by_heart, EDGES.long)
@@ -322,7 +325,7 @@ def by_heart(history: History) -> Finding | None:
     return Finding("D over-fits", since, f"{sign}; {apart}.")
 
 
-def copying(history: History) -> Finding | None:
+def memorising(history: History) -> Finding | None:
     """Memorisation: many samples are near copies of training images."""
     copied = history["copied"]
     since = history.since(copied > EDGES.copies, EDGES.long)
@@ -346,6 +349,26 @@ def plateau(history: History) -> Finding | None:
 
 
 # Causes come before consequences: of several troubles the first is named, and the next ones as its consequences.
-RULES: tuple[Rule, ...] = (not_finite, alike_data, dead_units, standing_still, out_of_reach, backwards, aims_down, collapse)
-RULES += (running_away, by_heart, too_strong, never_varied, lost, restless, too_weak, copying, repeating, partly_collapsed)
-LAST: tuple[Rule, ...] = (plateau,)  # asked only where no other rule speaks
+RULES: tuple[Rule, ...] = (
+    not_finite,
+    identical_data,
+    dead_units,
+    standing_still,
+    range_not_reached,
+    discriminator_backwards,
+    generator_backwards,
+    collapse,
+)
+RULES += (
+    logits_diverge,
+    discriminator_overfits,
+    too_strong,
+    collapsed_from_start,
+    getting_worse,
+    oscillating,
+    too_weak,
+    memorising,
+    repeating,
+    partly_collapsed,
+)
+LAST: tuple[Rule, ...] = (plateau,)  # applied only where no other rule reports a trouble

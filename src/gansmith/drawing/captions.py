@@ -14,7 +14,7 @@ MOST = 0.5  # largest width of the names, as a share of the picture's
 
 
 def name_rows(picture: Image, names: Sequence[str]) -> Image:
-    """Write names at the left of the rows of a picture, black on white; all rows have the same height.
+    """Write names at the left of the rows of a picture, black on white. All rows have equal heights.
 
     Returns the picture unchanged if the names are too long or the rows too low.
     """

@@ -65,7 +65,7 @@ def split_grid(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
         rows, columns = ((side - GAP) // (size + GAP) for side, size in zip(sheet.shape, (height, width), strict=False))
         inner = sheet[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, channels)
     except (OSError, ValueError) as error:
-        raise RunError(f"{grid} is damaged or no grid of {height} x {width} images ({error})") from None
+        raise RunError(f"{grid} is damaged or not a grid of {height} x {width} images ({error})") from None
     return inner[:, :height, :, :width].swapaxes(1, 2).reshape(-1, height, width, channels)[:count]
 
 

@@ -95,15 +95,17 @@ def _small(cells: np.ndarray) -> np.ndarray:
 
 
 def _embed_image(picture: Image, alt: str, wide: int) -> Picture:
-    content, kind = grids.png(picture), "png"
+    content, format = grids.png(picture), "png"
     if len(content) > LOSSLESS_BYTES:
         memory = io.BytesIO()
         picture.convert("RGBA").save(memory, "WEBP", quality=85)
-        content, kind = memory.getvalue(), "webp"
-    return _embed(content, kind, alt, *picture.size, wide=wide)
+        content, format = memory.getvalue(), "webp"
+    return _embed(content, format, alt, *picture.size, wide=wide)
 
 
-def _embed(content: bytes, kind: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False) -> Picture:
+def _embed(
+    content: bytes, format: str, alt: str, width: int, height: int, wide: int = COLUMN_WIDTH, plot: bool = False
+) -> Picture:
     factor = 1 if plot else max(1, wide // width)
-    uri = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    uri = f"data:image/{format};base64,{base64.b64encode(content).decode()}"
     return Picture(uri, alt, width * factor, height * factor, crisp=factor > 1, plot=plot)

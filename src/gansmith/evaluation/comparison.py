@@ -14,7 +14,7 @@ from gansmith.evaluation.results import Evaluation, Score
 
 @dataclass(frozen=True)
 class Comparison:
-    """Comparable evaluations: scores of the same key have the same name."""
+    """Comparable evaluations: scores with equal keys have equal names."""
 
     evaluations: tuple[Evaluation, ...]
 
@@ -80,7 +80,7 @@ class Comparison:
 def check(count: int, path: Path | None) -> None:
     """Raise RunError for fewer than two evaluations, or for a file name that ends in neither .md nor .html."""
     if count < 2:
-        raise RunError("a comparison needs at least two evaluations")
+        raise RunError(f"a comparison needs at least two evaluations, got {count}: name another run or file")
     if path and path.suffix not in (".md", ".html"):
         raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
 
@@ -91,9 +91,9 @@ def compare(evaluations: Sequence[Evaluation]) -> Comparison:
     first, *others = evaluations
     for other in others:
         if reason := _unlike(first, other):
-            raise RunError(f"can't compare {first.what} with {other.what}: {reason}; evaluate both in the same way")
+            raise RunError(f"can't compare {first.what} with {other.what}: {reason}; evaluate both in one way")
     if not (found := Comparison(tuple(evaluations))).keys:
-        raise RunError("these evaluations have no score in common")
+        raise RunError("these evaluations have no score in common: evaluate them again with one extractor")
     return found
 
 

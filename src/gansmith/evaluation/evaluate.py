@@ -28,7 +28,7 @@ from gansmith.evaluation.extractors import Extractor, Features, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
 from gansmith.evaluation.reference import Progress, RealData
 from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, PerClassResult, Score, name_of
-from gansmith.evaluation.scoring import Metrics, Sample
+from gansmith.evaluation.scoring import Metrics, SampleFeatures
 from gansmith.evaluation.sources import SampleSource
 from gansmith.evaluation.verdict import verdict
 from gansmith.runs.run import Run
@@ -70,45 +70,45 @@ def evaluate(
     subject = sources.find_samples(what, count, draws, trust, checkpoint)
     source = _source(subject, data)
 
-    def for_these(real: Samples) -> Extractor:
+    def choose_extractor(real: Samples) -> Extractor:
         _check_shapes(subject, real, named.display_name(source))
         return find_extractor(extractor, source, real.shape)
 
-    real = reference.load_reference(source, for_these, progress)
-    asks = subject.kind != "run" or sources.data_of(subject) == source  # a run knows the classes of its own data only
+    real = reference.load_reference(source, choose_extractor, progress)
+    has_labels = subject.kind != "run" or sources.data_of(subject) == source  # a run knows the classes of its own data only
     reference_set = real.reference_set()
     progress("floor", 0, 1)
-    floor = real.floor(subject.count, asks and _labels(subject, real, 0) is not None)
+    floor = real.floor(subject.count, has_labels and _labels(subject, real, 0) is not None)
     num_draws = len(subject.seeds or (0,))
     num_copies_searched = scoring.MOST // num_draws
     found: list[Metrics] = []
     matched: tuple[int, ...] = ()
     for draw in range(num_draws):
         title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
-        labels = _labels(subject, real, draw) if asks else None
+        labels = _labels(subject, real, draw) if has_labels else None
         sample, images = _sample_features(subject, draw, labels, real.extractor, title, progress)
         progress(f"{title}: scores", 0, 1)
         near = scoring.nearest_training_rows(sample, reference_set.train, num_copies_searched)
         found.append(scoring.compute_metrics(sample, reference_set, near))
-        categories, said = subject.categories(draw), sample.probabilities
-        if labels is None and categories is not None and said is not None and subject.num_categories == said.shape[1]:
-            found[-1].values["kind_agreement"], matched = agreement(categories, said)
+        categories, predicted = subject.categories(draw), sample.probabilities
+        if labels is None and categories is not None and predicted is not None and predicted.shape[1] == subject.num_categories:
+            found[-1].values["kind_agreement"], matched = agreement(categories, predicted)
         if draw == 0:
-            first, side = sample, scoring.side_of(sample, images)
+            first, fake_set = sample, scoring.diagnostic_set(sample, images)
     progress("intervals", 0, 1)
     if subject.seeds:
-        intervals = scoring.intervals_of_draws([one.values for one in found])
+        intervals = scoring.intervals_of_draws([metrics.values for metrics in found])
     else:
         intervals = scoring.intervals_of_set(first, reference_set, found[0])
     own = {} if isinstance(subject, sources.StoredSamples) else objective_scores.scores(subject.run, real.held_out)
     pairs = _pairs(first, found[0], real)
     progress("diagnostics", 0, 1)
-    unspoken = Evaluation(
+    without_verdict = Evaluation(
         what=subject.what,
         kind=subject.kind,
         **subject.metadata(),
-        data=_data_facts(real, source, subject.count),
-        extractor=_extractor_facts(real.extractor),
+        data=_data_metadata(real, source, subject.count),
+        extractor=_extractor_metadata(real.extractor),
         num_fake=subject.count,
         seeds=subject.seeds,
         seconds=0.0,
@@ -121,9 +121,9 @@ def evaluate(
         samples=modality.kept(next(subject.chunks(0))[:SHOWN]),
         pair_fakes=modality.kept(subject.rows(0, np.array([p.fake for p in pairs]))),
         pair_reals=modality.kept(real.train.values[[p.train for p in pairs]]),
-        diagnostics=diagnostics(side, *real.sides()),
+        diagnostics=diagnostics(fake_set, *real.diagnostic_sets()),
     )
-    return dataclasses.replace(unspoken, verdict=verdict(unspoken.to_json()), seconds=time.perf_counter() - started)
+    return dataclasses.replace(without_verdict, verdict=verdict(without_verdict.to_json()), seconds=time.perf_counter() - started)
 
 
 # --------------------------------------------------------------------------------------------- inputs
@@ -176,7 +176,7 @@ def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | No
 
 def _sample_features(
     subject: SampleSource, draw: int, labels: np.ndarray | None, extractor: Extractor, title: str, progress: Progress
-) -> tuple[Sample, Callable[[np.ndarray], np.ndarray]]:
+) -> tuple[SampleFeatures, Callable[[np.ndarray], np.ndarray]]:
     """Generate or read samples chunk by chunk and collect their features.
 
     Also returns a function from indices to images, for the samples that the diagnostics use.
@@ -196,7 +196,7 @@ def _sample_features(
 
     seen = scoring.collect_features(subject.what, features(), scoring.groups_of(subject.count), rows)
     images = np.concatenate(kept)
-    return seen.sample(range(scoring.GROUPS), labels), lambda numbers: images[np.searchsorted(shown, numbers)]
+    return seen.select(range(scoring.GROUPS), labels), lambda numbers: images[np.searchsorted(shown, numbers)]
 
 
 # ------------------------------------------------------------------------------------------------------------ results
@@ -206,11 +206,11 @@ def _scores(
     found: list[Metrics],
     intervals: dict[str, tuple[float, float]],
     floor: Metrics,
-    sample: Sample,
+    sample: SampleFeatures,
     reference_set: scoring.ReferenceSet,
     tag: str,
 ) -> dict[str, Score]:
-    all_of = (reference_set.real.count, sample.count)
+    whole = (reference_set.real.count, sample.count)
     kept = (len(reference_set.real.rows), len(sample.rows))
     counts = dict.fromkeys(("kid", "precision", "recall", "density", "coverage", "class_fd", "gan_train", "gan_test"), kept)
     counts |= dict.fromkeys(("class_coverage", "worst_class_coverage"), kept)
@@ -219,13 +219,13 @@ def _scores(
     for key, (title, better, about) in ABOUT.items():
         if key not in found[0].values:
             continue
-        draws = tuple(one.values[key] for one in found)
+        draws = tuple(metrics.values[key] for metrics in found)
         low, high = intervals.get(key, (None, None))
-        spread = float(np.mean([one.subset_sd for one in found])) if key == "kid" else None
+        spread = float(np.mean([metrics.subset_sd for metrics in found])) if key == "kid" else None
         if tag.startswith("inception:"):
             title = {"fd": "FID", "classifier_score": "Inception score"}.get(key, title)
         scores[key] = Score(
-            name=name_of(key, tag, *counts.get(key, all_of)),
+            name=name_of(key, tag, *counts.get(key, whole)),
             title=title,
             value=float(np.mean(draws)),
             low=low,
@@ -240,7 +240,7 @@ def _scores(
 
 
 def _classes(found: list[Metrics], floor: Metrics, reference_set: scoring.ReferenceSet, extractor: Extractor) -> Classes | None:
-    shares = [one.shares for one in found if one.shares is not None]
+    shares = [metrics.shares for metrics in found if metrics.shares is not None]
     if not shares or reference_set.real.shares is None or floor.shares is None or extractor.classes is None:
         return None
     rows = (reference_set.real.shares, torch.stack(shares).mean(0), floor.shares)
@@ -249,7 +249,7 @@ def _classes(found: list[Metrics], floor: Metrics, reference_set: scoring.Refere
 
 
 def _of_classes(found: list[Metrics], floor: Metrics, real: RealData) -> PerClassResult | None:
-    parts = [one.per_class for one in found if one.per_class is not None]
+    parts = [metrics.per_class for metrics in found if metrics.per_class is not None]
     if not parts:
         return None
     num = len(parts[0].coverage)
@@ -257,7 +257,7 @@ def _of_classes(found: list[Metrics], floor: Metrics, real: RealData) -> PerClas
     return per_class_result(parts, floor.per_class, names[:num])
 
 
-def _pairs(sample: Sample, measured: Metrics, real: RealData) -> tuple[Pair, ...]:
+def _pairs(sample: SampleFeatures, measured: Metrics, real: RealData) -> tuple[Pair, ...]:
     """The samples of the first draw that are nearest to a training image, with that image."""
     nearest = measured.distances.sort(stable=True).indices[:PAIRS].tolist()
     distances, neighbours = measured.distances.tolist(), measured.neighbours.tolist()
@@ -266,24 +266,24 @@ def _pairs(sample: Sample, measured: Metrics, real: RealData) -> tuple[Pair, ...
 
 def _memorisation(found: list[Metrics], real: RealData, pairs: tuple[Pair, ...]) -> Memorisation:
     at = torch.tensor(QUANTILES, dtype=torch.float64)
-    fake = torch.cat([one.distances for one in found])
+    fake = torch.cat([metrics.distances for metrics in found])
     of_fake, of_held_out = (tuple(torch.quantile(row, at).tolist()) for row in (fake, real.held_out_distances))
     return Memorisation(QUANTILES, of_fake, of_held_out, pairs)
 
 
-def _data_facts(real: RealData, source: Source, count: int) -> dict[str, Any]:
+def _data_metadata(real: RealData, source: Source, count: int) -> dict[str, Any]:
     num_floor = real.num_floor(count)
-    stand_in = "the test split" if real.held_out else "one half of the reference, held against the other half"
+    floor = "the test split" if real.held_out else "one half of the reference, held against the other half"
     return {
         "label": real.label,
         "spec": to_json(source),
         "split": real.split,
         "sha256": real.digest,
         "num_real": real.num_real,
-        "floor": stand_in,
+        "floor": floor,
         "num_floor": num_floor,
     }
 
 
-def _extractor_facts(extractor: Extractor) -> dict[str, Any]:
+def _extractor_metadata(extractor: Extractor) -> dict[str, Any]:
     return {"name": extractor.name, "sha256": extractor.digest, "width": extractor.width, "resizing": extractor.resizing}

@@ -26,13 +26,13 @@ from gansmith.data import Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import scoring
-from gansmith.evaluation.diagnostics import Side
+from gansmith.evaluation.diagnostics import DiagnosticSet
 from gansmith.evaluation.extractors import Extractor, Features
 from gansmith.evaluation.extractors.lenet import digest_of
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.per_class import PerClass
 from gansmith.evaluation.metrics.scores import Labelled, Moments
-from gansmith.evaluation.scoring import CHUNK, MOST, FeatureSet, Metrics, ReferenceSet, Sample
+from gansmith.evaluation.scoring import CHUNK, MOST, FeatureSet, Metrics, ReferenceSet, SampleFeatures
 
 KEPT = 2**25  # float32 numbers kept of a split: 128 MiB
 LEAST = 24  # samples that a split needs
@@ -77,7 +77,7 @@ class RealData:
         The two differ only without a test split: the floor then compares one half of the reference set with the other.
         """
         groups = (HALF,) if half or self.held_out else (HALF, OTHER_HALF)
-        real, validation = (self.train_features.sample(chosen, self.train.labels) for chosen in (groups, (SLICE,)))
+        real, validation = (self.train_features.select(chosen, self.train.labels) for chosen in (groups, (SLICE,)))
         test = None if validation.feature_labels is None else Labelled(validation.features, validation.feature_labels)
         has_classes = self.extractor.classes is not None
         return ReferenceSet(real, self.train_features.features, self.held_out_distances, test, has_classes)
@@ -107,18 +107,18 @@ class RealData:
         shares, near = tensors.get("shares"), (self.held_out_distances, torch.empty(0))
         return Metrics(values, float(tensors["subset_sd"]), shares, *near, PerClass.from_tensors(tensors))
 
-    def sides(self) -> tuple[Side, Side]:
+    def diagnostic_sets(self) -> tuple[DiagnosticSet, DiagnosticSet]:
         """Held-out and reference images for the diagnostics; the two sets share no image."""
         train = self.train.values
         held_out = train if self.held_out is None else self.held_out.values
         if self.held_out_features is not None:
             held_out = held_out[self.held_out_features.rows]
         sample, real = self._held_out_sample(len(held_out), False), self.reference_set(half=True).real
-        return scoring.side_of(sample, lambda rows: held_out[rows]), scoring.side_of(real, lambda rows: train[rows])
+        return scoring.diagnostic_set(sample, lambda rows: held_out[rows]), scoring.diagnostic_set(real, lambda rows: train[rows])
 
-    def _held_out_sample(self, count: int, labelled: bool) -> Sample:
+    def _held_out_sample(self, count: int, labelled: bool) -> SampleFeatures:
         if self.held_out is None or self.held_out_features is None:
-            return self.train_features.sample((OTHER_HALF,), self.train.labels if labelled else None)
+            return self.train_features.select((OTHER_HALF,), self.train.labels if labelled else None)
         kept = self.held_out_features
         places = scoring.choose_rows(len(kept.rows), count)
         rows = kept.rows[places]
@@ -126,11 +126,11 @@ class RealData:
             kept.features[torch.from_numpy(places)],
             None if kept.probabilities is None else kept.probabilities[torch.from_numpy(rows)],
         )
-        # Chunks and groups are those of a file of these images, so that such a file gets the floor to the last bit.
+        # With the chunks and groups of a file of these images, so that evaluating such a file gives exactly the floor.
         chunks = (of_rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
         seen = scoring.collect_features(self.label, chunks, scoring.groups_of(len(rows)), scoring.choose_rows(len(rows)))
         labels = None if self.held_out.labels is None or not labelled else self.held_out.labels[rows]
-        return seen.sample(range(scoring.GROUPS), labels)
+        return seen.select(range(scoring.GROUPS), labels)
 
 
 def load_reference(source: Source, extractor: Callable[[Samples], Extractor], progress: Progress = lambda *_: None) -> RealData:
@@ -145,8 +145,7 @@ def load_reference(source: Source, extractor: Callable[[Samples], Extractor], pr
     chosen = extractor(train)
     digest = digest_of_samples(train, held_out)
     name = _plain(f"{display_name(source)}-{chosen.name}")
-    key = hashlib.sha256(f"{digest} {chosen.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
-    stem = cache_folder() / "features" / f"{name}-{key}"
+    stem = cache_folder() / "features" / f"{name}-{_cache_key(digest, chosen)}"
     tensors = cached(
         stem.with_name(stem.name + ".safetensors"), lambda: _extract_all(display_name(source), train, held_out, chosen, progress)
     )
@@ -214,9 +213,14 @@ def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
         return {"count": torch.tensor(found.count), "total": found.total, "outer": found.outer}
 
     digest = digest_of_samples(Samples(values))
-    key = hashlib.sha256(f"{digest} {extractor.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
-    tensors = cached(cache_folder() / "features" / f"{name}-{_plain(extractor.name)}-{key}.safetensors", make)
+    file_name = f"{name}-{_plain(extractor.name)}-{_cache_key(digest, extractor)}.safetensors"
+    tensors = cached(cache_folder() / "features" / file_name, make)
     return Moments(int(tensors["count"]), tensors["total"], tensors["outer"])
+
+
+def _cache_key(digest: str, extractor: Extractor) -> str:
+    """The part of a cache file's name that changes with samples, extractor, PyTorch and `CACHE_VERSION`."""
+    return hashlib.sha256(f"{digest} {extractor.digest} {torch.__version__} {CACHE_VERSION}".encode()).hexdigest()[:16]
 
 
 def _kept(length: int, extractor: Extractor) -> np.ndarray:

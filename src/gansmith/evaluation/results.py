@@ -84,13 +84,13 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         """The score as JSON-ready values; numbers that are not finite become null."""
-        facts = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-        return facts if self.subset_sd is not None else {k: v for k, v in facts.items() if k != "subset_sd"}
+        fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return fields if self.subset_sd is not None else {k: v for k, v in fields.items() if k != "subset_sd"}
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Score:
+    def from_json(cls, fields: Mapping[str, Any]) -> Score:
         """Read what `to_json` returned; null becomes NaN."""
-        read = {**facts, "draws": tuple(map(_number, facts["draws"])), "value": _number(facts["value"])}
+        read = {**fields, "draws": tuple(map(_number, fields["draws"])), "value": _number(fields["value"])}
         return cls(**read)
 
 
@@ -177,25 +177,25 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as dictionaries, lists and numbers; numbers that are not finite become null."""
-        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ARRAYS}
-        facts["scores"] = {key: score.to_json() for key, score in self.scores.items()}
-        facts["verdict"] = [{"good": v.good, "text": v.text, "from": list(v.source)} for v in self.verdict]
-        return {"format": FORMAT} | {name: _plain(value) for name, value in facts.items()}
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ARRAYS}
+        fields["scores"] = {key: score.to_json() for key, score in self.scores.items()}
+        fields["verdict"] = [{"good": v.good, "text": v.text, "from": list(v.source)} for v in self.verdict]
+        return {"format": FORMAT} | {name: _plain(value) for name, value in fields.items()}
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Evaluation:
+    def from_json(cls, fields: Mapping[str, Any]) -> Evaluation:
         """Read what `to_json` returned. Raises RunError for anything else, or for another format."""
-        if facts.get("format") != FORMAT:
-            raise RunError(f"an evaluation of format {facts.get('format')!r}: expected format {FORMAT}; evaluate it again")
+        if fields.get("format") != FORMAT:
+            raise RunError(f"an evaluation of format {fields.get('format')!r}: expected format {FORMAT}; evaluate it again")
         try:
-            read = {k: v for k, v in facts.items() if k != "format"}
-            read["seeds"] = None if facts["seeds"] is None else tuple(facts["seeds"])
-            read["scores"] = {key: Score.from_json(score) for key, score in facts["scores"].items()}
-            read["classes"] = _classes(facts["classes"])
-            read["of_classes"] = _of_classes(facts.get("of_classes"))
-            read["matched"] = None if facts.get("matched") is None else tuple(facts["matched"])
-            read["memorisation"] = _memorisation(facts["memorisation"])
-            read["verdict"] = tuple(Finding(v["good"], v["text"], tuple(v["from"])) for v in facts["verdict"])
+            read = {k: v for k, v in fields.items() if k != "format"}
+            read["seeds"] = None if fields["seeds"] is None else tuple(fields["seeds"])
+            read["scores"] = {key: Score.from_json(score) for key, score in fields["scores"].items()}
+            read["classes"] = _classes(fields["classes"])
+            read["of_classes"] = _of_classes(fields.get("of_classes"))
+            read["matched"] = None if fields.get("matched") is None else tuple(fields["matched"])
+            read["memorisation"] = _memorisation(fields["memorisation"])
+            read["verdict"] = tuple(Finding(v["good"], v["text"], tuple(v["from"])) for v in fields["verdict"])
             return cls(**read)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"a damaged evaluation ({type(error).__name__}: {error}): evaluate it again") from None
@@ -222,15 +222,15 @@ class Evaluation:
     def load(cls, path: str | Path) -> Evaluation:
         """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
         try:
-            facts = json.loads(Path(path).read_text())
+            fields = json.loads(Path(path).read_text())
         except OSError as error:
             raise RunError(f"can't read {path}: {error.strerror}") from None
         except ValueError as error:
             raise RunError(f"{path} is no file of gansmith evaluate ... --json: {error}") from None
-        if not isinstance(facts, dict):
+        if not isinstance(fields, dict):
             raise RunError(f"{path} holds no evaluation: make one with gansmith evaluate ... --json {path}")
         try:
-            return cls.from_json(facts)
+            return cls.from_json(fields)
         except RunError as error:
             raise RunError(f"{path} holds {error}") from None
 
@@ -249,22 +249,22 @@ def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, 
 ARRAYS = ("samples", "pair_fakes", "pair_reals")
 
 
-def _classes(facts: Mapping[str, Sequence[Any]] | None) -> Classes | None:
-    return None if facts is None else Classes(*(tuple(facts[f.name]) for f in dataclasses.fields(Classes)))
+def _classes(fields: Mapping[str, Sequence[Any]] | None) -> Classes | None:
+    return None if fields is None else Classes(*(tuple(fields[f.name]) for f in dataclasses.fields(Classes)))
 
 
-def _of_classes(facts: Mapping[str, Sequence[Any] | None] | None) -> PerClassResult | None:
-    if facts is None:
+def _of_classes(fields: Mapping[str, Sequence[Any] | None] | None) -> PerClassResult | None:
+    if fields is None:
         return None
-    rows = {f.name: facts[f.name] for f in dataclasses.fields(PerClassResult)}
+    rows = {f.name: fields[f.name] for f in dataclasses.fields(PerClassResult)}
     return PerClassResult(**{name: None if row is None else tuple(row) for name, row in rows.items()})  # type: ignore[arg-type]
 
 
-def _memorisation(facts: Mapping[str, Any] | None) -> Memorisation | None:
-    if facts is None:
+def _memorisation(fields: Mapping[str, Any] | None) -> Memorisation | None:
+    if fields is None:
         return None
-    quantiles, fake, held_out = (tuple(facts[name]) for name in ("quantiles", "fake_distances", "held_out_distances"))
-    return Memorisation(quantiles, fake, held_out, tuple(Pair(**pair) for pair in facts["pairs"]))
+    quantiles, fake, held_out = (tuple(fields[name]) for name in ("quantiles", "fake_distances", "held_out_distances"))
+    return Memorisation(quantiles, fake, held_out, tuple(Pair(**pair) for pair in fields["pairs"]))
 
 
 def _number(value: float | None) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gansmith.core.errors import DataError
-from gansmith.evaluation.diagnostics import LIMIT, Side
+from gansmith.evaluation.diagnostics import LIMIT, DiagnosticSet
 from gansmith.evaluation.extractors import Features
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.per_class import PerClass, compute_per_class
@@ -44,14 +44,14 @@ class FeatureSet:
     features: Tensor  # float32 [M, F]
     probabilities: Tensor | None  # float32 [N, K]
 
-    def sample(self, groups: Iterable[int], labels: np.ndarray | None = None) -> Sample:
+    def select(self, groups: Iterable[int], labels: np.ndarray | None = None) -> SampleFeatures:
         """Select the samples of some groups. `labels` are those of all N samples, int64 [N]."""
         wanted = sorted(groups)
         numbers = np.flatnonzero(np.isin(self.groups, wanted))
         kept = np.flatnonzero(np.isin(self.groups[self.rows], wanted))  # places in `features`
         kept = kept[choose_rows(len(kept))]
         rows = self.rows[kept]
-        return Sample(
+        return SampleFeatures(
             len(numbers),
             tuple(self.moments[g] for g in wanted),
             rows,
@@ -115,8 +115,8 @@ def groups_of(length: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """N samples as the metrics need them: features of the M `rows`, probabilities and labels of all N."""
+class SampleFeatures:
+    """Inputs of the metrics for N samples: features of the M `rows`, and probabilities and labels of all N."""
 
     count: int
     moments: tuple[Moments, ...]  # of each group; they add up to those of all samples
@@ -142,13 +142,15 @@ class Sample:
         return metrics.class_shares(self.probabilities.argmax(1), self.probabilities.shape[1])
 
 
-def side_of(sample: Sample, images_of: Callable[[np.ndarray], np.ndarray]) -> Side:
-    """The part of a sample that the diagnostics use; `images_of` returns samples by their indices."""
+def diagnostic_set(sample: SampleFeatures, images_of: Callable[[np.ndarray], np.ndarray]) -> DiagnosticSet:
+    """The part of the samples that the diagnostics use; `images_of` returns samples by their indices."""
     places = choose_rows(len(sample.rows), LIMIT)
     values = torch.from_numpy(images_of(sample.rows[places]))
     probabilities = sample.feature_probabilities
     at = torch.from_numpy(places)
-    return Side(sample.features[at], None if probabilities is None else probabilities[at], values if values.dim() == 4 else None)
+    return DiagnosticSet(
+        sample.features[at], None if probabilities is None else probabilities[at], values if values.dim() == 4 else None
+    )
 
 
 def _sum(moments: Iterable[Moments]) -> Moments:
@@ -162,7 +164,7 @@ def _sum(moments: Iterable[Moments]) -> Moments:
 class ReferenceSet:
     """The real samples that generated ones are compared with."""
 
-    real: Sample
+    real: SampleFeatures
     train: Tensor  # float32 [T, F], features of the training images in which copies are searched
     held_out_distances: Tensor  # float64 [H], from each held-out real image to the nearest training image
     test: Labelled | None  # labelled real images that are not in `real`, to test classifiers on
@@ -181,7 +183,7 @@ class Metrics:
     per_class: PerClass | None = None  # per-class metrics, for labelled data
 
 
-def compute_metrics(fake: Sample, reference: ReferenceSet, near: tuple[Tensor, Tensor]) -> Metrics:
+def compute_metrics(fake: SampleFeatures, reference: ReferenceSet, near: tuple[Tensor, Tensor]) -> Metrics:
     """Compute all metrics of `fake` against a reference set; `near` is the result of `nearest_training_rows`."""
     real = reference.real
     kid = metrics.kernel_distance(real.features, fake.features, SUBSETS)
@@ -199,7 +201,7 @@ def compute_metrics(fake: Sample, reference: ReferenceSet, near: tuple[Tensor, T
     return Metrics(values, kid.subset_sd, fake.shares if reference.has_classes else None, *near, per_class)
 
 
-def _per_class(fake: Sample, reference: ReferenceSet) -> PerClass | None:
+def _per_class(fake: SampleFeatures, reference: ReferenceSet) -> PerClass | None:
     """Per-class metrics by the requested classes, or else by the classifier's; None without either."""
     probabilities = fake.feature_probabilities if reference.has_classes else None
     classes = (
@@ -207,17 +209,17 @@ def _per_class(fake: Sample, reference: ReferenceSet) -> PerClass | None:
     )
     if classes is None or (real := _labelled(reference.real)) is None:
         return None
-    asked = fake.labels if fake.feature_labels is not None else None
-    return compute_per_class(real, Labelled(fake.features, classes), fake.probabilities, asked)
+    requested = fake.labels if fake.feature_labels is not None else None
+    return compute_per_class(real, Labelled(fake.features, classes), fake.probabilities, requested)
 
 
-def nearest_training_rows(fake: Sample, train: Tensor, most: int = MOST) -> tuple[Tensor, Tensor]:
+def nearest_training_rows(fake: SampleFeatures, train: Tensor, most: int = MOST) -> tuple[Tensor, Tensor]:
     """Distance to and index of the row of `train` nearest to each of the first `most` samples with features: [D] and [D]."""
     distances, places = metrics.nearest(fake.features[:most], train)
     return distances[:, 0], places[:, 0]
 
 
-def _labelled(sample: Sample) -> Labelled | None:
+def _labelled(sample: SampleFeatures) -> Labelled | None:
     return None if sample.feature_labels is None else Labelled(sample.features, sample.feature_labels)
 
 
@@ -260,7 +262,7 @@ def intervals_of_draws(draws: list[dict[str, float]]) -> dict[str, tuple[float, 
     return found
 
 
-def intervals_of_set(fake: Sample, reference: ReferenceSet, computed: Metrics) -> dict[str, tuple[float, float]]:
+def intervals_of_set(fake: SampleFeatures, reference: ReferenceSet, computed: Metrics) -> dict[str, tuple[float, float]]:
     """95 % intervals of the metrics of one fixed set: value +- 1.96 standard errors by a delete-a-group jackknife.
 
     The standard error of the kernel distance comes from the groups themselves, as it is unbiased at every size. GAN-train and
@@ -280,7 +282,7 @@ def jackknife(values: list[float]) -> float:
     return math.sqrt((len(values) - 1) * float(np.var(values)))
 
 
-def _without_each_group(fake: Sample, reference: ReferenceSet, computed: Metrics) -> Iterator[dict[str, float]]:
+def _without_each_group(fake: SampleFeatures, reference: ReferenceSet, computed: Metrics) -> Iterator[dict[str, float]]:
     manifolds = metrics.prdc_without(reference.real.features, fake.features, fake.feature_groups, GROUPS)
     near_groups = fake.feature_groups[: len(computed.distances)]
     for g, manifold in enumerate(manifolds):

@@ -90,17 +90,17 @@ class StoredSamples:
     what: str
     kind: SourceType
     values: np.ndarray
-    classes_asked: np.ndarray | None = None  # int64 [N], requested class of each sample
+    requested_classes: np.ndarray | None = None  # int64 [N], requested class of each sample
     classes: tuple[str, ...] | None = None
     seeds: None = None
     num_categories: int = 0
 
     def labels(self, draw: int) -> np.ndarray | None:
         """Requested classes of the samples, int64 [N]; None if unknown."""
-        return self.classes_asked
+        return self.requested_classes
 
     def categories(self, draw: int) -> None:
-        """None: stored samples have no categories but classes."""
+        """None: stored samples have classes, and no other categories."""
         return
 
     @property
@@ -145,7 +145,7 @@ def find_samples(
 def _open_samples(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> SampleSource:
     if isinstance(what, np.ndarray):
         return _check_count(StoredSamples("array", "array", _check_array(what)))
-    # os.path answers no where pathlib raises: for names too long, folders that may not be entered.
+    # os.path returns False where pathlib raises: for names that are too long and folders without permission.
     if isinstance(what, Run) or os.path.isfile(os.path.join(what, "recipe.json")):
         run = what if isinstance(what, Run) else Run.open(what, trust=trust)
         if count < LEAST:

@@ -1,9 +1,9 @@
 """The contract of networks: the shapes they are built for, their inputs and their outputs.
 
 generator(noise [N, Z], condition)          -> samples [N, ...]
-discriminator(samples [N, ...], condition)  -> logits [N, M]      M places judged: 1, or h*w for patches
+discriminator(samples [N, ...], condition)  -> logits [N, M]      M logits of each sample: 1, or h*w for patches
 
-A discriminator that judges m samples at once has the attribute `pack = m` and returns logits [N // m, M]. One that also predicts
+A discriminator that scores m samples at once has the attribute `pack = m` and returns logits [N // m, M]. One that also predicts
 the condition of a sample returns a `DiscriminatorOutput`.
 """
 
@@ -40,7 +40,7 @@ class Shapes:
     sample       shape of one sample, (C, H, W) for images and (D,) for points
     categories   K, number of categories of the condition; 0 without a condition
     continuous   S, number of continuous codes of the condition
-    observed     whether the condition of real samples is known. Where it is not, only the generator gets a condition.
+    observed     whether the category of real samples is known. Where it is not, only the generator gets a condition.
     """
 
     noise: int
@@ -55,7 +55,7 @@ class Shapes:
         return self.categories + self.continuous
 
     def condition_dim_for(self, network: str) -> int:
-        """Number of entries of the condition that this network gets: 0 for all but the generator where none is observed."""
+        """Number of entries of the condition that this network gets: 0 except for the generator if it is unobserved."""
         return self.condition_dim if network == "generator" or self.observed else 0
 
     def without_condition(self) -> Shapes:
@@ -73,5 +73,5 @@ class Network(Protocol):
 
 
 def pack_of(discriminator: nn.Module) -> int:
-    """Number of samples that a discriminator judges at once (PacGAN; Lin et al. 2018): its attribute `pack`, or 1."""
+    """Number of samples that a discriminator scores at once (PacGAN; Lin et al. 2018): its attribute `pack`, or 1."""
     return int(getattr(discriminator, "pack", 1))

@@ -37,9 +37,9 @@ class TakesCondition(Network, Protocol):
 def build_network(description: Network, name: str, shapes: Shapes) -> nn.Module:
     """Build the network called `name`, and make it conditional where `shapes` has a condition.
 
-    A description that says `takes_condition` builds itself. The generator gets the condition joined to its noise. Every other
-    network gets it by projection in its last layer, and only where the condition of real samples is observed. Raises RecipeError
-    where that layer is not linear with one output.
+    A description with the attribute `takes_condition` builds the conditional network itself. Otherwise the generator gets the
+    condition joined to its noise. Every other network gets it by projection in its last layer, and only where the condition of
+    real samples is observed. Raises RecipeError where that layer is not linear with one output.
     """
     if not shapes.condition_dim or isinstance(description, TakesCondition):
         return description.build(shapes)
@@ -52,14 +52,14 @@ def build_network(description: Network, name: str, shapes: Shapes) -> nn.Module:
     hints = ["choose condition=none", *(["joined-discriminator(network=...)"] if name == "discriminator" else [])]
     message = (
         f"network {name!r} gets the condition in its last layer, which must be linear with one logit; "
-        f"{kebab(type(description).__name__)} ends otherwise: {', '.join(hints)}, or a network that takes the condition itself"
+        f"{kebab(type(description).__name__)} has another: {', '.join(hints)}, or a network that takes the condition itself"
     )
     body, last = split_last_layer(network, RecipeError(message))
     return Projection(body, last, shapes.categories)
 
 
 def split_last_layer(network: nn.Module, error: RecipeError) -> tuple[Stack, nn.Linear]:
-    """All layers but the last, and the last, a linear layer with one logit. Raises `error` where a network ends otherwise."""
+    """All layers but the last, and the last one, a linear layer with one logit. Raises `error` for any other last layer."""
     if isinstance(network, Stack) and isinstance(last := network[-1], nn.Linear) and last.out_features == 1:
         return Stack(*list(network)[:-1]), last
     raise error

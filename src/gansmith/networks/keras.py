@@ -111,7 +111,7 @@ class KerasNetwork:
         return tf.nn.batch_normalization(x, mean, variance, layer.beta.value, layer.gamma.value, layer.epsilon)
 
     def _counterpart(self, layer: nn.Module) -> list[Any]:
-        """The Keras layers that compute the same as a PyTorch layer."""
+        """The Keras layers that are equivalent to a PyTorch layer."""
         layers, dtype = self.keras.layers, self.dtype
         match layer:
             case nn.Linear():

@@ -88,7 +88,7 @@ class TwoPaths(nn.Module):
         features = self.of_given(given)
         if self.of_label is not None:
             if condition is None:
-                raise RecipeError("a network with a condition was called without one: choose condition=labels")
+                raise RecipeError("a network for a condition was called without one: choose condition=labels")
             features = torch.cat([features, self.of_label(condition.to(given.dtype))], 1)
         output: Tensor = self.together(features)
         return output

@@ -1,4 +1,4 @@
-"""PacGAN: a discriminator that judges several samples at once, and so detects a lack of variety (Lin et al. 2018)."""
+"""PacGAN: a discriminator that scores several samples at once, and so detects a lack of variety (Lin et al. 2018)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gansmith.networks.stack import refuse_condition
 
 @component
 class Packed:
-    """A discriminator that judges `count` samples at once (Lin et al. 2018, section 3): [N, ...] -> [N // count, M].
+    """A discriminator that scores `count` samples at once (Lin et al. 2018, section 3): [N, ...] -> [N // count, M].
 
     Samples are joined along their channels, points along their coordinates. `network` is built for these larger samples.
     """

@@ -49,11 +49,10 @@ class ResidualGenerator:
 class ResidualDiscriminator:
     """A residual discriminator: [N, C, H, W] -> [N, 1].
 
-    A residual block for each width, of which the first `halvings` halve the map, then ReLU, a sum or mean over the map and a
-    linear layer. In Miyato et al. 2018 (appendix, table 3), widths are (128, 128, 128, 128) for CIFAR-10 and (64, 128, 256, 512,
-    1024) with halvings=4 for STL-10, both with `spectral_norm`. Gulrajani et al. 2017 (appendix F) have the former with
-    pool="mean". `minibatch_std` gives the last block the standard deviation over groups of so many samples (Karras et al. 2018,
-    section 3).
+    A residual block for each width, then ReLU, a sum or mean over the map and a linear layer. The first `halvings` blocks halve
+    the map. In Miyato et al. 2018 (appendix, table 3), widths are (128, 128, 128, 128) for CIFAR-10 and (64, 128, 256, 512, 1024)
+    with halvings=4 for STL-10, both with `spectral_norm`. Gulrajani et al. 2017 (appendix F) have the former with pool="mean".
+    `minibatch_std` gives the last block the standard deviation over groups of so many samples (Karras et al. 2018, section 3).
     """
 
     widths: Widths = (64, 64, 64)

@@ -48,7 +48,7 @@ class Adversarial:
     auxiliary: AuxiliaryLoss | None = None  # the loss of a head that predicts the condition
     augmentation: Augmentation | None = None  # of all samples that the discriminator sees, in both players' turns
     reduction: Literal["sum", "mean"] = "sum"  # of the losses of real and of generated samples; "mean" as over one joint batch
-    share: Literal["nothing", "noise", "fakes"] = "nothing"  # what the generator's turn takes over from the discriminator's
+    share: Literal["nothing", "noise", "fakes"] = "nothing"  # reused from the discriminator's turn in the generator's
     joint_batch: bool = False  # score real and generated samples in one pass; makes a difference with batch norm
     turns: Literal["alternating", "simultaneous"] = "alternating"
     discriminator_turns: PositiveInt = 1
@@ -71,6 +71,11 @@ class Adversarial:
         if isinstance(self.loss, Wasserstein) and isinstance(self.augmentation, Augment) and self.augmentation.target is not None:
             message = "augment's target is a share of logits above 0, and for wasserstein only differences of logits count"
             raise RecipeError(f"Adversarial: {message}: leave augmentation.target at none, or choose another loss")
+
+    @property
+    def logit_loss(self) -> Loss:
+        """The losses of both players without penalties and the auxiliary loss."""
+        return self.loss
 
     def players(self) -> tuple[Player, ...]:
         """The discriminator, then the generator."""

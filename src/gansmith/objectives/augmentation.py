@@ -1,6 +1,6 @@
 """Differentiable augmentation of all samples that the discriminator sees, in both players' turns (Zhao et al. 2020, eq. 4 to 6).
 
-An operation maps samples [N, ...] to samples of the same shape. It draws a strength for each sample from torch's global
+An operation maps samples [N, ...] to changed samples [N, ...]. It draws a strength for each sample from torch's global
 generator, which the trainer seeds for each turn. All operations can be differentiated twice, as gradient penalties need.
 """
 
@@ -49,7 +49,7 @@ class Augmentation(Protocol):
 
 @runtime_checkable
 class Operation(Protocol):
-    """One kind of augmentation."""
+    """One random change of samples, such as a flip."""
 
     def __call__(self, samples: Tensor, progress: float) -> Tensor:
         """Augmented samples, [N, ...] -> [N, ...], at a progress of the run from 0 to 1."""

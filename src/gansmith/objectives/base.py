@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gansmith.core.errors import RecipeError, unknown
 from gansmith.networks.base import Network, Networks
+from gansmith.objectives.losses import Loss
 from gansmith.sampling.conditions import Condition
 from gansmith.sampling.noise import Noise
 
@@ -25,7 +26,7 @@ T = TypeVar("T")
 class Batch:
     """Real samples and their condition. With several processes, each holds its own part."""
 
-    real: Tensor  # [N, ...] in the range of their modality, [-1, 1] for images unless the recipe says otherwise
+    real: Tensor  # [N, ...] in the range of their modality, [-1, 1] for images by default
     size: int  # N over all processes
     condition: Tensor | None = None  # [N, K + S], a one-hot category and S continuous codes in [-1, 1]
     observed: bool = True  # whether it describes the real samples; False: it was drawn for the generator alone
@@ -38,7 +39,7 @@ class Batch:
         return condition[torch.arange(count, device=condition.device) % len(condition)]
 
     def observed_condition_for(self, count: int) -> Tensor | None:
-        """The condition for discriminator and encoder, [count, K + S]; None where that of real samples is not observed.
+        """The condition for discriminator and encoder, [count, K + S]; None where the condition of real samples is not observed.
 
         The networks then take none, because the condition was drawn for the generator alone.
         """
@@ -47,7 +48,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """The position of a turn in the run, its noise, and what turns share.
+    """The position of a turn in the run, its noise, the values that turns share and the state across steps.
 
     Noise is a function of the position alone, so that a resumed run draws the same numbers.
     """
@@ -65,11 +66,11 @@ class Turn:
         return self.draw(count, None)
 
     def fixed_noise(self, count: int) -> Tensor:
-        """Noise [N, Z] that repeats each epoch at the same position, for a fixed set of generated samples that is not stored."""
+        """Noise [N, Z] that repeats at each position of the epoch, for a fixed set of generated samples that is not stored."""
         return self.draw(count, self.images % self.epoch_images)
 
     def share(self, name: str, make: Callable[[], T]) -> T:
-        """The value that an earlier turn of this step stored as `name`; else that of `make()`, which is stored."""
+        """The value that an earlier turn of this step stored as `name`; else the value of `make()`, which is then stored."""
         if name not in self.shared:
             self.shared[name] = make()
         return self.shared[name]  # type: ignore[no-any-return]
@@ -86,9 +87,9 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The losses of a turn and what to log. Logs are functions, which are only called when a log is written."""
+    """The losses of a turn and the values to log. Logs are functions, which are only called when a log is written."""
 
-    costs: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
+    losses: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
 
 
@@ -160,6 +161,24 @@ class Measuring(Protocol):
 
     def measure(self, networks: Networks, batch: Batch, turn: Turn) -> dict[str, Tensor]:
         """Each measure as [N], one number a sample. The networks are in evaluation mode."""
+        ...
+
+
+@runtime_checkable
+class LogitObjective(Protocol):
+    """An objective of a generator and a discriminator that states how its players' losses follow from logits.
+
+    The monitor then discriminates as in training, and checks the signs of the loss's gradients.
+    """
+
+    @property
+    def logit_loss(self) -> Loss:
+        """The losses of both players without penalties and auxiliary losses."""
+        ...
+
+    @property
+    def joint_batch(self) -> bool:
+        """Whether the discriminator gets real and generated samples in one batch."""
         ...
 
 

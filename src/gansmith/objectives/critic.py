@@ -1,4 +1,4 @@
-"""A discriminator alone, which learns to tell real samples from those of a generator that is not trained."""
+"""A discriminator alone, which learns to distinguish real samples from those of a frozen generator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gansmith.objectives.losses import Loss, NonSaturating
 class Critic:
     """Train a discriminator against a frozen generator, on joint batches of real and as many generated samples.
 
-    The generated samples are the same in each epoch. The loss is the mean over the joint batch. The recipe names the generator in
+    Each epoch has the same generated samples. The loss is the mean over the joint batch. The recipe names the generator in
     `frozen`.
     """
 

@@ -22,7 +22,7 @@ class Likelihood(Protocol):
         """The samples to reconstruct, [N, ...]: the real samples, or samples drawn from them."""
         ...
 
-    def log(self, target: Tensor, made: Tensor) -> Tensor:
+    def log_prob(self, target: Tensor, made: Tensor) -> Tensor:
         """log p(x|z) of each target in nats, [N], where `made` [N, ...] is the generator's output for its z."""
         ...
 
@@ -54,7 +54,7 @@ class Bernoulli:
         """The samples to reconstruct, [N, ...]."""
         return torch.bernoulli(real) if self.binarised else real
 
-    def log(self, target: Tensor, made: Tensor) -> Tensor:
+    def log_prob(self, target: Tensor, made: Tensor) -> Tensor:
         """log p(x|z) in nats, [N]."""
         # PyTorch clamps the logarithm at -100, for probabilities that are rounded to 0.
         return -F.binary_cross_entropy(made, target, reduction="none").flatten(1).sum(1)
@@ -100,7 +100,7 @@ class Gaussian:
         """The samples to reconstruct, [N, ...]."""
         return real
 
-    def log(self, target: Tensor, made: Tensor) -> Tensor:
+    def log_prob(self, target: Tensor, made: Tensor) -> Tensor:
         """log p(x|z) in nats, [N]."""
         away = (target - made) / self.sigma
         return -(0.5 * away.square() + math.log(self.sigma) + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)

@@ -31,16 +31,16 @@ def logits_of_both(
 
 
 def _checked(discriminate: Discriminate, samples: Tensor, rows: int) -> Output:
-    """The discriminator's output; raises RecipeError unless it has so many rows."""
+    """The discriminator's output for samples. Raises RecipeError unless its logits have `rows` rows."""
     output = discriminate(samples)
     if (found := len(logits_of(output))) != rows:
         message = f"network 'discriminator' returns {found} rows of logits for {len(samples)} samples; expected {rows}"
-        raise RecipeError(f"{message}: give one that judges m samples at once the attribute pack = m")
+        raise RecipeError(f"{message}: a discriminator that scores m samples at once needs the attribute pack = m")
     return output
 
 
 def _split(output: Output, rows: list[int]) -> tuple[Output, Output]:
-    """The outputs of real and of generated samples from that of a joint batch."""
+    """Split the output of a joint batch into the outputs of real and of generated samples."""
     if isinstance(output, DiscriminatorOutput):
         real, fake = zip(*(torch.split(part, rows) for part in output), strict=True)
         return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)
@@ -62,7 +62,7 @@ def sum_of_both(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def mean_over_patches(losses: Tensor) -> Tensor:
-    """The mean over the M places judged, [N, M] -> [N]."""
+    """The mean over the M logits of each sample, [N, M] -> [N]."""
     return losses.squeeze(1) if losses.shape[1] == 1 else losses.mean(1)
 
 

@@ -1,4 +1,4 @@
-"""GAN losses: functions from logits [N, M] to losses of the same shape, one for each place judged.
+"""GAN losses: functions from logits [N, M] to losses [N, M], one for each logit.
 
 With s(x) = softplus(x) = log(1 + e^x), binary cross-entropy on a logit is s(-x) for label 1 and s(x) for label 0. This equals
 sigmoid followed by cross-entropy, without its overflow.
@@ -31,7 +31,7 @@ class Loss(Protocol):
 
     @property
     def needs_real(self) -> bool:
-        """Whether the generator's loss needs the logits of real samples, which cost a pass of the discriminator."""
+        """Whether the generator's loss needs the logits of real samples, which takes another pass of the discriminator."""
         ...
 
     @property
@@ -143,8 +143,8 @@ class Wasserstein:
 class Relativistic:
     """The relativistic pairing loss, RpGAN (Jolicoeur-Martineau 2018; Huang et al. 2024, eq. 2).
 
-    Real and generated samples are compared in pairs by index. The discriminator's loss of a pair is s(D(G(z)) - D(x)), of which
-    each side gets one half; the generator's is s(D(x) - D(G(z))).
+    Real and generated samples are compared in pairs by index. The discriminator's loss of a pair is s(D(G(z)) - D(x)): one
+    half is returned as the loss of the real sample, one half as that of the generated one. The generator's is s(D(x) - D(G(z))).
     """
 
     needs_real: ClassVar[bool] = True

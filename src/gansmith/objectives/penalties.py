@@ -1,6 +1,6 @@
 """Penalties of the discriminator: functions from the samples and logits of a turn to a loss per sample, [N].
 
-They are computed outside autocast, because a second derivative in bfloat16 is noise. With a discriminator that judges m samples
+They are computed outside autocast, because a second derivative in bfloat16 is noise. With a discriminator that scores m samples
 at once, the gradient of a sample is that of the logits of its pack.
 """
 
@@ -30,8 +30,8 @@ class PenaltyInput:
 
     real: Tensor  # [N, ...]
     fake: Tensor  # [N, ...]
-    real_logits: Tensor  # [N, M], or [N // m, M] if the discriminator judges m samples at once
-    fake_logits: Tensor  # of the same shape
+    real_logits: Tensor  # [N, M], or [N // m, M] if the discriminator scores m samples at once
+    fake_logits: Tensor  # of the shape of `real_logits`
     discriminate: Callable[[Tensor], Tensor]  # samples -> logits, with the augmentation and condition of this turn
 
 

@@ -120,6 +120,9 @@ class VaeGan:
             raise RecipeError(
                 f"VaeGan {message}: choose conv-discriminator or mlp-discriminator, condition=none and compile=false"
             )
-        if not -len(discriminator) <= self.layer < len(discriminator):
-            raise RecipeError(f"VaeGan.layer: the discriminator has {len(discriminator)} layers, there is no layer {self.layer}")
+        count = len(discriminator)
+        if not -count <= self.layer < count:
+            raise RecipeError(
+                f"VaeGan.layer: expected a layer of the discriminator, from {-count} to {count - 1}, got {self.layer}"
+            )
         return discriminator

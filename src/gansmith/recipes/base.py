@@ -64,7 +64,7 @@ class Scores:
         """The image counts of `times` scorings, at growing intervals; the last is `total_images`."""
         return sorted({max(1, round(total_images * (i / times) ** 2)) for i in range(1, times + 1)})
 
-    def ends(self, values: Sequence[float]) -> str | None:
+    def stop_reason(self, values: Sequence[float]) -> str | None:
         """The reason why the run ends after these scores, given in order; None if it continues."""
         if not values:
             return None

@@ -15,7 +15,7 @@ from gansmith.core.formatting import plain_number as number
 from gansmith.data import display_name
 from gansmith.drawing import charts, grids, html
 from gansmith.drawing.html import Picture
-from gansmith.evaluation.results import Score, class_columns
+from gansmith.evaluation.results import class_columns
 from gansmith.report.recipe_text import recipe_lines
 from gansmith.runs.log import SCORE
 
@@ -38,7 +38,7 @@ def write(run: Run, evaluation: Evaluation | None = None) -> Path:
 
 
 def page(run: Run, evaluation: Evaluation | None = None) -> str:
-    """The report as HTML, with all text from the run escaped. Without an evaluation, the page tells how to make one."""
+    """The report as HTML, with all text from the run escaped. Without an evaluation, it names the command for one."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -82,20 +82,23 @@ def _real(run: Run) -> Picture | None:
     path = run.real_picture
     if not path.exists():
         return None
-    is_known = run.recipe.condition is not None and run.recipe.condition.observed  # else real samples are in their stored order
-    count = _count(run) if run.layout.categories and is_known else min(_count(run), run.metadata["num_real"])
+    # Without an observed condition, real samples are in their stored order.
+    is_observed = run.recipe.condition is not None and run.recipe.condition.observed
+    count = _count(run) if run.layout.categories and is_observed else min(_count(run), run.metadata["num_real"])
     alt = f"The first {count} real samples"
     if not _draws_images(run):
         return html.plot_file(path, alt)
     cells = grids.split_grid(path, run.metadata["sample_shape"], count)
-    return _in_rows(run, cells, alt) if is_known else html.grid(cells, alt, run.layout.columns if run.layout.categories else None)
+    if is_observed:
+        return _in_rows(run, cells, alt)
+    return html.grid(cells, alt, run.layout.columns if run.layout.categories else None)
 
 
 def _animation(run: Run) -> Picture | None:
     chosen = _spread(run.pictures, 25)
     if len(chosen) < 2:
         return None
-    alt = f"Animation of the same samples from {min(chosen):,} to {max(chosen):,} images"
+    alt = f"Animation of samples of fixed seeds from {min(chosen):,} to {max(chosen):,} images"
     if not _draws_images(run):
         return html.plots(chosen.values(), alt)
     frames = (grids.split_grid(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
@@ -258,17 +261,16 @@ def _numbers(finding: Finding, evaluation: Evaluation) -> list[str]:
     """The numbers behind a sentence of the verdict, such as `Frechet distance 12.3 (real 0.4)`, by their paths."""
     texts = []
     for path in finding.source:
-        *room, key = path.split(".")
-        found: Any = evaluation.scores if room[:1] == ["scores"] else evaluation.diagnostics
-        for word in room[1:]:
+        if score := evaluation.scores.get(path.removeprefix("scores.")):  # early evaluations hold scores.fd instead of fd
+            texts.append(f"{score.title} {number(score.value)} (real {number(score.floor)})")
+            continue
+        found: Any = {"diagnostics": evaluation.diagnostics}
+        for word in path.split("."):
             found = found.get(word) if isinstance(found, dict) else None
-        found = found.get(key) if isinstance(found, dict) else None
-        if isinstance(found, Score):
-            texts.append(f"{found.title} {number(found.value)} (real {number(found.floor)})")
-        elif isinstance(found, dict) and isinstance(found.get("fake"), (int, float)):
+        if isinstance(found, dict) and isinstance(found.get("fake"), (int, float)):
             real = found.get("real", found.get("held_out"))
             shown = f" (real {number(real)})" if isinstance(real, (int, float)) else ""
-            texts.append(f"{key.replace('_', ' ')} {number(found['fake'])}{shown}")
+            texts.append(f"{word.replace('_', ' ')} {number(found['fake'])}{shown}")
     return texts
 
 

@@ -240,9 +240,9 @@ class Run:
     @property
     def stopped(self) -> str | None:
         """The reason why scores or the doctor stopped the run before its budget was spent; None if they did not."""
-        by_scores = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
+        by_scores = self.recipe.scores.stop_reason(list(self.scored.values())) if self.recipe.scores else None
         looks = [look for look in doctor.looks_in(self.records) if look["images"] <= self._newest_images]
-        return by_scores or doctor.ends(self.recipe.on_trouble, looks, self.total_images or 1)
+        return by_scores or doctor.stop_reason(self.recipe.on_trouble, looks, self.total_images or 1)
 
     @property
     def has_nothing_left(self) -> bool:

@@ -46,7 +46,7 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | None, monito
     try:
         clocked = 0.3 if scorer and times is None else 0.1  # looks alone need less precision
         length = seconds or images / measure_speed(recipe, trainer.device, trainer.samples, clocked, type(trainer.backend))[0]
-    except TrainingError:  # the run will raise it at the same step, and say what is kept
+    except TrainingError:  # the run raises it again at this step, and names the checkpoint that is kept
         relied_on = RELIED_ON if recipe.watch and recipe.watch.on_trouble != "warn" else 0
         return Plan(images, times or 0, relied_on if looks is None else looks)
     spent = 0.0

@@ -19,7 +19,7 @@ def checkup(run: Run) -> Checkup:
         looks = sorted(_looks_at_checkpoints(run) + doctor.looks_in(run.records), key=lambda look: look["images"])
         found = Checkup.of_looks(looks, run.total_images or 1, from_checkpoints=True)
     if not found.num_looks:
-        raise RunError(f"run {run.path} has no checkpoint to look at yet: train it for longer")
+        raise RunError(f"run {run.path} has no checkpoint to measure yet: train it for longer")
     return found
 
 
@@ -27,7 +27,7 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
     """The vital signs at each checkpoint, the oldest first. Raises RunError for a frozen generator, or where measuring fails."""
     if "generator" in run.recipe.frozen:
         raise RunError(
-            f"run {run.path} leaves its generator as it started (frozen), so there is nothing that could go wrong with it"
+            f"run {run.path} has a frozen generator, which the doctor can't diagnose: expected a generator that is trained"
         )
     import torch
 
@@ -48,6 +48,6 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
                 signs = monitor.look()
             except Exception as error:  # anything a user's own network or objective may raise
                 message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-                raise RunError(f"run {run.path} does not let itself be looked at: {message}") from None
+                raise RunError(f"run {run.path} can't be measured: {message}; fix its network, objective or data") from None
             looks.append({"images": saved.images} | {doctor.PREFIX + name: value for name, value in signs.items()})
     return looks

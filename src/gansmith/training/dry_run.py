@@ -55,7 +55,7 @@ def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categorie
 
 
 def _in_twos(recipe: Recipe) -> Recipe:
-    """The recipe with batches of two, and numbers of generated samples that the objective sets scaled down alike."""
+    """The recipe with batches of two, and numbers of generated samples that the objective sets scaled down by the same factor."""
     objective: Any = recipe.objective
     counts = {f.name: getattr(objective, f.name) for f in dataclasses.fields(objective) if f.name.endswith("_fakes")}
     fewer = {name: max(1, 2 * count // recipe.batch_size) for name, count in counts.items() if count is not None}
@@ -68,8 +68,8 @@ def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
     values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
-    is_known = recipe.condition is not None and recipe.condition.observed
-    made_up = Samples(values, categories=np.zeros(len(values), np.int64) if is_known else None, num_categories=num_categories)
+    is_observed = recipe.condition is not None and recipe.condition.observed
+    made_up = Samples(values, categories=np.zeros(len(values), np.int64) if is_observed else None, num_categories=num_categories)
     trainer = Trainer(recipe, torch.device("cpu"), made_up)
     counter = FlopCounterMode(display=False)
     # The counter's hooks that tell modules apart raise an error where a gradient at the input is taken, as penalties do.

@@ -1,7 +1,7 @@
 """Compute a trainer's steps in TensorFlow, with Keras's layers.
 
-Data, order, noise and random start are the trainer's, and so are the names of all that is saved; between two checkpoints the
-numbers live in Keras's variables. So whatever reads a run, or goes on with it, needs no Keras.
+Data, order, noise, initial weights and the names of saved tensors are the trainer's. Between two checkpoints, Keras's variables
+hold the numbers. So a run can be read or continued without Keras.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ OPTIMIZERS = (Adam, SGD)
 
 
 class TurnInput(NamedTuple):
-    """The inputs of a turn, ready for TensorFlow; None for those it does not need."""
+    """The inputs of a turn, ready for TensorFlow; None for inputs that the turn does not need."""
 
     z: Any  # [F, Z]
     fake_condition: Any  # [F, K]
@@ -101,7 +101,7 @@ class KerasBackend:
         }
         layers = [layer for layer in trainer.networks["generator"].modules() if isinstance(layer, nn.BatchNorm1d)]
         self.counters = [c for layer in layers if (c := layer.num_batches_tracked) is not None]
-        # Each batch size is traced by itself: one trace for all may round otherwise than those of a run that goes on.
+        # Each batch size is traced by itself: one trace for all may round differently from those of a resumed run.
         self.trace = self.tf.function(self._trace, autograph=False)
 
     # ------------------------------------------------------------------------------------------ a step
@@ -143,16 +143,16 @@ class KerasBackend:
         )
 
     def _array(self, numbers: Tensor | float | list[float] | None) -> np.ndarray | None:
-        """In the networks' own precision."""
+        """An array in the precision of the networks."""
         return None if numbers is None else np.asarray(numbers, self.generator.dtype)
 
     def _optimizer_settings(self, player: str, progress: float) -> np.ndarray | None:
         """The numbers that the optimizer's kernel takes at the player's next update.
 
-        For SGD: rate and momentum. For Adam: rate, betas and epsilon. Keras's Adam folds both bias corrections into the rate and
-        adds epsilon to the root of the raw second moment. PyTorch adds it to the root of the corrected one, as Kingma and Ba's
-        algorithm 1 does. So epsilon is multiplied with the root of the second correction. The corrections are made of the betas
-        as the kernel sees them, in the weights' precision.
+        For SGD: learning rate and momentum. For Adam: learning rate, betas and epsilon. Keras's Adam folds both bias corrections
+        into the learning rate and adds epsilon to the root of the raw second moment. PyTorch adds it to the root of the
+        corrected one, as in Kingma and Ba's algorithm 1. So epsilon is multiplied by the root of the second correction. The
+        corrections are computed from the betas in the weights' precision, as the kernel sees them.
         """
         optimizer = self.recipe.optimizers[player]
         lr = optimizer.lr * optimizer.schedule.factor(progress)
@@ -198,7 +198,7 @@ class KerasBackend:
             logits = self.discriminator.train(fake, turn.fake_condition, draw)
             loss = tf.reduce_mean(_generator_losses(tf, objective.loss, logits))
         turn_losses.append(loss)
-        fake_gradient = discriminator_tape.gradient(loss, fake)  # where one tape ends and the other begins
+        fake_gradient = discriminator_tape.gradient(loss, fake)  # passes from one tape to the other
         gradients = generator_tape.gradient(fake, self.generator.weights, output_gradients=fake_gradient)
         self._update("generator", gradients, turn.settings)
         for update in waiting:
@@ -236,7 +236,7 @@ class KerasBackend:
             else:
                 raw.ResourceApplyGradientDescent(var=weight.handle, alpha=lr, delta=gradient)
 
-    # ------------------------------------------------------------------------------------------ numbers to and fro
+    # ------------------------------------------------------------------------------------------ copying numbers
 
     def push(self) -> None:
         """Copy the trainer's numbers into Keras's variables."""
@@ -257,7 +257,7 @@ class KerasBackend:
                 mean.copy_(buffer)  # batch norm's counters too
 
     def metadata(self) -> dict[str, Any]:
-        """Versions, and the one precision it computes in."""
+        """Its precision, and the versions of TensorFlow and Keras."""
         return {"precision": "float32", "tensorflow": self.tf.__version__, "keras": self.keras.__version__}
 
     def _networks(self) -> list[KerasNetwork]:
@@ -298,14 +298,14 @@ def _generator_losses(tf: Any, loss: losses.Loss, fake: Any) -> Any:
 
 
 def _set_threads(tf: Any) -> None:
-    """As many as PyTorch may use. A TensorFlow that has computed before in this process keeps its number."""
+    """Give TensorFlow the number of threads of PyTorch. Once TensorFlow has computed in this process, its number is fixed."""
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
         tf.config.threading.set_inter_op_parallelism_threads(torch.get_num_threads())
 
 
 def obstacles(recipe: Recipe, device: torch.device) -> Iterator[str]:
-    """Why a recipe can't be trained here as in PyTorch, a sentence each; none if it can."""
+    """Why TensorFlow can't train a recipe as PyTorch does, one phrase for each reason; none if it can."""
     objective = recipe.objective
     yield from _not_mirrored("objective", objective, (Adversarial,))
     if not isinstance(objective, Adversarial):
@@ -316,13 +316,13 @@ def obstacles(recipe: Recipe, device: torch.device) -> Iterator[str]:
     for player, optimizer in recipe.optimizers.items():
         yield from _not_mirrored(f"optimizers.{player}", optimizer, OPTIMIZERS)
     if recipe.condition is not None and not recipe.condition.observed:
-        yield f"condition is {_text(recipe.condition)}, which only the generator gets, and that is not computed there"
+        yield f"condition is {_text(recipe.condition)}, which only the generator gets; expected an observed one"
     if set(recipe.networks) != {"generator", "discriminator"} or recipe.frozen:
-        yield "it trains a generator and a discriminator, no other network and none that is frozen"
+        yield "expected the networks generator and discriminator, none of them frozen"
     if recipe.precision == "bf16" or recipe.compile:
-        yield "its precision is float32 and it has no compile: leave both as they are"
+        yield "expected precision=float32 and compile=false"
     if device.type != "cpu" or distributed.world() > 1:
-        yield "it trains on the CPU in one process: give --device cpu"
+        yield "expected the CPU and one process: give --device cpu"
 
 
 def _not_mirrored(place: str, component: Any, known: tuple[type, ...]) -> Iterator[str]:

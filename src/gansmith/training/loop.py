@@ -1,4 +1,4 @@
-"""The training loop. It knows players and networks, and no kind of GAN."""
+"""The training loop. It depends on players and networks, and on no particular GAN."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def train(
     framework: str | None = None,
     trust: str | Path | None = None,
 ) -> Run:
-    """Train a run to its end and return it. A folder that holds a part of the run goes on where it stands.
+    """Train a run to its end and return it. A folder with an unfinished run continues from its newest checkpoint.
 
     The end is the recipe's budget, or an earlier one by its scores or by the doctor. `steps` describes the arguments and the
     errors.
@@ -42,11 +42,12 @@ def steps(
     framework: str | None = None,
     trust: str | Path | None = None,
 ) -> Generator[Record]:
-    """Train, yielding a record after every step. Leaving the loop saves; calling again with the same folder goes on.
+    """Train, yielding a record after every step. Leaving the loop saves a checkpoint; calling
+    `steps` again with this folder continues from it.
 
-    `threads` is how many threads PyTorch may use: a number, "auto" for the quickest number or the one the run began with, or None
-    to leave it be. `framework` is "torch" or "tensorflow"; None takes the run's own, torch for a new run. `trust` names a Python
-    file of the user's own that the run may load. A finished run yields nothing.
+    `threads` is the number of threads that PyTorch may use: a number, "auto" for the fastest number or the one that the run began
+    with, or None to leave it unchanged. `framework` is "torch" or "tensorflow"; None takes the run's own, torch for a new run.
+    `trust` names a Python file of the user's own that the run may load. A finished run yields nothing.
 
     While the loop runs, PyTorch flushes denormals and uses that many threads; afterwards both are as before.
 

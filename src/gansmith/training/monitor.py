@@ -1,9 +1,10 @@
 """Measure the vital signs of a trainer: a few cheap numbers that the doctor reads. Training is not affected.
 
-A look generates 256 samples (and 256 of the raw generator, where samples come from an average), always from the same z. It
-compares them with 256 training samples, both as small copies; it discriminates both and samples of the test split; and it takes
-the gradient of the generator's loss. Every number depends on the weights and the image count alone, so an interrupted run logs
-what an uninterrupted one logs. A look leaves out what a recipe does not have: a discriminator, a test split, images.
+A look generates 256 samples (and 256 of the raw generator, where samples come from an average), from one fixed z. It
+compares them with 256 training samples, both as small copies. It computes the discriminator's logits of both and of the test
+split, and the gradient of the generator's loss. Every number depends on the weights and the image count alone, so the log of a
+resumed run equals that of an uninterrupted one. A look leaves out signs that need a part which the run lacks: a discriminator, a
+test split, images.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.networks.base import logits_of, pack_of
 from gansmith.networks.build import build
-from gansmith.objectives import Adversarial
-from gansmith.objectives.base import Batch, Turn
+from gansmith.objectives.base import Batch, LogitObjective, Turn
 from gansmith.sampling.conditions import small_copies
 from gansmith.sampling.inputs import one_hot
 from gansmith.training.trainer import Trainer
@@ -32,15 +32,15 @@ from gansmith.training.vitals import (
     COUNT,
     SEED,
     RealSamples,
-    answers_of,
     as_trained,
     dead_share,
     effective_number,
     evaluating,
-    mean_apart,
+    fixed_rows,
+    mean_distance,
     nearest,
-    picked,
     rank_probability,
+    recorded_logits,
     relative_distance,
     shares_in,
     thinned,
@@ -57,19 +57,19 @@ Conditioned = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and their con
 
 
 class Monitor:
-    """Measures the vital signs of a trainer. `docs/doctor.md` says what each sign means."""
+    """Measures the vital signs of a trainer. `docs/doctor.md` explains each sign."""
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
         self.count = min(COUNT, max(ROWS, MOST_NUMBERS // math.prod(trainer.shapes.sample)), len(trainer.samples))
-        self.picked = picked(len(trainer.samples), CLUSTERED)
+        self.picked = fixed_rows(len(trainer.samples), CLUSTERED)
         self.few = self.picked[: self.count]  # indices of the training samples for the discriminator and the gradient
         self.indices = torch.from_numpy(self.few).to(trainer.device)
         self.stored = trainer.stored.index_select(0, self.indices)
 
     @property
     def categories(self) -> Tensor | None:
-        """The categories of `stored`, as the trainer has them now: a checkpoint brings those its run began with."""
+        """The trainer's present categories of `stored`; restoring a checkpoint may change them."""
         return None if self.trainer.categories is None else self.trainer.categories.index_select(0, self.indices)
 
     def look(self) -> dict[str, float]:
@@ -81,7 +81,7 @@ class Monitor:
             signs = {"finite": float(bool(raw.isfinite().all())), "steps": float(trainer.steps)}
             if signs["finite"]:
                 sampled = raw if trainer.average is None else self._generated(trainer.average)[0]
-                signs["real_apart"] = 0.0 if self._are_alike else mean_apart(self._reals.own)
+                signs["real_apart"] = 0.0 if self._are_alike else mean_distance(self._reals.own)
                 if not self._are_alike:  # else there is nothing to compare with
                     signs |= self._of_samples(sampled) | (self._reach(raw) if raw.ndim == 4 else {})
                     signs["raw_spread"] = self._spread(self._rows(raw))
@@ -119,18 +119,18 @@ class Monitor:
 
     def _spread(self, rows: Tensor) -> float:
         """The mean distance between two generated samples, over the mean distance between two real ones."""
-        return mean_apart(torch.cdist(rows, rows)) / max(mean_apart(self._reals.own), 1e-9)
+        return mean_distance(torch.cdist(rows, rows)) / max(mean_distance(self._reals.own), 1e-9)
 
     def _of_samples(self, samples: Tensor) -> dict[str, float]:
         """Distance, spread, clusters, principal axes and copies of generated samples beside real ones."""
         real, rows = self._reals, self._rows(samples)
-        own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_apart(real.own), 1e-9)
+        own, across, scale = torch.cdist(rows, rows), torch.cdist(rows, real.rows), max(mean_distance(real.own), 1e-9)
         shares = shares_in(rows, real.centres)
         missed = (shares < 0.25 * real.shares).float() @ real.shares
         place = real.axes @ rows.mean(0)
         signs = {
-            "distance": (2 * float(across.mean()) - mean_apart(own) - mean_apart(real.own)) / scale,
-            "spread": mean_apart(own) / scale,
+            "distance": (2 * float(across.mean()) - mean_distance(own) - mean_distance(real.own)) / scale,
+            "spread": mean_distance(own) / scale,
             "nearest": float(nearest(own).median()) / max(float(nearest(real.own).median()), 1e-9),
             "missed": float(missed),
             "kinds": effective_number(shares) / effective_number(real.shares),
@@ -179,7 +179,7 @@ class Monitor:
         """
         try:
             test = self.trainer.recipe.data.load("test")
-            few = test[picked(len(test), self.count)]
+            few = test[fixed_rows(len(test), self.count)]
             return few.values, self.trainer.condition_of(few)
         except DataError:
             return None
@@ -223,15 +223,16 @@ class Monitor:
         d_aim: 1 moves real and generated samples apart. g_aim: 1 moves generated samples towards real. -1 is the wrong way round.
         """
         objective = self.trainer.recipe.objective
-        if type(objective) is not Adversarial:
+        if not isinstance(objective, LogitObjective):
             return {}
-        loss, undecided = objective.loss, torch.full((1, 1), objective.loss.undecided)
+        loss = objective.logit_loss
+        undecided = torch.full((1, 1), loss.undecided)
         with torch.enable_grad():
-            by = torch.zeros(1, 1, requires_grad=True)
-            real_loss, fake_loss = loss.discriminator(undecided + by, undecided - by)
-            generator_loss = loss.generator(undecided, undecided + by)
+            shift = torch.zeros(1, 1, requires_grad=True)
+            real_loss, fake_loss = loss.discriminator(undecided + shift, undecided - shift)
+            generator_loss = loss.generator(undecided, undecided + shift)
             sums = {"d_aim": (real_loss + fake_loss).sum(), "g_aim": generator_loss.sum()}
-            slopes = {name: torch.autograd.grad(total, by)[0] for name, total in sums.items() if total.requires_grad}
+            slopes = {name: torch.autograd.grad(total, shift)[0] for name, total in sums.items() if total.requires_grad}
         return {name: -float(slope.sign()) for name, slope in slopes.items() if slope.isfinite()}
 
     def _logits(self, reals: Conditioned, fakes: Conditioned) -> tuple[Tensor, Tensor]:
@@ -242,7 +243,8 @@ class Monitor:
         real = trainer.modality.to_model(reals[0][:count].to(trainer.device)), reals[1]
         sides = [real, (fakes[0][:count].to(trainer.device), fakes[1])]
         conditions = [None if array is None else torch.from_numpy(array[:count]).to(trainer.device) for _, array in sides]
-        if getattr(trainer.recipe.objective, "joint_batch", False):
+        objective = trainer.recipe.objective
+        if isinstance(objective, LogitObjective) and objective.joint_batch:
             joined = torch.cat([c for c in conditions if c is not None]) if conditions[0] is not None else None
             logits = logits_of(network(torch.cat([x for x, _ in sides]), joined)).float().mean(1).cpu()
             return logits[: len(logits) // 2], logits[len(logits) // 2 :]
@@ -261,7 +263,7 @@ class Monitor:
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
         drawn = trainer.inputs.rows(SEED, 0, rows).condition
         condition = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
-        if self.categories is not None:  # those of the real samples, not drawn ones
+        if self.categories is not None:  # the categories of the real samples, not drawn ones
             condition = nn.functional.one_hot(self.categories[:rows], trainer.shapes.categories).float()
 
         def draw(count: int, at: int | None) -> Tensor:
@@ -271,13 +273,13 @@ class Monitor:
         progress = trainer.images / max(trainer.total_images, 1)
         turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
-        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs what another turn shares
+        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs a value shared by another turn
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
-            with answers_of(trainer.networks.get("discriminator")) as answers:
-                costs = player.loss(trainer.networks, batch, turn).costs
-            on_fake = [answer for answer in answers if answer.requires_grad]
+            with recorded_logits(trainer.networks.get("discriminator")) as recorded:
+                losses = player.loss(trainer.networks, batch, turn).losses
+            on_fake = [logits for logits in recorded if logits.requires_grad]
             logits = on_fake if len(on_fake) == 1 else []  # else there is no discriminator, or real samples may be among them
-            gradients = torch.autograd.grad(costs.mean(), [*weights, *logits], allow_unused=True)
+            gradients = torch.autograd.grad(losses.mean(), [*weights, *logits], allow_unused=True)
             of_weights = gradients[: len(weights)]
             signs = {"pull": math.sqrt(sum(float(g.float().square().sum()) for g in of_weights if g is not None))}
             if logits and (force := gradients[-1]) is not None and force.any():

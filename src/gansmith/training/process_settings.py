@@ -1,10 +1,11 @@
-"""Settings of the whole process that training changes, and puts back."""
+"""Settings of the whole process that training changes and restores."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -36,9 +37,15 @@ def flushes_denormals() -> bool:
 
 @contextlib.contextmanager
 def _recompiles() -> Iterator[None]:
-    """Networks that are stacks of layers share one forward, which torch.compile gives up on, silently, after compiling it 8
-    times: two networks, with and without gradients, and a last short batch are as many."""
-    from torch._dynamo import config  # takes a second to import
+    """Raise the number of times that torch.compile may compile one forward method; PyTorch's default is 8.
 
+    All networks that are a `Stack` share one forward method. Two networks, with and without gradients, and a last short batch
+    reach the default, and torch.compile then falls back to eager execution. The first PyTorch versions that are supported have no
+    public name for the limit; there it stays as it is.
+    """
+    config: Any = getattr(torch.compiler, "config", None)
+    if not hasattr(config, "recompile_limit"):
+        yield
+        return
     with config.patch(recompile_limit=RECOMPILE_LIMIT):
         yield

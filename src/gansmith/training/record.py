@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-Values = dict[str, Callable[[], Tensor]]  # what a step logs, by name, read later
+Values = dict[str, Callable[[], Tensor]]  # the values of a step by name; each is read from the device when called
 
 
 @dataclass(frozen=True, eq=False)

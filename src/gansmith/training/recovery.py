@@ -23,7 +23,7 @@ from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Saved
 from gansmith.training.trainer import Trainer
 
-NO_MOTION_LR = 1e-7  # a learning rate below which weights in float32 do not move
+NO_MOTION_LR = 1e-7  # a learning rate below which weights in float32 do not change
 USUAL_LR = 2e-4
 LATEST = 0.8  # of the budget: later, too little is left to start again
 
@@ -136,7 +136,7 @@ def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
 
 # ------------------------------------------------------------------------------------------------------------- remedies
 
-Changes = tuple[tuple[str, ...], str]  # overrides, and what they are in words
+Changes = tuple[tuple[str, ...], str]  # overrides, and their description
 # (recipe, whether it starts with new weights) -> None where it does not apply. A recipe need not accept the overrides.
 Remedy = Callable[[Recipe, bool], Changes | None]
 
@@ -209,8 +209,8 @@ def new_weights(recipe: Recipe, is_new: bool) -> Changes | None:
     return (f"seed={recipe.seed + 1}",), "another seed"
 
 
-# Each entry is one attempt, of remedies applied together. What helps most often comes first, as each attempt takes some of the
-# budget.
+# Each entry is one attempt, of remedies applied together. The attempt that helps most often comes first, because each
+# attempt uses some of the budget.
 REMEDIES: dict[Trouble, tuple[tuple[Remedy, ...], ...]] = {
     "collapse": ((usual_learning_rate,), (calmer_momentum, penalty, variety), (slower,), (new_weights,)),
     "partial collapse": ((calmer_momentum, penalty, variety), (slower,)),

@@ -1,4 +1,4 @@
-"""A session of training: what is set up before the first step and given back after the last."""
+"""A session of training: opens and locks a run folder, prepares its trainer, and releases everything at the end."""
 
 from __future__ import annotations
 

@@ -11,15 +11,15 @@ from typing import Any
 class SignalsWait:
     """Ctrl-C and SIGTERM wait inside `held()` and are delivered when it ends; outside of it they are delivered at once.
 
-    Handlers are set once a run, as setting them at each step would slow small networks by a few percent. A handler that somebody
-    sets later, as a notebook does between cells, stays: Ctrl-C may then interrupt a step, which is not saved. Signals reach the
+    Handlers are set once a run, as setting them at each step would slow small networks by a few percent. A handler that is set
+    later, for example by a notebook between cells, stays: Ctrl-C may then interrupt a step, which is not saved. Signals reach the
     main thread alone, so in other threads this does nothing.
     """
 
     def __init__(self) -> None:
         self.is_holding = False
         self.waiting: list[tuple[int, FrameType | None]] = []
-        self.handlers: dict[int, Any] = {}  # those in place before
+        self.handlers: dict[int, Any] = {}  # the handlers before this block
 
     def __enter__(self) -> SignalsWait:
         """Set the handlers."""
@@ -31,7 +31,7 @@ class SignalsWait:
         """Put the former handlers back."""
         if threading.current_thread() is threading.main_thread():
             for number, handler in self.handlers.items():
-                if signal.getsignal(number) == self._arrive:  # else somebody has set another since, which stays
+                if signal.getsignal(number) == self._arrive:  # else another has been set since, which stays
                     signal.signal(number, handler)
 
     def held(self) -> _Held:

@@ -39,7 +39,7 @@ def quickest(trainer: Trainer) -> int:
             tried //= 2
             if (speed := _speed(trainer, tried)) * GAIN > best:
                 chosen, best = tried, max(speed, best)
-    except TrainingError:  # the run will raise it at the same step, and say what is kept
+    except TrainingError:  # the run raises it again at this step, and names the checkpoint that is kept
         return most
     finally:
         torch.set_num_threads(most)

@@ -66,7 +66,7 @@ class Supervisor:
     def after_failure(self, trainer: Trainer) -> Trainer | None:
         """Log that a step's loss was not finite. Returns the trainer that takes over; None where the run can't recover.
 
-        It takes over after the failed step's images, so that no two checkpoints have the same image count.
+        It takes over after the failed step's images, so that all checkpoints have different image counts.
         """
         if not self.writer.writes:
             return None
@@ -77,7 +77,7 @@ class Supervisor:
         return self._recover(trainer, self.diagnoses())
 
     def results(self) -> dict[str, Any]:
-        """What results.json says of an early end, of recoveries and of the best checkpoint."""
+        """The fields of results.json about an early end, recoveries and the best checkpoint."""
         results: dict[str, Any] = {}
         if self.stopped:
             results["stopped"] = self.stopped
@@ -88,7 +88,7 @@ class Supervisor:
         return results
 
     def diagnoses(self) -> list[doctor.Diagnosis]:
-        """What the looks so far say, the surest trouble first."""
+        """The troubles that the looks so far show, the cause first."""
         return doctor.diagnose(self.looks, self.total_images)
 
     # ------------------------------------------------------------------------------------------ scores and looks
@@ -129,15 +129,15 @@ class Supervisor:
     def _agree_on_end(self, trainer: Trainer) -> None:
         """Decide whether the run ends here, by its scores or its diagnoses; the first process decides for all."""
         if self.recipe.scores or self.recipe.watch:
-            reason = self.recipe.scores.ends(list(self.scored.values())) if self.recipe.scores else None
-            reason = reason or doctor.ends(self.recipe.on_trouble, self.looks, self.total_images)
+            reason = self.recipe.scores.stop_reason(list(self.scored.values())) if self.recipe.scores else None
+            reason = reason or doctor.stop_reason(self.recipe.on_trouble, self.looks, self.total_images)
             is_over = distributed.agree(int(reason is not None), trainer.device)
             self.stopped = reason or ("stopped" if is_over else None)
 
     # ------------------------------------------------------------------------------------------ recovery
 
     def _recover(self, trainer: Trainer, diagnoses: Sequence[doctor.Diagnosis]) -> Trainer | None:
-        """A trainer to go on with in place of one in trouble; None where nothing is wrong, allowed or left to try."""
+        """A trainer in place of one in trouble; None where there is no trouble, no recovery is allowed or no attempt is left."""
         if not self.run.may_go_back or not diagnoses or trainer.images > recovery.LATEST * self.total_images:
             return None
         ways_back = self.run.ways_back
@@ -154,7 +154,7 @@ class Supervisor:
                 break
             ways_back.remove(chosen.start)  # it is damaged
         self.recoveries.append(chosen)
-        # First: whoever reads a checkpoint of the changed recipe must find the change noted.
+        # Before anything else, because a checkpoint of the changed recipe can only be read with the change noted.
         self.run.note(recoveries=recovery.to_json(self.recoveries))
         trainer.whole = False  # its recipe is no longer the noted one, so it must not be saved
         successor = recovery.recovered(trainer, self.recipe, self.recoveries, saved)

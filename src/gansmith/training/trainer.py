@@ -48,7 +48,7 @@ class Backend(Protocol):
         ...
 
     def step(self) -> tuple[int, Values]:
-        """Take one step from the trainer's image count. Returns how many real images it read, and the values to log."""
+        """Take one step from the trainer's image count. Returns the number of real images read, and the values to log."""
         ...
 
     def push(self) -> None:
@@ -60,7 +60,7 @@ class Backend(Protocol):
         ...
 
     def metadata(self) -> dict[str, Any]:
-        """What run.json says of it, beside `framework`."""
+        """The backend's fields of run.json, beside `framework`."""
         ...
 
 
@@ -69,7 +69,7 @@ class Trainer:
 
     Every step is a function of the state, the recipe and the image count alone. The `backend` computes it.
 
-    Raises RecipeError naming a network whose shapes don't fit the data, DataError for data that are not what a source promises.
+    Raises RecipeError naming a network whose shapes don't fit the data, DataError for data that break the contract of sources.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Trainer:
         self.samples = recipe.data.load() if samples is None else samples
         source.check(self.samples, recipe.data)
         if len(self.samples) < 2:
-            raise DataError(f"the data hold {len(self.samples)} sample; a GAN learns what at least 2 have in common: add some")
+            raise DataError(f"the data hold {len(self.samples)} sample; expected at least 2: add some")
         self.samples = sort(self.samples, recipe.condition)
         self.modality = modality_of(self.samples.shape, recipe.value_range)
         self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
@@ -108,7 +108,7 @@ class Trainer:
         self.optimizer_states = {p.name: recipe.optimizers[p.name].init(self.trained_weights[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
         self.images, self.steps, self.total_images = 0, 0, 1
-        self.states: dict[str, Tensor] = {}  # what objectives keep across steps
+        self.states: dict[str, Tensor] = {}  # state of objectives across steps, by name
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
         self.guard = LossGuard([p.name for p in self.players], device)
@@ -146,7 +146,7 @@ class Trainer:
         return Batch(real, len(indices), categories.to(real.dtype))
 
     def _drawn_conditions(self, images: int, count: int) -> Tensor | None:
-        """This process's part of `count` drawn conditions [n, K + S], for data whose own are not observed; None without one."""
+        """This process's part of `count` drawn conditions [n, K + S], for unobserved categories; None without a condition."""
         if not self.shapes.condition_dim:
             return None
         own = distributed.share(count)
@@ -154,9 +154,9 @@ class Trainer:
         return torch.from_numpy(conditions).to(self.device)
 
     def condition_of(self, samples: Samples) -> np.ndarray | None:
-        """The condition of samples that are not the training samples, float32 one-hot [N, K]; None where none is observed.
+        """The condition of samples that are not the training samples, float32 one-hot [N, K]; None where it is not observed.
 
-        Raises DataError where their categories can't be known.
+        Raises DataError where their categories can't be determined.
         """
         condition = self.recipe.condition
         if condition is None or self.categories is None:
@@ -215,7 +215,7 @@ class Trainer:
         return Sampler(self.sampled, self.inputs, self.modality, self.shapes.sample, condition_space, layout)
 
     def metadata(self) -> dict[str, Any]:
-        """What run.json says of a run beside its recipe, enough to rebuild the generator without the data."""
+        """The fields of run.json that a generator is rebuilt from without the data, and the device, precision and processes."""
         return {
             "total_images": self.total_images,
             "epoch_images": self.epoch_images,
@@ -231,7 +231,7 @@ class Trainer:
         } | self.backend.metadata()
 
     def state(self) -> Saved:
-        """Everything the next step depends on. The tensors are the trainer's own, not copies."""
+        """Everything the next step depends on. The tensors are not copied."""
         self.backend.pull()
         tensors = {f"networks/{n}/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
         if self.average is not None:
@@ -242,12 +242,12 @@ class Trainer:
             }
         tensors |= {f"window/{name}": v for name, v in self.window.items()}
         tensors |= {f"lasting/{name}": v for name, v in self.states.items()}
-        if self.categories is not None:  # k-means may round otherwise on another machine, and then clusters would change places
+        if self.categories is not None:  # k-means may round differently on another machine, and clusters would then swap numbers
             tensors["kinds"] = self.categories.to(torch.int32)
         return Saved(self.images, self.steps, tensors)
 
     def restore(self, saved: Saved) -> None:
-        """Take over a saved state, copied."""
+        """Copy a saved state into this trainer."""
         for name, network in self.networks.items():
             network.load_state_dict(saved.under(f"networks/{name}/"))
         if self.average is not None:
@@ -273,7 +273,7 @@ class TorchBackend:
 
     def __init__(self, trainer: Trainer) -> None:
         self.trainer = trainer
-        # What players are given: the trainer's networks, or their compiled twins, which share the weights.
+        # The networks that players get: the trainer's, or their compiled counterparts, which share the weights.
         self.networks = compiled(trainer.networks, trainer.device) if trainer.recipe.compile else trainer.networks
 
     @classmethod
@@ -288,7 +288,7 @@ class TorchBackend:
         shared: dict[str, Any] = {}  # within this step
         values: Values = {}
         batch = None
-        updates: list[Callable[[], None]] = []  # that wait
+        updates: list[Callable[[], None]] = []  # of simultaneous players, until all losses are computed
         with rng.fork(trainer.device):
             for player_index, player in enumerate(trainer.players):
                 for turn_index in range(player.turns):
@@ -321,16 +321,16 @@ class TorchBackend:
         trainer = self.trainer
         with torch.autocast(trainer.device.type, torch.bfloat16) if trainer.precision == "bf16" else contextlib.nullcontext():
             outcome = player.loss(self.networks, batch, turn)
-        if outcome.costs.ndim != 1:
-            expected = f"expected one loss a sample, shape [N], got {list(outcome.costs.shape)}"
+        if outcome.losses.ndim != 1:
+            expected = f"expected one loss a sample, shape [N], got {list(outcome.losses.shape)}"
             raise RecipeError(f"player {player.name!r}: {expected}; take the mean over the other axes")
-        costs = outcome.costs.to(torch.promote_types(outcome.costs.dtype, torch.float32))
+        losses = outcome.losses.to(torch.promote_types(outcome.losses.dtype, torch.float32))
         weights, optimizer_state = trainer.trained_weights[player.name], trainer.optimizer_states[player.name]
         alone = distributed.world() == 1
         # The gradient of the mean with respect to each sample's loss, which spares a backward pass through the mean.
-        scale = torch.full_like(costs, 1.0 / len(costs) if alone else 1.0)
-        gradients = torch.autograd.grad(costs, weights, scale, retain_graph=player.keeps_graph, materialize_grads=True)
-        loss = costs.detach().mean() if alone else distributed.average(costs, gradients)
+        scale = torch.full_like(losses, 1.0 / len(losses) if alone else 1.0)
+        gradients = torch.autograd.grad(losses, weights, scale, retain_graph=player.keeps_graph, materialize_grads=True)
+        loss = losses.detach().mean() if alone else distributed.average(losses, gradients)
         update = partial(optimizer_state.step, gradients, turn.progress, trainer.guard.admit(loss, trainer.steps, player_index))
         total, turns = trainer.window_parts[player.name]
         total += loss

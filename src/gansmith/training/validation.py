@@ -1,7 +1,7 @@
 """Score a run while it trains. The scores choose the best checkpoint and may end the run; they are never reported.
 
 Generated samples of seed 2**32 are compared with the validation slice of the training samples. No reported score uses either.
-Training is not affected: a run is the same to the last bit with and without scores.
+Training is not affected: a run is bitwise identical with and without scores.
 """
 
 from __future__ import annotations
@@ -110,10 +110,10 @@ def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:
 
 def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
     if "generator" in recipe.frozen:
-        raise RecipeError("the generator is frozen, so that there is nothing to choose by: leave them out")
+        raise RecipeError("the generator is frozen, so all scores would be equal: set scores=none")
     if (count := len(validation_rows(len(samples)))) < LEAST:
         raise RecipeError(
-            f"the validation slice, a sixth of the training images, has {count} images, and {LEAST} are the least: leave them out"
+            f"the validation slice, a sixth of the training set, has {count} images; expected at least {LEAST}: set scores=none"
         )
     name = setting.extractor or own_of(recipe.data, samples.shape)
     if name is None:

@@ -51,8 +51,8 @@ class RealSamples:
         return cls(rows, centres, shares_in(many, centres), mean, axes[wide] / scale[:, None], torch.cdist(rows, rows))
 
 
-def picked(length: int, most: int) -> np.ndarray:
-    """Indices of `most` rows, at random but always the same: the first ones of a folder may all be of one class."""
+def fixed_rows(length: int, most: int) -> np.ndarray:
+    """Indices of `most` rows, in a fixed random choice, because the first ones of a folder may all be of one class."""
     return rng.permutation(SEED, 0, length)[:most].copy()
 
 
@@ -83,14 +83,14 @@ def thinned(values: Tensor, most: int = 10_000) -> Tensor:
     return values.flatten()[:: max(1, values.numel() // most) | 1]
 
 
-def mean_apart(distances: Tensor) -> float:
+def mean_distance(distances: Tensor) -> float:
     """The mean of distances [N, N] over pairs of different rows."""
     count = len(distances)
     return float(distances.sum()) / max(count * (count - 1), 1)
 
 
 def nearest(distances: Tensor) -> Tensor:
-    """The distance from each row to the nearest other one, [N], from distances [N, N] of which the diagonal is ignored."""
+    """The distance from each row to the nearest other one, [N], from distances [N, N]; ignores the diagonal."""
     count = len(distances)
     others = distances.clone()
     others[torch.arange(count), torch.arange(count)] = math.inf
@@ -98,7 +98,7 @@ def nearest(distances: Tensor) -> Tensor:
 
 
 def effective_number(shares: Tensor) -> float:
-    """The number of equally frequent clusters with the same entropy: e to the power of the entropy of the shares."""
+    """The number of equally frequent clusters with the entropy of `shares`: e to the power of this entropy."""
     return math.exp(float(torch.special.entr(shares).sum()))
 
 
@@ -111,7 +111,7 @@ def rank_probability(first: Tensor, second: Tensor) -> float:
 
 
 def relative_distance(network: nn.Module, start: nn.Module) -> float:
-    """|w - w0| / |w0|, with w all weights of the network and w0 those of its start."""
+    """|w - w0| / |w0|, with w all weights of the network and w0 its initial weights."""
     pairs = list(zip(network.parameters(), start.parameters(), strict=True))
     moved = sum(float((w.detach().cpu() - s.detach()).float().square().sum()) for w, s in pairs)
     return math.sqrt(moved / max(sum(float(s.detach().float().square().sum()) for _, s in pairs), 1e-12))
@@ -175,12 +175,14 @@ def units_of(network: nn.Module) -> Iterator[dict[tuple[nn.Module, int], Tensor]
 
 
 @contextlib.contextmanager
-def answers_of(network: nn.Module | None) -> Iterator[list[Tensor]]:
+def recorded_logits(network: nn.Module | None) -> Iterator[list[Tensor]]:
     """Record a discriminator's logits inside the block, one entry a call; none where there is no discriminator."""
-    answers: list[Tensor] = []
-    hook = network.register_forward_hook(lambda _, __, answer: answers.append(logits_of(answer))) if network is not None else None
+    recorded: list[Tensor] = []
+    hook = (
+        network.register_forward_hook(lambda _, __, output: recorded.append(logits_of(output))) if network is not None else None
+    )
     try:
-        yield answers
+        yield recorded
     finally:
         if hook is not None:
             hook.remove()

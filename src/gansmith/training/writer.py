@@ -32,9 +32,9 @@ PICTURE_SEED = 0
 
 
 class Decision(NamedTuple):
-    """What the supervisor makes of a step."""
+    """The supervisor's decision after a step."""
 
-    successor: Trainer | None  # a trainer that takes over, by a recovery
+    successor: Trainer | None  # the trainer that takes over after a recovery
     is_best: bool  # the score is the best so far, and its checkpoint must be kept
     is_over: bool  # the run ends here
     scores: dict[str, float]  # the newest Frechet distance, "FD", and the "best" so far; empty before the first
@@ -43,7 +43,7 @@ class Decision(NamedTuple):
 class RunWriter:
     """Writes a run folder: log, TensorBoard, pictures and checkpoints on the way, plots and results at the end.
 
-    What is due depends on image counts alone, so an interrupted run writes the same files as an uninterrupted one. With several
+    When to write depends on image counts alone, so an interrupted run writes the same files as an uninterrupted one. With several
     processes only the first one writes; `writes` says whether this process is the one.
     """
 
@@ -64,7 +64,7 @@ class RunWriter:
     # ------------------------------------------------------------------------------------------ opening and closing
 
     def rewind(self, images: int) -> list[dict[str, Any]]:
-        """Remove the log's records after an image count, whose steps are about to be taken again. Returns the others."""
+        """Remove the log's records after an image count, because their steps are taken again. Returns the other records."""
         if not self.writes:
             return []
         records = [record for record in read_log(self.run.path / "log.jsonl") if record["images"] <= images]
@@ -96,7 +96,7 @@ class RunWriter:
     # ------------------------------------------------------------------------------------------ on the way
 
     def after(self, trainer: Trainer, record: Record, before: int, decision: Decision) -> None:
-        """Write what fell due in the step that led from `before` images to `trainer.images`."""
+        """Write what became due in the step that led from `before` images to `trainer.images`."""
         now, is_new = trainer.images, decision.successor is not None
         if is_due(self.log_images, before, now) or decision.is_over:
             self._log_step(trainer, record, is_new)
@@ -211,7 +211,7 @@ def is_passed(marks: list[int], before: int, now: int) -> bool:
 
 
 def _tensorboard(run: Run, images: int) -> Any:
-    """An event writer that goes on at an image count."""
+    """An event writer that continues from an image count."""
     with _without_tensorflow():
         from torch.utils.tensorboard import SummaryWriter
 

@@ -43,8 +43,8 @@ class Direction:
     step: np.ndarray  # float64 [Z + K], the whole step, to add to noise and condition
     length: float  # of the step, in standard deviations of the input
     flips: float  # share of the samples without the value that have it after the step
-    stays: float  # share of the other attributes of those samples that the step leaves as they were
-    count: int  # number of those samples
+    stays: float  # share of the other attributes of these samples that the step leaves unchanged
+    count: int  # number of these samples
 
 
 def find_directions(run: Run, progress: Progress = lambda *_: None) -> tuple[Direction, ...]:

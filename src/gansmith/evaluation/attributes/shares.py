@@ -71,10 +71,10 @@ def _shares(model: AttributeClassifier, name: str, predictions: np.ndarray) -> S
     )
     num, half = len(attribute.names), len(truth.values) // 2
     confusion = confusion_of(truth.values, on_held_out, num)
-    real, judged = attribute.shares, np.bincount(predictions, minlength=num) / len(predictions)
-    made = corrected(judged, confusion)
+    real, predicted = attribute.shares, np.bincount(predictions, minlength=num) / len(predictions)
+    made = corrected(predicted, confusion)
     resample = np.random.Generator(np.random.Philox(key=_KEY))
-    draws = resample.multinomial(len(predictions), judged, RESAMPLED) / len(predictions)
+    draws = resample.multinomial(len(predictions), predicted, RESAMPLED) / len(predictions)
     low, high = np.quantile([distance(corrected(draw, confusion), real) for draw in draws], (0.025, 0.975))
     # One half of the held-out images gives the confusion matrix, the other stands in for samples.
     of_half, rest = confusion_of(truth.values[:half], on_held_out[:half], num), on_held_out[half:]
@@ -83,21 +83,21 @@ def _shares(model: AttributeClassifier, name: str, predictions: np.ndarray) -> S
         name,
         attribute.names,
         tuple(real.tolist()),
-        tuple(judged.tolist()),
+        tuple(predicted.tolist()),
         tuple(made.tolist()),
         distance(made, real),
         float(low),
         float(high),
-        distance(judged, real),
+        distance(predicted, real),
         distance(floor, real),
         model.accuracy(name),
         len(predictions),
     )
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> float:
+def distance(first: np.ndarray, second: np.ndarray) -> float:
     """Total variation distance of two distributions [K]: half the sum of |p - q|, from 0 to 1."""
-    return 0.5 * float(np.abs(one - other).sum())
+    return 0.5 * float(np.abs(first - second).sum())
 
 
 def confusion_of(truth: np.ndarray, predicted: np.ndarray, num: int) -> np.ndarray:
@@ -113,12 +113,12 @@ def confusion_of(truth: np.ndarray, predicted: np.ndarray, num: int) -> np.ndarr
     return shares
 
 
-def corrected(judged: np.ndarray, confusion: np.ndarray) -> np.ndarray:
+def corrected(predicted: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     """Maximum-likelihood shares of the true values given predicted shares [num] and a confusion matrix: float64 [num]."""
-    shares = np.full(len(judged), 1 / len(judged))
+    shares = np.full(len(predicted), 1 / len(predicted))
     for _ in range(ROUNDS):
         before, likely = shares, shares @ confusion
-        shares = shares * (confusion @ np.divide(judged, likely, out=np.zeros_like(judged), where=likely > 0))
+        shares = shares * (confusion @ np.divide(predicted, likely, out=np.zeros_like(predicted), where=likely > 0))
         shares = shares / shares.sum()
         if np.abs(shares - before).max() < 1e-9:
             break

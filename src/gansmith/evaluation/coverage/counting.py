@@ -124,7 +124,7 @@ def _read_digits(progress: Progress) -> np.ndarray:
 
 def _mean(sets: list[Counted]) -> Counted:
     def mean(name: str) -> float | None:
-        values = [getattr(one, name) for one in sets]
+        values = [getattr(counted, name) for counted in sets]
         return None if None in values else float(np.mean(values))
 
     names = ("modes", "kl", "high_quality", "sd_ratio")

@@ -88,12 +88,12 @@ def make_recipe(
 
 
 def samples_per_pack(recipe: Recipe) -> int:
-    """Number of samples that the discriminator of a recipe judges at once; 1 without a discriminator."""
+    """Number of samples that the discriminator of a recipe scores at once; 1 without a discriminator."""
     description = recipe.networks.get("discriminator")
     if description is None:
         return 1
     shapes = recipe.shapes(sample_shape(recipe.data), num_categories(recipe.condition, recipe.data))
-    with torch.device("meta"):  # only the module knows, whatever wraps it; its weights are not needed
+    with torch.device("meta"):  # only the built module has `pack`; its weights are not needed
         return pack_of(build_network(description, "discriminator", shapes))
 
 
@@ -117,7 +117,7 @@ def key_of(protocol: Protocol, recipe: Recipe) -> str:
 def measure(
     protocol: Protocol, run: Run, path: Path, overrides: Sequence[str] = (), progress: Progress = lambda *_: None
 ) -> Result:
-    """Sample a run that is at its end, count, and write what was found to `path`."""
+    """Sample a finished run, count its modes, and write the result to `path`."""
     progress("samples", 0, 1)
     samples = run.sample(SAMPLE_SEED, max(protocol.counts)).array
     progress("counting", 0, 1)
@@ -148,20 +148,20 @@ def _weights(run: Run) -> dict[str, int]:
 
 
 def load(path: Path) -> Result:
-    """What a file says. Raises RunError where it is damaged."""
+    """Read a stored result. Raises RunError where the file is damaged."""
     names = [field.name for field in dataclasses.fields(Result)]
-    said = files.read_json(path, "format", *names)
+    content = files.read_json(path, "format", *names)
     try:
-        if said["format"] != FORMAT:
-            raise ValueError(f"format {said['format']!r}")
-        counted = tuple(_counted(one) for one in said["counted"])
-        return Result(**{name: said[name] for name in names} | {"counted": counted, "overrides": tuple(said["overrides"])})
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']!r}, expected {FORMAT}")
+        counted = tuple(_counted(entry) for entry in content["counted"])
+        return Result(**{name: content[name] for name in names} | {"counted": counted, "overrides": tuple(content["overrides"])})
     except (TypeError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}): delete it, and it is made again from its run") from None
+        raise RunError(f"{path} is damaged ({error}): delete it to make it again from its run") from None
 
 
-def _counted(said: dict[str, Any]) -> Counted:
-    counted = Counted(**said)
+def _counted(entry: dict[str, Any]) -> Counted:
+    counted = Counted(**entry)
     for name, value in dataclasses.asdict(counted).items():
         if not isinstance(value, (int, float)) and not (value is None and name in ("high_quality", "sd_ratio")):
             raise ValueError(f"{name} is {value!r}")

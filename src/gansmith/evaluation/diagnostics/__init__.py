@@ -26,26 +26,27 @@ _FEWEST = 20  # samples that a class needs for per-class numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class DiagnosticSet:
     """One of the three sets: images with their features and class probabilities."""
 
     features: Tensor  # [N, F]
     probabilities: Tensor | None = None  # [N, K]
     images: Tensor | None = None  # uint8 [N, C, H, W]; None for points
 
-    def first(self, count: int) -> Side:
+    def first(self, count: int) -> DiagnosticSet:
         """The first `count` samples."""
         cut = (None if rows is None else rows[:count] for rows in (self.probabilities, self.images))
-        return Side(self.features[:count], *cut)
+        return DiagnosticSet(self.features[:count], *cut)
 
     def __len__(self) -> int:
+        """Number of samples."""
         return len(self.features)
 
 
-def diagnostics(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
+def diagnostics(fake: DiagnosticSet, held_out: DiagnosticSet, real: DiagnosticSet) -> dict[str, Any]:
     """All diagnostics as JSON-ready numbers. The sets of held-out and reference images share no image.
 
-    Uses at most `LIMIT` samples of each set, and the same number of samples and held-out images. Sections that need images or
+    Uses at most `LIMIT` samples of each set, and as many samples as held-out images. Sections that need images or
     a classifier are left out without them. Each set needs four rows.
     """
     real = real.first(LIMIT)
@@ -70,7 +71,7 @@ def diagnostics(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------- features
 
 
-def _manifold(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
+def _manifold(fake: DiagnosticSet, held_out: DiagnosticSet, real: DiagnosticSet) -> dict[str, Any]:
     """Distances of samples to real images; `far` is the share beyond the 99 % quantile of held-out images."""
     distance, held = (metrics.nearest(s.features, real.features)[0][:, 0] for s in (fake, held_out))
     edge = held.quantile(0.99)
@@ -88,7 +89,7 @@ def _manifold(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
     return found
 
 
-def _variety(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
+def _variety(fake: DiagnosticSet, held_out: DiagnosticSet, real: DiagnosticSet) -> dict[str, Any]:
     """Variety of the samples: near duplicates, groups of them, and variances within classes over those of real images."""
     (distances, indices), (held, _) = (_neighbours(_pictured(s)) for s in (fake, held_out))
     cutoff = float(held[:, 0].quantile(0.01))
@@ -103,7 +104,7 @@ def _variety(fake: Side, held_out: Side, real: Side) -> dict[str, Any]:
     return found
 
 
-def _pictured(seen: Side) -> Tensor:
+def _pictured(seen: DiagnosticSet) -> Tensor:
     """Rows to find near duplicates in: small pictures of equal brightness and contrast, or features without images."""
     if seen.images is None:
         return seen.features

@@ -59,13 +59,13 @@ def load(path: Path) -> Extractor:
     try:
         content = path.read_bytes()
         tensors = safetensors.torch.load(content)
-        facts = metadata(path)
-        if digest_of(tensors) != facts["sha256"]:
+        fields = metadata(path)
+        if digest_of(tensors) != fields["sha256"]:
             raise ValueError("its weights do not match their digest")
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         raise DataError(f"can't read the extractor {path}: {error}; remake it with gansmith data extractor") from None
     widths = tuple(len(tensors[f"convolutions.{i}.weight"]) for i in range(3))
-    module = LeNet((widths[0], widths[1], widths[2]), len(facts["classes"]))
+    module = LeNet((widths[0], widths[1], widths[2]), len(fields["classes"]))
     module.load_state_dict(tensors)
     module.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -74,7 +74,7 @@ def load(path: Path) -> Extractor:
         return Features(features, logits.softmax(1))
 
     resizing = f"bilinear to {SIDE} x {SIDE}, grey"
-    return Extractor(facts["name"], facts["sha256"], WIDTH, tuple(facts["classes"]), resizing, in_passes(batch))
+    return Extractor(fields["name"], fields["sha256"], WIDTH, tuple(fields["classes"]), resizing, in_passes(batch))
 
 
 def metadata(path: Path) -> dict[str, Any]:

@@ -27,23 +27,23 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
         known = [n for n, f in functions.items() if callable(f) and getattr(f, "__module__", "").startswith("gansmith_file_")]
         raise RecipeError(unknown(f"function in {path}", function, known))
     with rng.fork():
-        torch.default_generator.manual_seed(0)  # random weights of the network are the same every time
+        torch.default_generator.manual_seed(0)  # so that random weights of the network are reproducible
         try:
             module = functions[function]()
-        except Exception as error:  # whatever a user's function may raise
+        except Exception as error:  # a user's function may raise any error
             raise RecipeError(f"{place} failed: {type(error).__name__}: {_brief(error)}") from error
     if not isinstance(module, nn.Module):
         raise RecipeError(f"{place}: expected a function that returns a torch.nn.Module, got {type(module).__name__}")
     module.eval().requires_grad_(False)
 
     def batch(images: Tensor) -> Features:
-        said = module(fitted(images, images.shape[1], None))
-        features, logits = said if isinstance(said, tuple) else (said, None)
+        output = module(fitted(images, images.shape[1], None))
+        features, logits = output if isinstance(output, tuple) else (output, None)
         return Features(features.float(), None if logits is None else logits.float().softmax(1))
 
     try:
         found = in_passes(batch)(torch.zeros(PASS, *shape, dtype=torch.uint8))
-    except Exception as error:  # whatever a user's network may raise
+    except Exception as error:  # a user's network may raise any error
         raise RecipeError(f"{place} fails on images of shape {list(shape)}: {_brief(error)}") from None
     if found.features.dim() != 2 or len(found.features) != PASS:
         raise RecipeError(

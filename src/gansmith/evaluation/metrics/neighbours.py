@@ -60,7 +60,7 @@ def nearest(queries: Tensor, references: Tensor, k: int = 1, *, same: bool = Fal
     product loses the digits of small distances, so that a copy would not be at distance 0.
 
     Args:
-        same: `queries` and `references` are the same set, and no row is its own neighbour.
+        same: `queries` and `references` are one set, in which no row is its own neighbour.
 
     Returns:
         Euclidean distances float64 [N, k] and indices int64 [N, k]. Among rows at equal distances the choice is arbitrary.

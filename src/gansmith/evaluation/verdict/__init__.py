@@ -1,4 +1,4 @@
-"""The verdict: an evaluation in plain words. It says what is good, what is wrong and what to try.
+"""The verdict: an evaluation in sentences: a summary, problems, strengths and advice.
 
 A verdict depends on the JSON of an evaluation alone, so that it can be made again from a stored one. `facts` reads the JSON,
 `complaints` and `looks` hold the rules, and this module writes the summary, the praise and the advice.

@@ -125,7 +125,7 @@ def _worst_classes(facts: Facts, far: float) -> str:
 
 
 def other_content(facts: Facts) -> Iterator[Complaint]:
-    """Pictures of something else than real images show, or of distorted shapes, whatever their brightness."""
+    """Pictures with other content than real images, or with distorted shapes, at any brightness."""
     far, unsure, misfit = facts.number("diagnostics.manifold.far"), facts.number("diagnostics.certainty.unsure"), facts.misfit
     share = max(far, unsure)
     source = ("diagnostics.arrangement.as_is", "diagnostics.manifold.far")

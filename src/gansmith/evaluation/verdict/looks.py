@@ -174,7 +174,7 @@ def places(facts: Facts) -> Iterator[Complaint]:
 
 
 def content(facts: Facts) -> Iterator[Complaint]:
-    """Size, place, slant and direction of what the samples show."""
+    """Size, place, slant and direction of the content."""
     words = {
         "area": ("thinner or smaller: less of the image is content", "thicker or fuller: more of the image is content"),
         "parts": ("in fewer pieces", "broken into more pieces"),
