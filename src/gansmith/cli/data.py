@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, fetch and look at data sets.", no_args_is_help=True)
 
-MOST_NAMED = 100  # classes; more are counted, not named
+MAX_NAMED = 100  # classes; more are counted, not named
 
 
 @app.command("list")
@@ -102,7 +102,7 @@ def data_show(
 
         classes, counts = np.unique(samples.labels, return_counts=True)
         names = samples.classes or range(samples.num_classes)
-        if len(classes) > MOST_NAMED:
+        if len(classes) > MAX_NAMED:
             typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:
             typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))

@@ -48,14 +48,14 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def world() -> int:
+def world_size() -> int:
     """The number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def share(count: int) -> slice:
     """The part of `count` rows that this process computes. The parts of all processes are disjoint and complete."""
-    return slice(count * rank() // world(), count * (rank() + 1) // world())
+    return slice(count * rank() // world_size(), count * (rank() + 1) // world_size())
 
 
 def average(losses: Tensor, gradients: Sequence[Tensor]) -> Tensor:
@@ -72,7 +72,7 @@ def average(losses: Tensor, gradients: Sequence[Tensor]) -> Tensor:
 
 def mean(values: Tensor) -> Tensor:
     """The mean of the values of all processes, a scalar."""
-    if world() == 1:
+    if world_size() == 1:
         return values.mean()
     sum_and_count = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
     dist.all_reduce(sum_and_count)
@@ -81,16 +81,16 @@ def mean(values: Tensor) -> Tensor:
 
 def agree(number: int, device: torch.device) -> int:
     """The number of rank 0, on every process."""
-    if world() == 1:
+    if world_size() == 1:
         return number
     agreed = torch.tensor([number], dtype=torch.int64, device=device)
     dist.broadcast(agreed, 0)
     return int(agreed.item())
 
 
-def of_first(values: Tensor) -> Tensor:
+def broadcast(values: Tensor) -> Tensor:
     """The values of rank 0, on every process."""
-    if world() > 1:
+    if world_size() > 1:
         values = values.clone()
         dist.broadcast(values, 0)
     return values

@@ -51,11 +51,11 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
     """A copy of a value with the place at `path` set to `text`, or extended by it."""
     if not path:
         if not appends:
-            return read(text, type_)
+            return parse_value(text, type_)
         if not isinstance(value, tuple):
             raise RecipeError(f"+= appends to a list, and this is {short(value)}")
         item = _inner(type_, 0)
-        added = read(text, type_) if text.startswith("[") else (read(text, item),)
+        added = parse_value(text, type_) if text.startswith("[") else (parse_value(text, item),)
         return (*value, *added)
     head, rest = path[0], path[1:]
     if isinstance(value, tuple):
@@ -100,7 +100,7 @@ def _optional(type_: Any) -> bool:
     return type(None) in typing.get_args(type_)
 
 
-def read(text: str, type_: Any) -> Any:
+def parse_value(text: str, type_: Any) -> Any:
     """Read text as a value of a type: numbers, `true`, `none`, strings, lists, and components such as `r1(weight=5)`.
 
     Raises RecipeError for a text that can't be read, or a value that is invalid for the type.

@@ -40,7 +40,7 @@ class Samples:
     labels: np.ndarray | None = None  # int64 [N], each >= 0
     classes: tuple[str, ...] | None = None  # the name of each label, if the source has names
     num_skipped: int = 0  # unreadable files that were left out
-    # int64 [N], the category of each sample under a recipe's condition. Set by `conditions.sort`, not by sources.
+    # int64 [N], the category of each sample under a recipe's condition. Set by `conditions.with_categories`, not by sources.
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name

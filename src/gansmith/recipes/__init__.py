@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gansmith.core.errors import RecipeError, unknown
-from gansmith.core.overrides import override, read, split_override
+from gansmith.core.overrides import override, parse_value, split_override
 from gansmith.core.user_code import load_file
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
             raise RecipeError(f"override {text}: {unknown(f'setting of {name}', key, [*parameters, *fields])}")
         if key in parameters and not grows:
             try:
-                settings[key] = read(value, hints.get(key, object))
+                settings[key] = parse_value(value, hints.get(key, object))
             except RecipeError as error:
                 raise RecipeError(f"override {text}: {error}") from None
         elif key.startswith("data.") and "data" in settings:

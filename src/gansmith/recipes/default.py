@@ -20,7 +20,7 @@ from gansmith.sampling.noise import Normal
 
 FAMILY = ("start here", 1)
 
-MOST_CLUSTERS = 50
+MAX_CLUSTERS = 50
 SAMPLES_PER_CLUSTER = 50
 FEW = 5000  # images; with fewer, D soon memorizes them
 LARGE = 32  # pixels a side; above, and for colour images of any size, D learns too fast to leave G a gradient
@@ -42,7 +42,7 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
     (projection), Mescheder et al. 2018 (R1). `EXPERIMENTS.md` lists what was tried.
     """
     count, *shape = train_shape(data)
-    categories = min(MOST_CLUSTERS, count // SAMPLES_PER_CLUSTER)
+    categories = min(MAX_CLUSTERS, count // SAMPLES_PER_CLUSTER)
     condition = Clusters(categories) if categories > 1 else None
     reasons = (
         [f"{categories} clusters found by k-means are the condition, so that no kind of sample is forgotten"] if condition else []

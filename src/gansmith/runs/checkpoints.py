@@ -31,7 +31,7 @@ class Saved:
     steps: int
     tensors: dict[str, Tensor]
 
-    def under(self, prefix: str) -> dict[str, Tensor]:
+    def with_prefix(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with a prefix, with the prefix removed."""
         return {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
 
@@ -85,7 +85,7 @@ class Checkpoints:
             raise RunError(f"all {len(paths)} checkpoints in {self.run} are damaged: delete the folder to start again")
         return None
 
-    def of(self, images: int) -> Saved | None:
+    def at(self, images: int) -> Saved | None:
         """The checkpoint of an image count; None if it is gone or damaged."""
         found = (_read(path) for path in self.paths if _images_of(path) == images)
         return next((saved for saved in found if saved is not None), None)
@@ -109,7 +109,7 @@ class Checkpoints:
         logger.warning(f"{path} is damaged; taking the generator from the newest good checkpoint")
         if (saved := self.latest()) is None:
             raise RunError(f"{path} is damaged and {self.run} has no checkpoint: train it again")
-        return saved.under(prefix)
+        return saved.with_prefix(prefix)
 
 
 def _images_of(path: Path) -> int:

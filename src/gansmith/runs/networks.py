@@ -18,7 +18,7 @@ def networks_of(run: Run) -> dict[str, nn.Module]:
     saved, recipe = run.saved, run.recipe
     networks = build(recipe.networks, recipe.seed, recipe.shapes(run.metadata["sample_shape"], len(run.condition_space.shares)))
     for name, network in networks.items():
-        network.load_state_dict(saved.under(f"networks/{name}/"))
+        network.load_state_dict(saved.with_prefix(f"networks/{name}/"))
     networks["generator"] = run.module
     return {name: network.eval().requires_grad_(False) for name, network in networks.items()}
 
@@ -46,5 +46,5 @@ def condition_of(run: Run, samples: Samples) -> Tensor | None:
         return None
     if not condition.observed:
         raise DataError(f"{run.path}: real samples have no {kebab(type(condition).__name__)}: choose a run with condition=none")
-    assign = condition.assigner(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
+    assign = condition.assign_function(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
     return torch.from_numpy(one_hot(assign(samples), len(run.condition_space.shares)))

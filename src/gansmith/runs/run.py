@@ -48,7 +48,7 @@ from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 
 KEPT_CHECKPOINTS = 3
-KEPT_TO_GO_BACK = 8  # of a run that may recover, so that one from before the trouble is among them
+KEPT_FOR_RECOVERY = 8  # of a run that may recover, so that one from before the trouble is among them
 
 
 class Run:
@@ -146,15 +146,15 @@ class Run:
             self.metadata = metadata
         elif (self.path / "recipe.json").exists():
             if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
-                self.note(**changed)
+                self.update_metadata(**changed)
         else:
             with disk_errors(self.path):
                 for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
-            self.note(**new_metadata(metadata, own_files(self.recipe)))
+            self.update_metadata(**new_metadata(metadata, own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
 
-    def note(self, **metadata: Any) -> None:
+    def update_metadata(self, **metadata: Any) -> None:
         """Add entries to the metadata in run.json, or replace them."""
         self.metadata |= metadata
         write_json(self.path / "run.json", self.metadata)
@@ -164,22 +164,22 @@ class Run:
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint and the generator's weights, then delete the oldest checkpoints. Each file is written atomically."""
         self.checkpoints.write(saved, sampler)
-        self.checkpoints.prune(KEPT_TO_GO_BACK if self.may_go_back else KEPT_CHECKPOINTS, self.best, self.left_at)
+        self.checkpoints.prune(KEPT_FOR_RECOVERY if self.may_recover else KEPT_CHECKPOINTS, self.best, self.interrupted_at)
 
     @property
-    def may_go_back(self) -> bool:
+    def may_recover(self) -> bool:
         """Whether the run recovers by itself when the doctor sees trouble (`watch.on_trouble=recover`)."""
         return self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
 
     @property
-    def left_at(self) -> list[int]:
+    def interrupted_at(self) -> list[int]:
         """Image counts of checkpoints written because training was interrupted. Recorded for runs that may recover."""
         return list(self.metadata.get("left_at", ()))
 
     @property
-    def ways_back(self) -> list[int]:
+    def recovery_points(self) -> list[int]:
         """Image counts of checkpoints to recover from: those that an uninterrupted run would have, too."""
-        return [images for images in self.checkpoints.images if images not in self.left_at]
+        return [images for images in self.checkpoints.images if images not in self.interrupted_at]
 
     def latest(self) -> Saved | None:
         """The newest undamaged checkpoint; None before the first. Raises RunError if all are damaged."""
@@ -187,7 +187,7 @@ class Run:
 
     def _chosen(self) -> Saved:
         """The checkpoint that `at` chose, other than "last". Raises RunError if it is gone or damaged."""
-        if (saved := self.checkpoints.of(self.images)) is None:
+        if (saved := self.checkpoints.at(self.images)) is None:
             raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
         return saved
 
@@ -245,7 +245,7 @@ class Run:
         return by_scores or doctor.ends(self.recipe.on_trouble, looks, self.total_images or 1)
 
     @property
-    def has_nothing_left(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether training it again would do nothing: finished, with an undamaged last checkpoint and written results."""
         return self.finished and bool(self.results) and (saved := self.latest()) is not None and saved.images == self.images
 
@@ -264,7 +264,7 @@ class Run:
 
     def _generator_weights(self) -> dict[str, Tensor]:
         prefix = "average/" if self.recipe.ema else "networks/generator/"  # of tensor names in a checkpoint
-        return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().under(prefix)
+        return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().with_prefix(prefix)
 
     @property
     def condition_space(self) -> ConditionSpace:
@@ -276,7 +276,7 @@ class Run:
 
         Raises RunError if the category is unknown, or the run is unconditional.
         """
-        number = self.condition_space.number(category, f"run {self.path}")
+        number = self.condition_space.category_index(category, f"run {self.path}")
         return Run(self.path, self.recipe, self.metadata, self.checkpoint, number)
 
     @property

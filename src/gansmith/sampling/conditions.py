@@ -18,9 +18,9 @@ from gansmith.core.errors import DataError
 from gansmith.data import Samples, Source, num_classes
 
 NumCategories = Annotated[int, Field(ge=2, le=10_000)]
-MOST_PIXELS = 16  # the longest side of the small copies that k-means compares
+MAX_PIXELS = 16  # the longest side of the small copies that k-means compares
 
-Assign = Callable[[Samples], np.ndarray]
+AssignFunction = Callable[[Samples], np.ndarray]
 """Samples -> the category of each, int64 [N]. Raises DataError where labels are needed and missing."""
 
 
@@ -51,14 +51,14 @@ class Condition(Protocol):
         """Whether the categories are the classes of the data, in the same order."""
         ...
 
-    def of(self, samples: Samples) -> np.ndarray | None:
+    def categories_of(self, samples: Samples) -> np.ndarray | None:
         """The category of each training sample, int64 [N] in 0..K-1; None where categories are not observed.
 
         Raises DataError for samples without labels, or fewer samples than categories.
         """
         ...
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that assigns further samples, such as held-out ones, to the categories of the training samples.
 
         Raises DataError where categories are not observed.
@@ -75,7 +75,7 @@ class Labels:
     observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = True
 
-    def of(self, samples: Samples) -> np.ndarray:
+    def categories_of(self, samples: Samples) -> np.ndarray:
         """The labels, int64 [N]. Raises DataError if there are none, one is not below `num`, or a class has a single sample."""
         labels = self._checked(samples, self.num)
         counts = np.bincount(labels)
@@ -86,9 +86,9 @@ class Labels:
             raise DataError(f"condition labels: class {name} has only one sample, and {message}: add more of it, or leave it out")
         return labels
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that returns the labels of further samples."""
-        return lambda others: self._checked(others, self.num or samples.num_classes)
+        return lambda more: self._checked(more, self.num or samples.num_classes)
 
     def _checked(self, samples: Samples, num: int | None) -> np.ndarray:
         if samples.labels is None:
@@ -110,7 +110,7 @@ class Clusters:
     observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = False
 
-    def of(self, samples: Samples) -> np.ndarray:
+    def categories_of(self, samples: Samples) -> np.ndarray:
         """The cluster of each sample, int64 [N]. Raises DataError if there are fewer samples than clusters."""
         if len(samples) < self.num:
             message = f"the data hold {len(samples)} samples, fewer than the clusters to be found"
@@ -122,15 +122,15 @@ class Clusters:
         with threadpool_limits(1):  # more are up to four times slower on a busy machine
             return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that assigns samples to the nearest of the mean small copies of the categories."""
         rows, found = small_copies(samples.values), np.unique(categories)
         centres = np.stack([rows[categories == category].mean(0) for category in found])
         lengths = np.square(centres).sum(1)
 
-        def assign(others: Samples) -> np.ndarray:
+        def assign(more: Samples) -> np.ndarray:
             # argmin over centres c of |x - c|^2 = |x|^2 - 2 x c + |c|^2; |x|^2 does not depend on c
-            return np.asarray(found[(lengths - 2 * small_copies(others.values) @ centres.T).argmin(1)])
+            return np.asarray(found[(lengths - 2 * small_copies(more.values) @ centres.T).argmin(1)])
 
         return assign
 
@@ -148,11 +148,11 @@ class Codes:
     observed: ClassVar[bool] = False
     are_classes: ClassVar[bool] = False
 
-    def of(self, samples: Samples) -> None:
+    def categories_of(self, samples: Samples) -> None:
         """None: real samples have no codes."""
         return
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """Raise DataError: real samples have no codes."""
         raise DataError("condition codes: real samples have no category")
 
@@ -162,11 +162,11 @@ def num_categories(condition: Condition | None, data: Source) -> int:
     return 0 if condition is None else condition.num or num_classes(data)
 
 
-def sort(samples: Samples, condition: Condition | None) -> Samples:
+def with_categories(samples: Samples, condition: Condition | None) -> Samples:
     """A copy of the samples with the categories of a condition. Samples that have categories already are returned unchanged."""
     if condition is None or samples.num_categories:
         return samples
-    categories = condition.of(samples)
+    categories = condition.categories_of(samples)
     return dataclasses.replace(samples, categories=categories, num_categories=condition.num or samples.num_classes)
 
 
@@ -178,7 +178,7 @@ def small_copies(values: np.ndarray) -> np.ndarray:
     from torch.nn import functional
 
     height, width = values.shape[2:]
-    step = -(-max(height, width) // MOST_PIXELS)
+    step = -(-max(height, width) // MAX_PIXELS)
     parts = torch.split(torch.from_numpy(values), 4096)
     return torch.cat([functional.avg_pool2d(part.float() / 255, step, ceil_mode=True).flatten(1) for part in parts]).numpy()
 

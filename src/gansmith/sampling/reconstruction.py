@@ -15,7 +15,7 @@ from gansmith.core.errors import DataError, RunError
 from gansmith.data import Samples, Source
 from gansmith.drawing import grids
 from gansmith.sampling.gallery import MAX_GRID
-from gansmith.sampling.posterior import encoded
+from gansmith.sampling.posterior import encode
 from gansmith.sampling.sampler import Sampler
 
 COLUMNS = 8
@@ -56,7 +56,7 @@ def reconstruct(
     samples = samples[:count]
     real, condition = sampler.modality.to_model(torch.from_numpy(samples.values.copy())), condition_of(samples)
     with torch.no_grad():
-        posterior = encoded(encoder, real, condition, sampler.inputs.noise.dim)
+        posterior = encode(encoder, real, condition, sampler.inputs.noise.dim)
         output = sampler.generator(posterior.mean, condition)
     return Reconstruction(sampler.modality.from_model(real), sampler.modality.from_model(output))
 

@@ -37,12 +37,12 @@ class Sampler:
     modality: Modality
     shape: tuple[int, ...]  # of one sample in a data set: (C, H, W) for images, (D,) for points
     condition_space: ConditionSpace = ConditionSpace()
-    layout: Layout | None = None  # of a picture of samples; `laid_out` and `rows` need it
+    layout: Layout | None = None  # of a picture of samples; `layout_samples` and `rows` need it
     name: str = "the generator"  # in error messages
 
     def asked(self, category: int | str) -> Sampler:
         """A copy that makes samples of one category only, given by number or class name. Raises RunError if it is unknown."""
-        return replace(self, inputs=replace(self.inputs, category=self.condition_space.number(category, self.name)))
+        return replace(self, inputs=replace(self.inputs, category=self.condition_space.category_index(category, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:
         """The aligned chunks that contain samples `first` to `last - 1` of a seed.
@@ -92,7 +92,7 @@ class Sampler:
         samples = self.generate(self.inputs.category_rows(seed, categories, columns))
         return Gallery(samples, self.modality, np.repeat(categories, columns), columns, self.layout.names)
 
-    def laid_out(self, seed: int) -> np.ndarray:
+    def layout_samples(self, seed: int) -> np.ndarray:
         """The samples of a seed in the order of the layout, [layout.count, ...]."""
         assert self.layout is not None
         return self.rows(seed).array if self.layout.categories else self.sample(seed, self.layout.count)

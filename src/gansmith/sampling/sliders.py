@@ -19,7 +19,7 @@ def slide(sampler: Sampler, code: int = 0, *, seed: int = 0, rows: int = 10, ste
     The codes of training lie in [-1, 1]. Row i is of category i modulo K, unless the sampler was asked for a single category.
     Raises RunError if there is no such code, fewer than 1 row or 2 steps, or more than 10,000 pictures.
     """
-    sampler.condition_space.check_slider(code, sampler.name)
+    sampler.condition_space.check_code(code, sampler.name)
     if rows < 1 or steps < 2 or rows * steps > MAX_GRID:
         raise RunError(f"a slider needs 1 row or more, 2 steps or more, and at most {MAX_GRID:,} pictures in all")
     num, asked = len(sampler.condition_space.shares), sampler.inputs.category

@@ -321,7 +321,7 @@ def obstacles(recipe: Recipe, device: torch.device) -> Iterator[str]:
         yield "it trains a generator and a discriminator, no other network and none that is frozen"
     if recipe.precision == "bf16" or recipe.compile:
         yield "its precision is float32 and it has no compile: leave both as they are"
-    if device.type != "cpu" or distributed.world() > 1:
+    if device.type != "cpu" or distributed.world_size() > 1:
         yield "it trains on the CPU in one process: give --device cpu"
 
 
