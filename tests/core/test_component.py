@@ -178,7 +178,7 @@ def test_a_player_without_its_network_or_its_optimizer_is_refused() -> None:
     small = make("tutorial-small")
     with pytest.raises(RecipeError, match="player 'discriminator': unknown network 'discriminator'"):
         dataclasses.replace(small, networks={"generator": small.networks["generator"]})
-    with pytest.raises(RecipeError, match=r"player 'generator' has no optimizer: add optimizers\.generator"):
+    with pytest.raises(RecipeError, match=r"player 'generator' has no optimizer: add one"):
         dataclasses.replace(small, optimizers={"discriminator": Adam()})
     with pytest.raises(RecipeError, match="unknown player in optimizers 'gen'"):
         dataclasses.replace(small, optimizers={**small.optimizers, "gen": Adam()})

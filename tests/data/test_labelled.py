@@ -72,10 +72,10 @@ BAD_TABLES = [
     (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file, kind"),
     (("",), "has no column 'file'"),
     (("file,label", "a.png,pear"), "has no label for b.png"),
-    (("file,label", "a.png,pear", "b.png,pear", "z.png,pear", "y.png,pear"), "labels z.png (and 1 others), which is no image"),
+    (("file,label", "a.png,pear", "b.png,pear", "z.png,pear", "y.png,pear"), "labels z.png (and 1 more), which is no image"),
     (("file,label", "a.png,pear", "b.png,"), "line 3: the label is empty"),
-    (("file,label", "a.png,pear", "b.png,pear", "a.png,apple"), "line 4: a.png comes a second time"),
-    (("file,label",), "labels nothing"),
+    (("file,label", "a.png,pear", "b.png,pear", "a.png,apple"), "line 4: a.png appears twice"),
+    (("file,label",), "has no rows"),
 ]
 
 
@@ -156,7 +156,7 @@ def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
     many = ConditionSpace((1 / 40,) * 40, tuple(f"class-{i}" for i in range(40)))
     with pytest.raises(RunError, match="unknown class 'class-7x'; did you mean 'class-7'"):
         many.category_index("class-7x", "run x")
-    with pytest.raises(RunError, match="has categories 0 to 39, asked for 40"):
+    with pytest.raises(RunError, match="has categories 0 to 39, got 40"):
         ConditionSpace((1 / 40,) * 40).category_index("40", "run x")
 
 
@@ -222,7 +222,7 @@ def test_a_run_that_is_told_nothing_can_not_be_asked(tmp_path: Path, cli: Cli) -
 def test_kinds_that_were_found_are_asked_for_by_number_and_are_no_labels(tmp_path: Path) -> None:
     run = train(quick("condition=clusters(num=4)", budget="64images"), tmp_path / "run", device="cpu")
     assert run.asked("2").sample(0, 3).labels is None
-    with pytest.raises(RunError, match="has categories 0 to 3, asked for 4"):
+    with pytest.raises(RunError, match="has categories 0 to 3, got 4"):
         run.asked("4")
 
 

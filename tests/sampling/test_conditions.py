@@ -75,8 +75,8 @@ def test_clusters_of_digits_are_their_classes_about_as_far_as_k_means_can_tell()
     ("condition", "samples", "message"),
     [
         (Labels(3), dataclasses.replace(blobs(), labels=None), "the data carry no labels; choose condition=clusters"),
-        (Labels(2), blobs(), "the data have a label 2: say condition.num=3"),
-        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the clusters"),
+        (Labels(2), blobs(), "the data have a label 2: set condition.num=3"),
+        (Clusters(301), blobs(), "the data hold 300 samples, fewer than there are clusters"),
     ],
     ids=str,
 )
@@ -176,7 +176,7 @@ def test_samples_are_of_the_category_asked_for(tmp_path: Path) -> None:
     for category, place in enumerate(BLOBS):
         made = run.asked(category).sample(0, 64).array
         assert np.abs(made.mean(0) - place).max() < 0.5, category
-    with pytest.raises(RunError, match="has categories 0 to 2, asked for 3"):
+    with pytest.raises(RunError, match="has categories 0 to 2, got 3"):
         run.asked(3)
     shares = np.bincount(np.square(run.sample(0, 600).array[:, None] - BLOBS).sum(2).argmin(1), minlength=3) / 600
     assert np.abs(shares - 1 / 3).max() < 0.1

@@ -15,17 +15,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-_joinings = itertools.count()  # equal on all processes: they join and leave together
+_joinings = itertools.count()  # equal on all processes, because they join and leave together
 
 
 def join(device: torch.device) -> bool:
     """Join torchrun's process group: NCCL for a CUDA device, Gloo for any other. Return whether this call joined it.
 
-    Nothing happens where torchrun started one process only, or where the group was joined before.
+    Does nothing if torchrun started a single process, or if this process has joined before.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         return False
-    # The keys of a group that was left stay in the store, and torch would read them again: each group gets its own prefix.
+    # The store keeps the keys of a destroyed group, and torch would read them again. So each group gets its own prefix.
     store, rank, world_size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
     store = dist.PrefixStore(f"gansmith/{next(_joinings)}", store)  # type: ignore[attr-defined]
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world_size)
@@ -34,7 +34,7 @@ def join(device: torch.device) -> bool:
 
 @contextlib.contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Join torchrun's process group for the duration of a `with` block. A group that was joined before it stays joined."""
+    """Join torchrun's process group for the duration of a `with` block. If this process had joined before, it stays joined."""
     joined_here = join(device)
     try:
         yield
@@ -80,7 +80,7 @@ def mean(values: Tensor) -> Tensor:
 
 
 def agree(number: int, device: torch.device) -> int:
-    """The number of rank 0, on every process."""
+    """Return the `number` of rank 0 on every process."""
     if world_size() == 1:
         return number
     agreed = torch.tensor([number], dtype=torch.int64, device=device)
@@ -89,7 +89,7 @@ def agree(number: int, device: torch.device) -> int:
 
 
 def broadcast(values: Tensor) -> Tensor:
-    """The values of rank 0, on every process."""
+    """Return the `values` of rank 0 on every process."""
     if world_size() > 1:
         values = values.clone()
         dist.broadcast(values, 0)

@@ -50,6 +50,8 @@ def override(value: T, text: str) -> T:
 def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bool) -> Any:
     """A copy of a value with the place at `path` set to `text`, or extended by it."""
     if not path:
+        if not appends and isinstance(value, Mapping):
+            raise RecipeError(f"a mapping is changed entry by entry: add {' or '.join(f'.{key}' for key in value)} to its name")
         if not appends:
             return parse_value(text, type_)
         if not isinstance(value, tuple):
@@ -60,7 +62,8 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
     head, rest = path[0], path[1:]
     if isinstance(value, tuple):
         if not head.isdigit() or int(head) >= len(value):
-            raise RecipeError(f"{head!r} is no index of a list of {len(value)}")
+            hint = f"choose 0 to {len(value) - 1}" if value else "append with +="
+            raise RecipeError(f"{head!r} is no index of a list of {len(value)}: {hint}")
         i = int(head)
         return (*value[:i], _changed(value[i], _inner(type_, i), rest, text, appends), *value[i + 1 :])
     if isinstance(value, Mapping):
@@ -68,7 +71,7 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
             raise RecipeError(unknown("name", head, value))
         return {**value, head: _changed(value[head], _inner(type_, 1), rest, text, appends)}
     if not dataclasses.is_dataclass(value):
-        raise RecipeError(f"{short(value)} has no field {head!r}")
+        raise RecipeError(f"{short(value)} has no field {head!r}" + (": set it first" if value is None else ""))
     hints = typing.get_type_hints(type(value), include_extras=True)
     names = [f.name for f in dataclasses.fields(value)]
     head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of format 1 are overrides with former names
@@ -138,6 +141,8 @@ def _evaluate(tree: ast.expr, type_: Any) -> Any:
             return name
         case ast.Name(id=name):
             return find_component(name, type_)()
+        case ast.Call(args=[_, *_]):
+            raise RecipeError(f"can't read {ast.unparse(tree)!r}: name each field, as in r1(weight=5)")
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
             cls = find_component(name, type_ if _is_class(type_) else object)
             hints = typing.get_type_hints(cls, include_extras=True)
@@ -169,7 +174,12 @@ def _is_class(type_: Any) -> bool:
 def _name(type_: Any) -> str:
     """A type in an error message."""
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return names.get(type_) or (f"a {kebab(type_.__name__)}" if isinstance(type_, type) else str(type_).replace("typing.", ""))
+    if typing.get_origin(type_) is tuple:
+        return "a list in brackets"
+    if not isinstance(type_, type):
+        return str(type_).replace("typing.", "")
+    noun = kebab(type_.__name__)
+    return names.get(type_) or f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _validated(value: Any, type_: Any) -> Any:

@@ -88,7 +88,7 @@ class Faces:
     """Cartoon faces with known attributes, in colour: DiceBear's style Personas by Draftbit, CC BY 4.0.
 
     Fields:
-        count: number of training faces; the test split has a fifth as many other faces.
+        count: number of training faces; the test split has a fifth as many, all different.
         size: side in pixels. The drawings are vector graphics, so they are sharp at any size.
     """
 
@@ -131,7 +131,7 @@ def _blocks(split: Split, count: int, size: int) -> Iterator[tuple[int, np.ndarr
                 reported.append(first)
                 to_stderr(f"drawing faces, once for the cache: {first:,} of {count:,} ({split})")
             known = _drawn(draw, split, first)
-            _keep(folder, stem, *known)
+            _store(folder, stem, *known)
         yield first, *known
 
 
@@ -166,7 +166,7 @@ def _value(respect: Respect, chosen: Mapping[str, Any]) -> int:
     """The index of an attribute's value among its values, given DiceBear's choices."""
     choice = chosen.get(respect.choice)
     choice = choice[0] if isinstance(choice, list) else choice
-    return next((i for i, meant in enumerate(respect.values.values()) if choice in meant), 0)
+    return next((i for i, choices in enumerate(respect.values.values()) if choice in choices), 0)
 
 
 def _definition() -> bytes:
@@ -202,7 +202,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
         return None
 
 
-def _keep(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
+def _store(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
     """Write a block to the cache."""
     memory = io.BytesIO()
     np.savez_compressed(memory, images=drawn, picks=picks)

@@ -77,7 +77,7 @@ class Source(Protocol):
         ...
 
 
-# ------------------------------------------------------------------------- optional: what a source may also be able to do
+# ------------------------------------------------------------------------- optional capabilities of a source
 
 
 Batches = Callable[[int, int, int], Samples]
@@ -110,7 +110,7 @@ class Derived(Protocol):
 class Repeats(Protocol):
     """A source that holds some samples more than once, so that training reads them more often.
 
-    Evaluation compares with `without_repeats`: nearest neighbours mean nothing among copies.
+    Evaluation uses `without_repeats`, because among copies the nearest neighbours mean nothing.
     """
 
     @property

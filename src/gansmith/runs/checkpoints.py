@@ -67,7 +67,10 @@ class Checkpoints:
         write(self.run / "checkpoints" / f"{saved.images:012d}-{_digest(content)[:16]}.safetensors", content)
 
     def prune(self, count: int, best: int | None, interrupted: Collection[int] = ()) -> None:
-        """Delete checkpoints except the newest, that of `best`, and the newest `count` whose image count is not `interrupted`."""
+        """Delete old checkpoints. The newest, the one at image count `best`, and the newest `count` regular ones are kept.
+
+        Checkpoints at the image counts `interrupted` are not regular: an uninterrupted run would not have them.
+        """
         paths = self.paths
         kept = {*paths[:1], *[path for path in paths if _images_of(path) not in interrupted][:count]}
         for old in paths:
@@ -86,7 +89,7 @@ class Checkpoints:
         return None
 
     def at(self, images: int) -> Saved | None:
-        """The checkpoint of an image count; None if it is gone or damaged."""
+        """The checkpoint at an image count; None if there is none, or it is damaged."""
         found = (_read(path) for path in self.paths if _images_of(path) == images)
         return next((saved for saved in found if saved is not None), None)
 
@@ -95,7 +98,9 @@ class Checkpoints:
         return (saved for path in reversed(self.paths) if (saved := _read(path)) is not None)
 
     def generator(self, prefix: str) -> dict[str, Tensor]:
-        """The newest weights of the generator. If the file is damaged, they come from the newest checkpoint, by their prefix.
+        """The newest weights of the generator, from generator/; if that file is damaged, from the newest undamaged checkpoint.
+
+        In a checkpoint, the names of these weights begin with `prefix`.
 
         Raises RunError if there are none, or all files are damaged.
         """

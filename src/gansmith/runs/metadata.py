@@ -24,7 +24,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def new_metadata(trainer_metadata: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """The metadata of a new run: those of its trainer, the user's own files with their SHA-256, and the machine."""
+    """The metadata of a new run: the trainer's part, the user's own files {path: SHA-256}, and the environment."""
     return {"format": FORMAT, **trainer_metadata, "files": files, "environment": environment()}
 
 
@@ -37,7 +37,8 @@ def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mappi
     """
     for key in ("sample_shape", "num_real"):
         if trainer_metadata[key] != then[key]:
-            raise RunError(f"{run}: the data have changed, {key} was {then[key]}, now {trainer_metadata[key]}")
+            change = f"{key} was {then[key]}, now {trainer_metadata[key]}"
+            raise RunError(f"run {run}: the data have changed, {change}; restore them, or use another --run")
     before = {"framework": "torch", **then["environment"], **then}
     now = {**environment(), **trainer_metadata}
     warn_of_changes(before, now)

@@ -1,4 +1,4 @@
-"""The conditions that a generator can be asked for, and the layout of a picture with one row for each category."""
+"""The condition space of a generator, and the layout of pictures with one row for each category."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class ConditionSpace:
         return self.names or tuple(map(str, range(len(self.shares))))
 
     def category_index(self, category: int | str, subject: str) -> int:
-        """The index in 0..K-1 of a category given by its name, in upper or lower case, or by its number.
+        """The index in 0..K-1 of a category given by its name, in any case, or by its number.
 
         A name takes precedence over a number. `subject` is the subject of error messages.
 
         Raises RunError if the generator is unconditional, the category is unknown, or no training sample belonged to it.
         """
         if not self.shares:
-            raise RunError(f"{subject} is not conditional, so no class can be asked for: train it with condition=labels")
+            raise RunError(f"{subject} is not conditional, so it can't generate a chosen class: train it with condition=labels")
         number = self._find(category, subject)
         if not self.shares[number]:
-            raise RunError(f"{subject} was trained on no sample of class {self.titles[number]!r}, so it can't be asked for")
+            raise RunError(f"{subject} was trained on no sample of class {self.titles[number]!r}: choose another class")
         return number
 
     def _find(self, category: int | str, subject: str) -> int:
@@ -55,13 +55,14 @@ class ConditionSpace:
             raise RunError(f"{subject} has no class {word!r}: choose one of {', '.join(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{subject}: {unknown('class', word, self.names)}")
-        raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, asked for {word}")
+        raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")
 
     def check_code(self, number: int, subject: str) -> None:
         """Raise RunError if there is no continuous code of this number. `subject` is the subject of the message."""
         if not 0 <= number < self.continuous:
-            known = f"sliders 0 to {self.continuous - 1}" if self.continuous else "no sliders: train it with condition=codes"
-            raise RunError(f"{subject} has {known}, asked for {number}")
+            if not self.continuous:
+                raise RunError(f"{subject} has no sliders: train it with condition=codes")
+            raise RunError(f"{subject} has sliders 0 to {self.continuous - 1}, got {number}: choose one of them")
 
 
 def condition_space_of(condition: Condition | None, metadata: dict[str, Any]) -> ConditionSpace:

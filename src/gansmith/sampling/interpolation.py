@@ -17,7 +17,7 @@ LONGEST_FRAME = 256  # pixels: smaller frames are enlarged by the largest whole 
 
 
 def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None = None) -> str:
-    """Write the interpolation from each seed's first sample to the next seed's, and return a message that says so.
+    """Write the interpolation from each seed's first sample to the next seed's, and return a message about it.
 
     x.png: one row of `steps` + 1 pictures for each pair of seeds, both ends included; for points, one scatter plot.
     x.gif: an animation of `steps` pictures for each pair of seeds, the last of them back to the first seed; images only.

@@ -19,7 +19,7 @@ class Posterior:
     log_variance: Tensor  # [N, Z]
 
     def sample(self, epsilon: Tensor) -> Tensor:
-        """Samples z = mu + sigma epsilon, [N, Z], from epsilon ~ N(0, I), [N, Z] (section 2.4)."""
+        """Sample z = mu + sigma epsilon, [N, Z], given epsilon ~ N(0, I), [N, Z]: the reparameterization trick (section 2.4)."""
         return self.mean + (0.5 * self.log_variance).exp() * epsilon
 
     def kl_to_prior(self) -> Tensor:
@@ -28,13 +28,13 @@ class Posterior:
 
 
 def encode(encoder: nn.Module, samples: Tensor, condition: Tensor | None, dim: int) -> Posterior:
-    """The posterior of samples [N, ...] for z with `dim` entries.
+    """Encode samples [N, ...]: the posterior of z [N, dim].
 
     Raises RecipeError if the encoder's output is not [N, 2 dim], means and log variances.
     """
     output: Tensor = encoder(samples, condition)
     if output.ndim != 2 or output.shape[1] != 2 * dim:
-        message = f"network 'encoder' answers with shape {list(output.shape[1:])} for a sample"
+        message = f"network 'encoder' returns shape {list(output.shape[1:])} for a sample"
         raise RecipeError(
             f"{message}; expected [{2 * dim}], the means and log variances of z: choose mlp-encoder or conv-encoder"
         )

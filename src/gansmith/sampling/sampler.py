@@ -41,7 +41,7 @@ class Sampler:
     name: str = "the generator"  # in error messages
 
     def asked(self, category: int | str) -> Sampler:
-        """A copy that makes samples of one category only, given by number or class name. Raises RunError if it is unknown."""
+        """A copy that samples a single category, given by number or class name. Raises RunError if the category is unknown."""
         return replace(self, inputs=replace(self.inputs, category=self.condition_space.category_index(category, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:
@@ -71,7 +71,7 @@ class Sampler:
         """
         value_size = 1 if self.modality.key == "images" else 4  # bytes
         if value_size * count * math.prod(self.shape) > memory.usable_bytes():
-            raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
+            raise RunError(f"{count:,} samples don't fit in memory: choose a smaller count, and draw the rest with other seeds")
         return Gallery(self.sample(seed, count, first), self.modality, self.labels(seed, count, first))
 
     def labels(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
@@ -86,7 +86,7 @@ class Sampler:
         """
         if self.layout is None or not self.layout.categories:
             raise RunError(
-                f"{self.name} has no picture of one row for each class: it is not conditional, or has too many classes"
+                f"{self.name} has no picture of one row for each class: not conditional, or too many classes; use sample"
             )
         categories, columns = self.layout.categories, columns or self.layout.columns
         samples = self.generate(self.inputs.category_rows(seed, categories, columns))
