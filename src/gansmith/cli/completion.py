@@ -126,7 +126,7 @@ def _stamp() -> str:
 
 
 def settings_of(name: str) -> list[str]:
-    """Every setting of a recipe by its dotted path: the parameters of its function, then its fields, without those of the data.
+    """Every setting of a recipe by its dotted path: the parameters of its function, then its fields, except those of the data.
 
     The recipe is made for `digits`, which needs no download, unlike the default data of some recipes.
     """

@@ -85,6 +85,7 @@ def data_show(
     skip_bad: SkipBad = False,
 ) -> None:
     """Show size, shape, values and classes of a data set, and draw samples."""
+    from gansmith.core.formatting import skipped
     from gansmith.core.overrides import override
     from gansmith.data import display_name, find_source
 
@@ -92,8 +93,6 @@ def data_show(
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
     samples = source.load()
-    from gansmith.core.formatting import skipped  # only now, as it imports PyTorch
-
     typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
@@ -115,8 +114,8 @@ def data_show(
     from gansmith.sampling.gallery import Gallery
 
     modality = modality_of(samples.shape, (-1.0, 1.0))
-    stored = torch.from_numpy(samples.values[:count])
-    path = Gallery(modality.from_model(modality.to_model(stored)), modality).save(out or Path(f"{display_name(source)}.png"))
+    values = torch.from_numpy(samples.values[:count])
+    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out or Path(f"{display_name(source)}.png"))
     typer.echo(f"  picture {path}")
 
 

@@ -112,7 +112,7 @@ def main() -> None:
         # Typer's own refusals: a missing argument, an unknown option.
         if not hasattr(error, "format_message"):
             raise
-        if not error.format_message():  # a group without a command, whose help Typer has shown
+        if not error.format_message():  # a group without a command: Typer has shown its help
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)

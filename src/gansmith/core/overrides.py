@@ -55,7 +55,7 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
         if not appends:
             return parse_value(text, type_)
         if not isinstance(value, tuple):
-            raise RecipeError(f"+= appends to a list, and this is {short(value)}")
+            raise RecipeError(f"+= appends to a list, but this is {short(value)}: use =")
         item = _inner(type_, 0)
         added = parse_value(text, type_) if text.startswith("[") else (parse_value(text, item),)
         return (*value, *added)
@@ -167,7 +167,7 @@ def _is_text(type_: Any) -> bool:
 
 
 def _is_class(type_: Any) -> bool:
-    """Whether a type is a class other than those of literals."""
+    """Whether a type is a class, and none of str, int, float and bool."""
     return isinstance(type_, type) and type_ not in (str, int, float, bool)
 
 

@@ -148,7 +148,7 @@ def _artist(size: int) -> Artist:
         from dicebear import Avatar, Style
         from PIL import Image
     except ImportError as error:
-        raise DataError(f"the faces need packages that are not installed ({error}): {INSTALL}") from None
+        raise _not_installed(error) from None
     style = Style(json.loads(_definition()))
 
     def draw(seed: str) -> tuple[np.ndarray, list[int]]:
@@ -160,6 +160,11 @@ def _artist(size: int) -> Artist:
         return face, [_value(respect, chosen) for respect in RESPECTS.values()]
 
     return draw
+
+
+def _not_installed(reason: object) -> DataError:
+    """The error for a missing package of the extra."""
+    return DataError(f"the faces need packages that are not installed ({reason}): {INSTALL}")
 
 
 def _value(respect: Respect, chosen: Mapping[str, Any]) -> int:
@@ -176,7 +181,7 @@ def _definition() -> bytes:
     try:
         return (importlib.resources.files("dicebear_styles") / f"{STYLE}.json").read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise DataError(f"the faces need packages that are not installed ({error}): {INSTALL}") from None
+        raise _not_installed(error) from None
 
 
 def _key() -> str:
@@ -186,7 +191,7 @@ def _key() -> str:
         try:
             digest.update(f"{package} {importlib.metadata.version(package)};".encode())
         except importlib.metadata.PackageNotFoundError as error:
-            raise DataError(f"the faces need packages that are not installed (no {error.name}): {INSTALL}") from None
+            raise _not_installed(f"no {error.name}") from None
     return digest.hexdigest()
 
 

@@ -137,6 +137,7 @@ def _read(path: Path) -> Saved | None:
 
 
 def _bytes_of(tensors: dict[str, Tensor], meta: dict[str, Any] | None = None) -> bytes:
+    """Tensors and metadata in the format of safetensors."""
     return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, meta)
 
 

@@ -188,7 +188,7 @@ class Run:
     def _chosen(self) -> Saved:
         """The checkpoint that `at` chose, other than "last". Raises RunError if it is gone or damaged."""
         if (saved := self.checkpoints.at(self.images)) is None:
-            raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
+            raise RunError(f"checkpoint {self.checkpoint} of run {self.path} is damaged: choose another checkpoint")
         return saved
 
     @property
@@ -215,6 +215,7 @@ class Run:
 
     @property
     def _newest_images(self) -> int:
+        """The image count of the newest checkpoint; 0 before the first."""
         return max(self.checkpoints.images, default=0)
 
     @property
@@ -226,7 +227,7 @@ class Run:
     def scored(self) -> dict[int, float]:
         """The Frechet distance from the validation slice by image count, up to the newest checkpoint.
 
-        Infinity where samples were not finite. `metadata["score"]` names the feature extractor.
+        Infinity if samples were not finite. `metadata["score"]` names the feature extractor.
         """
         return {images: value for images, value in scores_in(self.records).items() if images <= self._newest_images}
 
@@ -265,6 +266,7 @@ class Run:
         return network.eval().requires_grad_(False)
 
     def _generator_weights(self) -> dict[str, Tensor]:
+        """The weights of the generator that samples come from, at the chosen checkpoint."""
         prefix = "average/" if self.recipe.ema else "networks/generator/"  # of tensor names in a checkpoint
         return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().with_prefix(prefix)
 

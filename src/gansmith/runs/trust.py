@@ -22,7 +22,7 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
     if trust is not None:
         digest = _digest_of(Path(trust))
         if files and digest not in files.values():
-            raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}")
+            raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}: name that file")
         load_file(trust)
     try:
         recipe = from_json(read_json(path))
@@ -43,6 +43,7 @@ def named(files: Mapping[str, str]) -> str:
 
 
 def _digest_of(path: Path) -> str:
+    """The SHA-256 of a file. Raises RunError if it can't be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

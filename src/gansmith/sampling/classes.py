@@ -24,7 +24,7 @@ class ConditionSpace:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """The caption of each category: its name, or its number where it has none."""
+        """The caption of each category: its name, or its number if it has no name."""
         return self.names or tuple(map(str, range(len(self.shares))))
 
     def category_index(self, category: int | str, subject: str) -> int:
@@ -42,6 +42,7 @@ class ConditionSpace:
         return number
 
     def _find(self, category: int | str, subject: str) -> int:
+        """The index of a category. Raises RunError if it is unknown."""
         word = str(category).strip()
         lower = [name.lower() for name in self.names or ()]
         if self.names and isinstance(category, str):

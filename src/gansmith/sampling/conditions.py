@@ -21,7 +21,7 @@ NumCategories = Annotated[int, Field(ge=2, le=10_000)]
 MAX_PIXELS = 16  # the longest side of the small copies that k-means compares
 
 AssignFunction = Callable[[Samples], np.ndarray]
-"""Samples -> the category of each, int64 [N]. Raises DataError where labels are needed and missing."""
+"""Samples -> the category of each, int64 [N]. Raises DataError if labels are needed and missing."""
 
 
 @runtime_checkable
@@ -52,7 +52,7 @@ class Condition(Protocol):
         ...
 
     def categories_of(self, samples: Samples) -> np.ndarray | None:
-        """The category of each training sample, int64 [N] in 0..K-1; None where categories are not observed.
+        """The category of each training sample, int64 [N] in 0..K-1; None if categories are not observed.
 
         Raises DataError for samples without labels, or fewer samples than categories.
         """
@@ -61,7 +61,7 @@ class Condition(Protocol):
     def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that assigns further samples, such as held-out ones, to the categories of the training samples.
 
-        Raises DataError where categories are not observed.
+        Raises DataError if categories are not observed.
         """
         ...
 
@@ -93,6 +93,7 @@ class Labels:
         return lambda more: self._checked(more, self.num or samples.num_classes)
 
     def _checked(self, samples: Samples, num: int | None) -> np.ndarray:
+        """The labels int64 [N]. Raises DataError if there are none, or one is not below `num`."""
         if samples.labels is None:
             raise DataError("condition labels: the data carry no labels; choose condition=clusters, or condition=none")
         if num and (last := int(samples.labels.max())) >= num:

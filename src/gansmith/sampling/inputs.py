@@ -64,6 +64,7 @@ class Inputs:
         return rng.uniform_rows(seed, stream, place, first, count, 1 + self.continuous)
 
     def _categories(self, uniform: np.ndarray) -> np.ndarray:
+        """The category of each row, int64 [N], by inverting the cumulative shares at column 0 of `uniform`."""
         if self.category is not None:
             return np.full(len(uniform), self.category)
         ends = np.cumsum(self.shares)

@@ -40,7 +40,7 @@ class Sampler:
     layout: Layout | None = None  # of a picture of samples; `layout_samples` and `rows` need it
     name: str = "the generator"  # in error messages
 
-    def asked(self, category: int | str) -> Sampler:
+    def with_category(self, category: int | str) -> Sampler:
         """A copy that samples a single category, given by number or class name. Raises RunError if the category is unknown."""
         return replace(self, inputs=replace(self.inputs, category=self.condition_space.category_index(category, self.name)))
 
