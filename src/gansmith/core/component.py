@@ -46,7 +46,7 @@ _STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, 
 def component(cls: type[T]) -> type[T]:
     """Decorate a class as a component: a frozen dataclass with checked fields, registered by its name.
 
-    Making an instance with an invalid value raises RecipeError. So does decorating a second class of an equal name.
+    Making an instance with an invalid value raises RecipeError. So does decorating a second class with a name that is taken.
     """
     made = checked_dataclass(frozen=True, config=_STRICT)(cls)
     init = made.__init__

@@ -173,12 +173,12 @@ class Run:
 
     @property
     def interrupted_at(self) -> list[int]:
-        """Image counts of the checkpoints that an interruption of training caused. Recorded only for runs that may recover."""
+        """Image counts of checkpoints written because training was interrupted. Recorded only for runs that may recover."""
         return list(self.metadata.get("left_at", ()))
 
     @property
     def recovery_points(self) -> list[int]:
-        """Image counts of the checkpoints that a recovery may start from, the newest first: all but those of interruptions."""
+        """Image counts of the checkpoints that a recovery may start from, the newest first: all except `interrupted_at`."""
         return [images for images in self.checkpoints.images if images not in self.interrupted_at]
 
     def latest(self) -> Saved | None:
@@ -234,9 +234,8 @@ class Run:
     @property
     def best(self) -> int | None:
         """The image count of the checkpoint with the lowest Frechet distance, the earliest in a tie; None if there is none."""
-        recovered = {
-            record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record
-        }  # their scores are of other weights
+        # A recovery replaces the weights, so a score at its image count is of other weights than the checkpoint.
+        recovered = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}
         scored, kept = self.scored, set(self.checkpoints.images) - recovered
         return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
 
@@ -319,7 +318,7 @@ class Run:
 
     @property
     def pictures(self) -> dict[int, Path]:
-        """The pictures of samples drawn during training, by image count. Their seeds are equal."""
+        """The pictures of samples drawn during training, by image count. All show samples of equal seeds."""
         return {int(p.stem): p for p in sorted((self.path / "samples").glob("[0-9]*.png"))}
 
     @property
@@ -352,9 +351,8 @@ class Run:
         """The doctor's checkup from the looks in the log; None if training was not monitored."""
         looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
         found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
-        return (
-            found if found.num_looks > 1 or recoveries is not None else None
-        )  # after a recovery, checkpoints may be of a changed recipe
+        # After a recovery the checkpoints may be of a changed recipe, so they can't replace the looks in the log.
+        return found if found.num_looks > 1 or recoveries is not None else None
 
     @property
     def results(self) -> dict[str, Any]:
