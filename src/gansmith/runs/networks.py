@@ -30,7 +30,7 @@ def encoder_of(run: Run) -> nn.Module:
     """
     if "encoder" not in run.recipe.networks:
         known = ", ".join(run.recipe.networks)
-        raise RunError(f"run {run.path} has no network 'encoder', only {known}: train a recipe with an encoder, vae or vae-gan")
+        raise RunError(f"run {run.path} has no network 'encoder', only {known}: train vae or vae-gan")
     return networks_of(run)["encoder"]
 
 
