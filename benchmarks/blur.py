@@ -35,7 +35,7 @@ STATISTICS = ("sharpness", "midtones")
 
 def statistics(kept: np.ndarray) -> dict[str, float]:
     """Mean sharpness and midtones of images uint8 [N, H, W, C], without constant ones."""
-    found = per_image(torch.from_numpy(modality.stored(kept)))
+    found = per_image(torch.from_numpy(modality.to_source(kept)))
     shown = found["flat"] == 0
     return {name: float(found[name][shown].mean()) for name in STATISTICS}
 
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     given = parser.parse_args()
     runs = [Run.open(path) for path in given.runs]
-    real = modality.kept(runs[0].recipe.data.load("test").values[:COUNT])
+    real = modality.to_saved(runs[0].recipe.data.load("test").values[:COUNT])
     facts: dict[str, Any] = {"real": statistics(real), "count": COUNT, "runs": []}
     sheet = [real[:COLUMNS]]
     for run in runs:

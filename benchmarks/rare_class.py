@@ -37,7 +37,7 @@ import gansmith
 from gansmith.core import files, rng
 from gansmith.core.device import environment
 from gansmith.data import FashionMnist, Rare
-from gansmith.data.modality import stored
+from gansmith.data.modality import to_source
 from gansmith.data.splits import validation_rows
 from gansmith.recipes import make
 from gansmith.runs.run import Run
@@ -92,7 +92,7 @@ class Bench:
             images, labels, test, truth = split(seed, choosing)
             if method == "gan":
                 run = self.gan(seed)
-                added = [stored(run.asked(k).sample(seed + 1, int(setting or 0)).array) for k in RARE]
+                added = [to_source(run.asked(k).sample(seed + 1, int(setting or 0)).array) for k in RARE]
                 images = np.concatenate([images, *added])
                 labels = np.concatenate([labels, *(np.full(len(a), k) for a, k in zip(added, RARE, strict=True))])
             elif method == "repeated":

@@ -12,7 +12,7 @@ import pytest
 
 from gansmith.core import component as spec
 from gansmith.core.errors import RecipeError, unknown
-from gansmith.core.overrides import override, read
+from gansmith.core.overrides import override, parse_value
 from gansmith.data import Source
 from gansmith.networks import BatchNorm, MLPGenerator
 from gansmith.networks.base import Network
@@ -59,7 +59,7 @@ def test_a_component_survives_json(component: Any) -> None:
 
 @EVERY
 def test_a_component_survives_text(component: Any) -> None:
-    assert read(spec.to_text(component), type(component)) == component
+    assert parse_value(spec.to_text(component), type(component)) == component
 
 
 @EVERY
@@ -121,7 +121,7 @@ COMPOSITES = [
 @pytest.mark.parametrize("made", COMPOSITES, ids=spec.to_text)
 def test_components_within_components_survive_json_and_text(made: Any) -> None:
     assert spec.from_json(json.loads(json.dumps(spec.to_json(made)))) == made
-    assert read(spec.to_text(made), type(made)) == made
+    assert parse_value(spec.to_text(made), type(made)) == made
 
 
 def test_a_class_called_like_another_component_is_refused_until_renamed() -> None:
@@ -178,7 +178,7 @@ def test_a_player_without_its_network_or_its_optimizer_is_refused() -> None:
     small = make("tutorial-small")
     with pytest.raises(RecipeError, match="player 'discriminator': unknown network 'discriminator'"):
         dataclasses.replace(small, networks={"generator": small.networks["generator"]})
-    with pytest.raises(RecipeError, match=r"player 'generator' has no optimizer: add optimizers\.generator"):
+    with pytest.raises(RecipeError, match=r"player 'generator' has no optimizer: add one"):
         dataclasses.replace(small, optimizers={"discriminator": Adam()})
     with pytest.raises(RecipeError, match="unknown player in optimizers 'gen'"):
         dataclasses.replace(small, optimizers={**small.optimizers, "gen": Adam()})

@@ -70,4 +70,4 @@ def test_two_processes_join_again_after_they_left(tmp_path: Path) -> None:
     )
     answer = finish(process, timeout=100)
     assert answer.code == 0, answer.err
-    assert answer.out.splitlines() == ["[0, 10, 20, 30]"] * 2
+    assert answer.out.count("[0, 10, 20, 30]") == 2  # both may print on one line

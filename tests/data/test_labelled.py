@@ -18,7 +18,7 @@ from gansmith.drawing import grids
 from gansmith.drawing.captions import name_rows
 from gansmith.runs.run import Run
 from gansmith.sampling.classes import ConditionSpace, layout_of
-from gansmith.sampling.conditions import Clusters, Codes, Labels, num_categories, shares_of, sort
+from gansmith.sampling.conditions import Clusters, Codes, Labels, num_categories, shares_of, with_categories
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.noise import Normal
 from gansmith.training.loop import train
@@ -72,10 +72,10 @@ BAD_TABLES = [
     (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file, kind"),
     (("",), "has no column 'file'"),
     (("file,label", "a.png,pear"), "has no label for b.png"),
-    (("file,label", "a.png,pear", "b.png,pear", "z.png,pear", "y.png,pear"), "labels z.png (and 1 others), which is no image"),
+    (("file,label", "a.png,pear", "b.png,pear", "z.png,pear", "y.png,pear"), "labels z.png (and 1 more), which is no image"),
     (("file,label", "a.png,pear", "b.png,"), "line 3: the label is empty"),
-    (("file,label", "a.png,pear", "b.png,pear", "a.png,apple"), "line 4: a.png comes a second time"),
-    (("file,label",), "labels nothing"),
+    (("file,label", "a.png,pear", "b.png,pear", "a.png,apple"), "line 4: a.png appears twice"),
+    (("file,label",), "has no rows"),
 ]
 
 
@@ -110,10 +110,10 @@ def test_labels_fit_themselves_to_the_data() -> None:
     assert num_categories(Labels(12), Digits()) == 12
     assert num_categories(Clusters(7), Digits()) == 7
     assert num_categories(None, Digits()) == 0
-    samples = sort(Digits().load(), Labels())
+    samples = with_categories(Digits().load(), Labels())
     assert samples.num_categories == 10
     assert samples.categories is samples.labels
-    codes = sort(Digits().load(), Codes(5))
+    codes = with_categories(Digits().load(), Codes(5))
     assert (codes.categories, codes.num_categories, shares_of(codes.categories, 5)) == (None, 5, (0.2,) * 5)
 
 
@@ -121,10 +121,10 @@ def test_a_class_with_one_sample_is_no_mistake_until_networks_are_told(tmp_path:
     pictures(tmp_path, "apple/a.png", "pear/b.png", "pear/c.png")
     samples = Folder(str(tmp_path), size=None).load()
     with pytest.raises(DataError, match="class 'apple' has only one sample"):
-        Labels().of(samples)
-    assert Clusters(2).of(samples).shape == (3,)
+        Labels().categories_of(samples)
+    assert Clusters(2).categories_of(samples).shape == (3,)
     with pytest.raises(DataError, match="class 1 has only one sample"):
-        Labels().of(Samples(np.zeros((3, 2), np.float32), np.array([0, 0, 1])))
+        Labels().categories_of(Samples(np.zeros((3, 2), np.float32), np.array([0, 0, 1])))
 
 
 def test_show_says_how_many_kinds_there_are_without_training(cli: Cli) -> None:
@@ -144,20 +144,20 @@ def test_show_refuses_labels_of_data_that_carry_none(tmp_path: Path, cli: Cli) -
 
 def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
     condition_space = ConditionSpace((0.5, 0.25, 0.25, 0.0), ("Bag", "2", "1", "bird"))
-    assert [condition_space.number(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
-    assert condition_space.number("2", "run x") == 1  # a name comes before a number
-    assert condition_space.number(2, "run x") == 2
+    assert [condition_space.category_index(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
+    assert condition_space.category_index("2", "run x") == 1  # a name comes before a number
+    assert condition_space.category_index(2, "run x") == 2
     with pytest.raises(RunError, match="run x has no class 'bug': choose one of Bag, 2, 1, bird"):
-        condition_space.number("bug", "run x")
+        condition_space.category_index("bug", "run x")
     with pytest.raises(RunError, match="was trained on no sample of class 'bird'"):
-        condition_space.number("bird", "run x")
+        condition_space.category_index("bird", "run x")
     with pytest.raises(RunError, match="run x is not conditional"):
-        ConditionSpace().number(0, "run x")
+        ConditionSpace().category_index(0, "run x")
     many = ConditionSpace((1 / 40,) * 40, tuple(f"class-{i}" for i in range(40)))
     with pytest.raises(RunError, match="unknown class 'class-7x'; did you mean 'class-7'"):
-        many.number("class-7x", "run x")
-    with pytest.raises(RunError, match="has categories 0 to 39, asked for 40"):
-        ConditionSpace((1 / 40,) * 40).number("40", "run x")
+        many.category_index("class-7x", "run x")
+    with pytest.raises(RunError, match="has categories 0 to 39, got 40"):
+        ConditionSpace((1 / 40,) * 40).category_index("40", "run x")
 
 
 def test_a_row_for_each_kind_that_was_shown() -> None:
@@ -222,7 +222,7 @@ def test_a_run_that_is_told_nothing_can_not_be_asked(tmp_path: Path, cli: Cli) -
 def test_kinds_that_were_found_are_asked_for_by_number_and_are_no_labels(tmp_path: Path) -> None:
     run = train(quick("condition=clusters(num=4)", budget="64images"), tmp_path / "run", device="cpu")
     assert run.asked("2").sample(0, 3).labels is None
-    with pytest.raises(RunError, match="has categories 0 to 3, asked for 4"):
+    with pytest.raises(RunError, match="has categories 0 to 3, got 4"):
         run.asked("4")
 
 

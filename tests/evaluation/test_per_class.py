@@ -13,7 +13,7 @@ import torch
 
 from gansmith.cli.tables import show
 from gansmith.data import Digits, Mnist
-from gansmith.data.modality import kept
+from gansmith.data.modality import to_saved
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.metrics import neighbours
 from gansmith.evaluation.metrics.per_class import PerClass, agreement, compute_per_class, per_class_result
@@ -88,7 +88,7 @@ def test_agreement_is_the_best_of_all_matchings() -> None:
 
 def test_real_test_images_get_the_floor_in_each_class(tmp_path: Path) -> None:
     test = Digits().load("test")
-    np.savez(tmp_path / "real.npz", images=kept(test.values), labels=test.labels)
+    np.savez(tmp_path / "real.npz", images=to_saved(test.values), labels=test.labels)
     found = evaluate(tmp_path / "real.npz", "digits")
     of_classes = found.of_classes
     assert of_classes is not None
@@ -120,7 +120,7 @@ def test_a_run_that_is_told_labels_is_measured_by_class(run: Run, tmp_path: Path
     assert 'id="of-classes"' in html
     assert 'data-label="coverage, real"' in html
     digits = Digits().load()  # other data, of whose classes nobody asked for any
-    np.savez(tmp_path / "other.npz", images=kept(digits.values), labels=digits.labels)
+    np.savez(tmp_path / "other.npz", images=to_saved(digits.values), labels=digits.labels)
     assert "class_fd" not in evaluate(run, str(tmp_path / "other.npz"), count=300, draws=1).scores
 
 

@@ -431,7 +431,7 @@ def test_the_slide_command_and_what_it_refuses(coded: Run, tmp_path: Path, cli: 
     with Image.open(tmp_path / "new" / "x.png") as picture:
         assert picture.width > picture.height  # four columns, three rows and their names
     slide_to = ("explore", "slide", coded.path, "--out")
-    assert_refused(cli(*slide_to, tmp_path / "x.png", "--slider", 2), "has sliders 0 to 1, asked for 2")
+    assert_refused(cli(*slide_to, tmp_path / "x.png", "--slider", 2), "has sliders 0 to 1, got 2: choose one of them")
     assert_refused(cli(*slide_to, tmp_path / "x.gif"), "use x.png")
     assert_refused(cli(*slide_to, tmp_path / "x.png", "--class", 3), "has categories 0 to 2")
     plain = train(quick("condition=labels", budget="64images"), tmp_path / "run", device="cpu")

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gansmith.core.errors import RecipeError
-from gansmith.core.overrides import read
+from gansmith.core.overrides import parse_value
 from gansmith.networks import (
     ConvDiscriminator,
     MaxoutDiscriminator,
@@ -72,7 +72,7 @@ def test_the_page_counts_the_weights(name: str, small: str, large: str) -> None:
     around = {"class-normed-generator": "residual-generator"}
     around |= dict.fromkeys(("packed", "joined-discriminator", "auxiliary-discriminator"), "conv-discriminator")
     given = f"(network={around[name]})" if name in around else "(widths=[256, 256])" if name.startswith("mlp") else ""
-    network = read(name + given, Network)
+    network = parse_value(name + given, Network)
     for sample, listed in (((1, 28, 28), small), ((3, 32, 32), large)):
         assert weights(network.build(Shapes(64, sample))) == int(listed.replace(",", ""))
 

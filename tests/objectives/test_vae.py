@@ -50,14 +50,14 @@ def turn(z: Tensor) -> Turn:
 def test_the_divergence_is_that_of_two_normals() -> None:
     posterior = Posterior(2 * numbers(50, 7), numbers(50, 7))
     theirs = kl_divergence(Normal(posterior.mean, (0.5 * posterior.log_variance).exp()), Normal(0.0, 1.0)).sum(1)
-    assert torch.allclose(posterior.divergence(), theirs, rtol=1e-10)
-    assert (posterior.divergence() > 0).all()
-    assert not Posterior(torch.zeros(3, 7), torch.zeros(3, 7)).divergence().any()
+    assert torch.allclose(posterior.kl_to_prior(), theirs, rtol=1e-10)
+    assert (posterior.kl_to_prior() > 0).all()
+    assert not Posterior(torch.zeros(3, 7), torch.zeros(3, 7)).kl_to_prior().any()
 
 
 def test_z_is_drawn_from_the_posterior() -> None:
     posterior = Posterior(torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, math.log(9.0)]]))
-    drawn = posterior.draw(numbers(100_000, 2))
+    drawn = posterior.sample(numbers(100_000, 2))
     assert drawn.mean(0).tolist() == pytest.approx([1.0, -2.0], abs=0.05)
     assert drawn.std(0).tolist() == pytest.approx([1.0, 3.0], rel=0.02)
 

@@ -37,19 +37,19 @@ def blobs(num: int = 300, seed: int = 0) -> Samples:
 
 def test_clusters_find_what_lies_apart() -> None:
     samples = blobs()
-    categories = Clusters(3).of(samples)
+    categories = Clusters(3).categories_of(samples)
     assert categories.dtype == np.int64
     assert sorted(len(set(categories[samples.labels == label])) for label in range(3)) == [1, 1, 1]
     assert len(set(categories)) == 3
-    assert np.array_equal(categories, Clusters(3).of(samples))
+    assert np.array_equal(categories, Clusters(3).categories_of(samples))
 
 
 def test_further_samples_are_assigned_to_the_clusters_found() -> None:
     samples, others = blobs(), blobs(60, seed=1)
-    categories = Clusters(3).of(samples)
+    categories = Clusters(3).categories_of(samples)
     by_label = {label: categories[samples.labels == label][0] for label in range(3)}
-    assert Clusters(3).assigner(samples, categories)(others).tolist() == [by_label[label] for label in others.labels]
-    assert Labels(3).assigner(samples, categories)(others).tolist() == others.labels.tolist()
+    assert Clusters(3).assign_function(samples, categories)(others).tolist() == [by_label[label] for label in others.labels]
+    assert Labels(3).assign_function(samples, categories)(others).tolist() == others.labels.tolist()
 
 
 @pytest.mark.parametrize("side", [8, 28, 40])
@@ -60,13 +60,13 @@ def test_images_that_look_alike_are_in_one_cluster(side: int) -> None:
     labels = draw.permutation(np.repeat(np.arange(5), 40))
     images = digits.values[chosen].repeat(-(-side // 8), 2).repeat(-(-side // 8), 3)[labels, :, :side, :side]
     noisy = (images + draw.integers(-20, 21, images.shape)).clip(0, 255).astype(np.uint8)
-    categories = Clusters(5).of(Samples(noisy))
+    categories = Clusters(5).categories_of(Samples(noisy))
     assert len({*zip(labels, categories, strict=True)}) == len(set(categories)) == 5
 
 
 def test_clusters_of_digits_are_their_classes_about_as_far_as_k_means_can_tell() -> None:
     digits = Digits().load()
-    categories = Clusters(10).of(digits)
+    categories = Clusters(10).categories_of(digits)
     commonest = [np.bincount(digits.labels[categories == category]).max() for category in range(10)]
     assert 0.65 < sum(commonest) / len(categories) < 0.85  # by chance a tenth; KMeans on all pixels, tried ten times, gets 0.81
 
@@ -75,14 +75,14 @@ def test_clusters_of_digits_are_their_classes_about_as_far_as_k_means_can_tell()
     ("condition", "samples", "message"),
     [
         (Labels(3), dataclasses.replace(blobs(), labels=None), "the data carry no labels; choose condition=clusters"),
-        (Labels(2), blobs(), "the data have a label 2: say condition.num=3"),
-        (Clusters(301), blobs(), "the data hold 300 samples, fewer than the clusters"),
+        (Labels(2), blobs(), "the data have a label 2: set condition.num=3"),
+        (Clusters(301), blobs(), "the data hold 300 samples, fewer than there are clusters"),
     ],
     ids=str,
 )
 def test_samples_without_categories_are_refused(condition: Condition, samples: Samples, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        condition.of(samples)
+        condition.categories_of(samples)
 
 
 def test_generated_samples_get_each_category_as_often_as_real_ones() -> None:
@@ -176,7 +176,7 @@ def test_samples_are_of_the_category_asked_for(tmp_path: Path) -> None:
     for category, place in enumerate(BLOBS):
         made = run.asked(category).sample(0, 64).array
         assert np.abs(made.mean(0) - place).max() < 0.5, category
-    with pytest.raises(RunError, match="has categories 0 to 2, asked for 3"):
+    with pytest.raises(RunError, match="has categories 0 to 2, got 3"):
         run.asked(3)
     shares = np.bincount(np.square(run.sample(0, 600).array[:, None] - BLOBS).sum(2).argmin(1), minlength=3) / 600
     assert np.abs(shares - 1 / 3).max() < 0.1

@@ -301,7 +301,7 @@ def test_a_picture_of_too_many_samples_is_refused(folder: Path, tmp_path: Path) 
         (("--count", 0), "--count"),
         (("--count", "many"), "--count"),
         (("--count", "1e4"), "--count"),
-        (("--count", 10**13), "10,000,000,000,000 samples don't fit in memory: ask for fewer"),
+        (("--count", 10**13), "10,000,000,000,000 samples don't fit in memory: choose a smaller count"),
         (("--seed", -1), "--seed"),
         (("--seed", 2**63), "--seed"),
     ],

@@ -522,6 +522,6 @@ def test_the_curves_of_the_log_go_on_over_looks(done: Path) -> None:
 
 
 def test_recovery_is_for_one_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(distributed, "world", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     with pytest.raises(RecipeError, match="recover"), records_of(quick("watch.on_trouble=recover"), tmp_path / "run") as records:
         next(records)

@@ -154,7 +154,7 @@ def test_the_parts_of_all_processes_are_the_whole(world: int, count: int, monkey
     parts = []
     for rank in range(world):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        monkeypatch.setattr(distributed, "world", lambda: world)
+        monkeypatch.setattr(distributed, "world_size", lambda: world)
         parts.append(rows[distributed.share(count)])
     assert [row for part in parts for row in part] == rows
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
@@ -163,5 +163,5 @@ def test_the_parts_of_all_processes_are_the_whole(world: int, count: int, monkey
 def test_one_process_joins_nobody() -> None:
     distributed.join(torch.device("cpu"))
     assert not torch.distributed.is_initialized()
-    assert (distributed.rank(), distributed.world(), distributed.share(5)) == (0, 1, slice(0, 5))
+    assert (distributed.rank(), distributed.world_size(), distributed.share(5)) == (0, 1, slice(0, 5))
     assert distributed.agree(7, torch.device("cpu")) == 7

@@ -20,7 +20,7 @@ from gansmith.doctor.advice import ADVICE
 from gansmith.objectives import Adversarial
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Scores
-from gansmith.runs.run import KEPT_TO_GO_BACK, Run
+from gansmith.runs.run import KEPT_FOR_RECOVERY, Run
 from gansmith.training import recovery
 from gansmith.training.recovery import REMEDIES, Recovery
 from gansmith.training.supervisor import Supervisor
@@ -227,7 +227,7 @@ def test_where_a_run_goes_back_to_does_not_depend_on_where_it_was_left(tmp_path:
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     names = [sorted(path.name for path in (run.path / "checkpoints").iterdir()) for run in (whole, parts)]
     assert names[0] == names[1]
-    assert len(names[0]) == KEPT_TO_GO_BACK
+    assert len(names[0]) == KEPT_FOR_RECOVERY
 
 
 def test_a_recovery_writes_no_loss_of_steps_that_nobody_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

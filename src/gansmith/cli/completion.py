@@ -1,7 +1,7 @@
 """Words that the shell completes: recipes, run folders, settings of a recipe, data sets, checkpoints and classes.
 
 Each function is called with the line so far and returns candidates; Typer keeps those that begin with the typed word. Completion
-executes nothing of a user's own, and answers nothing rather than fail.
+never executes a user's file, and returns no words instead of failing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def classes(ctx: typer.Context) -> list[str]:
 def _run_on_the_line(ctx: typer.Context) -> Path:
     """The run folder that a line names so far.
 
-    Where the line ends in an option, Typer leaves the arguments before it in `args`.
+    If the line ends in an option, Typer leaves the arguments before it in `args`.
     """
     return Path(ctx.params.get("run") or ctx.params.get("what") or next(iter(ctx.args), os.devnull))
 
@@ -98,7 +98,7 @@ def _data_settings(ctx: typer.Context) -> list[str]:
 
 
 def _stored_settings() -> Mapping[str, list[str]]:
-    """The settings of each recipe, from the cache folder, where they are written first if the package has changed since."""
+    """The settings of each recipe, from the cache folder; computed and stored again if the package has changed."""
     from gansmith.core.errors import GansmithError
     from gansmith.core.files import write_json
     from gansmith.data.fetch import cache_folder
@@ -126,9 +126,9 @@ def _stamp() -> str:
 
 
 def settings_of(name: str) -> list[str]:
-    """Every setting of a recipe by its dotted path: the parameters of its function, then its fields, without those of the data.
+    """Every setting of a recipe by its dotted path: the parameters of its function, then its fields, except those of the data.
 
-    The recipe is made for `digits`, which every installation carries: the default data of some would be fetched.
+    The recipe is made for `digits`, which needs no download, unlike the default data of some recipes.
     """
     import inspect
 

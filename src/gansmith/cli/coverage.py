@@ -64,7 +64,7 @@ def coverage(
     for made in recipes:
         try:
             found.append(_result(chosen, made, overrides, runs, results or runs, threads, quiet))
-        except TrainingError as error:  # one seed that diverges is a finding about a recipe, and no reason to drop the others
+        except TrainingError as error:  # a seed that diverges is a result, too
             broken.append((made.seed, error))
             if len(broken) == len(recipes):
                 raise
@@ -76,7 +76,7 @@ def coverage(
 def _result(
     protocol: Protocol, recipe: Recipe, overrides: list[str], runs: Path, results: Path, threads: int | None, quiet: bool
 ) -> Result:
-    """Read the stored result of a run; where there is none, train or continue the run and count its modes first."""
+    """Read the stored result of a run; without one, train or continue the run and count its modes."""
     from gansmith.cli import progress
     from gansmith.evaluation.coverage import results as kept
     from gansmith.runs.run import Run
@@ -86,7 +86,7 @@ def _result(
     path, folder = results / f"{key}.json", runs / key
     if path.exists():
         return kept.load(path)
-    files.make_parent(path)  # before hours of work whose result would have nowhere to go
+    files.make_parent(path)  # a bad path fails here, before hours of work
     with contextlib.closing(steps(recipe, folder, threads=threads or "auto")) as records:
         progress.follow(records, f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}", quiet)
     with progress.stages(quiet) as stages:

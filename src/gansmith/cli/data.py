@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, fetch and look at data sets.", no_args_is_help=True)
 
-MOST_NAMED = 100  # classes; more are counted, not named
+MAX_NAMED = 100  # classes that are listed; more are only counted
 
 
 @app.command("list")
@@ -25,11 +25,11 @@ def data_list(json_out: JsonOut = None) -> None:
     from gansmith.data import NAMES
 
     states = {name: _state(name, known) for name, known in NAMES.items()}
-    facts = [
+    entries = [
         {"name": name, "purpose": known.purpose, "licence": known.licence, "homepage": known.homepage, "state": states[name][0]}
         for name, known in NAMES.items()
     ]
-    if not json_output.write(json_out, facts):
+    if not json_output.write(json_out, entries):
         return
     for name, known in NAMES.items():
         state, fault = states[name]
@@ -40,14 +40,14 @@ def data_list(json_out: JsonOut = None) -> None:
 
 
 def _state(name: str, known: NamedData) -> tuple[str, str]:
-    """Whether a data set is on this machine, in a word, and what is wrong with a damaged one."""
+    """The state of a data set on this machine in one or two words, and the error message of a damaged one."""
     from gansmith.data.fetch import cached
 
     if not known.is_fetched:
         return "built in", ""
     try:
         return ("fetched" if cached(name) else "not fetched"), ""
-    except DataError as error:  # one damaged file hides none of the other data sets
+    except DataError as error:  # the other data sets are still listed
         return "damaged", str(error)
 
 
@@ -85,6 +85,7 @@ def data_show(
     skip_bad: SkipBad = False,
 ) -> None:
     """Show size, shape, values and classes of a data set, and draw samples."""
+    from gansmith.core.formatting import skipped
     from gansmith.core.overrides import override
     from gansmith.data import display_name, find_source
 
@@ -92,8 +93,6 @@ def data_show(
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
     samples = source.load()
-    from gansmith.core.formatting import skipped  # only now, as it imports PyTorch
-
     typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
@@ -102,7 +101,7 @@ def data_show(
 
         classes, counts = np.unique(samples.labels, return_counts=True)
         names = samples.classes or range(samples.num_classes)
-        if len(classes) > MOST_NAMED:
+        if len(classes) > MAX_NAMED:
             typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:
             typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
@@ -115,8 +114,8 @@ def data_show(
     from gansmith.sampling.gallery import Gallery
 
     modality = modality_of(samples.shape, (-1.0, 1.0))
-    stored = torch.from_numpy(samples.values[:count])
-    path = Gallery(modality.from_model(modality.to_model(stored)), modality).save(out or Path(f"{display_name(source)}.png"))
+    values = torch.from_numpy(samples.values[:count])
+    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out or Path(f"{display_name(source)}.png"))
     typer.echo(f"  picture {path}")
 
 
@@ -137,9 +136,9 @@ def data_extractor(
     from gansmith.evaluation.extractors import training
 
     with progress.stages() as stages:
-        facts = training.make(name, out, stages)
+        made = training.make(name, out, stages)
     typer.echo(
-        f"{facts['name']}: {100 * facts['test_accuracy']:.2f} % accuracy on the test split, "
-        f"{100 * facts['validation_accuracy']:.2f} % on the validation slice; SHA-256 {facts['sha256'][:8]}...; "
-        f"it is in {facts['path']}"
+        f"{made['name']}: {100 * made['test_accuracy']:.2f} % accuracy on the test split, "
+        f"{100 * made['validation_accuracy']:.2f} % on the validation slice; SHA-256 {made['sha256'][:8]}...; "
+        f"it is in {made['path']}"
     )

@@ -132,7 +132,7 @@ def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
 
 
 def _evaluation_of(run: Run) -> Evaluation:
-    """Read the evaluation stored in a run folder; evaluate the run and store the result where there is none."""
+    """Read the evaluation stored in a run folder; without one, evaluate the run and store the result."""
     from gansmith.evaluation.results import Evaluation
 
     if (known := Evaluation.of(run)) is None:

@@ -1,4 +1,4 @@
-"""`gansmith explore`: see what a run's generator has learned, by walks, sliders, directions, attributes and reconstructions."""
+"""`gansmith explore`: interpolations, sliders, directions, attributes and reconstructions of a run's generator."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def find_directions(
 ) -> None:
     """Find a direction in z for each attribute of the data, such as glasses.
 
-    Moving along a direction adds or removes its attribute and changes the others as little as possible.
+    Moving along a direction adds or removes its attribute and changes other attributes as little as possible.
     """
     from gansmith.cli import progress, tables
     from gansmith.drawing import grids

@@ -14,13 +14,13 @@ STDOUT = Path("-")
 
 
 def prepare(path: Path | None) -> None:
-    """Make the folder of a `--json` file. Called before long work, whose result would otherwise have nowhere to go."""
+    """Make the folder of a `--json` file. Call it before long work, so that a bad path fails at once."""
     if path not in (None, STDOUT):
         files.make_parent(path)
 
 
 def write(path: Path | None, value: Any) -> bool:
-    """Write `value` where `--json` says, and return whether the command still prints its text: not after `--json -`."""
+    """Write `value` to the file of `--json`, or print it for `-`. Returns whether the command should still print its text."""
     if path is None:
         return True
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -41,14 +41,14 @@ All commands: gansmith --help. One command: gansmith train --help."""
 
 
 class Commands(TyperGroup):
-    """The top-level commands, in the order of PANELS, with a hint for a command that stands below another."""
+    """The top-level commands, in the order of PANELS, with a hint for the name of a subcommand."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands in the order of the help."""
         return [name for commands in PANELS.values() for name in commands]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find a command by its name. Fails with the full name for one that is known only below another, such as `slide`."""
+        """Find a command by its name. For a subcommand alone, such as `slide`, fails with its full name."""
         name = args[0]
         if name not in self.commands and not name.startswith("-"):
             for parent, group in self.commands.items():
@@ -71,9 +71,9 @@ for panel, commands in PANELS.items():
             app.command(name, rich_help_panel=panel)(command)
 
 
-def _version(is_asked: bool) -> None:
-    """Print the version and leave."""
-    if is_asked:
+def _version(is_given: bool) -> None:
+    """Print the version and exit."""
+    if is_given:
         typer.echo(f"gansmith {__version__}")
         raise typer.Exit
 
@@ -85,7 +85,7 @@ def _begin(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Print where to begin, where no command is given."""
+    """Print the first steps if no command is given."""
     if ctx.invoked_subcommand is None:
         typer.echo(BEGIN)
 
@@ -112,7 +112,7 @@ def main() -> None:
         # Typer's own refusals: a missing argument, an unknown option.
         if not hasattr(error, "format_message"):
             raise
-        if not error.format_message():  # a group without a command, whose help Typer has shown
+        if not error.format_message():  # a group without a command: Typer has shown its help
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
@@ -133,13 +133,13 @@ def _refusal(error: Any) -> str:
         return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
     if "--json" in message and "argument" in message:
         return f"{message}: --json FILE writes a file, --json - prints"
-    if context is None or message.endswith("?"):  # it names what was meant
+    if context is None or message.endswith("?"):  # it suggests a command
         return message
     return f"{message}; see {context.command_path} --help"
 
 
 def _leave(number: int, _: Any) -> None:
-    """Turn a signal into SystemExit, so that open files are closed on the way."""
+    """Turn a signal into SystemExit, so that open files are closed first."""
     raise SystemExit(128 + number)
 
 

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, elsewhere a line now and then, and nothing with `--quiet`."""
+"""Progress: a bar on a terminal, an occasional line elsewhere, nothing with `--quiet`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Speed:
         self.seen: list[tuple[float, int]] = []
 
     def __call__(self, images: int) -> float:
-        """Take the image count of now and return images per second; 0 on the first call."""
+        """Add the present image count and return images per second; 0 on the first call."""
         now = time.perf_counter()
         self.seen = [*(s for s in self.seen[-40:] if now - s[0] < 20), (now, images)]
         (then, before), (last, after) = self.seen[0], self.seen[-1]
@@ -36,7 +36,7 @@ class Speed:
 
 
 def pace(rate: float, record: Record) -> str:
-    """Format a speed as `12,300 images/s, 4.88 s an epoch`; empty where it is 0, not known yet."""
+    """Format a speed as `12,300 images/s, 4.88 s an epoch`; empty for 0, which means unknown."""
     return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
 
 
@@ -50,7 +50,7 @@ def figures(record: Record) -> str:
 
 
 def follow(records: Iterable[Record], title: str, quiet: bool = False) -> None:
-    """Train by going through the records, and show progress on stderr; of several processes only the first shows it."""
+    """Train by iterating over the records, and show progress on stderr, in the first of several processes only."""
     if not quiet:
         records = _titled(records, title)
     if quiet or distributed.rank() != 0:
@@ -63,7 +63,7 @@ def follow(records: Iterable[Record], title: str, quiet: bool = False) -> None:
 
 
 def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
-    """Print the title with the first record, so that a refusal before it stays the only line."""
+    """Print the title with the first record, so that an error before training is the only line."""
     for i, record in enumerate(records):
         if i == 0 and distributed.rank() == 0:
             print(title, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`gansmith list`, `show` and `diff`: the recipes there are, one in full, and the differences between two."""
+"""`gansmith list`, `show` and `diff`: list the recipes, show one in full, and compare two."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def list_(json_out: JsonOut = None) -> None:
     from gansmith.recipes import catalogue
 
     entries = list(catalogue().values())
-    facts = {
+    listing = {
         "recipes": [{"name": entry.name, "family": entry.family, "about": entry.about} for entry in entries],
         "data_sets": [{"name": name, "purpose": known.purpose} for name, known in NAMES.items()],
     }
-    if not json_output.write(json_out, facts):
+    if not json_output.write(json_out, listing):
         return
     width = max(map(len, [*catalogue(), *NAMES])) + 2
     typer.echo("Recipes (gansmith show NAME, gansmith train NAME)")
@@ -73,18 +73,18 @@ def show(
     from gansmith.report.recipe_text import recipe_lines
     from gansmith.training.dry_run import describe_recipe
 
-    facts = describe_recipe(chosen, shape, categories)
-    if not json_output.write(json_out, facts):
+    description = describe_recipe(chosen, shape, categories)
+    if not json_output.write(json_out, description):
         return
     typer.echo("\n".join([chosen.name, "", about, "", *chosen.why]))
     for field, text in recipe_lines(chosen):
         typer.echo(f"  {field:<26}{text}")
-    for name, network in facts["networks"].items():
+    for name, network in description["networks"].items():
         typer.echo(f"\n  {name}: {network['input']} -> {network['layers'][-1]['output']}, {network['weights']:,} weights")
         for layer in network["layers"]:
             weights = f"{layer['weights']:,}" if layer["weights"] else ""
             typer.echo(f"    {layer['layer']:<70} {layer['output']!s:<16} {weights:>10}")
-    step = facts["step"]
+    step = description["step"]
     typer.echo(f"\n  a step: {step['images']} real images, {step['flops'] / 1e9:.3f} GFLOP")
 
 
@@ -134,21 +134,21 @@ def _shown(value: Any) -> str:
 
 
 def recipe_and_overrides(recipe: str, overrides: list[str] | None) -> tuple[str, list[str]]:
-    """Tell the recipe from the overrides. `gansmith train budget=30m` names no recipe, and means the default one."""
+    """Separate the recipe from the overrides. `gansmith train budget=30m` names no recipe, so it is the default one."""
     words = list(overrides or [])
     return ("default", [recipe, *words]) if "=" in recipe and not os.path.exists(recipe) else (recipe, words)
 
 
 def run_folder(name: str) -> Path | None:
-    """The run folder called `name`; None where it is the name of a recipe, which comes first.
+    """The run folder at the path `name`; None if it is the name of a recipe, which takes precedence.
 
-    Raises RunError for a path that is neither.
+    Raises RunError for a path that is neither a run folder nor a recipe.
     """
     from gansmith.recipes import is_recipe
 
     if is_recipe(name):
         return None
-    # os.path answers no where pathlib raises, for names too long and folders that may not be entered.
+    # os.path returns False where pathlib raises: names that are too long, forbidden folders.
     if os.path.isfile(os.path.join(name, "recipe.json")):
         return Path(name)
     if os.path.exists(name) or os.sep in name or "/" in name:
@@ -161,7 +161,7 @@ def run_folder(name: str) -> Path | None:
 
 
 def unchanged_run(folder: Path, trust: Path | None, changed: bool) -> Run:
-    """Open a run by its folder. Raises RunError where the command line also changes its recipe."""
+    """Open a run by its folder. Raises RunError if the command line also changes its recipe."""
     from gansmith.runs.run import Run
 
     if changed:

@@ -87,5 +87,5 @@ def show_comparison(comparison: Comparison) -> None:
 
 
 def _console() -> Console:
-    """A console as wide as the terminal, or 160 columns where there is none. It prints brackets and colons as they are."""
+    """A console as wide as the terminal, or 160 columns without one. It prints brackets and colons as they are."""
     return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=True, markup=False, emoji=False)

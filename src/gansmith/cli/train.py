@@ -109,7 +109,7 @@ def train(
 
 
 def _nothing_left(run: Run) -> str:
-    """Say why there is nothing left to train in a run."""
+    """A message: why there is nothing left to train in a run."""
     if run.stopped:
         return f"{run.path} ended early, at {run.images:,} images: {run.stopped}. To train longer, choose another --run"
     return (
@@ -128,12 +128,12 @@ def _recipe_and_folder(
     if folder := run_folder(name):
         return unchanged_run(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
-    # With other data it is another recipe, which would find another run in its folder.
+    # Other data make another recipe, which does not fit a run in the recipe's own folder.
     return recipe, run or Path("runs") / (f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
 
 
 def _print_results(run: Run) -> None:
-    """Print what training found, and the commands to go on with."""
+    """Print the results of training and the next commands."""
     from gansmith.core.formatting import duration, skipped
 
     results = run.results
@@ -151,7 +151,7 @@ def _print_results(run: Run) -> None:
             f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best"
         )
     if run.metadata.get("looks") and (found := run.checkup) is not None:
-        typer.echo(f"the doctor says: {found.word}; details: gansmith doctor {run.path}")
+        typer.echo(f"doctor: {found.word}; details: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
     typer.echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
     typer.echo(f"  report.html: everything on one page; gansmith report {run.path} adds scores and a verdict")

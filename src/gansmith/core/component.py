@@ -46,7 +46,7 @@ _STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, 
 def component(cls: type[T]) -> type[T]:
     """Decorate a class as a component: a frozen dataclass with checked fields, registered by its name.
 
-    Making an instance with an invalid value raises RecipeError. So does decorating a second class with the same name.
+    Making an instance with an invalid value raises RecipeError. So does decorating a second class with a name that is taken.
     """
     made = checked_dataclass(frozen=True, config=_STRICT)(cls)
     init = made.__init__
@@ -72,8 +72,13 @@ def one_line(name: str, error: ValidationError) -> str:
 
     `name` is the component with the invalid value.
     """
-    first = error.errors()[0]
-    place = ".".join([name, *(str(p) for p in first["loc"])])
+    first, *others = error.errors()
+    loc = first["loc"]
+    if loc and isinstance(loc[-1], str) and not loc[-1].isidentifier():  # no type of a union fits; the last part is such a type
+        tried = [first, *(other for other in others if other["loc"][:-1] == loc[:-1])]
+        place = ".".join([name, *map(str, loc[:-1])])
+        return f"{place}: expected {' or '.join(map(_expected, tried))}, got {short(first['input'])}"
+    place = ".".join([name, *map(str, loc)])
     # The component itself raised it, about several fields.
     if first["type"] == "value_error" and not first["loc"] and name in REGISTRY:
         return str(first["ctx"]["error"])
@@ -81,19 +86,31 @@ def one_line(name: str, error: ValidationError) -> str:
         case "unexpected_keyword_argument":
             fields = [f.name for f in dataclasses.fields(REGISTRY[name])] if name in REGISTRY else []
             return unknown(f"field of {name}", str(first["loc"][-1]), fields)
+        case "missing" if isinstance(loc[-1], int):
+            return f"{place.rpartition('.')[0]}: expected more than {loc[-1]} values, got {short(first['input'])}"
         case "missing" | "missing_argument":
             return f"{place} is missing: give it a value"
-        case "int_type" | "int_from_float":
-            expected = "a whole number"
-        case "float_type":
-            expected = "a number"
         case "is_instance_of":
             type_ = first["ctx"]["class"].split(".")[-1]
             return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(name, first)}"
-        case _:
-            expected = first["msg"][0].lower() + first["msg"][1:]
-            expected = expected.removeprefix("input should be ").removeprefix("value error, ")
-    return f"{place}: expected {expected}, got {short(first['input'])}"
+    return f"{place}: expected {_expected(first)}, got {short(first['input'])}"
+
+
+def _expected(fault: Any) -> str:
+    """The expected value in words, from one fault of a pydantic error."""
+    match fault["type"]:
+        case "int_type" | "int_from_float":
+            return "a whole number"
+        case "float_type":
+            return "a number"
+        case "bool_type":
+            return "true or false"
+        case "tuple_type":
+            return "a list in brackets"
+        case "dataclass_type" | "dataclass_exact_type":
+            return f"{kebab(fault['ctx']['class_name'])}(...)"
+    message: str = fault["msg"][0].lower() + fault["msg"][1:]
+    return message.removeprefix("input should be ").removeprefix("value error, ")
 
 
 def _lacking(name: str, fault: Any) -> str:

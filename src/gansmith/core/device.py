@@ -47,7 +47,7 @@ def warn_of_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Log a warning for each change after which a resumed run no longer equals an uninterrupted one bit for bit."""
     for key in DECISIVE:
         if key in then and key in now and then[key] != now[key]:
-            logger.warning(f"{key} was {then[key]}, now {now[key]}: the run goes on, but no longer bit for bit")
+            logger.warning(f"{key} was {then[key]}, now {now[key]}: the run continues, but no longer bit for bit")
 
 
 def choose_device(name: str) -> torch.device:

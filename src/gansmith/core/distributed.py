@@ -15,17 +15,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-_joinings = itertools.count()  # equal on all processes: they join and leave together
+_joinings = itertools.count()  # equal on all processes, because they join and leave together
 
 
 def join(device: torch.device) -> bool:
     """Join torchrun's process group: NCCL for a CUDA device, Gloo for any other. Return whether this call joined it.
 
-    Nothing happens where torchrun started one process only, or where the group was joined before.
+    Does nothing if torchrun started a single process, or if this process has joined before.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         return False
-    # The keys of a group that was left stay in the store, and torch would read them again: each group gets its own prefix.
+    # The store keeps the keys of a destroyed group, and torch would read them again. So each group gets its own prefix.
     store, rank, world_size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
     store = dist.PrefixStore(f"gansmith/{next(_joinings)}", store)  # type: ignore[attr-defined]
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=rank, world_size=world_size)
@@ -34,7 +34,7 @@ def join(device: torch.device) -> bool:
 
 @contextlib.contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Join torchrun's process group for the duration of a `with` block. A group that was joined before it stays joined."""
+    """Join torchrun's process group for the duration of a `with` block. If this process had joined before, it stays joined."""
     joined_here = join(device)
     try:
         yield
@@ -48,14 +48,14 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def world() -> int:
+def world_size() -> int:
     """The number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def share(count: int) -> slice:
     """The part of `count` rows that this process computes. The parts of all processes are disjoint and complete."""
-    return slice(count * rank() // world(), count * (rank() + 1) // world())
+    return slice(count * rank() // world_size(), count * (rank() + 1) // world_size())
 
 
 def average(losses: Tensor, gradients: Sequence[Tensor]) -> Tensor:
@@ -72,7 +72,7 @@ def average(losses: Tensor, gradients: Sequence[Tensor]) -> Tensor:
 
 def mean(values: Tensor) -> Tensor:
     """The mean of the values of all processes, a scalar."""
-    if world() == 1:
+    if world_size() == 1:
         return values.mean()
     sum_and_count = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
     dist.all_reduce(sum_and_count)
@@ -80,17 +80,17 @@ def mean(values: Tensor) -> Tensor:
 
 
 def agree(number: int, device: torch.device) -> int:
-    """The number of rank 0, on every process."""
-    if world() == 1:
+    """Return the `number` of rank 0 on every process."""
+    if world_size() == 1:
         return number
     agreed = torch.tensor([number], dtype=torch.int64, device=device)
     dist.broadcast(agreed, 0)
     return int(agreed.item())
 
 
-def of_first(values: Tensor) -> Tensor:
-    """The values of rank 0, on every process."""
-    if world() > 1:
+def broadcast(values: Tensor) -> Tensor:
+    """Return the `values` of rank 0 on every process."""
+    if world_size() > 1:
         values = values.clone()
         dist.broadcast(values, 0)
     return values

@@ -1,4 +1,4 @@
-"""The errors that gansmith raises where the user can do something about it.
+"""The errors that gansmith raises if the user can do something about them.
 
     GansmithError          one line: the thing, what was expected, what came, what to do; exit code 2
     ├── RecipeError        a recipe, component, override or value that is invalid

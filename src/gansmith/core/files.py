@@ -28,9 +28,7 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
             raise RunError(f"can't write {path}: {reason}; choose another path") from None
-        raise DiskError(
-            f"can't write {path}: {reason}; nothing half-written is left, make room and start the same command"
-        ) from None
+        raise DiskError(f"can't write {path}: {reason}; no partial file is left, make room and run the command again") from None
 
 
 def make_parent(path: Path) -> None:

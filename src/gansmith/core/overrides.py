@@ -50,17 +50,20 @@ def override(value: T, text: str) -> T:
 def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bool) -> Any:
     """A copy of a value with the place at `path` set to `text`, or extended by it."""
     if not path:
+        if not appends and isinstance(value, Mapping):
+            raise RecipeError(f"a mapping is changed entry by entry: add {' or '.join(f'.{key}' for key in value)} to its name")
         if not appends:
-            return read(text, type_)
+            return parse_value(text, type_)
         if not isinstance(value, tuple):
-            raise RecipeError(f"+= appends to a list, and this is {short(value)}")
+            raise RecipeError(f"+= appends to a list, but this is {short(value)}: use =")
         item = _inner(type_, 0)
-        added = read(text, type_) if text.startswith("[") else (read(text, item),)
+        added = parse_value(text, type_) if text.startswith("[") else (parse_value(text, item),)
         return (*value, *added)
     head, rest = path[0], path[1:]
     if isinstance(value, tuple):
         if not head.isdigit() or int(head) >= len(value):
-            raise RecipeError(f"{head!r} is no index of a list of {len(value)}")
+            hint = f"choose 0 to {len(value) - 1}" if value else "append with +="
+            raise RecipeError(f"{head!r} is no index of a list of {len(value)}: {hint}")
         i = int(head)
         return (*value[:i], _changed(value[i], _inner(type_, i), rest, text, appends), *value[i + 1 :])
     if isinstance(value, Mapping):
@@ -68,7 +71,7 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
             raise RecipeError(unknown("name", head, value))
         return {**value, head: _changed(value[head], _inner(type_, 1), rest, text, appends)}
     if not dataclasses.is_dataclass(value):
-        raise RecipeError(f"{short(value)} has no field {head!r}")
+        raise RecipeError(f"{short(value)} has no field {head!r}" + (": set it first" if value is None else ""))
     hints = typing.get_type_hints(type(value), include_extras=True)
     names = [f.name for f in dataclasses.fields(value)]
     head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of format 1 are overrides with former names
@@ -100,7 +103,7 @@ def _optional(type_: Any) -> bool:
     return type(None) in typing.get_args(type_)
 
 
-def read(text: str, type_: Any) -> Any:
+def parse_value(text: str, type_: Any) -> Any:
     """Read text as a value of a type: numbers, `true`, `none`, strings, lists, and components such as `r1(weight=5)`.
 
     Raises RecipeError for a text that can't be read, or a value that is invalid for the type.
@@ -138,6 +141,8 @@ def _evaluate(tree: ast.expr, type_: Any) -> Any:
             return name
         case ast.Name(id=name):
             return find_component(name, type_)()
+        case ast.Call(args=[_, *_]):
+            raise RecipeError(f"can't read {ast.unparse(tree)!r}: name each field, as in r1(weight=5)")
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
             cls = find_component(name, type_ if _is_class(type_) else object)
             hints = typing.get_type_hints(cls, include_extras=True)
@@ -162,14 +167,19 @@ def _is_text(type_: Any) -> bool:
 
 
 def _is_class(type_: Any) -> bool:
-    """Whether a type is a class other than those of literals."""
+    """Whether a type is a class, and none of str, int, float and bool."""
     return isinstance(type_, type) and type_ not in (str, int, float, bool)
 
 
 def _name(type_: Any) -> str:
     """A type in an error message."""
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return names.get(type_) or (f"a {kebab(type_.__name__)}" if isinstance(type_, type) else str(type_).replace("typing.", ""))
+    if typing.get_origin(type_) is tuple:
+        return "a list in brackets"
+    if not isinstance(type_, type):
+        return str(type_).replace("typing.", "")
+    noun = kebab(type_.__name__)
+    return names.get(type_) or f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _validated(value: Any, type_: Any) -> Any:

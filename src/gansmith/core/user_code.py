@@ -19,10 +19,10 @@ _FILES: dict[str, types.ModuleType] = {}
 
 
 def load_file(path: str | Path) -> types.ModuleType:
-    """Run a Python file of the user's own and register the components it defines. A file with the same content runs once.
+    """Run a Python file of the user's own and register the components it defines. Each content runs once.
 
-    Call it only for a file that the user named, on the command line or in a call. Raises RecipeError if the file can't be read,
-    or raises an exception itself.
+    Call it only for a file that the user named, on the command line or in a call. Raises RecipeError if the file can't be read
+    or if its code raises an exception.
     """
     path = Path(path)
     try:

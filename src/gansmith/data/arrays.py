@@ -79,11 +79,11 @@ def _members(path: Path, split: Split) -> tuple[str, str | None]:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
     values = next((n for n in _IMAGES[split] if n in names), None)
     labels = next((n for n in _LABELS[split] if n in names), None)
-    others = [n for n in names if not any(n in known for table in (_IMAGES, _LABELS) for known in table.values())]
+    unknown = [n for n in names if not any(n in known for table in (_IMAGES, _LABELS) for known in table.values())]
     if values is None and split == "test":
         raise DataError(f"{path} has no test split: expected an array test_images, found {', '.join(names) or 'none'}")
-    if values is None and len(others) == 1:
-        values = others[0]
+    if values is None and len(unknown) == 1:
+        values = unknown[0]
     if values is None:
         raise DataError(
             f"{path}: expected an array images, or a single array, found {', '.join(names) or 'none'}; save it under that name"
@@ -129,7 +129,7 @@ def _read_values(path: Path, member: str) -> np.ndarray:
     if not is_image and not (dtype == np.float32 and len(shape) == 2):
         raise DataError(
             f"{place}: expected uint8 images [N, H, W] or [N, H, W, C] with C in 1, 3, 4, or float32 points [N, D], "
-            f"found {dtype} {list(shape)}; {_cure(shape, dtype)}"
+            f"found {dtype} {list(shape)}; {_remedy(shape, dtype)}"
         )
     if 0 in shape:
         raise DataError(f"{place} is empty: expected at least one sample, found {dtype} {list(shape)}")
@@ -143,7 +143,7 @@ def _read_values(path: Path, member: str) -> np.ndarray:
     return values
 
 
-def _cure(shape: tuple[int, ...], dtype: np.dtype) -> str:
+def _remedy(shape: tuple[int, ...], dtype: np.dtype) -> str:
     """What to do about an array of the wrong shape or dtype."""
     if dtype == np.uint8 and len(shape) == 4 and shape[1] in (1, 3, 4):
         return "save x.transpose(0, 2, 3, 1)"

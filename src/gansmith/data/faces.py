@@ -88,7 +88,7 @@ class Faces:
     """Cartoon faces with known attributes, in colour: DiceBear's style Personas by Draftbit, CC BY 4.0.
 
     Fields:
-        count: number of training faces; the test split has a fifth as many other faces.
+        count: number of training faces; the test split has a fifth as many, all different.
         size: side in pixels. The drawings are vector graphics, so they are sharp at any size.
     """
 
@@ -131,7 +131,7 @@ def _blocks(split: Split, count: int, size: int) -> Iterator[tuple[int, np.ndarr
                 reported.append(first)
                 to_stderr(f"drawing faces, once for the cache: {first:,} of {count:,} ({split})")
             known = _drawn(draw, split, first)
-            _keep(folder, stem, *known)
+            _store(folder, stem, *known)
         yield first, *known
 
 
@@ -148,7 +148,7 @@ def _artist(size: int) -> Artist:
         from dicebear import Avatar, Style
         from PIL import Image
     except ImportError as error:
-        raise DataError(f"the faces need packages that are not installed ({error}): {INSTALL}") from None
+        raise _not_installed(error) from None
     style = Style(json.loads(_definition()))
 
     def draw(seed: str) -> tuple[np.ndarray, list[int]]:
@@ -162,11 +162,16 @@ def _artist(size: int) -> Artist:
     return draw
 
 
+def _not_installed(reason: object) -> DataError:
+    """The error for a missing package of the extra."""
+    return DataError(f"the faces need packages that are not installed ({reason}): {INSTALL}")
+
+
 def _value(respect: Respect, chosen: Mapping[str, Any]) -> int:
     """The index of an attribute's value among its values, given DiceBear's choices."""
     choice = chosen.get(respect.choice)
     choice = choice[0] if isinstance(choice, list) else choice
-    return next((i for i, meant in enumerate(respect.values.values()) if choice in meant), 0)
+    return next((i for i, choices in enumerate(respect.values.values()) if choice in choices), 0)
 
 
 def _definition() -> bytes:
@@ -176,7 +181,7 @@ def _definition() -> bytes:
     try:
         return (importlib.resources.files("dicebear_styles") / f"{STYLE}.json").read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise DataError(f"the faces need packages that are not installed ({error}): {INSTALL}") from None
+        raise _not_installed(error) from None
 
 
 def _key() -> str:
@@ -186,7 +191,7 @@ def _key() -> str:
         try:
             digest.update(f"{package} {importlib.metadata.version(package)};".encode())
         except importlib.metadata.PackageNotFoundError as error:
-            raise DataError(f"the faces need packages that are not installed (no {error.name}): {INSTALL}") from None
+            raise _not_installed(f"no {error.name}") from None
     return digest.hexdigest()
 
 
@@ -202,7 +207,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
         return None
 
 
-def _keep(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
+def _store(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
     """Write a block to the cache."""
     memory = io.BytesIO()
     np.savez_compressed(memory, images=drawn, picks=picks)

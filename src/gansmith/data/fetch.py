@@ -121,7 +121,7 @@ def to_stderr(line: str) -> None:
 
 
 def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
-    """Download a data set into the cache, unless it is there, and give its folder.
+    """Download a data set into the cache, unless it is there, and return its folder.
 
     The origins are tried in order, until one provides every file with the right checksum. A killed process leaves no partial
     file, and several processes may fetch at once.
@@ -174,7 +174,7 @@ def _remote(name: str) -> Remote:
 
 
 def _download_from(files: Mapping[str, Expected], origin: Origin, scratch: Path) -> list[Path]:
-    """Raw, checked files in `scratch/ready`. Raises Unavailable if the origin has not all files, or others."""
+    """Raw, checked files in `scratch/ready`. Raises Unavailable if a file is missing or has wrong content."""
     downloaded, ready = scratch / "downloaded", scratch / "ready"
     downloaded.mkdir()
     ready.mkdir()
@@ -194,7 +194,7 @@ class _WrongContentError(Exception):
 
 
 def _read_checked(path: Path, expected: Expected) -> bytes:
-    """The unpacked content of a raw or .gz file. Raises _WrongContentError if it is damaged or another content."""
+    """The unpacked content of a raw or .gz file. Raises _WrongContentError if it is damaged or has other content."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             # One byte more than expected: this detects a longer file without unpacking all of it.

@@ -70,7 +70,7 @@ class Folder:
         good = files  # readable ones, as far as known
         if channels is None:
             counts = dict(self._each(files, _read_channels))
-            channels, good = _the_one_count(counts), list(counts)
+            channels, good = _common_channels(counts), list(counts)
         kept: list[Path] = []
         values = np.empty((0, 0, 0, 0), np.uint8)
         for file, pixels in self._each(good, read_image):
@@ -161,13 +161,13 @@ def _label(files: list[Path], root: Path, class_roots: tuple[Path, ...]) -> tupl
     return np.array([number[place[0]] for place in places], np.int64), classes
 
 
-def _the_one_count(counts: dict[Path, int]) -> int | None:
+def _common_channels(counts: dict[Path, int]) -> int | None:
     """The number of channels that all files share; None without files. Raises DataError for different numbers."""
     first = next(iter(counts), None)
     other = next((file for file in counts if counts[file] != counts[first]), None) if first else None
     if first and other:
         raise DataError(
-            f"mixed channels: {first} has {counts[first]} and {other} has {counts[other]}; choose, as in data.channels=3"
+            f"mixed channels: {first} has {counts[first]} and {other} has {counts[other]}; choose one, as in data.channels=3"
         )
     return counts[first] if first else None
 

@@ -32,13 +32,13 @@ def labels_from(table: str, root: Path, images: Iterable[Path]) -> dict[Path, st
     files = set(images)
     if missing := next((file for file in labels if file not in files), None):
         num = sum(file not in files for file in labels)
-        others = f" (and {num - 1:,} others)" if num > 1 else ""
-        message = f"{path} labels {_short(missing, root)}{others}, which is no image in {root}"
-        raise DataError(f"{message}: mend the row, or add the image")
+        more = f" (and {num - 1:,} more)" if num > 1 else ""
+        message = f"{path} labels {_short(missing, root)}{more}, which is no image in {root}"
+        raise DataError(f"{message}: correct the row, or add the image")
     if unlabelled := sorted(files - labels.keys()):
-        others = f" (and {len(unlabelled) - 1:,} others)" if len(unlabelled) > 1 else ""
+        more = f" (and {len(unlabelled) - 1:,} more)" if len(unlabelled) > 1 else ""
         raise DataError(
-            f"{path} has no label for {_short(unlabelled[0], root)}{others}: add a row, or take the image out of {root}"
+            f"{path} has no label for {_short(unlabelled[0], root)}{more}: add a row, or remove the image from {root}"
         )
     return labels
 
@@ -51,7 +51,7 @@ def numbered(files: list[Path], labels: dict[Path, str]) -> tuple[np.ndarray, tu
 
 
 def _in_order(name: str) -> tuple[int, str]:
-    """Sort key of a class name: numbers by value, then words. The key is unique, so the order never depends on a set's."""
+    """Sort key of a class name: numbers by value, then words. Keys are unique, so the order of a set does not matter."""
     return (int(name) if name.isdecimal() else 2**63, name)
 
 
@@ -71,10 +71,10 @@ def _rows(path: Path, root: Path) -> Iterable[tuple[Path, str]]:
                 name, label = ((row[column] or "").strip() for column in COLUMNS)
                 if not name or not label:
                     what = "file" if not name else "label"
-                    raise DataError(f"{path}, line {table.line_num}: the {what} is empty; fill it in, or take the line out")
+                    raise DataError(f"{path}, line {table.line_num}: the {what} is empty; fill it in, or remove the line")
                 place = root / name
                 if place in seen:
-                    raise DataError(f"{path}, line {table.line_num}: {name} comes a second time; leave one line")
+                    raise DataError(f"{path}, line {table.line_num}: {name} appears twice; remove one of the lines")
                 seen.add(place)
                 yield place, label
     except OSError as error:
@@ -82,7 +82,7 @@ def _rows(path: Path, root: Path) -> Iterable[tuple[Path, str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no CSV file in UTF-8 ({error}): save it again as one") from None
     if not seen:
-        raise DataError(f"{path} labels nothing: expected a line for each image below its first line")
+        raise DataError(f"{path} has no rows: expected one for each image, below the line of column names")
 
 
 def _short(file: Path, root: Path) -> str:

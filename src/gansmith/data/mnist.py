@@ -63,10 +63,12 @@ class FashionMnist:
 
 
 def _train_shape(size: int | None, channels: int | None) -> tuple[int, ...]:
+    """The shape of the training images, (60000, C, H, W)."""
     return (60_000, channels or 1, size or 28, size or 28)
 
 
 def _load(name: str, classes: tuple[str, ...], split: Split, size: int | None, channels: int | None) -> Samples:
+    """Load a split of a data set from the cache, and download it first if it is not there."""
     images, labels = mnist_style_files(fetch(name), split)
     if images is None or labels is None:  # only if another process empties the cache right now
         raise DataError(f"the files of {name} were deleted while they were read: run the command again")

@@ -24,7 +24,7 @@ class Modality(Protocol):
 
     key: str  # name of the array in an .npz file
 
-    def to_model(self, stored: Tensor) -> Tensor:
+    def to_model(self, values: Tensor) -> Tensor:
         """Convert a source's values to the networks' layout, float32 [N, ...]."""
         ...
 
@@ -32,7 +32,7 @@ class Modality(Protocol):
         """Convert a generator's samples to the saved layout."""
         ...
 
-    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+    def picture(self, samples: np.ndarray, columns: int | None = None) -> Image:
         """Draw saved samples in one picture, `columns` in a row."""
         ...
 
@@ -44,10 +44,10 @@ class Images:
     value_range: tuple[float, float] = (-1.0, 1.0)
     key = "images"
 
-    def to_model(self, stored: Tensor) -> Tensor:
+    def to_model(self, values: Tensor) -> Tensor:
         """uint8 [N, C, H, W] in 0..255 -> float32 [N, C, H, W] in `value_range`."""
         low, high = self.value_range
-        return stored.to(torch.float32).mul_((high - low) / 255.0).add_(low)
+        return values.to(torch.float32).mul_((high - low) / 255.0).add_(low)
 
     def from_model(self, samples: Tensor) -> np.ndarray:
         """float [N, C, H, W] in `value_range` -> uint8 [N, H, W, C], rounded and clamped to 0..255."""
@@ -55,9 +55,9 @@ class Images:
         scaled = (samples.float() - low) * (255.0 / (high - low))
         return scaled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+    def picture(self, samples: np.ndarray, columns: int | None = None) -> Image:
         """A grid on white, row by row. Small images are enlarged by an integer factor, so that pixels stay square."""
-        return image_grid(kept, columns)
+        return image_grid(samples, columns)
 
 
 @dataclass(frozen=True)
@@ -66,21 +66,21 @@ class Points:
 
     key = "points"
 
-    def to_model(self, stored: Tensor) -> Tensor:
+    def to_model(self, values: Tensor) -> Tensor:
         """The points as float32 [N, D]."""
-        return stored.to(torch.float32)
+        return values.to(torch.float32)
 
     def from_model(self, samples: Tensor) -> np.ndarray:
         """The points as float32 [N, D]."""
         return samples.float().cpu().numpy()
 
-    def picture(self, kept: np.ndarray, columns: int | None = None) -> Image:
+    def picture(self, samples: np.ndarray, columns: int | None = None) -> Image:
         """A scatter plot of the first two coordinates."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(5, 5), layout="constrained")
         axes = figure.subplots()
-        axes.scatter(kept[:, 0], kept[:, min(1, kept.shape[1] - 1)], s=6, alpha=0.5, linewidths=0)
+        axes.scatter(samples[:, 0], samples[:, min(1, samples.shape[1] - 1)], s=6, alpha=0.5, linewidths=0)
         axes.set_aspect("equal", adjustable="datalim")
         return render_figure(figure)
 
@@ -90,11 +90,11 @@ def modality_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -
     return Images(value_range) if len(sample_shape) == 3 else Points()
 
 
-def kept(values: np.ndarray) -> np.ndarray:
+def to_saved(values: np.ndarray) -> np.ndarray:
     """Convert values from a source's layout to the saved one: uint8 [N, C, H, W] -> [N, H, W, C]; points are unchanged."""
     return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
 
 
-def stored(values: np.ndarray) -> np.ndarray:
+def to_source(values: np.ndarray) -> np.ndarray:
     """Convert values from the saved layout to a source's: uint8 [N, H, W, C] -> [N, C, H, W]; points are unchanged."""
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if values.ndim == 4 else values

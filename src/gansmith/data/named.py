@@ -130,7 +130,9 @@ def _source_at(text: str, skip_bad: bool) -> Source:
             f"{text} is no data set: expected a folder of images, a .npy or .npz file, or an idx file; give its folder"
         )
     is_path = os.sep in text or "/" in text or text.startswith("~") or text.lower().endswith(_FILE_SUFFIXES)
-    raise DataError(f"no such file or folder: {text}" if is_path else unknown("data set", text, NAMES))
+    if is_path:
+        raise DataError(f"no such file or folder: {text}; give a path that exists, or a name from gansmith data list")
+    raise DataError(unknown("data set", text, NAMES))
 
 
 def display_name(source: Source) -> str:

@@ -1,4 +1,4 @@
-"""Conversion of colours and sizes, the same for every image source.
+"""Conversion of colours and sizes, used by every source of images.
 
 Colours: grey becomes RGB by repetition; RGB becomes grey by its luma (ITU-R 601, as in JPEG); an added alpha channel is opaque,
 and a removed one is composited on white. Sizes: Lanczos resampling, which averages when it shrinks and so avoids aliasing.
@@ -52,7 +52,7 @@ def fit_images(images: np.ndarray, size: int | None, channels: int | None, what:
     step = max(1, _CHUNK // (old_channels * height * width))
     for i in range(0, num, step):
         part = images[i : i + step]
-        # Channels are removed before resizing and added after it: the same result with less work.
+        # Channels are removed before resizing and added after it: the result is equal, with less work.
         part = recolour(part, min(shape[1], old_channels))
         part = part if size is None else _resize_to_square(part, size, fit)
         fitted[i : i + step] = recolour(part, shape[1])

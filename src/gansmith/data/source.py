@@ -40,7 +40,7 @@ class Samples:
     labels: np.ndarray | None = None  # int64 [N], each >= 0
     classes: tuple[str, ...] | None = None  # the name of each label, if the source has names
     num_skipped: int = 0  # unreadable files that were left out
-    # int64 [N], the category of each sample under a recipe's condition. Set by `conditions.sort`, not by sources.
+    # int64 [N], the category of each sample under a recipe's condition. Set by `conditions.with_categories`, not by sources.
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
@@ -77,7 +77,7 @@ class Source(Protocol):
         ...
 
 
-# ------------------------------------------------------------------------- optional: what a source may also be able to do
+# ------------------------------------------------------------------------- optional capabilities of a source
 
 
 Batches = Callable[[int, int, int], Samples]
@@ -110,7 +110,7 @@ class Derived(Protocol):
 class Repeats(Protocol):
     """A source that holds some samples more than once, so that training reads them more often.
 
-    Evaluation compares with `without_repeats`: nearest neighbours mean nothing among copies.
+    Evaluation uses `without_repeats`, because among copies the nearest neighbours mean nothing.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""The validation split: training images that choose (the best checkpoint, the end of a run, an extractor).
+"""The validation split: training images used for choices, such as the best checkpoint, the end of a run, or an extractor.
 
 Reported scores never use them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_KEY = 1998  # of NumPy's Philox; the same for all runs and data sets, so that the split never changes
+_KEY = 1998  # of NumPy's Philox; fixed for all runs and data sets, so that the split never changes
 
 
 def validation_rows(length: int) -> np.ndarray:

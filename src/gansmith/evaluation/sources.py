@@ -16,7 +16,7 @@ import numpy as np
 
 from gansmith.core.errors import DataError, RunError
 from gansmith.data import Arrays, Folder, Source, without_repeats
-from gansmith.data.modality import stored
+from gansmith.data.modality import to_source
 from gansmith.evaluation.results import SourceType
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.runs.run import Run
@@ -66,11 +66,11 @@ class GeneratedSamples:
         """All samples of a draw in chunks of at most CHUNK."""
         for first in range(0, self.count, CHUNK):
             made = self.run.sample(self.seeds[draw], min(CHUNK, self.count - first), first)
-            yield stored(made.array)
+            yield to_source(made.array)
 
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
         """The samples of a draw with these indices."""
-        return np.concatenate([stored(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
+        return np.concatenate([to_source(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
 
     def metadata(self) -> dict[str, Any]:
         """Fields of an `Evaluation` about the run: recipe, checkpoint, images_seen, seed."""
@@ -179,7 +179,7 @@ def _check_array(array: np.ndarray) -> np.ndarray:
         )
     if array.ndim == 2 and not np.isfinite(array).all():
         raise DataError("array: expected finite numbers, got NaN or infinity; leave out these rows")
-    return stored(array[..., None] if array.ndim == 3 else array)
+    return to_source(array[..., None] if array.ndim == 3 else array)
 
 
 def _check_count(subject: StoredSamples) -> StoredSamples:

@@ -17,7 +17,7 @@ from gansmith.networks.stack import Stack
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.objectives.logits import discriminator_logs, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
-from gansmith.sampling.posterior import Posterior, check_noise, encoded
+from gansmith.sampling.posterior import Posterior, check_noise, encode
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class VaeGan:
 
     def encoder_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         """The KL divergence from the prior plus the reconstruction error in features, per sample."""
-        kl, error = self._passes(networks, batch, turn).posterior.divergence(), self._scores(networks, batch, turn).error
+        kl, error = self._passes(networks, batch, turn).posterior.kl_to_prior(), self._scores(networks, batch, turn).error
         logs: dict[str, Callable[[], Tensor]] = {
             "KL": partial(torch.mean, kl.detach()),
             "feature error": partial(torch.mean, error.detach()),
@@ -95,8 +95,8 @@ class VaeGan:
     def _passes(self, networks: Networks, batch: Batch, turn: Turn) -> Passes:
         def make() -> Passes:
             generator, prior = networks["generator"], turn.noise(batch.size)
-            posterior = encoded(networks["encoder"], batch.real, batch.observed_condition_for(len(batch.real)), prior.shape[1])
-            z = posterior.draw(torch.randn_like(posterior.mean))  # the trainer seeds torch for each turn
+            posterior = encode(networks["encoder"], batch.real, batch.observed_condition_for(len(batch.real)), prior.shape[1])
+            z = posterior.sample(torch.randn_like(posterior.mean))  # the trainer seeds torch for each turn
             return Passes(posterior, generator(z, batch.condition), generator(prior, batch.condition))
 
         return turn.share("passes", make)

@@ -13,7 +13,7 @@ from gansmith.core.component import component
 from gansmith.networks.base import Networks
 from gansmith.objectives.base import Batch, Outcome, Player, RunSettings, Turn
 from gansmith.objectives.likelihoods import Bernoulli, Likelihood
-from gansmith.sampling.posterior import check_noise, encoded
+from gansmith.sampling.posterior import check_noise, encode
 
 
 @component
@@ -47,8 +47,8 @@ class Variational:
         if turn.step == 0:
             self.likelihood.check_real(batch.real)
         epsilon, target = turn.noise(batch.size), self.likelihood.target(batch.real)
-        posterior = encoded(networks["encoder"], target, batch.observed_condition_for(len(target)), epsilon.shape[1])
-        decoded = networks["generator"](posterior.draw(epsilon), batch.condition).to(target.dtype)
+        posterior = encode(networks["encoder"], target, batch.observed_condition_for(len(target)), epsilon.shape[1])
+        decoded = networks["generator"](posterior.sample(epsilon), batch.condition).to(target.dtype)
         if turn.step == 0:
             self.likelihood.check_made(decoded)
         with torch.autocast(decoded.device.type, enabled=False):

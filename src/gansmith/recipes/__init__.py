@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gansmith.core.errors import RecipeError, unknown
-from gansmith.core.overrides import override, read, split_override
+from gansmith.core.overrides import override, parse_value, split_override
 from gansmith.core.user_code import load_file
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Entry:
 def catalogue() -> dict[str, Entry]:
     """Every public function in this folder whose return type is Recipe, by name, in the order in which to read them.
 
-    A file says where its recipes stand by a line such as `FAMILY = ("classics", 1)`: a heading in FAMILIES, and the place of the
-    file below it. Recipes of a file keep the order of the file.
+    A file sets the place of its recipes by a line such as `FAMILY = ("classics", 1)`: a heading in FAMILIES, and the place of the
+    file below this heading. Recipes of a file keep the order of the file.
     """
     found = []
     for path in sorted(Path(__file__).parent.glob("[!_]*.py")):
@@ -55,7 +55,7 @@ def catalogue() -> dict[str, Entry]:
 
 
 def _family(body: Sequence[ast.stmt]) -> tuple[str, int]:
-    """The value of FAMILY in a file; ("others", 0), which comes last, where it has none."""
+    """The value of FAMILY in a file; without one, ("others", 0), which comes last."""
     for node in body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "FAMILY":
             family, place = ast.literal_eval(node.value)
@@ -69,7 +69,7 @@ def _returns_recipe(node: ast.FunctionDef) -> bool:
 
 
 def is_recipe(name: str) -> bool:
-    """Whether `find_recipe` accepts it: the name of a recipe, or a path ending in .py or .py:FUNCTION."""
+    """Whether `name` is the name of a recipe, or a path ending in .py or .py:FUNCTION."""
     return _is_in_file(name) or _entry(name) is not None
 
 
@@ -142,7 +142,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
             raise RecipeError(f"override {text}: {unknown(f'setting of {name}', key, [*parameters, *fields])}")
         if key in parameters and not grows:
             try:
-                settings[key] = read(value, hints.get(key, object))
+                settings[key] = parse_value(value, hints.get(key, object))
             except RecipeError as error:
                 raise RecipeError(f"override {text}: {error}") from None
         elif key.startswith("data.") and "data" in settings:

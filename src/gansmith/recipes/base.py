@@ -105,8 +105,8 @@ class Recipe:
     networks: Mapping[str, Network]  # by name; "generator" makes the samples
     objective: Objective  # the players, their losses and the order of their turns
     optimizers: Mapping[str, Optimizer]  # one for each player, by its name
-    # What the networks get beside noise or sample, such as class labels. The discriminator gets it only if it is known of
-    # real samples. None: an unconditional generator.
+    # Input of the networks beside noise or sample, such as class labels. The discriminator gets it only if the category of
+    # real samples is observed. None: an unconditional GAN.
     condition: Condition | None = None
     batch_size: PositiveInt = 64  # real samples in a batch
     budget: Length = "25epochs"  # length of the run
@@ -136,7 +136,7 @@ class Recipe:
         names = [p.name for p in players]
         for name in names:
             if name not in self.optimizers:
-                raise RecipeError(f"player {name!r} has no optimizer: add optimizers.{name}, as in Adam(lr=2e-4)")
+                raise RecipeError(f"player {name!r} has no optimizer: add one, as in optimizers={{{name!r}: Adam(2e-4)}}")
         for name in self.optimizers:
             if name not in names:
                 raise RecipeError(unknown("player in optimizers", name, names))
@@ -152,7 +152,7 @@ class Recipe:
         return self.watch.on_trouble if self.watch else None
 
     def shapes(self, sample: Sequence[int], num_categories: int = 0) -> Shapes:
-        """The shapes between which the networks are built, for samples of shape `sample` and so many categories."""
+        """The shapes of the networks' inputs and outputs, for samples of shape `sample` and `num_categories` categories."""
         if self.condition is None:
             return Shapes(self.noise.dim, tuple(sample))
         return Shapes(self.noise.dim, tuple(sample), num_categories, self.condition.continuous, self.condition.observed)

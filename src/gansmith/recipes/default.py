@@ -20,7 +20,7 @@ from gansmith.sampling.noise import Normal
 
 FAMILY = ("start here", 1)
 
-MOST_CLUSTERS = 50
+MAX_CLUSTERS = 50
 SAMPLES_PER_CLUSTER = 50
 FEW = 5000  # images; with fewer, D soon memorizes them
 LARGE = 32  # pixels a side; above, and for colour images of any size, D learns too fast to leave G a gradient
@@ -36,16 +36,16 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
     smaller batches. Points, and images too narrow for convolutions, get fully connected networks. `why` lists the choices.
 
     Known to go wrong: a few samples show no clear object. On 500 colour images, half an hour of training gives clean images of
-    some kinds only. The recipe was measured on MNIST, Fashion-MNIST, these 500 images, drawn faces and stacked MNIST only.
+    some objects only. The recipe was measured on MNIST, Fashion-MNIST, these 500 images, drawn faces and stacked MNIST only.
 
     Source: ours, after Radford et al. 2016 (DCGAN), Sage et al. 2018 and Liu et al. 2020 (clusters), Miyato and Koyama 2018
     (projection), Mescheder et al. 2018 (R1). `EXPERIMENTS.md` lists what was tried.
     """
     count, *shape = train_shape(data)
-    categories = min(MOST_CLUSTERS, count // SAMPLES_PER_CLUSTER)
+    categories = min(MAX_CLUSTERS, count // SAMPLES_PER_CLUSTER)
     condition = Clusters(categories) if categories > 1 else None
     reasons = (
-        [f"{categories} clusters found by k-means are the condition, so that no kind of sample is forgotten"] if condition else []
+        [f"{categories} clusters found by k-means are the condition, so that no part of the data is lost"] if condition else []
     )
     stages = max(1, math.ceil(math.log2(max(shape[1:]) / 8))) if len(shape) == 3 else 0
     convolutional = len(shape) == 3 and min(shape[1:]) >= 2**stages

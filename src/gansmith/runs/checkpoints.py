@@ -31,7 +31,7 @@ class Saved:
     steps: int
     tensors: dict[str, Tensor]
 
-    def under(self, prefix: str) -> dict[str, Tensor]:
+    def with_prefix(self, prefix: str) -> dict[str, Tensor]:
         """The tensors whose names begin with a prefix, with the prefix removed."""
         return {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
 
@@ -67,7 +67,10 @@ class Checkpoints:
         write(self.run / "checkpoints" / f"{saved.images:012d}-{_digest(content)[:16]}.safetensors", content)
 
     def prune(self, count: int, best: int | None, interrupted: Collection[int] = ()) -> None:
-        """Delete checkpoints except the newest, that of `best`, and the newest `count` whose image count is not `interrupted`."""
+        """Delete old checkpoints. The newest, the one at image count `best`, and the newest `count` regular ones are kept.
+
+        Checkpoints at the image counts `interrupted` are not regular: an uninterrupted run would not have them.
+        """
         paths = self.paths
         kept = {*paths[:1], *[path for path in paths if _images_of(path) not in interrupted][:count]}
         for old in paths:
@@ -85,8 +88,8 @@ class Checkpoints:
             raise RunError(f"all {len(paths)} checkpoints in {self.run} are damaged: delete the folder to start again")
         return None
 
-    def of(self, images: int) -> Saved | None:
-        """The checkpoint of an image count; None if it is gone or damaged."""
+    def at(self, images: int) -> Saved | None:
+        """The checkpoint at an image count; None if there is none, or it is damaged."""
         found = (_read(path) for path in self.paths if _images_of(path) == images)
         return next((saved for saved in found if saved is not None), None)
 
@@ -95,7 +98,9 @@ class Checkpoints:
         return (saved for path in reversed(self.paths) if (saved := _read(path)) is not None)
 
     def generator(self, prefix: str) -> dict[str, Tensor]:
-        """The newest weights of the generator. If the file is damaged, they come from the newest checkpoint, by their prefix.
+        """The newest weights of the generator, from generator/; if that file is damaged, from the newest undamaged checkpoint.
+
+        In a checkpoint, the names of these weights begin with `prefix`.
 
         Raises RunError if there are none, or all files are damaged.
         """
@@ -109,7 +114,7 @@ class Checkpoints:
         logger.warning(f"{path} is damaged; taking the generator from the newest good checkpoint")
         if (saved := self.latest()) is None:
             raise RunError(f"{path} is damaged and {self.run} has no checkpoint: train it again")
-        return saved.under(prefix)
+        return saved.with_prefix(prefix)
 
 
 def _images_of(path: Path) -> int:
@@ -132,6 +137,7 @@ def _read(path: Path) -> Saved | None:
 
 
 def _bytes_of(tensors: dict[str, Tensor], meta: dict[str, Any] | None = None) -> bytes:
+    """Tensors and metadata in the format of safetensors."""
     return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, meta)
 
 

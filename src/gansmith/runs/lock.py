@@ -1,4 +1,4 @@
-"""The lock of a run folder: one process at a time trains a run, and a folder in which no run begins is left as it was."""
+"""The lock of a run folder: one process at a time trains a run. A folder in which no run begins stays as it was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def locked(path: Path) -> Iterator[None]:
 
     A folder without recipe.json at the end of the block holds no run: everything that the block left in it is removed.
 
-    Raises RunError where the folder holds other files than a run, or where another process has locked it.
+    Raises RunError if the folder holds files but no run, or if another process has locked it.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     if path.exists() and not path.is_dir():
@@ -57,20 +57,20 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether a folder is empty, or holds only the leftovers of a run that never began, with the lock file as their proof."""
+    """Whether a folder is empty, or holds only leftovers of a run that never began. A lock file proves that they are."""
     entries = list(path.iterdir())
     return not entries or ((path / ".lock").exists() and all(map(_is_leftover, entries)))
 
 
 def _is_leftover(path: Path) -> bool:
-    """Whether a run that ended before it wrote recipe.json may have left this: a lock file, empty folders, temporary files."""
+    """Whether a path may be left from a run that ended before it wrote recipe.json: lock file, empty folder, temporary file."""
     if path.is_dir():
         return path.name in FOLDERS and not any(path.iterdir())
     return path.name in (".lock", "run.json") or (path.name.startswith(".") and path.name.endswith(".tmp"))
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Delete what a run left that ended before it wrote recipe.json."""
+    """Delete the leftovers of a run that ended before it wrote recipe.json."""
     for leftover in filter(_is_leftover, path.iterdir()):
         if leftover.is_dir():
             shutil.rmtree(leftover)

@@ -23,12 +23,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return read_json(path, *NEEDED)
 
 
-def new_metadata(of_trainer: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
-    """The metadata of a new run: those of its trainer, the user's own files with their SHA-256, and the machine."""
-    return {"format": FORMAT, **of_trainer, "files": files, "environment": environment()}
+def new_metadata(trainer_metadata: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """The metadata of a new run: the trainer's part, the user's own files {path: SHA-256}, and the environment."""
+    return {"format": FORMAT, **trainer_metadata, "files": files, "environment": environment()}
 
 
-def changed_metadata(run: Path, then: Mapping[str, Any], of_trainer: Mapping[str, Any], images: int) -> dict[str, Any]:
+def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mapping[str, Any], images: int) -> dict[str, Any]:
     """The entries of run.json to replace when a run is resumed at an image count. Other changes are logged as warnings.
 
     Only another framework replaces entries: "framework" is the one from here on, "frameworks" lists [framework, first image].
@@ -36,13 +36,14 @@ def changed_metadata(run: Path, then: Mapping[str, Any], of_trainer: Mapping[str
     Raises RunError if the data have changed.
     """
     for key in ("sample_shape", "num_real"):
-        if of_trainer[key] != then[key]:
-            raise RunError(f"{run}: the data have changed, {key} was {then[key]}, now {of_trainer[key]}")
+        if trainer_metadata[key] != then[key]:
+            change = f"{key} was {then[key]}, now {trainer_metadata[key]}"
+            raise RunError(f"run {run}: the data have changed, {change}; restore them, or use another --run")
     before = {"framework": "torch", **then["environment"], **then}
-    now = {**environment(), **of_trainer}
+    now = {**environment(), **trainer_metadata}
     warn_of_changes(before, now)
     if before["framework"] == now["framework"]:
         return {}
     since = [*then.get("frameworks", [[before["framework"], 0]]), [now["framework"], images]]
-    versions = {key: of_trainer[key] for key in ("tensorflow", "keras") if key in of_trainer}
+    versions = {key: trainer_metadata[key] for key in ("tensorflow", "keras") if key in trainer_metadata}
     return versions | {"framework": now["framework"], "frameworks": since}

@@ -18,7 +18,7 @@ def networks_of(run: Run) -> dict[str, nn.Module]:
     saved, recipe = run.saved, run.recipe
     networks = build(recipe.networks, recipe.seed, recipe.shapes(run.metadata["sample_shape"], len(run.condition_space.shares)))
     for name, network in networks.items():
-        network.load_state_dict(saved.under(f"networks/{name}/"))
+        network.load_state_dict(saved.with_prefix(f"networks/{name}/"))
     networks["generator"] = run.module
     return {name: network.eval().requires_grad_(False) for name, network in networks.items()}
 
@@ -26,25 +26,26 @@ def networks_of(run: Run) -> dict[str, nn.Module]:
 def encoder_of(run: Run) -> nn.Module:
     """The encoder of a run: samples [N, ...] -> means and log variances of z, [N, 2 Z].
 
-    Raises RunError where the run has no network of that name.
+    Raises RunError if the run has no network `encoder`.
     """
     if "encoder" not in run.recipe.networks:
         known = ", ".join(run.recipe.networks)
-        raise RunError(
-            f"{run.path} has no network 'encoder' ({known}), so it can't say what z an image has: train vae or vae-gan"
-        )
+        raise RunError(f"run {run.path} has no network 'encoder', only {known}: train vae or vae-gan")
     return networks_of(run)["encoder"]
 
 
 def condition_of(run: Run, samples: Samples) -> Tensor | None:
     """The condition of real samples, float32 [N, K], by their labels or the run's clusters; None for an unconditional run.
 
-    Raises DataError where the samples do not show their category: with codes, or without labels.
+    Raises DataError if the category of real samples is not observed (condition=codes), or if labels are missing.
     """
     condition = run.recipe.condition
     if condition is None:
         return None
     if not condition.observed:
-        raise DataError(f"{run.path}: real samples have no {kebab(type(condition).__name__)}: choose a run with condition=none")
-    assign = condition.assigner(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
+        name = kebab(type(condition).__name__)
+        raise DataError(
+            f"run {run.path} has condition={name}, but real samples have no {name}: choose a run with labels or clusters"
+        )
+    assign = condition.assign_function(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
     return torch.from_numpy(one_hot(assign(samples), len(run.condition_space.shares)))

@@ -48,7 +48,7 @@ from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 
 KEPT_CHECKPOINTS = 3
-KEPT_TO_GO_BACK = 8  # of a run that may recover, so that one from before the trouble is among them
+KEPT_FOR_RECOVERY = 8  # for a run that may recover: one of them should be older than the trouble
 
 
 class Run:
@@ -64,7 +64,7 @@ class Run:
         recipe: Recipe,
         metadata: dict[str, Any],
         checkpoint: str | int = "last",
-        category: int | None = None,  # of all its samples; None: each sample draws its own
+        category: int | None = None,  # of all samples; None: random categories
     ) -> None:
         self.path, self.recipe, self.metadata, self.checkpoint, self.category = path, recipe, metadata, checkpoint, category
         self.checkpoints = Checkpoints(path)
@@ -107,7 +107,7 @@ class Run:
                 yield cls(path, recipe, {})
 
     def check_same(self, recipe: Recipe) -> None:
-        """Raise RunError if this is a run of another recipe, naming each field that differs, or if a file of your own changed."""
+        """Raise RunError if this run has another recipe, listing the fields that differ, or if a file of your own changed."""
         comparable = dataclasses.replace(recipe, why=self.recipe.why)  # the reasons of a choice may be worded differently
         changed = list(differences(to_json(self.recipe), to_json(comparable)))
         if changed:
@@ -120,9 +120,9 @@ class Run:
             )
 
     def at(self, checkpoint: str | int) -> Run:
-        """The run at another checkpoint: "last", "best", or the image count of one that is kept.
+        """The run at another checkpoint: "last", "best", or the image count of a kept checkpoint.
 
-        Raises RunError, naming the checkpoints there are, if this one does not exist.
+        Raises RunError, which lists the kept checkpoints, if there is no such checkpoint.
         """
         if checkpoint == "last":
             return Run(self.path, self.recipe, self.metadata, category=self.category)
@@ -146,15 +146,15 @@ class Run:
             self.metadata = metadata
         elif (self.path / "recipe.json").exists():
             if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
-                self.note(**changed)
+                self.update_metadata(**changed)
         else:
             with disk_errors(self.path):
                 for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
-            self.note(**new_metadata(metadata, own_files(self.recipe)))
+            self.update_metadata(**new_metadata(metadata, own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
 
-    def note(self, **metadata: Any) -> None:
+    def update_metadata(self, **metadata: Any) -> None:
         """Add entries to the metadata in run.json, or replace them."""
         self.metadata |= metadata
         write_json(self.path / "run.json", self.metadata)
@@ -164,22 +164,22 @@ class Run:
     def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint and the generator's weights, then delete the oldest checkpoints. Each file is written atomically."""
         self.checkpoints.write(saved, sampler)
-        self.checkpoints.prune(KEPT_TO_GO_BACK if self.may_go_back else KEPT_CHECKPOINTS, self.best, self.left_at)
+        self.checkpoints.prune(KEPT_FOR_RECOVERY if self.may_recover else KEPT_CHECKPOINTS, self.best, self.interrupted_at)
 
     @property
-    def may_go_back(self) -> bool:
-        """Whether the run recovers by itself when the doctor sees trouble (`watch.on_trouble=recover`)."""
+    def may_recover(self) -> bool:
+        """Whether training returns to an earlier checkpoint when the doctor finds trouble (`watch.on_trouble=recover`)."""
         return self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
 
     @property
-    def left_at(self) -> list[int]:
-        """Image counts of checkpoints written because training was interrupted. Recorded for runs that may recover."""
+    def interrupted_at(self) -> list[int]:
+        """Image counts of checkpoints written because training was interrupted. Recorded only for runs that may recover."""
         return list(self.metadata.get("left_at", ()))
 
     @property
-    def ways_back(self) -> list[int]:
-        """Image counts of checkpoints to recover from: those that an uninterrupted run would have, too."""
-        return [images for images in self.checkpoints.images if images not in self.left_at]
+    def recovery_points(self) -> list[int]:
+        """Image counts of the checkpoints that a recovery may start from, the newest first: all except `interrupted_at`."""
+        return [images for images in self.checkpoints.images if images not in self.interrupted_at]
 
     def latest(self) -> Saved | None:
         """The newest undamaged checkpoint; None before the first. Raises RunError if all are damaged."""
@@ -187,8 +187,8 @@ class Run:
 
     def _chosen(self) -> Saved:
         """The checkpoint that `at` chose, other than "last". Raises RunError if it is gone or damaged."""
-        if (saved := self.checkpoints.of(self.images)) is None:
-            raise RunError(f"checkpoint {self.checkpoint} of {self.path} is damaged: choose another")
+        if (saved := self.checkpoints.at(self.images)) is None:
+            raise RunError(f"checkpoint {self.checkpoint} of run {self.path} is damaged: choose another checkpoint")
         return saved
 
     @property
@@ -215,6 +215,7 @@ class Run:
 
     @property
     def _newest_images(self) -> int:
+        """The image count of the newest checkpoint; 0 before the first."""
         return max(self.checkpoints.images, default=0)
 
     @property
@@ -226,14 +227,15 @@ class Run:
     def scored(self) -> dict[int, float]:
         """The Frechet distance from the validation slice by image count, up to the newest checkpoint.
 
-        Infinity where samples were not finite. `metadata["score"]` names the feature extractor.
+        Infinity if samples were not finite. `metadata["score"]` names the feature extractor.
         """
         return {images: value for images, value in scores_in(self.records).items() if images <= self._newest_images}
 
     @property
     def best(self) -> int | None:
-        """The image count of the checkpoint with the lowest Frechet distance, the earlier of equals; None if there is none."""
-        recovered = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}  # with other weights
+        """The image count of the checkpoint with the lowest Frechet distance, the earliest in a tie; None if there is none."""
+        # A recovery replaces the weights, so a score at its image count is of other weights than the checkpoint.
+        recovered = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}
         scored, kept = self.scored, set(self.checkpoints.images) - recovered
         return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
 
@@ -245,8 +247,8 @@ class Run:
         return by_scores or doctor.stop_reason(self.recipe.on_trouble, looks, self.total_images or 1)
 
     @property
-    def has_nothing_left(self) -> bool:
-        """Whether training it again would do nothing: finished, with an undamaged last checkpoint and written results."""
+    def is_complete(self) -> bool:
+        """Whether there is nothing left to do: training is finished, the last checkpoint is undamaged, results are written."""
         return self.finished and bool(self.results) and (saved := self.latest()) is not None and saved.images == self.images
 
     # ------------------------------------------------------------------------------------------ samples
@@ -263,8 +265,9 @@ class Run:
         return network.eval().requires_grad_(False)
 
     def _generator_weights(self) -> dict[str, Tensor]:
+        """The weights of the generator that samples come from, at the chosen checkpoint."""
         prefix = "average/" if self.recipe.ema else "networks/generator/"  # of tensor names in a checkpoint
-        return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().under(prefix)
+        return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().with_prefix(prefix)
 
     @property
     def condition_space(self) -> ConditionSpace:
@@ -272,16 +275,16 @@ class Run:
         return condition_space_of(self.recipe.condition, self.metadata)
 
     def asked(self, category: int | str) -> Run:
-        """A copy of the run that samples one category only, given by its number or class name: `run.asked("boot").sample()`.
+        """A copy of the run that samples a single category, given by number or class name: `run.asked("boot").sample()`.
 
         Raises RunError if the category is unknown, or the run is unconditional.
         """
-        number = self.condition_space.number(category, f"run {self.path}")
+        number = self.condition_space.category_index(category, f"run {self.path}")
         return Run(self.path, self.recipe, self.metadata, self.checkpoint, number)
 
     @property
     def layout(self) -> Layout:
-        """The layout of its pictures: one row for each category if there are 2 to 26, else a plain grid."""
+        """The layout of the run's pictures: one row for each category if there are 2 to 26, else a plain grid."""
         pictures = self.recipe.pictures
         return layout_of(pictures.count, pictures.columns, self.metadata["sample_shape"], self.condition_space)
 
@@ -315,12 +318,12 @@ class Run:
 
     @property
     def pictures(self) -> dict[int, Path]:
-        """The pictures of samples drawn during training, by image count. All show the same seeds."""
+        """The pictures of samples drawn during training, by image count. All show samples of equal seeds."""
         return {int(p.stem): p for p in sorted((self.path / "samples").glob("[0-9]*.png"))}
 
     @property
     def real_picture(self) -> Path:
-        """The picture of the first real samples, in the same layout."""
+        """The path of the picture of the first real samples, in the layout of the sample pictures."""
         return self.path / "samples" / "real.png"
 
     @property
@@ -348,7 +351,8 @@ class Run:
         """The doctor's checkup from the looks in the log; None if training was not monitored."""
         looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
         found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
-        return found if found.num_looks > 1 or recoveries is not None else None  # checkpoints may be of other networks then
+        # After a recovery the checkpoints may be of a changed recipe, so they can't replace the looks in the log.
+        return found if found.num_looks > 1 or recoveries is not None else None
 
     @property
     def results(self) -> dict[str, Any]:
@@ -360,7 +364,7 @@ class Run:
 def load(run: str | Path, *, checkpoint: str | int = "last", trust: str | Path | None = None) -> Run:
     """Open a run folder; the result has `.sample(seed, count)`, `.module`, `.log` and `.recipe`.
 
-    `checkpoint` is "last", "best" or the image count of a checkpoint that is kept. If the run uses a Python file of your own,
+    `checkpoint` is "last", "best" or the image count of a kept checkpoint. If the run uses a Python file of your own,
     name that file in `trust`. Raises RunError if the folder is no run, or has no such checkpoint.
     """
     return Run.open(run, trust=trust).at(checkpoint)
@@ -372,5 +376,5 @@ def sample(run: str | Path | Run, seed: int = 0, count: int = 16) -> Gallery:
 
 
 def _text(value: Any) -> str:
-    """A value of a recipe in an error message; of a component its type alone."""
+    """A value of a recipe in an error message; for a component, only its type."""
     return json.dumps(value) if not isinstance(value, dict) else str(value.get("type", value))

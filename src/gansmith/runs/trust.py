@@ -16,13 +16,13 @@ from gansmith.recipes.base import Recipe
 def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | None) -> Recipe:
     """Read recipe.json. `files` are the user's own files that the run was made with, {path: SHA-256}; `trust` names one to run.
 
-    Raises RunError if `trust` is missing or another file, if the file has changed, or if recipe.json holds no recipe.
+    Raises RunError if `trust` is missing or names another file, if the file has changed, or if recipe.json holds no recipe.
     """
     run = path.parent
     if trust is not None:
         digest = _digest_of(Path(trust))
         if files and digest not in files.values():
-            raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}")
+            raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}: name that file")
         load_file(trust)
     try:
         recipe = from_json(read_json(path))
@@ -31,9 +31,9 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
             raise RunError(f"{run} uses code of your own, {named(files)}: name that file or a copy with --trust FILE") from None
         raise RunError(f"{path}: {error}") from None
     if not isinstance(recipe, Recipe):
-        raise RunError(f"{path} holds no recipe")
+        raise RunError(f"{path}: expected a recipe, got {type(recipe).__name__}; restore the file, or train in another folder")
     if changed := set(own_files(recipe).values()) - set(files.values()):
-        raise RunError(f"{run} was made with {named(files)}; the file has changed since ({min(changed)[:12]}...)")
+        raise RunError(f"{run} was made with {named(files)}; the file has changed since ({min(changed)[:12]}...): restore it")
     return recipe
 
 
@@ -43,6 +43,7 @@ def named(files: Mapping[str, str]) -> str:
 
 
 def _digest_of(path: Path) -> str:
+    """The SHA-256 of a file. Raises RunError if it can't be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The conditions that a generator can be asked for, and the layout of a picture with one row for each category."""
+"""The condition space of a generator, and the layout of pictures with one row for each category."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from gansmith.core.errors import RunError, unknown
 from gansmith.sampling.conditions import Condition
 
-MOST_ROWS = 26  # with more categories, a picture does not have one row for each
-MOST_NAMED = 30  # class names that an error message lists
+MAX_ROWS = 26  # with more categories, a picture does not have one row for each
+MAX_NAMED = 30  # class names that an error message lists
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,25 @@ class ConditionSpace:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """The caption of each category: its name, or its number where it has none."""
+        """The caption of each category: its name, or its number if it has no name."""
         return self.names or tuple(map(str, range(len(self.shares))))
 
-    def number(self, category: int | str, who: str) -> int:
-        """The index in 0..K-1 of a category given by its name, in upper or lower case, or by its number.
+    def category_index(self, category: int | str, subject: str) -> int:
+        """The index in 0..K-1 of a category given by its name, in any case, or by its number.
 
-        A name takes precedence over a number. `who` is the subject of error messages.
+        A name takes precedence over a number. `subject` is the subject of error messages.
 
         Raises RunError if the generator is unconditional, the category is unknown, or no training sample belonged to it.
         """
         if not self.shares:
-            raise RunError(f"{who} is not conditional, so no class can be asked for: train it with condition=labels")
-        number = self._number(category, who)
+            raise RunError(f"{subject} is not conditional, so it can't generate a chosen class: train it with condition=labels")
+        number = self._find(category, subject)
         if not self.shares[number]:
-            raise RunError(f"{who} was trained on no sample of class {self.titles[number]!r}, so it can't be asked for")
+            raise RunError(f"{subject} was trained on no sample of class {self.titles[number]!r}: choose another class")
         return number
 
-    def _number(self, category: int | str, who: str) -> int:
+    def _find(self, category: int | str, subject: str) -> int:
+        """The index of a category. Raises RunError if it is unknown."""
         word = str(category).strip()
         lower = [name.lower() for name in self.names or ()]
         if self.names and isinstance(category, str):
@@ -51,17 +52,18 @@ class ConditionSpace:
                 return lower.index(word.lower())
         if word.isdecimal() and int(word) < len(self.shares):
             return int(word)
-        if self.names and len(self.names) <= MOST_NAMED:
-            raise RunError(f"{who} has no class {word!r}: choose one of {', '.join(self.names)}")
+        if self.names and len(self.names) <= MAX_NAMED:
+            raise RunError(f"{subject} has no class {word!r}: choose one of {', '.join(self.names)}")
         if self.names and not word.isdecimal():
-            raise RunError(f"{who}: {unknown('class', word, self.names)}")
-        raise RunError(f"{who} has categories 0 to {len(self.shares) - 1}, asked for {word}")
+            raise RunError(f"{subject}: {unknown('class', word, self.names)}")
+        raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")
 
-    def check_slider(self, number: int, who: str) -> None:
-        """Raise RunError if there is no continuous code of this number. `who` is the subject of the message."""
+    def check_code(self, number: int, subject: str) -> None:
+        """Raise RunError if there is no continuous code of this number. `subject` is the subject of the message."""
         if not 0 <= number < self.continuous:
-            known = f"sliders 0 to {self.continuous - 1}" if self.continuous else "no sliders: train it with condition=codes"
-            raise RunError(f"{who} has {known}, asked for {number}")
+            if not self.continuous:
+                raise RunError(f"{subject} has no sliders: train it with condition=codes")
+            raise RunError(f"{subject} has sliders 0 to {self.continuous - 1}, got {number}: choose one of them")
 
 
 def condition_space_of(condition: Condition | None, metadata: dict[str, Any]) -> ConditionSpace:
@@ -90,7 +92,7 @@ def layout_of(count: int, columns: int, sample_shape: Sequence[int], condition_s
     `count` samples in a grid of `columns` columns otherwise, and always for points.
     """
     categories = tuple(category for category, share in enumerate(condition_space.shares) if share)
-    if len(sample_shape) != 3 or not 2 <= len(categories) <= MOST_ROWS:
+    if len(sample_shape) != 3 or not 2 <= len(categories) <= MAX_ROWS:
         return Layout(count, columns)
     columns = min(columns, count)
     names = tuple(condition_space.titles[category] for category in categories)

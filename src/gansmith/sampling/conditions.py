@@ -1,6 +1,6 @@
-"""Conditions: the category of a sample and its continuous codes, which the networks get beside noise or a sample.
+"""Conditions: the category of a sample and its continuous codes, inputs of the networks beside noise or a sample.
 
-A condition is a float32 tensor [N, K + S]: a one-hot category (interpolated on the way between two samples), then S continuous
+A condition is a float32 tensor [N, K + S]: a one-hot category (a mixture of two between interpolated samples), then S continuous
 codes, in [-1, 1] during training. Categories are class labels, clusters found by k-means, or random codes.
 """
 
@@ -18,27 +18,27 @@ from gansmith.core.errors import DataError
 from gansmith.data import Samples, Source, num_classes
 
 NumCategories = Annotated[int, Field(ge=2, le=10_000)]
-MOST_PIXELS = 16  # the longest side of the small copies that k-means compares
+MAX_PIXELS = 16  # the longest side of the small copies that k-means compares
 
-Assign = Callable[[Samples], np.ndarray]
-"""Samples -> the category of each, int64 [N]. Raises DataError where labels are needed and missing."""
+AssignFunction = Callable[[Samples], np.ndarray]
+"""Samples -> the category of each, int64 [N]. Raises DataError if labels are needed and missing."""
 
 
 @runtime_checkable
 class Condition(Protocol):
-    """What the categories are, and which of them each real sample belongs to.
+    """The definition of the categories, and the assignment of real samples to them.
 
-    Generated samples get each category as often as it occurs among the real samples.
+    Categories of generated samples are drawn with their frequencies among the real samples.
     """
 
     @property
     def num(self) -> int | None:
-        """K, the number of categories; None: as many as the data have classes."""
+        """K, the number of categories; None: the number of classes of the data."""
         ...
 
     @property
     def continuous(self) -> int:
-        """S, the number of continuous codes in [-1, 1] that the generator gets beside the category."""
+        """S, the number of continuous codes in [-1, 1] that the generator gets in addition to the category."""
         ...
 
     @property
@@ -51,50 +51,53 @@ class Condition(Protocol):
         """Whether the categories are the classes of the data, in the same order."""
         ...
 
-    def of(self, samples: Samples) -> np.ndarray | None:
-        """The category of each training sample, int64 [N] in 0..K-1; None where categories are not observed.
+    def categories_of(self, samples: Samples) -> np.ndarray | None:
+        """The category of each training sample, int64 [N] in 0..K-1; None if categories are not observed.
 
         Raises DataError for samples without labels, or fewer samples than categories.
         """
         ...
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that assigns further samples, such as held-out ones, to the categories of the training samples.
 
-        Raises DataError where categories are not observed.
+        Raises DataError if categories are not observed.
         """
         ...
 
 
 @component
 class Labels:
-    """Class labels of the data (Mirza and Osindero 2014): `num` classes, or as many as the data have."""
+    """Class labels of the data (Mirza and Osindero 2014). `num` is the number of classes; None takes it from the data."""
 
     num: NumCategories | None = None
     continuous: ClassVar[int] = 0
     observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = True
 
-    def of(self, samples: Samples) -> np.ndarray:
-        """The labels, int64 [N]. Raises DataError if there are none, one is not below `num`, or a class has a single sample."""
+    def categories_of(self, samples: Samples) -> np.ndarray:
+        """The labels, int64 [N]. Raises DataError if there are none, one is not below `num`, or a class has only one sample."""
         labels = self._checked(samples, self.num)
         counts = np.bincount(labels)
         if (counts == 1).any():
             label = int((counts == 1).argmax())
             name = repr(samples.classes[label]) if samples.classes else label
             message = "a conditional discriminator would memorise it"
-            raise DataError(f"condition labels: class {name} has only one sample, and {message}: add more of it, or leave it out")
+            raise DataError(
+                f"condition labels: class {name} has only one sample, and {message}: add more samples, or leave the class out"
+            )
         return labels
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that returns the labels of further samples."""
-        return lambda others: self._checked(others, self.num or samples.num_classes)
+        return lambda more: self._checked(more, self.num or samples.num_classes)
 
     def _checked(self, samples: Samples, num: int | None) -> np.ndarray:
+        """The labels int64 [N]. Raises DataError if there are none, or one is not below `num`."""
         if samples.labels is None:
             raise DataError("condition labels: the data carry no labels; choose condition=clusters, or condition=none")
         if num and (last := int(samples.labels.max())) >= num:
-            raise DataError(f"condition labels(num={num}): the data have a label {last}: say condition.num={last + 1}")
+            raise DataError(f"condition labels(num={num}): the data have a label {last}: set condition.num={last + 1}")
         return samples.labels
 
 
@@ -110,27 +113,27 @@ class Clusters:
     observed: ClassVar[bool] = True
     are_classes: ClassVar[bool] = False
 
-    def of(self, samples: Samples) -> np.ndarray:
+    def categories_of(self, samples: Samples) -> np.ndarray:
         """The cluster of each sample, int64 [N]. Raises DataError if there are fewer samples than clusters."""
         if len(samples) < self.num:
-            message = f"the data hold {len(samples)} samples, fewer than the clusters to be found"
-            raise DataError(f"condition clusters(num={self.num}): {message}: say condition.num=..., or condition=none")
+            message = f"the data hold {len(samples)} samples, fewer than there are clusters"
+            raise DataError(f"condition clusters(num={self.num}): {message}: set a smaller condition.num=..., or condition=none")
         from sklearn.cluster import MiniBatchKMeans
         from threadpoolctl import threadpool_limits
 
         means = MiniBatchKMeans(self.num, batch_size=4096, n_init=1, max_iter=20, random_state=0)
-        with threadpool_limits(1):  # more are up to four times slower on a busy machine
+        with threadpool_limits(1):  # more threads are up to four times slower on a busy machine
             return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that assigns samples to the nearest of the mean small copies of the categories."""
         rows, found = small_copies(samples.values), np.unique(categories)
         centres = np.stack([rows[categories == category].mean(0) for category in found])
         lengths = np.square(centres).sum(1)
 
-        def assign(others: Samples) -> np.ndarray:
+        def assign(more: Samples) -> np.ndarray:
             # argmin over centres c of |x - c|^2 = |x|^2 - 2 x c + |c|^2; |x|^2 does not depend on c
-            return np.asarray(found[(lengths - 2 * small_copies(others.values) @ centres.T).argmin(1)])
+            return np.asarray(found[(lengths - 2 * small_copies(more.values) @ centres.T).argmin(1)])
 
         return assign
 
@@ -139,8 +142,8 @@ class Clusters:
 class Codes:
     """Random codes for the generator alone: a uniform category of `num`, and `continuous` uniform codes in [-1, 1].
 
-    They get a meaning if the discriminator learns to recover them from generated samples, as in InfoGAN (Chen et al. 2016); see
-    `objective.auxiliary`. Otherwise they are just further noise.
+    They get a meaning if the discriminator learns to predict them from generated samples, as in InfoGAN (Chen et al. 2016); see
+    `objective.auxiliary`. Otherwise they act as additional noise.
     """
 
     num: NumCategories = 10
@@ -148,13 +151,13 @@ class Codes:
     observed: ClassVar[bool] = False
     are_classes: ClassVar[bool] = False
 
-    def of(self, samples: Samples) -> None:
+    def categories_of(self, samples: Samples) -> None:
         """None: real samples have no codes."""
         return
 
-    def assigner(self, samples: Samples, categories: np.ndarray) -> Assign:
+    def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """Raise DataError: real samples have no codes."""
-        raise DataError("condition codes: real samples have no category")
+        raise DataError("condition codes: real samples have no category; choose condition=labels or condition=clusters")
 
 
 def num_categories(condition: Condition | None, data: Source) -> int:
@@ -162,23 +165,23 @@ def num_categories(condition: Condition | None, data: Source) -> int:
     return 0 if condition is None else condition.num or num_classes(data)
 
 
-def sort(samples: Samples, condition: Condition | None) -> Samples:
+def with_categories(samples: Samples, condition: Condition | None) -> Samples:
     """A copy of the samples with the categories of a condition. Samples that have categories already are returned unchanged."""
     if condition is None or samples.num_categories:
         return samples
-    categories = condition.of(samples)
+    categories = condition.categories_of(samples)
     return dataclasses.replace(samples, categories=categories, num_categories=condition.num or samples.num_classes)
 
 
 def small_copies(values: np.ndarray) -> np.ndarray:
-    """Samples as float32 rows: uint8 images [N, C, H, W] as flat copies of at most 16 x 16 in [0, 1], points [N, D] unchanged."""
+    """Convert samples to rows, float32 [N, D]: images to flattened copies of at most 16 x 16 in [0, 1]; points stay unchanged."""
     if values.ndim == 2:
         return values
     import torch
     from torch.nn import functional
 
     height, width = values.shape[2:]
-    step = -(-max(height, width) // MOST_PIXELS)
+    step = -(-max(height, width) // MAX_PIXELS)
     parts = torch.split(torch.from_numpy(values), 4096)
     return torch.cat([functional.avg_pool2d(part.float() / 255, step, ceil_mode=True).flatten(1) for part in parts]).numpy()
 

@@ -66,7 +66,9 @@ class Gallery:
                 np.savez(file, **{self.modality.key: self.array}, **labels)  # type: ignore[arg-type]
         elif path.suffix == ".png":
             if len(self) > MAX_GRID:
-                raise RunError(f"{path}: a picture holds at most {MAX_GRID} samples, got {len(self):,}; use a folder or an .npz")
+                raise RunError(
+                    f"{path}: a picture holds at most {MAX_GRID:,} samples, got {len(self):,}; use a folder or an .npz"
+                )
             files.make_parent(path)
             files.write(path, png(self.picture()))
         elif path.suffix == "":
@@ -76,6 +78,7 @@ class Gallery:
         return path
 
     def _save_folder(self, path: Path) -> None:
+        """Write each sample as a picture into a new or empty folder."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"{path} is there already and not an empty folder; choose another --out")
         with files.atomic_folder(path) as folder:

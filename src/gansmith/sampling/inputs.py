@@ -60,10 +60,11 @@ class Inputs:
         return np.concatenate([one_hot(self._categories(uniform), len(self.shares)), 2 * uniform[:, 1:] - 1], axis=1)
 
     def _uniform(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
-        """float32 [count, 1 + S] in (0, 1): the first column decides the category, the others are the codes."""
+        """float32 [count, 1 + S] in (0, 1): column 0 decides the category, columns 1 to S are the codes."""
         return rng.uniform_rows(seed, stream, place, first, count, 1 + self.continuous)
 
     def _categories(self, uniform: np.ndarray) -> np.ndarray:
+        """The category of each row, int64 [N], by inverting the cumulative shares at column 0 of `uniform`."""
         if self.category is not None:
             return np.full(len(uniform), self.category)
         ends = np.cumsum(self.shares)

@@ -17,7 +17,7 @@ LONGEST_FRAME = 256  # pixels: smaller frames are enlarged by the largest whole 
 
 
 def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None = None) -> str:
-    """Write the interpolation from each seed's first sample to the next seed's, and return a message that says so.
+    """Write the interpolation from each seed's first sample to the next seed's, and return a message about it.
 
     x.png: one row of `steps` + 1 pictures for each pair of seeds, both ends included; for points, one scatter plot.
     x.gif: an animation of `steps` pictures for each pair of seeds, the last of them back to the first seed; images only.
@@ -25,9 +25,11 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
     Raises RunError for another ending, fewer than two seeds, points as x.gif, or more than 10,000 pictures.
     """
     if path.suffix not in STEPS:
-        raise RunError(f"can't write a walk as {path.suffix!r} ({path}): use x.gif for an animation, x.png for rows of pictures")
+        raise RunError(
+            f"can't write an interpolation as {path.suffix!r} ({path}): use x.gif for an animation, x.png for rows of pictures"
+        )
     if len(seeds) < 2:
-        raise RunError(f"a walk needs two seeds or more, got {len(seeds)}: give them as --seeds 0 1 2")
+        raise RunError(f"an interpolation needs two seeds or more, got {len(seeds)}: give them as --seeds 0 1 2")
     steps = steps or STEPS[path.suffix]
     if len(seeds) * (steps + 1) > MAX_GRID:
         raise RunError(f"{path}: {len(seeds)} seeds in {steps} steps make more than {MAX_GRID:,} pictures; use fewer")
@@ -46,4 +48,5 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
 
 
 def _named(seeds: Sequence[int]) -> str:
+    """Seeds in a message: `0, 1, 2`."""
     return ", ".join(map(str, seeds))

@@ -41,7 +41,7 @@ class Normal:
 
 @component
 class Uniform:
-    """z uniform in [low, high], each entry by itself. Raises RecipeError unless low < high."""
+    """Independent entries of z, uniform in [low, high]. Raises RecipeError unless low < high."""
 
     dim: PositiveInt
     low: float = -1.0

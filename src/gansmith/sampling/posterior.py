@@ -18,23 +18,23 @@ class Posterior:
     mean: Tensor  # [N, Z]
     log_variance: Tensor  # [N, Z]
 
-    def draw(self, epsilon: Tensor) -> Tensor:
-        """Samples z = mu + sigma epsilon, [N, Z], from epsilon ~ N(0, I), [N, Z] (section 2.4)."""
+    def sample(self, epsilon: Tensor) -> Tensor:
+        """Sample z = mu + sigma epsilon, [N, Z], given epsilon ~ N(0, I), [N, Z]: the reparameterization trick (section 2.4)."""
         return self.mean + (0.5 * self.log_variance).exp() * epsilon
 
-    def divergence(self) -> Tensor:
+    def kl_to_prior(self) -> Tensor:
         """KL(q(z|x) || N(0, I)) in nats, [N]: half the sum of mu^2 + sigma^2 - 1 - log sigma^2 (eq. 10 and appendix B)."""
         return 0.5 * (self.mean.square() + self.log_variance.exp() - 1.0 - self.log_variance).sum(1)
 
 
-def encoded(encoder: nn.Module, samples: Tensor, condition: Tensor | None, dim: int) -> Posterior:
-    """The posterior of samples [N, ...] for z with `dim` entries.
+def encode(encoder: nn.Module, samples: Tensor, condition: Tensor | None, dim: int) -> Posterior:
+    """Encode samples [N, ...]: the posterior of z [N, dim].
 
     Raises RecipeError if the encoder's output is not [N, 2 dim], means and log variances.
     """
     output: Tensor = encoder(samples, condition)
     if output.ndim != 2 or output.shape[1] != 2 * dim:
-        message = f"network 'encoder' answers with shape {list(output.shape[1:])} for a sample"
+        message = f"network 'encoder' returns shape {list(output.shape[1:])} for a sample"
         raise RecipeError(
             f"{message}; expected [{2 * dim}], the means and log variances of z: choose mlp-encoder or conv-encoder"
         )
@@ -43,6 +43,6 @@ def encoded(encoder: nn.Module, samples: Tensor, condition: Tensor | None, dim: 
 
 
 def check_noise(noise: Noise) -> None:
-    """Raise RecipeError unless z ~ N(0, I), the prior that `Posterior.divergence` assumes."""
+    """Raise RecipeError unless z ~ N(0, I), the prior that `Posterior.kl_to_prior` assumes."""
     if not isinstance(noise, Normal):
         raise RecipeError(f"an encoder's prior is N(0, I), but noise is {type(noise).__name__}: choose noise=normal")

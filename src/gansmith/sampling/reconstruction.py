@@ -15,7 +15,7 @@ from gansmith.core.errors import DataError, RunError
 from gansmith.data import Samples, Source
 from gansmith.drawing import grids
 from gansmith.sampling.gallery import MAX_GRID
-from gansmith.sampling.posterior import encoded
+from gansmith.sampling.posterior import encode
 from gansmith.sampling.sampler import Sampler
 
 COLUMNS = 8
@@ -42,9 +42,9 @@ ConditionOf = Callable[[Samples], Tensor | None]
 def reconstruct(
     sampler: Sampler, encoder: nn.Module, data: Source, count: int = 32, condition_of: ConditionOf = lambda _: None
 ) -> Reconstruction:
-    """Encode and generate again the first `count` held-out samples of `data`, or training ones where there are none held out.
+    """Encode the first `count` test samples of `data` and generate them again; training samples if there is no test split.
 
-    z is the mean of the posterior. Raises RunError if the data's shape is not the generator's.
+    z is the mean of the posterior. Raises RunError if the data and the generator differ in shape.
     """
     try:
         samples = data.load("test")
@@ -52,11 +52,11 @@ def reconstruct(
         samples = data.load()
     if samples.shape != sampler.shape:
         message = f"{sampler.name} makes samples of {list(sampler.shape)}, the data's are {list(samples.shape)}"
-        raise RunError(f"{message}: make them alike, or name other data with --data")
+        raise RunError(f"{message}: set data.size or data.channels of the data, or choose other data with --data")
     samples = samples[:count]
     real, condition = sampler.modality.to_model(torch.from_numpy(samples.values.copy())), condition_of(samples)
     with torch.no_grad():
-        posterior = encoded(encoder, real, condition, sampler.inputs.noise.dim)
+        posterior = encode(encoder, real, condition, sampler.inputs.noise.dim)
         output = sampler.generator(posterior.mean, condition)
     return Reconstruction(sampler.modality.from_model(real), sampler.modality.from_model(output))
 
@@ -64,16 +64,18 @@ def reconstruct(
 def save(
     sampler: Sampler, encoder: nn.Module, path: Path, data: Source, count: int = 32, condition_of: ConditionOf = lambda _: None
 ) -> str:
-    """Write a picture, each row of real samples above the same samples reconstructed, and say what was written.
+    """Write a picture with each row of real samples above its reconstructions, and return a message about it.
 
-    Raises RunError for another ending, points, more than 5,000 samples, or data of another shape than the generator's.
+    Raises RunError for an ending other than .png, for points, for more than 5,000 samples, and for data of another shape.
     """
     if path.suffix != ".png":
         raise RunError(f"can't write reconstructions as {path.suffix!r} ({path}): use x.png")
     if len(sampler.shape) != 3:
-        raise RunError(f"{sampler.name} makes points, which make no picture beside each other; use reconstruct from Python")
+        raise RunError(
+            f"{sampler.name} makes points, and only images can be drawn beside their reconstructions; use reconstruct from Python"
+        )
     if 2 * count > MAX_GRID:
-        raise RunError(f"a picture holds at most {MAX_GRID // 2:,} reconstructions, got {count:,}: ask for fewer")
+        raise RunError(f"a picture holds at most {MAX_GRID // 2:,} reconstructions, got {count:,}: choose a smaller count")
     found = reconstruct(sampler, encoder, data, count, condition_of)
     columns = min(COLUMNS, len(found.real))
     files.make_parent(path)

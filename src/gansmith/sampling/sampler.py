@@ -37,12 +37,12 @@ class Sampler:
     modality: Modality
     shape: tuple[int, ...]  # of one sample in a data set: (C, H, W) for images, (D,) for points
     condition_space: ConditionSpace = ConditionSpace()
-    layout: Layout | None = None  # of a picture of samples; `laid_out` and `rows` need it
+    layout: Layout | None = None  # of a picture of samples; `layout_samples` and `rows` need it
     name: str = "the generator"  # in error messages
 
-    def asked(self, category: int | str) -> Sampler:
-        """A copy that makes samples of one category only, given by number or class name. Raises RunError if it is unknown."""
-        return replace(self, inputs=replace(self.inputs, category=self.condition_space.number(category, self.name)))
+    def with_category(self, category: int | str) -> Sampler:
+        """A copy that samples a single category, given by number or class name. Raises RunError if the category is unknown."""
+        return replace(self, inputs=replace(self.inputs, category=self.condition_space.category_index(category, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:
         """The aligned chunks that contain samples `first` to `last - 1` of a seed.
@@ -71,7 +71,7 @@ class Sampler:
         """
         value_size = 1 if self.modality.key == "images" else 4  # bytes
         if value_size * count * math.prod(self.shape) > memory.usable_bytes():
-            raise RunError(f"{count:,} samples don't fit in memory: ask for fewer, and for more with another seed")
+            raise RunError(f"{count:,} samples don't fit in memory: choose a smaller count, and draw the rest with other seeds")
         return Gallery(self.sample(seed, count, first), self.modality, self.labels(seed, count, first))
 
     def labels(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
@@ -86,13 +86,13 @@ class Sampler:
         """
         if self.layout is None or not self.layout.categories:
             raise RunError(
-                f"{self.name} has no picture of one row for each class: it is not conditional, or has too many classes"
+                f"{self.name} has no picture of one row for each class: not conditional, or too many classes; use sample"
             )
         categories, columns = self.layout.categories, columns or self.layout.columns
         samples = self.generate(self.inputs.category_rows(seed, categories, columns))
         return Gallery(samples, self.modality, np.repeat(categories, columns), columns, self.layout.names)
 
-    def laid_out(self, seed: int) -> np.ndarray:
+    def layout_samples(self, seed: int) -> np.ndarray:
         """The samples of a seed in the order of the layout, [layout.count, ...]."""
         assert self.layout is not None
         return self.rows(seed).array if self.layout.categories else self.sample(seed, self.layout.count)

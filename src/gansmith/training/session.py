@@ -56,9 +56,9 @@ def open_session(
     """
     chosen = choose_device(device)
     with distributed.joined(chosen), Run.locked(run, recipe, trust=trust) as folder:
-        if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world() > 1:
+        if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world_size() > 1:
             raise RecipeError("watch.on_trouble=recover: a run on several processes can't recover: choose warn or stop")
-        if distributed.agree(int(folder.has_nothing_left), chosen):
+        if distributed.agree(int(folder.is_complete), chosen):
             yield None
             return
         with process_settings(compiles=recipe.compile):

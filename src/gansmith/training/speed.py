@@ -29,7 +29,7 @@ def quickest(trainer: Trainer) -> int:
     fixed, take all threads that PyTorch has.
     """
     most = torch.get_num_threads()
-    if most == 1 or trainer.device.type != "cpu" or distributed.world() > 1 or trainer.backend.framework != "torch":
+    if most == 1 or trainer.device.type != "cpu" or distributed.world_size() > 1 or trainer.backend.framework != "torch":
         return most
     try:
         chosen, best = most, _speed(trainer, most)

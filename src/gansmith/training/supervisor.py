@@ -70,7 +70,7 @@ class Supervisor:
         """
         if not self.writer.writes:
             return None
-        if self.run.may_go_back:
+        if self.run.may_recover:
             trainer.images += self.recipe.batch_size
         signs = {"finite": 0.0, "steps": trainer.steps}
         self._record(trainer.images, signs)
@@ -140,19 +140,19 @@ class Supervisor:
         """A trainer in place of one in trouble; None where there is no trouble, no recovery is allowed or no attempt is left."""
         if not self.run.may_go_back or not diagnoses or trainer.images > recovery.LATEST * self.total_images:
             return None
-        ways_back = self.run.ways_back
+        recovery_points = self.run.recovery_points
 
         def check(recipe: Recipe) -> None:
             Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend))
 
         while True:
-            chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, ways_back, trainer.images, check)
+            chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, recovery_points, trainer.images, check)
             if chosen is None:
                 return None
-            saved = self.run.checkpoints.of(chosen.start) if chosen.start else None
+            saved = self.run.checkpoints.at(chosen.start) if chosen.start else None
             if saved is not None or not chosen.start:
                 break
-            ways_back.remove(chosen.start)  # it is damaged
+            recovery_points.remove(chosen.start)  # it is damaged
         self.recoveries.append(chosen)
         # Before anything else, because a checkpoint of the changed recipe can only be read with the change noted.
         self.run.note(recoveries=recovery.to_json(self.recoveries))

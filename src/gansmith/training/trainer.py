@@ -25,7 +25,7 @@ from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Saved
 from gansmith.sampling.classes import condition_space_of, layout_of
-from gansmith.sampling.conditions import Assign, shares_of, sort
+from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
 from gansmith.sampling.inputs import Inputs, one_hot
 from gansmith.sampling.sampler import Sampler
 from gansmith.training.compiling import compiled
@@ -94,9 +94,9 @@ class Trainer:
         check_shapes(self.networks, self.shapes)
         self.stored = torch.from_numpy(self.samples.values).to(device)  # [N, ...] as the source stores them
         categories = self.samples.categories
-        self.categories = None if categories is None else distributed.of_first(torch.from_numpy(categories).to(device))
+        self.categories = None if categories is None else distributed.broadcast(torch.from_numpy(categories).to(device))
         self.inputs = self._make_inputs()
-        self._assign: Assign | None = None  # made at its first use
+        self._assign: AssignFunction | None = None  # made at its first use
         self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) else None
         if self.fresh is not None:
             made = self.fresh(recipe.seed, 0, recipe.batch_size)
@@ -162,7 +162,7 @@ class Trainer:
         if condition is None or self.categories is None:
             return None
         if self._assign is None:
-            self._assign = condition.assigner(self.samples, self.categories.cpu().numpy())
+            self._assign = condition.assign_function(self.samples, self.categories.cpu().numpy())
         return one_hot(self._assign(samples), self.shapes.categories)
 
     def _make_inputs(self) -> Inputs:
@@ -227,7 +227,7 @@ class Trainer:
             "framework": self.backend.framework,
             "device": self.device.type,
             "precision": self.precision,
-            "num_processes": distributed.world(),
+            "num_processes": distributed.world_size(),
         } | self.backend.metadata()
 
     def state(self) -> Saved:
@@ -249,16 +249,16 @@ class Trainer:
     def restore(self, saved: Saved) -> None:
         """Copy a saved state into this trainer."""
         for name, network in self.networks.items():
-            network.load_state_dict(saved.under(f"networks/{name}/"))
+            network.load_state_dict(saved.with_prefix(f"networks/{name}/"))
         if self.average is not None:
-            self.average.load_state_dict(saved.under("average/"))
+            self.average.load_state_dict(saved.with_prefix("average/"))
         for name, optimizer_state in self.optimizer_states.items():
             for key, values in optimizer_state.state.items():
                 for i, value in enumerate(values):
                     value.copy_(saved.tensors[f"optimizers/{name}/{i}/{key}"])
         for name, window in self.window.items():
             window.copy_(saved.tensors[f"window/{name}"])
-        self.states = {name: v.to(self.device, copy=True) for name, v in saved.under("lasting/").items()}
+        self.states = {name: v.to(self.device, copy=True) for name, v in saved.with_prefix("lasting/").items()}
         if self.categories is not None:
             self.categories = saved.tensors["kinds"].to(self.categories)
             self.inputs, self._assign = self._make_inputs(), None
@@ -326,7 +326,7 @@ class TorchBackend:
             raise RecipeError(f"player {player.name!r}: {expected}; take the mean over the other axes")
         losses = outcome.losses.to(torch.promote_types(outcome.losses.dtype, torch.float32))
         weights, optimizer_state = trainer.trained_weights[player.name], trainer.optimizer_states[player.name]
-        alone = distributed.world() == 1
+        alone = distributed.world_size() == 1
         # The gradient of the mean with respect to each sample's loss, which spares a backward pass through the mean.
         scale = torch.full_like(losses, 1.0 / len(losses) if alone else 1.0)
         gradients = torch.autograd.grad(losses, weights, scale, retain_graph=player.keeps_graph, materialize_grads=True)

@@ -85,7 +85,7 @@ class Validation:
     def _generated(self, sampler: Sampler) -> Iterator[np.ndarray]:
         for first in range(0, self.setting.count, CHUNK):
             count = min(CHUNK, self.setting.count - first)
-            yield modality.stored(sampler.sample(SEED, count, first))
+            yield modality.to_source(sampler.sample(SEED, count, first))
 
     def _moments(self, values: np.ndarray) -> Moments:
         chunks = reference.features_of(values, self.extractor)

@@ -140,8 +140,8 @@ class RunWriter:
         """
         if not trainer.whole:
             return
-        if self.writes and self.run.may_go_back and trainer.images != self.saved_images:
-            self.run.note(left_at=[*self.run.left_at, trainer.images])
+        if self.writes and self.run.may_recover and trainer.images != self.saved_images:
+            self.run.update_metadata(left_at=[*self.run.interrupted_at, trainer.images])
         self.save(trainer)
 
     def _log_step(self, trainer: Trainer, record: Record, is_new: bool) -> None:
@@ -163,7 +163,7 @@ class RunWriter:
         """A picture of samples from fixed seeds and, where the recipe asks for it, their array."""
         if not self.writes:
             return
-        samples = trainer.sampler.laid_out(PICTURE_SEED)
+        samples = trainer.sampler.layout_samples(PICTURE_SEED)
         name = f"{trainer.images:012d}"
         self._write_picture(f"{name}.png", trainer, samples)
         if self.recipe.pictures.arrays:

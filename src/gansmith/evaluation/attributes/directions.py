@@ -115,7 +115,7 @@ class _Walker:
         """Predicted value of each attribute, int64 [N], for the samples of given inputs."""
         parts = []
         for first in range(0, len(given), 1024):
-            parts.append(self.model(modality.stored(self.generate(given[first : first + 1024]))))
+            parts.append(self.model(modality.to_source(self.generate(given[first : first + 1024]))))
             progress("attributes of samples", min(first + 1024, len(given)), len(given))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -52,7 +52,7 @@ def measure_shares(run: Run, count: int = COUNT, progress: Progress = lambda *_:
     found: dict[str, list[np.ndarray]] = {}
     for first in range(0, count, CHUNK):
         made = run.sample(SEED, min(CHUNK, count - first), first)
-        for name, values in model(modality.stored(made.array)).items():
+        for name, values in model(modality.to_source(made.array)).items():
             found.setdefault(name, []).append(values)
         progress("attributes of samples", min(first + CHUNK, count), count)
     return compare_shares(model, {name: np.concatenate(parts) for name, parts in found.items()})
