@@ -118,9 +118,9 @@ def evaluate(
         of_classes=_of_classes(found, floor, real),
         matched=tuple(real.extractor.classes[c] for c in matched) if matched and real.extractor.classes else None,
         memorisation=_memorisation(found, real, pairs),
-        samples=modality.kept(next(subject.chunks(0))[:SHOWN]),
-        pair_fakes=modality.kept(subject.rows(0, np.array([p.fake for p in pairs]))),
-        pair_reals=modality.kept(real.train.values[[p.train for p in pairs]]),
+        samples=modality.to_saved(next(subject.chunks(0))[:SHOWN]),
+        pair_fakes=modality.to_saved(subject.rows(0, np.array([p.fake for p in pairs]))),
+        pair_reals=modality.to_saved(real.train.values[[p.train for p in pairs]]),
         diagnostics=diagnostics(fake_set, *real.diagnostic_sets()),
     )
     return dataclasses.replace(without_verdict, verdict=verdict(without_verdict.to_json()), seconds=time.perf_counter() - started)

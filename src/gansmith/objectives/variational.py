@@ -52,7 +52,7 @@ class Variational:
         if turn.step == 0:
             self.likelihood.check_made(decoded)
         with torch.autocast(decoded.device.type, enabled=False):
-            log_likelihood, kl = self.likelihood.log_prob(target, decoded), posterior.divergence()
+            log_likelihood, kl = self.likelihood.log_prob(target, decoded), posterior.kl_to_prior()
         return {"elbo": log_likelihood - kl, "log_likelihood": log_likelihood, "kl": kl}
 
     def _fits(self, recipe: RunSettings) -> None:

@@ -321,7 +321,7 @@ def obstacles(recipe: Recipe, device: torch.device) -> Iterator[str]:
         yield "expected the networks generator and discriminator, none of them frozen"
     if recipe.precision == "bf16" or recipe.compile:
         yield "expected precision=float32 and compile=false"
-    if device.type != "cpu" or distributed.world() > 1:
+    if device.type != "cpu" or distributed.world_size() > 1:
         yield "expected the CPU and one process: give --device cpu"
 
 

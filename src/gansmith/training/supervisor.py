@@ -138,7 +138,7 @@ class Supervisor:
 
     def _recover(self, trainer: Trainer, diagnoses: Sequence[doctor.Diagnosis]) -> Trainer | None:
         """A trainer in place of one in trouble; None where there is no trouble, no recovery is allowed or no attempt is left."""
-        if not self.run.may_go_back or not diagnoses or trainer.images > recovery.LATEST * self.total_images:
+        if not self.run.may_recover or not diagnoses or trainer.images > recovery.LATEST * self.total_images:
             return None
         recovery_points = self.run.recovery_points
 
@@ -155,7 +155,7 @@ class Supervisor:
             recovery_points.remove(chosen.start)  # it is damaged
         self.recoveries.append(chosen)
         # Before anything else, because a checkpoint of the changed recipe can only be read with the change noted.
-        self.run.note(recoveries=recovery.to_json(self.recoveries))
+        self.run.update_metadata(recoveries=recovery.to_json(self.recoveries))
         trainer.whole = False  # its recipe is no longer the noted one, so it must not be saved
         successor = recovery.recovered(trainer, self.recipe, self.recoveries, saved)
         self.monitor, self.warned = Monitor(successor), set()

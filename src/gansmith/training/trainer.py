@@ -83,7 +83,7 @@ class Trainer:
         source.check(self.samples, recipe.data)
         if len(self.samples) < 2:
             raise DataError(f"the data hold {len(self.samples)} sample; expected at least 2: add some")
-        self.samples = sort(self.samples, recipe.condition)
+        self.samples = with_categories(self.samples, recipe.condition)
         self.modality = modality_of(self.samples.shape, recipe.value_range)
         self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
         self.players = recipe.objective.players()
