@@ -140,3 +140,10 @@ def test_a_recipe_of_ones_own_may_ask_for_the_data(tmp_path: Path) -> None:
     assert make(f"{path}:mine", ["data.size=16"], "digits").data == Digits(size=16)
     with pytest.raises(RecipeError, match="missing 1 required positional argument: 'data'"):
         make(f"{path}:mine")
+
+
+def test_the_reasons_say_what_an_override_changed() -> None:
+    """The reasons are those of the recipe's function; an override may contradict them."""
+    changed = make("default", ["condition=labels", "budget=1m"], data="digits").why
+    assert changed[:-1] == make("default", ["budget=1m"], data="digits").why
+    assert changed[-1] == "changed by you: condition=labels"

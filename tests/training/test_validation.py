@@ -465,7 +465,7 @@ def test_without_an_extractor_there_are_scores_only_where_they_are_asked_for(tmp
             validation.validation_for(override(plain, f"scores.{wish}"), samples)
         assert "\n" not in str(caught.value)
     assert validation.validation_for(override(plain, "scores.extractor=pixels"), samples) is not None
-    with pytest.raises(RecipeError, match="validation slice, a sixth of the training images, has 50 images"):
+    with pytest.raises(RecipeError, match="validation slice, a sixth of the training set, has 50 images"):
         validation.validation_for(override(plain, "scores.extractor=pixels"), Samples(samples.values[:300]))
 
 

@@ -140,7 +140,7 @@ def _evaluation_of(run: Run) -> Evaluation:
         from gansmith.evaluation import evaluate as evaluation
 
         _ = run.module  # a run without a generator is refused before anything is printed
-        typer.echo(f"{run.path} has no evaluation of its present state: evaluating it first", err=True)
+        typer.echo(f"{run.path} has no full evaluation of its present state: evaluating it first, which takes minutes", err=True)
         with progress.stages() as stages:
             known = evaluation.evaluate(run, progress=stages)
         known.keep(run)

@@ -107,7 +107,7 @@ def find_directions(
         found = directions.find_directions(opened, stages)
     files.write(out, grids.png(directions.sheet(opened, found)))
     if json_output.write(json_out, directions.to_json(opened, found)):
-        tables.show_rows([f"{len(found)} directions of {run} in {out}"], directions.rows_of(found))
+        tables.show_rows([f"{len(found)} direction{'s' * (len(found) != 1)} of {run} in {out}"], directions.rows_of(found))
 
 
 @app.command()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # The headings of `gansmith list`, in the order in which to read them.
 FAMILIES = ("start here", "tutorials", "classics", "losses", "conditional", "autoencoders", "uses", "mode coverage")
 
+EXPLAINED = ("condition", "networks", "objective", "optimizers", "batch_size")
+"""Fields of a recipe that the sentences of `Recipe.why` explain."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -162,4 +165,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
         recipe = dataclasses.replace(recipe, data=source)
     for text in rest:
         recipe = override(recipe, text)
+    changed = [text for text in rest if split_override(text)[0].split(".")[0] in EXPLAINED]
+    if recipe.why and changed:  # the reasons are those of the recipe's function, which knows no overrides
+        recipe = dataclasses.replace(recipe, why=(*recipe.why, f"changed by you: {', '.join(changed)}"))
     return recipe
