@@ -25,12 +25,12 @@ from gansmith.optim.optimizers import Adam, Optimizer
 from gansmith.optim.schedules import Cosine, Linear, Schedule
 from gansmith.recipes import make
 from gansmith.recipes.base import Pictures, Recipe
-from gansmith.recipes.order import Order
+from gansmith.recipes.order import ReadingOrder
 from gansmith.sampling.noise import Noise, Uniform
 from support import all_components, components, name_of, tiny
 
 EVERY = pytest.mark.parametrize("component", all_components(), ids=name_of)
-PROTOCOLS = (Loss, Penalty, Noise, Network, Optimizer, Order, Objective, Source, Schedule, Operation, Augmentation)
+PROTOCOLS = (Loss, Penalty, Noise, Network, Optimizer, ReadingOrder, Objective, Source, Schedule, Operation, Augmentation)
 
 
 @EVERY

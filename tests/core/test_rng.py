@@ -14,7 +14,7 @@ from scipy import stats
 import gansmith
 from gansmith.core import rng
 from gansmith.core.rng import Place, Stream
-from gansmith.recipes.order import Order, Shuffled, WithReplacement
+from gansmith.recipes.order import ReadingOrder, Shuffled, WithReplacement
 from gansmith.sampling.noise import Noise, Normal, Uniform
 from support import components, name_of, quick, stop_after, tiny, with_ema
 
@@ -172,8 +172,8 @@ def test_draws_with_replacement_cover_the_whole_set_evenly() -> None:
     assert np.array_equal(first, order.indices(0, 0, 128, 10**9))
 
 
-@pytest.mark.parametrize("order", components(Order), ids=name_of)
-def test_an_order_is_a_function_of_place(order: Order) -> None:
+@pytest.mark.parametrize("order", components(ReadingOrder), ids=name_of)
+def test_an_order_is_a_function_of_place(order: ReadingOrder) -> None:
     assert order.epoch_images(1000) >= 1
     images = 0
     for _ in range(60):

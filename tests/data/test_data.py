@@ -127,12 +127,12 @@ def test_what_no_source_may_give_is_refused_with_what_came(samples: Any, words: 
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (BYTES, ("expected batches to return Samples(values)",)),
-        (Samples(BYTES.astype(np.float32)), ("uint8 images", "convert it in batches")),
-        (Samples(BYTES, np.arange(3)), ("expected labels int64 [4]", "convert them in batches")),
-        (Samples(BYTES[:3]), ("expected batches to make uint8 [4, 3, 8, 6]", "got ndarray of uint8 [3, 3, 8, 6]")),
-        (Samples(BYTES[:, :, :6]), ("expected batches to make uint8 [4, 3, 8, 6]", "got ndarray of uint8 [4, 3, 6, 6]")),
-        (Samples(POINTS), ("expected batches to make uint8 [4, 3, 8, 6]", "got ndarray of float32 [4, 2]")),
+        (BYTES, ("expected batch_maker to return Samples(values)",)),
+        (Samples(BYTES.astype(np.float32)), ("uint8 images", "convert it in batch_maker")),
+        (Samples(BYTES, np.arange(3)), ("expected labels int64 [4]", "convert them in batch_maker")),
+        (Samples(BYTES[:3]), ("expected batch_maker to make uint8 [4, 3, 8, 6]", "got ndarray of uint8 [3, 3, 8, 6]")),
+        (Samples(BYTES[:, :, :6]), ("expected batch_maker to make uint8 [4, 3, 8, 6]", "got ndarray of uint8 [4, 3, 6, 6]")),
+        (Samples(POINTS), ("expected batch_maker to make uint8 [4, 3, 8, 6]", "got ndarray of float32 [4, 2]")),
     ],
 )
 def test_what_is_made_on_the_fly_must_be_like_what_is_loaded(made: Any, words: tuple[str, ...]) -> None:
@@ -140,7 +140,7 @@ def test_what_is_made_on_the_fly_must_be_like_what_is_loaded(made: Any, words: t
         def load(self, split: Split = "train") -> Samples:
             return Samples(BYTES)
 
-        def batches(self) -> Batches:
+        def batch_maker(self) -> Batches:
             return lambda seed, images, count: made
 
     recipe = dataclasses.replace(make("tutorial-small", ["batch_size=4"], "digits"), data=Wrong())

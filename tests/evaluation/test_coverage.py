@@ -131,11 +131,11 @@ def test_stacks_made_on_the_fly_depend_on_seed_and_place_alone() -> None:
     source = StackedMnist()
     assert isinstance(source, Endless)
     assert not isinstance(Ring(), Endless)
-    batch = source.batches()
+    batch = source.batch_maker()
     one = batch(3, 128, 64)
     assert one.values.shape == (64, 3, 28, 28)
     batch(3, 0, 64)
-    assert np.array_equal(one.values, source.batches()(3, 128, 64).values)
+    assert np.array_equal(one.values, source.batch_maker()(3, 128, 64).values)
     for other in (batch(3, 192, 64), batch(4, 128, 64)):
         assert not np.array_equal(one.values, other.values)
     many = batch(0, 0, 3000)
@@ -152,7 +152,7 @@ def test_a_run_on_stacks_reads_them_on_the_fly_and_goes_on_bit_for_bit(tmp_path:
     recipe = dataclasses.replace(recipe, pictures=Pictures(count=2, every="200images"))
     game = trainer(recipe)
     assert game.epoch_images == 60
-    expected = recipe.data.batches()(0, 320, 32)  # type: ignore[attr-defined]
+    expected = recipe.data.batch_maker()(0, 320, 32)  # type: ignore[attr-defined]
     assert np.array_equal(game.read(320).real.numpy(), game.modality.to_model(game.stored.new_tensor(expected.values)).numpy())
     train(recipe, tmp_path / "whole", device="cpu")
     stop_after(recipe, tmp_path / "parts", 4)
@@ -166,7 +166,7 @@ def test_d_is_told_the_kinds_of_stacks_made_on_the_fly_and_the_run_goes_on_bit_f
     recipe = dataclasses.replace(make("default", given, "stacked-mnist"), pictures=Pictures(count=2, every="200images"))
     game = trainer(recipe)
     batch = game.read(320)
-    made = recipe.data.batches()(0, 320, 32)  # type: ignore[attr-defined]
+    made = recipe.data.batch_maker()(0, 320, 32)  # type: ignore[attr-defined]
     assert np.array_equal(batch.real.numpy(), game.modality.to_model(game.stored.new_tensor(made.values)).numpy())
     assert batch.observed
     assert batch.condition is not None

@@ -86,12 +86,12 @@ Batches = Callable[[int, int, int], Samples]
 
 @runtime_checkable
 class Endless(Protocol):
-    """A source that generates training samples on the fly, without end. Training reads `batches` instead of `load`.
+    """A source that generates training samples on the fly, without end. Training reads `batch_maker` instead of `load`.
 
     `load` gives a fixed selection for display and evaluation. Its length counts as one epoch.
     """
 
-    def batches(self) -> Batches:
+    def batch_maker(self) -> Batches:
         """A function that makes the batch at any position of the training."""
         ...
 
@@ -153,7 +153,7 @@ class KnownExtractor(Protocol):
 
 
 def check(samples: Samples, source: Source, method: str = "load") -> None:
-    """Check the result of a source's `load` or `batches` before training uses it.
+    """Check the result of a source's `load` or `batch_maker` before training uses it.
 
     Raises:
         DataError: wrong type, dtype or shape, non-finite points, wrong labels or attributes. It names the source and the value.
@@ -183,11 +183,11 @@ def check(samples: Samples, source: Source, method: str = "load") -> None:
 
 def check_batch(batch: Samples, count: int, loaded: Samples, source: Source) -> None:
     """Check a batch of an `Endless` source: `count` samples with the shape and dtype of the `loaded` ones. Raises DataError."""
-    check(batch, source, "batches")
+    check(batch, source, "batch_maker")
     wanted = f"{loaded.values.dtype} {[count, *loaded.shape]}, the requested number and the shape that load gives"
     if (len(batch), *batch.shape) != (count, *loaded.shape) or batch.values.dtype != loaded.values.dtype:
         who = f"data source {type(source).__name__}"
-        raise DataError(f"{who}: expected batches to make {wanted}, got {_description(batch.values)}")
+        raise DataError(f"{who}: expected batch_maker to make {wanted}, got {_description(batch.values)}")
 
 
 def _check_attribute(what: str, attribute: Attribute, count: int) -> None:

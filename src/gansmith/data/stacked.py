@@ -41,7 +41,7 @@ class StackedMnist:
         chosen = np.random.Generator(np.random.Philox(key=_KEYS[split])).integers(len(digits), size=(self.num, 3))
         return _stacked(digits, chosen)
 
-    def batches(self) -> Batches:
+    def batch_maker(self) -> Batches:
         """A function that generates training images. Loads MNIST, and raises DataError if it cannot be downloaded."""
         digits = Mnist().load()
 

@@ -123,7 +123,7 @@ def range_not_reached(history: History) -> Finding | None:
     return None
 
 
-def collapse(history: History) -> Finding | None:
+def lost_variety(history: History) -> Finding | None:
     """Mode collapse: samples were varied and no longer are."""
     spread = history["spread"]
     had = np.logical_or.accumulate((spread > 1.5 * EDGES.alike) & (history["distance"] < EDGES.fair))
@@ -357,7 +357,7 @@ RULES: tuple[Rule, ...] = (
     range_not_reached,
     discriminator_backwards,
     generator_backwards,
-    collapse,
+    lost_variety,
 )
 RULES += (
     logits_diverge,

@@ -29,9 +29,9 @@ def shuffled_rows(length: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox(key=_KEY)).permutation(length)
 
 
-def choose_rows(length: int, most: int = MOST) -> np.ndarray:
-    """A fixed random choice of at most `most` out of `length` rows: indices int64, ascending."""
-    return np.sort(shuffled_rows(length)[:most])
+def choose_rows(length: int, max_samples: int = MOST) -> np.ndarray:
+    """A fixed random choice of at most `max_samples` out of `length` rows: indices int64, ascending."""
+    return np.sort(shuffled_rows(length)[:max_samples])
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +213,9 @@ def _per_class(fake: SampleFeatures, reference: ReferenceSet) -> PerClass | None
     return compute_per_class(real, Labelled(fake.features, classes), fake.probabilities, requested)
 
 
-def nearest_training_rows(fake: SampleFeatures, train: Tensor, most: int = MOST) -> tuple[Tensor, Tensor]:
-    """Distance to and index of the row of `train` nearest to each of the first `most` samples with features: [D] and [D]."""
-    distances, places = metrics.nearest(fake.features[:most], train)
+def nearest_training_rows(fake: SampleFeatures, train: Tensor, max_samples: int = MOST) -> tuple[Tensor, Tensor]:
+    """Distance to and index of the nearest row of `train`, for each of the first `max_samples` samples: [D] and [D]."""
+    distances, places = metrics.nearest(fake.features[:max_samples], train)
     return distances[:, 0], places[:, 0]
 
 

@@ -19,7 +19,7 @@ from gansmith.objectives.base import Objective, check_ownership
 from gansmith.optim.ema import Ema
 from gansmith.optim.optimizers import Optimizer
 from gansmith.recipes.lengths import Length, Until, UntimedLength, images_in
-from gansmith.recipes.order import Order, Shuffled
+from gansmith.recipes.order import ReadingOrder, Shuffled
 from gansmith.sampling.conditions import Condition
 from gansmith.sampling.noise import Noise
 
@@ -110,7 +110,7 @@ class Recipe:
     condition: Condition | None = None
     batch_size: PositiveInt = 64  # real samples in a batch
     budget: Length = "25epochs"  # length of the run
-    order: Order = Shuffled()  # in which training reads the real samples
+    order: ReadingOrder = Shuffled()  # in which training reads the real samples
     frozen: tuple[str, ...] = ()  # networks that are not trained
     ema: Ema | None = None  # running mean of the generator's weights, used for samples
     value_range: tuple[float, float] = (-1.0, 1.0)  # pixel values 0 and 255 as the networks see them

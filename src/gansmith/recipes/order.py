@@ -12,7 +12,7 @@ from gansmith.core.component import component
 
 
 @runtime_checkable
-class Order(Protocol):
+class ReadingOrder(Protocol):
     """The order in which training reads the real samples."""
 
     def epoch_images(self, length: int) -> int:

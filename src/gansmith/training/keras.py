@@ -79,7 +79,7 @@ class KerasBackend:
         self.mirror()
 
     @classmethod
-    def check(cls, recipe: Recipe, device: torch.device) -> None:
+    def check_recipe(cls, recipe: Recipe, device: torch.device) -> None:
         """Raise RecipeError for a recipe with a part that TensorFlow does not compute as PyTorch does, or without TensorFlow."""
         for obstacle in obstacles(recipe, device):
             raise RecipeError(f"framework tensorflow: {obstacle}; train it with --framework torch")

@@ -43,7 +43,7 @@ class Backend(Protocol):
         ...
 
     @classmethod
-    def check(cls, recipe: Recipe, device: torch.device) -> None:
+    def check_recipe(cls, recipe: Recipe, device: torch.device) -> None:
         """Raise RecipeError for a recipe or device it can't compute, before any data are loaded."""
         ...
 
@@ -76,7 +76,7 @@ class Trainer:
         self, recipe: Recipe, device: torch.device, samples: Samples | None = None, backend: type[Backend] | None = None
     ) -> None:
         backend = backend or TorchBackend
-        backend.check(recipe, device)
+        backend.check_recipe(recipe, device)
         self.recipe, self.device = recipe, device
         self.precision = choose_precision(recipe.precision, device)
         self.samples = recipe.data.load() if samples is None else samples
@@ -97,7 +97,7 @@ class Trainer:
         self.categories = None if categories is None else distributed.broadcast(torch.from_numpy(categories).to(device))
         self.inputs = self._make_inputs()
         self._assign: AssignFunction | None = None  # made at its first use
-        self.fresh = recipe.data.batches() if isinstance(recipe.data, Endless) else None
+        self.fresh = recipe.data.batch_maker() if isinstance(recipe.data, Endless) else None
         if self.fresh is not None:
             made = self.fresh(recipe.seed, 0, recipe.batch_size)
             source.check_batch(made, recipe.batch_size, self.samples, recipe.data)
@@ -277,7 +277,7 @@ class TorchBackend:
         self.networks = compiled(trainer.networks, trainer.device) if trainer.recipe.compile else trainer.networks
 
     @classmethod
-    def check(cls, recipe: Recipe, device: torch.device) -> None:
+    def check_recipe(cls, recipe: Recipe, device: torch.device) -> None:
         """PyTorch computes every recipe."""
 
     def step(self) -> tuple[int, Values]:
