@@ -201,3 +201,29 @@ def test_a_recipe_is_frozen_and_needs_its_parts() -> None:
         Recipe(name="x")  # type: ignore[call-arg]
     with pytest.raises(dataclasses.FrozenInstanceError):
         make("tutorial-small").seed = 3  # type: ignore[misc]
+
+
+# ---------------------------------------------------------------------------------------------------- names of format 1
+
+
+@pytest.mark.parametrize(("owner", "old"), spec.RENAMED_FIELDS, ids=str)
+def test_a_field_of_format_1_is_read_by_its_new_name(owner: str, old: str) -> None:
+    made = next(c for c in all_components() if type(c).__name__ == owner)
+    new = spec.RENAMED_FIELDS[owner, old]
+    stored = spec.to_json(made)
+    assert new in stored
+    assert old not in stored
+    stored[old] = stored.pop(new)
+    assert spec.from_json(stored) == made
+
+
+def test_a_type_of_format_1_is_read_by_its_new_name() -> None:
+    for old, new in spec.RENAMED_TYPES.items():
+        stored = spec.to_json(spec.find_component(new)())
+        assert stored["type"] == new
+        assert spec.from_json(stored | {"type": old}) == spec.find_component(new)()
+
+
+def test_the_recorded_overrides_of_a_recovery_of_format_1_are_read() -> None:
+    recipe = tiny("tutorial-small")
+    assert override(recipe, "optimizers.generator.rate=1e-4") == override(recipe, "optimizers.generator.lr=1e-4") != recipe
