@@ -15,7 +15,7 @@ import gansmith
 from gansmith.core.errors import DataError, RunError
 from gansmith.core.formatting import brief
 from gansmith.data import Digits
-from gansmith.data.splits import reference_rows, validation_rows
+from gansmith.data.splits import non_validation_rows, validation_rows
 from gansmith.evaluation import evaluate as evaluation
 from gansmith.evaluation import reference, scoring
 from gansmith.evaluation.comparison import compare
@@ -102,12 +102,12 @@ def test_without_a_test_split_one_half_is_held_against_the_other(tmp_path: Path)
 
 
 def test_the_validation_slice_is_a_sixth_and_never_in_the_reference(digits: np.ndarray) -> None:
-    both = np.concatenate([validation_rows(1497), reference_rows(1497)])
+    both = np.concatenate([validation_rows(1497), non_validation_rows(1497)])
     assert len(validation_rows(1497)) == 1497 // 6
     assert np.array_equal(np.sort(both), np.arange(1497))
     images = Digits().load("train").values
     real = reference.load_reference(Digits(), lambda samples: _pixels(samples.shape)).reference_set().real
-    rows = images[reference_rows(1497)].reshape(-1, 64).astype(np.float64) / 255
+    rows = images[non_validation_rows(1497)].reshape(-1, 64).astype(np.float64) / 255
     assert real.all_moments.total.numpy() == pytest.approx(rows.sum(0), rel=1e-6)
 
 

@@ -27,7 +27,7 @@ from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Watch
 from gansmith.training import budget as budget_module
 from gansmith.training import vitals
-from gansmith.training.look_plan import RELIED_ON, monitor_for, timed_num_looks, untimed_num_looks
+from gansmith.training.look_plan import RELIED_ON, monitor_for, num_looks_by_length, plan_looks
 from gansmith.training.monitor import Monitor
 from gansmith.training.trainer import Trainer
 from support import assert_same_run, newest_checkpoint, quick, records_of, stop_after, tiny, trainer, untimed_log, with_ema
@@ -384,7 +384,7 @@ def test_what_can_not_be_looked_at_is_trained_all_the_same(
     with caplog.at_level("WARNING"):
         assert gansmith.train(watched(), tmp_path / "run", device="cpu").finished
     assert "no room for 256 samples" in caplog.text
-    assert timed_num_looks(Monitor(trainer(watched())), 100.0)[0] == 0
+    assert plan_looks(Monitor(trainer(watched())), 100.0)[0] == 0
 
 
 # ---------------------------------------------------------------------------------------------------- how often, what it costs
@@ -408,7 +408,7 @@ def test_the_cost_is_at_most_the_share(monkeypatch: pytest.MonkeyPatch, each: fl
         return {}
 
     monkeypatch.setattr(Monitor, "look", look)
-    times, cost = timed_num_looks(Monitor(trainer(quick("watch=watch"))), seconds)
+    times, cost = plan_looks(Monitor(trainer(quick("watch=watch"))), seconds)
     assert abs(times - looks) <= 1
     if times:
         assert cost <= 0.02 * seconds + 2 * each
@@ -426,7 +426,7 @@ def test_steps_are_counted_and_not_batches() -> None:
     """Five turns of D read five batches a step."""
     for turns, looks in ((1, None), (5, 0)):
         recipe = quick("objective.share=nothing", f"objective.discriminator_turns={turns}")
-        assert untimed_num_looks(Monitor(trainer(recipe)), 500 * recipe.batch_size) == looks
+        assert num_looks_by_length(Monitor(trainer(recipe)), 500 * recipe.batch_size) == looks
 
 
 def test_a_short_run_that_is_to_stop_or_recover_is_watched() -> None:
@@ -451,7 +451,7 @@ def test_a_run_that_is_to_recover_is_watched_where_its_speed_can_not_be_told(mon
 
 def test_a_longer_run_is_planned_by_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget_module, "measure_speed", lambda *_: (1000.0, 0.3))
-    monkeypatch.setattr(budget_module, "timed_num_looks", lambda _, seconds: (int(seconds), 5.0))
+    monkeypatch.setattr(budget_module, "plan_looks", lambda _, seconds: (int(seconds), 5.0))
     recipe = quick(budget="64000images")
     game = trainer(recipe)
     assert budget_module.plan_run(recipe, game, None, Monitor(game)) == (64_000, 0, 64)
@@ -477,7 +477,7 @@ def test_held_out_samples_that_have_to_be_drawn_first_cost_no_looks(monkeypatch:
 
     monkeypatch.setattr(type(monitor.trainer.recipe.data), "load", slow)
     monkeypatch.setattr(Monitor, "look", timed)
-    times, _ = timed_num_looks(monitor, 100.0)
+    times, _ = plan_looks(monitor, 100.0)
     assert clock[0] > 50
     assert times > 30
 
@@ -492,7 +492,7 @@ def test_held_out_samples_that_can_not_be_loaded_keep_nobody_from_training(
 
     monkeypatch.setattr(type(monitor.trainer.recipe.data), "load", fail)
     with caplog.at_level("WARNING"):
-        assert timed_num_looks(monitor, 100.0)[0] == 0
+        assert plan_looks(monitor, 100.0)[0] == 0
     assert "the test split is not there" in caplog.text
 
 

@@ -19,7 +19,7 @@ from gansmith.core.component import to_json
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.overrides import override
 from gansmith.data import Digits, Ring, Samples, find_source
-from gansmith.data.splits import reference_rows, validation_rows
+from gansmith.data.splits import non_validation_rows, validation_rows
 from gansmith.evaluation import reference
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.results import Evaluation
@@ -83,7 +83,7 @@ def test_scores_hold_other_samples_against_other_images_than_reports() -> None:
     game = trainer(recipe)
     train = Digits().load().values
     rows = validation_rows(len(train))
-    assert not set(rows) & set(reference_rows(len(train)))
+    assert not set(rows) & set(non_validation_rows(len(train)))
     fakes = game.sampler.sample(2**32, 128)
     sides = [torch.from_numpy(s.reshape(len(s), -1) / 255).double() for s in (train[rows], fakes)]
     expected = metrics.frechet_distance(*map(metrics.Moments.of, sides))
@@ -214,7 +214,7 @@ def plan_by_a_clock(monkeypatch: pytest.MonkeyPatch, seconds: float, setup: floa
     scorer = validation_of(recipe)
     monkeypatch.setattr(Validation, "score", score)
     monkeypatch.setattr(validation.time, "perf_counter", lambda: now)
-    planned, cost = scorer.plan(seconds, trainer(recipe).sampler)
+    planned, cost = scorer.plan_scores(seconds, trainer(recipe).sampler)
     return planned, cost, 2 - len(costs)
 
 
@@ -240,9 +240,9 @@ def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch
 
 def test_the_number_of_scorings_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = quick("scores=scores(count=100)")
-    monkeypatch.setattr(Validation, "plan", lambda *_: (4, 0.1))
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: (4, 0.1))
     stop_after(recipe, tmp_path / "run", 5)
-    monkeypatch.setattr(Validation, "plan", lambda *_: pytest.fail("planned twice"))
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: pytest.fail("planned twice"))
     run = gansmith.train(recipe, tmp_path / "run", device="cpu")
     assert run.metadata["scorings"] == len(run.scored) == 4
     assert all(images - 33 < mark <= images for mark, images in zip([100, 400, 900, 1600], run.scored, strict=True))
@@ -253,7 +253,7 @@ def test_scores_are_paid_out_of_a_budget_in_time(monkeypatch: pytest.MonkeyPatch
 
     recipe = quick("scores=scores", "budget=100s")
     monkeypatch.setattr(budget_module, "images_for", lambda *_: 100_000)
-    monkeypatch.setattr(Validation, "plan", lambda *_: (4, 4.0))
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: (4, 4.0))
     assert budget_module.plan_run(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
 
 

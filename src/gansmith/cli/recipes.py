@@ -144,9 +144,9 @@ def run_folder(name: str) -> Path | None:
 
     Raises RunError for a path that is neither a run folder nor a recipe.
     """
-    from gansmith.recipes import is_recipe
+    from gansmith.recipes import names_recipe
 
-    if is_recipe(name):
+    if names_recipe(name):
         return None
     # os.path returns False where pathlib raises: names that are too long, forbidden folders.
     if os.path.isfile(os.path.join(name, "recipe.json")):

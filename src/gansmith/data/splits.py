@@ -16,6 +16,6 @@ def validation_rows(length: int) -> np.ndarray:
     return np.sort(order[: length // 6])
 
 
-def reference_rows(length: int) -> np.ndarray:
+def non_validation_rows(length: int) -> np.ndarray:
     """Indices of the other training images, which reported scores compare with: int64, ascending."""
     return np.setdiff1d(np.arange(length), validation_rows(length), assume_unique=True)

@@ -70,17 +70,18 @@ class History:
         filled: np.ndarray = values[last]
         return filled
 
-    def since(self, holds: np.ndarray, share: float, steps: int = HOLD) -> int | None:
+    def images_since(self, holds: np.ndarray, least_share: float, least_steps: int = HOLD) -> int | None:
         """The image count since which a state [L] has held up to the newest look.
 
-        None where it has held for less than `share` of the run, for fewer than `steps` steps or for fewer than three looks.
+        It must have held at every look. None where it has held for less than `least_share` of the run, for fewer than
+        `least_steps` steps or for fewer than three looks.
         """
         holds = holds & (self.progress > EARLY)
         if not len(holds) or not holds[-1]:
             return None
         start = len(holds) - int(np.argmin(holds[::-1])) if not holds.all() else 0
         before, then = (self.images[start - 1], self.steps[start - 1]) if start else (self.begun, 0.0)
-        long = self.images[-1] - before >= share * self.total and self.is_older(steps, then)
+        long = self.images[-1] - before >= least_share * self.total and self.is_older(least_steps, then)
         return int(self.images[start]) if long and len(holds) - start >= 3 else None
 
     def is_older(self, steps: int, than: float = 0.0) -> bool:

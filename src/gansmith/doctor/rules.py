@@ -98,7 +98,8 @@ def standing_still(history: History) -> Finding | None:
         travel = history[f"travel_{side}"]
         creeps = (travel < EDGES.creeping) & (history.steps > EDGES.young / 2)
         stands = np.abs(np.diff(travel, prepend=np.nan)) < EDGES.still
-        since = history.since(stands | creeps, EDGES.brief, steps=20)  # few are enough, because no other state looks like it
+        # Few steps are enough, because no other state looks like it.
+        since = history.images_since(stands | creeps, EDGES.brief, least_steps=20)
         if since is not None and history["distance"][-1] > EDGES.bad:
             sign = (
                 f"The weights of the {side} have hardly changed since {since:,} images: they are {travel[-1]:.2g} of their length"
@@ -114,7 +115,7 @@ def range_not_reached(history: History) -> Finding | None:
         off = history[name]
         moves, is_far = np.abs(np.diff(off, prepend=np.nan)), np.abs(off) > EDGES.far
         gives_away = (np.abs(off) > EDGES.short) & (told_apart > np.where(is_far, EDGES.nearly, EDGES.sure))
-        since = history.since(gives_away & (moves < EDGES.pinned), EDGES.brief)
+        since = history.images_since(gives_away & (moves < EDGES.pinned), EDGES.brief)
         if since is not None:
             sign = f"The {what} pixels of samples are always {percent(abs(off[-1]))} of the real range away from real ones"
             return Finding(
@@ -127,12 +128,12 @@ def lost_variety(history: History) -> Finding | None:
     """Mode collapse: samples were varied and no longer are."""
     spread = history["spread"]
     had = np.logical_or.accumulate((spread > 1.5 * EDGES.alike) & (history["distance"] < EDGES.fair))
-    return _collapsed(history, history.since(_is_alike(history, EDGES.alike) & had, EDGES.brief))
+    return _collapsed(history, history.images_since(_is_alike(history, EDGES.alike) & had, EDGES.brief))
 
 
 def collapsed_from_start(history: History) -> Finding | None:
     """Mode collapse from the start: samples are alike and do not improve."""
-    since = history.since(_is_alike(history, EDGES.alike_at_first), EDGES.first)
+    since = history.images_since(_is_alike(history, EDGES.alike_at_first), EDGES.first)
     if since is None or not history.is_older(EDGES.blob):
         return None
     is_late = history.progress[-1] > 0.5 and history.is_older(EDGES.grown)  # for samples to get better without getting varied
@@ -178,7 +179,7 @@ def discriminator_backwards(history: History) -> Finding | None:
     holds = (told_apart < EDGES.backwards) & (history["distance"] > EDGES.bad)
     # If G is rewarded for low logits too, both players agree on the direction. A D with a correct loss (d_aim is 1) may only be
     # behind a G that improves faster.
-    since = history.since(holds & ~_rewards_low_logits(history) & ~(history["d_aim"] > 0), EDGES.long)
+    since = history.images_since(holds & ~_rewards_low_logits(history) & ~(history["d_aim"] > 0), EDGES.long)
     if since is None:
         return None
     sign = f"The discriminator gives samples higher logits than real images in {percent(1 - told_apart[-1])} of all pairs"
@@ -193,7 +194,7 @@ def _rewards_low_logits(history: History) -> np.ndarray:
 def generator_backwards(history: History) -> Finding | None:
     """The generator is rewarded for low logits, and its samples are bad."""
     told_apart, distance = history["told_apart"], history["distance"]
-    since = history.since(_rewards_low_logits(history) & (told_apart > EDGES.blind) & (distance > EDGES.bad), EDGES.long)
+    since = history.images_since(_rewards_low_logits(history) & (told_apart > EDGES.blind) & (distance > EDGES.bad), EDGES.long)
     if since is None:
         return None
     sign = "The generator's loss falls as the logits of samples fall, and real images have the higher logits in"
@@ -207,7 +208,7 @@ def dead_units(history: History) -> Finding | None:
     """Most ReLU units of a layer are always 0, and samples do not improve."""
     for side in ("generator", "discriminator"):
         share = history[f"dead_{side}"]
-        since = history.since(share > EDGES.dead_units, EDGES.brief)
+        since = history.images_since(share > EDGES.dead_units, EDGES.brief)
         if since is not None and history["distance"][-1] > EDGES.bad and not _is_improving(history, EDGES.long):
             sign = f"In a layer of the {side}, {percent(share[-1])} of the ReLU units are 0 for every input."
             return Finding("dead units", since, sign)
@@ -218,7 +219,7 @@ def getting_worse(history: History) -> Finding | None:
     """Divergence: samples have become much worse and stay so."""
     distance = history["distance"]
     best = np.fmin.accumulate(np.where(history.progress > EARLY, distance, np.nan))
-    since = history.since((best < EDGES.poor) & (distance > EDGES.worse * best) & (distance > EDGES.poor), EDGES.long)
+    since = history.images_since((best < EDGES.poor) & (distance > EDGES.worse * best) & (distance > EDGES.poor), EDGES.long)
     if since is None or not history.is_older(EDGES.young):
         return None
     sign = f"Samples have become worse: their distance from real ones was {max(0.0, best[-1]):.2f} and is {distance[-1]:.2f}."
@@ -230,7 +231,7 @@ def logits_diverge(history: History) -> Finding | None:
     logits = history["logits"]
     quarter = logits[history.progress < 0.25]
     usual = float(np.nanmin(quarter)) if np.isfinite(quarter).any() else np.inf
-    since = history.since((logits > EDGES.loud * max(usual, 1.0)) & (history["distance"] > EDGES.bad), EDGES.brief)
+    since = history.images_since((logits > EDGES.loud * max(usual, 1.0)) & (history["distance"] > EDGES.bad), EDGES.brief)
     if since is None:
         return None
     return Finding(
@@ -259,7 +260,7 @@ def oscillating(history: History) -> Finding | None:
 def too_strong(history: History) -> Finding | None:
     """The discriminator makes no mistake and samples do not improve; with a vanished gradient, the generator is starved."""
     told_apart, distance, pull = history["told_apart"], history["distance"], history["pull"]
-    since = history.since((told_apart > EDGES.sure) & (distance > EDGES.poor), EDGES.long)
+    since = history.images_since((told_apart > EDGES.sure) & (distance > EDGES.poor), EDGES.long)
     standing = history.is_stuck(distance, 1.5 * EDGES.long, EDGES.young // 2) and not _is_improving(history, EDGES.long)
     is_starved = pull[-1] < EDGES.starved * np.nanmax(pull)
     if since is None or not history.is_older(EDGES.young // 2 if is_starved else EDGES.young) or not standing:
@@ -294,7 +295,7 @@ def too_weak(history: History) -> Finding | None:
 def partly_collapsed(history: History) -> Finding | None:
     """Partial mode collapse: categories are missing, and stay so."""
     missed = history["missed"]
-    since = history.since((missed > EDGES.missing) & (history.progress > 0.3), EDGES.long, EDGES.young // 2)
+    since = history.images_since((missed > EDGES.missing) & (history.progress > 0.3), EDGES.long, EDGES.young // 2)
     standing = history.is_stuck(missed, EDGES.long, EDGES.young // 2) and not _is_improving(history, EDGES.long)
     if since is None or not history.is_older(EDGES.grown) or not standing:
         return None
@@ -306,7 +307,7 @@ def repeating(history: History) -> Finding | None:
     """Partial mode collapse: samples are few images with repetitions."""
     near = history["nearest"]
     # Points in small clusters are close to each other though no cluster is missing: that is no loss of variety.
-    since = history.since((near < EDGES.twins) & (history["distance"] > EDGES.bad), EDGES.long)
+    since = history.images_since((near < EDGES.twins) & (history["distance"] > EDGES.bad), EDGES.long)
     if since is None or not history.is_older(EDGES.grown) or history.is_rising(near, EDGES.long):
         return None
     sign = f"Samples repeat few images: the nearest other one is {percent(near[-1])} as far away as among real images."
@@ -316,7 +317,7 @@ def repeating(history: History) -> Finding | None:
 def discriminator_overfits(history: History) -> Finding | None:
     """Overfitting of the discriminator that harms the samples; while they improve it is no trouble."""
     own, unseen, distance = history["knows_its_own"], history["told_apart_unseen"], history["distance"]
-    since = history.since(own > EDGES.by_heart, EDGES.long)
+    since = history.images_since(own > EDGES.by_heart, EDGES.long)
     worse = np.nanmedian(distance[-3:]) > EDGES.suffering * max(np.nanmin(distance), EDGES.chance)
     if since is None or not worse or _is_improving(history, EDGES.long):
         return None
@@ -328,7 +329,7 @@ def discriminator_overfits(history: History) -> Finding | None:
 def memorising(history: History) -> Finding | None:
     """Memorisation: many samples are near copies of training images."""
     copied = history["copied"]
-    since = history.since(copied > EDGES.copies, EDGES.long)
+    since = history.images_since(copied > EDGES.copies, EDGES.long)
     if since is None:
         return None
     sign = f"{percent(copied[-1])} of the samples are near copies of a training image: less than half as far from it as"

@@ -71,7 +71,7 @@ def _returns_recipe(node: ast.FunctionDef) -> bool:
     return isinstance(node.returns, ast.Name) and node.returns.id == "Recipe"
 
 
-def is_recipe(name: str) -> bool:
+def names_recipe(name: str) -> bool:
     """Whether `name` is the name of a recipe, or a path ending in .py or .py:FUNCTION."""
     return _is_in_file(name) or _entry(name) is not None
 

@@ -24,7 +24,7 @@ logger = logging.getLogger("gansmith")
 
 
 @dataclass(frozen=True, eq=False)
-class Saved:
+class Checkpoint:
     """A checkpoint: the state of a run after `steps` steps, with every tensor that the next step depends on."""
 
     images: int  # real images seen so far
@@ -55,7 +55,7 @@ class Checkpoints:
         """The image counts of the files, the newest first."""
         return [_images_of(path) for path in self.paths]
 
-    def write(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
+    def write(self, saved: Checkpoint, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint, and the generator's weights `sampler`, each file atomically."""
         weights, folder = _bytes_of(sampler), self.run / "generator"
         write(folder / "generator.safetensors", weights)
@@ -77,7 +77,7 @@ class Checkpoints:
             if old not in kept and _images_of(old) != best:
                 old.unlink(missing_ok=True)
 
-    def latest(self) -> Saved | None:
+    def latest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint; None if there are none. Raises RunError if all are damaged."""
         paths = self.paths
         for path in paths:
@@ -88,12 +88,12 @@ class Checkpoints:
             raise RunError(f"all {len(paths)} checkpoints in {self.run} are damaged: delete the folder to start again")
         return None
 
-    def at(self, images: int) -> Saved | None:
+    def at(self, images: int) -> Checkpoint | None:
         """The checkpoint at an image count; None if there is none, or it is damaged."""
         found = (_read(path) for path in self.paths if _images_of(path) == images)
         return next((saved for saved in found if saved is not None), None)
 
-    def undamaged(self) -> Iterator[Saved]:
+    def undamaged(self) -> Iterator[Checkpoint]:
         """The undamaged checkpoints, the oldest first."""
         return (saved for path in reversed(self.paths) if (saved := _read(path)) is not None)
 
@@ -122,7 +122,7 @@ def _images_of(path: Path) -> int:
     return int(path.name.split("-")[0])
 
 
-def _read(path: Path) -> Saved | None:
+def _read(path: Path) -> Checkpoint | None:
     """Read a checkpoint; None if the file is damaged."""
     content = path.read_bytes()
     if _digest(content)[:16] != path.stem.split("-")[1]:
@@ -131,7 +131,7 @@ def _read(path: Path) -> Saved | None:
         size = int.from_bytes(content[:8], "little")
         meta = json.loads(content[8 : 8 + size])["__metadata__"]
         meta = json.loads(meta["gansmith"]) if "gansmith" in meta else meta  # the first checkpoints had one entry for each
-        return Saved(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
+        return Checkpoint(int(meta["images"]), int(meta["steps"]), safetensors.torch.load(content))
     except (SafetensorError, KeyError, ValueError):
         return None
 

@@ -37,7 +37,7 @@ from gansmith.data.modality import modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
-from gansmith.runs.checkpoints import Checkpoints, Saved
+from gansmith.runs.checkpoints import Checkpoint, Checkpoints
 from gansmith.runs.lock import FOLDERS, locked
 from gansmith.runs.log import arrays_in, read_log, scores_in
 from gansmith.runs.metadata import changed_metadata, new_metadata, read_metadata
@@ -161,7 +161,7 @@ class Run:
 
     # ------------------------------------------------------------------------------------------ checkpoints
 
-    def save(self, saved: Saved, sampler: dict[str, Tensor]) -> None:
+    def save(self, saved: Checkpoint, sampler: dict[str, Tensor]) -> None:
         """Write a checkpoint and the generator's weights, then delete the oldest checkpoints. Each file is written atomically."""
         self.checkpoints.write(saved, sampler)
         self.checkpoints.prune(KEPT_FOR_RECOVERY if self.may_recover else KEPT_CHECKPOINTS, self.best, self.interrupted_at)
@@ -181,18 +181,18 @@ class Run:
         """Image counts of the checkpoints that a recovery may start from, the newest first: all except `interrupted_at`."""
         return [images for images in self.checkpoints.images if images not in self.interrupted_at]
 
-    def latest(self) -> Saved | None:
+    def latest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint; None before the first. Raises RunError if all are damaged."""
         return self.checkpoints.latest()
 
-    def _chosen(self) -> Saved:
+    def _chosen(self) -> Checkpoint:
         """The checkpoint that `at` chose, other than "last". Raises RunError if it is gone or damaged."""
         if (saved := self.checkpoints.at(self.images)) is None:
             raise RunError(f"checkpoint {self.checkpoint} of run {self.path} is damaged: choose another checkpoint")
         return saved
 
     @property
-    def saved(self) -> Saved:
+    def saved(self) -> Checkpoint:
         """The chosen checkpoint, the newest by default. Raises RunError if there is none, or it is damaged."""
         saved = self.latest() if self.checkpoint == "last" else self._chosen()
         if saved is None:

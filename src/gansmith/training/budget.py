@@ -8,7 +8,7 @@ from gansmith.core import distributed
 from gansmith.core.errors import RecipeError, TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
-from gansmith.training.look_plan import RELIED_ON, timed_num_looks, untimed_num_looks
+from gansmith.training.look_plan import RELIED_ON, num_looks_by_length, plan_looks
 from gansmith.training.monitor import Monitor
 from gansmith.training.speed import measure_speed
 from gansmith.training.trainer import Trainer
@@ -40,7 +40,7 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | None, monito
     """
     images, seconds = images_for(recipe, trainer), seconds_in(recipe.budget)
     times = scorer.setting.times if scorer else 0
-    looks = untimed_num_looks(monitor, images)
+    looks = num_looks_by_length(monitor, images)
     if seconds is None and times is not None and looks is not None:  # no timing is needed
         return Plan(images, times, looks)
     try:
@@ -51,7 +51,7 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | None, monito
         return Plan(images, times or 0, relied_on if looks is None else looks)
     spent = 0.0
     if scorer and (seconds or times is None):
-        times, cost = scorer.plan(length, trainer.sampler)
+        times, cost = scorer.plan_scores(length, trainer.sampler)
         spent += cost
         if not distributed.agree(times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
             raise RecipeError(
@@ -59,7 +59,7 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | None, monito
                 "say how often to score it, as in scores.times=10"
             )
     if monitor and (seconds or looks is None):
-        looks, cost = timed_num_looks(monitor, length)
+        looks, cost = plan_looks(monitor, length)
         spent += cost
     if seconds:
         images = max(recipe.batch_size, round(images * (1 - spent / seconds)))

@@ -8,6 +8,7 @@ import time
 
 from gansmith.training.monitor import Monitor
 from gansmith.training.trainer import Trainer
+from gansmith.training.validation import Measurements
 
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # fewer looks, or a shorter run, and a run is not watched unless it asks for looks
@@ -22,7 +23,7 @@ def monitor_for(trainer: Trainer) -> Monitor | None:
     return Monitor(trainer) if trainer.recipe.watch and "generator" not in trainer.recipe.frozen else None
 
 
-def untimed_num_looks(monitor: Monitor | None, images: int) -> int | None:
+def num_looks_by_length(monitor: Monitor | None, images: int) -> int | None:
     """The number of looks at a run of `images`, where no timing is needed to choose it; None where it is."""
     if monitor is None:
         return 0
@@ -34,22 +35,22 @@ def untimed_num_looks(monitor: Monitor | None, images: int) -> int | None:
     return recipe.watch.times or (None if not too_short else 0 if recipe.watch.on_trouble == "warn" else RELIED_ON)
 
 
-def timed_num_looks(monitor: Monitor, seconds: float) -> tuple[int, float]:
-    """(number of looks at a run of `seconds`, the seconds they take in all), by timing one; 0 looks where too few would fit.
+def plan_looks(monitor: Monitor, run_seconds: float) -> Measurements:
+    """Plan the looks at a run of `run_seconds` by timing one; none where too few would fit.
 
     A run whose look fails is not watched, but it is trained.
     """
     setting = monitor.trainer.recipe.watch
     assert setting is not None
     is_relied_on = setting.on_trouble != "warn"  # then there are looks, however long they take
-    if seconds < LEAST_SECONDS and not setting.times and not is_relied_on:
-        return 0, 0.0
-    allowed = setting.time_fraction * seconds
+    if run_seconds < LEAST_SECONDS and not setting.times and not is_relied_on:
+        return Measurements(0, 0.0)
+    allowed = setting.time_fraction * run_seconds
     with contextlib.suppress(Exception):  # the look below meets it again, and warns
         monitor.load()  # not timed: the end of the run needs these samples anyway
     begun = time.perf_counter()
     if vital_signs_of(monitor) is None:  # the first look imports libraries and clusters real samples
-        return 0, time.perf_counter() - begun
+        return Measurements(0, time.perf_counter() - begun)
     ready = time.perf_counter()
     monitor.look()
     each, setup = time.perf_counter() - ready, ready - begun
@@ -57,8 +58,8 @@ def timed_num_looks(monitor: Monitor, seconds: float) -> tuple[int, float]:
     if is_relied_on and not setting.times:
         times = max(times, RELIED_ON)
     if not setting.times and times < LEAST_TIMES:
-        return 0, setup + each
-    return times, setup + (times + 1) * each
+        return Measurements(0, setup + each)
+    return Measurements(times, setup + (times + 1) * each)
 
 
 def vital_signs_of(monitor: Monitor) -> dict[str, float] | None:

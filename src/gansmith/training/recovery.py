@@ -20,7 +20,7 @@ from gansmith.core.rng import MAX_SEED
 from gansmith.doctor import Diagnosis, Trouble
 from gansmith.optim.optimizers import Adam
 from gansmith.recipes.base import Recipe
-from gansmith.runs.checkpoints import Saved
+from gansmith.runs.checkpoints import Checkpoint
 from gansmith.training.trainer import Trainer
 
 NO_MOTION_LR = 1e-7  # a learning rate below which weights in float32 do not change
@@ -122,7 +122,7 @@ def _last_healthy_checkpoint(looks: Sequence[Mapping[str, Any]], kept: Sequence[
     return 0
 
 
-def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Saved | None) -> Trainer:
+def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Checkpoint | None) -> Trainer:
     """The trainer that takes over from `trainer` at its image count, with the changed recipe and the weights of `saved`, or new
     ones where it is None."""
     made = Trainer(changed(original, recoveries), trainer.device, trainer.samples, type(trainer.backend))

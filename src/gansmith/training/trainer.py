@@ -23,7 +23,7 @@ from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
-from gansmith.runs.checkpoints import Saved
+from gansmith.runs.checkpoints import Checkpoint
 from gansmith.sampling.classes import condition_space_of, layout_of
 from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
 from gansmith.sampling.inputs import Inputs, one_hot
@@ -230,7 +230,7 @@ class Trainer:
             "num_processes": distributed.world_size(),
         } | self.backend.metadata()
 
-    def state(self) -> Saved:
+    def state(self) -> Checkpoint:
         """Everything the next step depends on. The tensors are not copied."""
         self.backend.pull()
         tensors = {f"networks/{n}/{k}": v for n, net in self.networks.items() for k, v in net.state_dict().items()}
@@ -244,9 +244,9 @@ class Trainer:
         tensors |= {f"lasting/{name}": v for name, v in self.states.items()}
         if self.categories is not None:  # k-means may round differently on another machine, and clusters would then swap numbers
             tensors["kinds"] = self.categories.to(torch.int32)
-        return Saved(self.images, self.steps, tensors)
+        return Checkpoint(self.images, self.steps, tensors)
 
-    def restore(self, saved: Saved) -> None:
+    def restore(self, saved: Checkpoint) -> None:
         """Copy a saved state into this trainer."""
         for name, network in self.networks.items():
             network.load_state_dict(saved.with_prefix(f"networks/{name}/"))

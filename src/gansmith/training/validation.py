@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,13 @@ SEED = 2**32
 LEAST = 100  # samples in the slice
 MOST_TIMES = 25
 LEAST_SECONDS = 1.0  # allowed for all scores together; for less, importing their libraries is not worth it
+
+
+class Measurements(NamedTuple):
+    """Scores or looks planned for a run."""
+
+    times: int  # how many
+    total_seconds: float  # what they take in all, planning included
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,22 +73,22 @@ class Validation:
                 return math.inf
             return metrics.frechet_distance(self.real, fake)
 
-    def plan(self, seconds: float, sampler: Sampler) -> tuple[int, float]:
-        """(number of scores in a run of `seconds`, the seconds they take in all), by timing one; 0 scores where none fits."""
-        allowed = self.setting.time_fraction * seconds
+    def plan_scores(self, run_seconds: float, sampler: Sampler) -> Measurements:
+        """Plan the scores of a run of `run_seconds` by timing one; none where none fits."""
+        allowed = self.setting.time_fraction * run_seconds
         if self.setting.times is None and allowed < LEAST_SECONDS:
-            return 0, 0.0
+            return Measurements(0, 0.0)
         begun = time.perf_counter()
         setups = (lambda: self.real, lambda: self.score(sampler))  # features of the slice; imports
         for prepare in setups:
             prepare()
             if self.setting.times is None and time.perf_counter() - begun > allowed:  # a busy machine: give up here
-                return 0, time.perf_counter() - begun
+                return Measurements(0, time.perf_counter() - begun)
         ready = time.perf_counter()
         self.score(sampler)
         each, setup = time.perf_counter() - ready, ready - begun
         times = self.setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each))
-        return times, setup + times * each
+        return Measurements(times, setup + times * each)
 
     def _generated(self, sampler: Sampler) -> Iterator[np.ndarray]:
         for first in range(0, self.setting.count, CHUNK):

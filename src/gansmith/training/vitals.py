@@ -78,9 +78,9 @@ def shares_in(rows: Tensor, centres: Tensor) -> Tensor:
 # -------------------------------------------------------------------------------------------------------------- arithmetic
 
 
-def thinned(values: Tensor, most: int = 10_000) -> Tensor:
-    """About `most` of the numbers, evenly spaced, flat. The step is odd, so that it meets all columns of an image."""
-    return values.flatten()[:: max(1, values.numel() // most) | 1]
+def thinned(values: Tensor, about: int = 10_000) -> Tensor:
+    """Roughly `about` of the numbers, evenly spaced, flat. The step is odd, so that it meets all columns of an image."""
+    return values.flatten()[:: max(1, values.numel() // about) | 1]
 
 
 def mean_distance(distances: Tensor) -> float:

@@ -22,7 +22,7 @@ from gansmith.core import rng
 from gansmith.core.errors import DataError
 from gansmith.data import Attribute, Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
-from gansmith.data.splits import reference_rows, validation_rows
+from gansmith.data.splits import non_validation_rows, validation_rows
 from gansmith.evaluation import reference
 from gansmith.networks.stack import Stack
 
@@ -102,7 +102,7 @@ def _splits(source: Source, whole: Samples) -> tuple[Samples, Samples]:
     try:
         return whole, source.load("test")
     except DataError:
-        return whole[reference_rows(len(whole))], whole[validation_rows(len(whole))]
+        return whole[non_validation_rows(len(whole))], whole[validation_rows(len(whole))]
 
 
 def _build(shape: tuple[int, ...], known: Mapping[str, Attribute]) -> nn.Module:

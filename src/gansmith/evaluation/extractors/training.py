@@ -25,7 +25,7 @@ from gansmith.core import files, rng
 from gansmith.core.errors import DataError, unknown
 from gansmith.core.version import __version__
 from gansmith.data import FashionMnist, Mnist, Source
-from gansmith.data.splits import reference_rows, validation_rows
+from gansmith.data.splits import non_validation_rows, validation_rows
 from gansmith.evaluation.extractors.lenet import SIDE, WIDTH, LeNet, digest_of
 
 M = TypeVar("M", bound=nn.Module)
@@ -210,7 +210,7 @@ def make(data: str, out: Path | None = None, progress: Callable[[str, int, int],
     train, test = settings.source.load("train"), settings.source.load("test")
     assert train.labels is not None  # these two sets have labels and names
     assert test.labels is not None
-    rows, slice_rows = reference_rows(len(train)), validation_rows(len(train))
+    rows, slice_rows = non_validation_rows(len(train)), validation_rows(len(train))
     net = fit(train.values[rows], train.labels[rows], settings, progress)
     tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     facts = {

@@ -72,9 +72,9 @@ class Facts:
         value, floor = self.number(f"{path}.shift"), abs(self.number(f"{path}.floor_shift"))
         return math.copysign(max(0.0, abs(value) - floor), value)
 
-    def beyond(self, name: str, side: str) -> float:
-        """Share of samples outside nearly all real images on a side ("below", "above"), minus that of held-out images."""
-        path = f"diagnostics.statistics.{name}"
+    def excess_share(self, statistic: str, side: Literal["below", "above"]) -> float:
+        """Share of samples below or above nearly all real images in a statistic, minus that of held-out images; at least 0."""
+        path = f"diagnostics.statistics.{statistic}"
         return max(0.0, self.number(f"{path}.{side}") - self.number(f"{path}.floor_{side}"))
 
     def visible(self, name: str) -> bool:

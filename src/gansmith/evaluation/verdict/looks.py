@@ -35,7 +35,7 @@ def structure(facts: Facts) -> Iterator[Complaint]:
     same_greys = max(abs(facts.shift("brightness")), abs(facts.shift("contrast"))) < NOTICED and share > 0.3
     text += ", though grey values match real images, as if pixels were shuffled." if same_greys else ", as in noise."
     source = (f"{path}.fake", "diagnostics.statistics.coherence")
-    no_more = share > 0.7 * facts.beyond("specks", "above") - 0.05  # most noisy samples have no structure
+    no_more = share > 0.7 * facts.excess_share("specks", "above") - 0.05  # most noisy samples have no structure
     explains: tuple[Topic, ...] = ("another", "shapes", "content", *LOOKS, "unsure", "places") if no_more else ()
     yield Complaint("structure", share + 0.6, text, source, (*explains, "classes", "variety") if share > 0.5 else explains)
 
@@ -68,7 +68,7 @@ def light(facts: Facts) -> Iterator[Complaint]:
     }
     for name, (less, more) in words.items():
         shift, source = facts.shift(name), (f"diagnostics.statistics.{name}",)
-        beyond = [(facts.beyond(name, side), word) for side, word in (("below", less), ("above", more))]
+        beyond = [(facts.excess_share(name, "below"), less), (facts.excess_share(name, "above"), more)]
         if not facts.visible(name):
             continue
         if abs(shift) > NOTICED:
@@ -103,7 +103,7 @@ def _noise(facts: Facts) -> Iterator[Complaint]:
         ("grain", "noise: there is grain even in the smoothest parts of an image"),
         ("specks", "noise: single pixels stand out as specks"),
     ):
-        share = facts.beyond(name, "above")
+        share = facts.excess_share(name, "above")
         if (share > 0.04 + facts.margin() or facts.shift(name) > 0.4) and (name == "specks" or facts.visible(name)):
             some = share > 0.05 and facts.shift(name) < max(0.4, share + 0.2)
             text = f"{share_of_samples(share)} show {what}" if some else f"The samples show more {what}"
