@@ -321,7 +321,7 @@ def test_the_other_framework_goes_on_with_weights_and_moments_and_says_so(
     recipe = slim(undropped(with_ema(recipe_called("tutorial-batchnorm"))))
     stop_after(recipe, tmp_path / "run", 6, one)
     run = trained(recipe, tmp_path / "run", other)
-    assert f"framework was {one}, now {other}: the run goes on, but no longer bit for bit" in caplog.text
+    assert f"framework was {one}, now {other}: the run continues, but no longer bit for bit" in caplog.text
     assert run.metadata["framework"] == other
     assert run.metadata["frameworks"] == [[one, 0], [other, 6 * 128]]
     assert Run.open(tmp_path / "run").metadata == run.metadata
