@@ -408,3 +408,12 @@ def test_every_recipe_has_its_page() -> None:
 def test_a_named_data_set_is_a_component_of_that_name() -> None:
     for name in NAMES:
         assert kebab(type(find_source(name)).__name__) == name
+
+
+def test_every_room_says_what_belongs_in_it() -> None:
+    rooms = [p.parent.name for p in (ROOT / "src" / "gansmith").glob("*/__init__.py")]
+    assert len(rooms) == 15
+    for room in rooms:
+        about = importlib.import_module(f"gansmith.{room}").__doc__ or ""
+        assert "What belongs here: " in about, room
+        assert "What does not: " in about, room

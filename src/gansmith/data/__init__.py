@@ -5,6 +5,9 @@
 
 Importing this room imports no deep-learning framework, and nothing is read or downloaded before `load`. The module
 `gansmith.data.fetch` downloads; its function `fetch` is not exported here because it has the name of the module.
+
+What belongs here: sources, one file each, splits, modalities, downloads, and checks of what a source loads.
+What does not: conditions, which are made from labels (`sampling`), features of samples (`evaluation`), or PyTorch at import.
 """
 
 from __future__ import annotations

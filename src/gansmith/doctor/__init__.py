@@ -2,6 +2,9 @@
 
 `history` reads the log, `rules` holds the rules and their thresholds, `advice` the causes and remedies. Nothing here needs
 PyTorch.
+
+What belongs here: rules, causes and remedies: functions from the numbers of a log to sentences.
+What does not: measuring vital signs, which needs a trainer (`training`), or reading a run folder (`runs`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Networks: one file a family, with frozen descriptions whose `build()` makes a PyTorch module."""
+"""Networks: one file a family, with frozen descriptions whose `build()` makes a PyTorch module.
+
+What belongs here: modules, their descriptions, and how a condition reaches them.
+What does not: losses and penalties (`objectives`), or optimizers (`optim`).
+"""
 
 from gansmith.networks.acgan import AcGanDiscriminator, AcGanGenerator
 from gansmith.networks.conditional import AuxiliaryDiscriminator, ClassNormedGenerator, JoinedDiscriminator

@@ -1,4 +1,8 @@
-"""Objectives: one file each, a frozen dataclass whose `players()` returns the players with their losses."""
+"""Objectives: one file each, a frozen dataclass whose `players()` returns the players with their losses.
+
+What belongs here: players, losses, penalties, augmentation, and everything else that decides what a player minimizes.
+What does not: modules (`networks`), updates of weights (`optim`), or the order of steps (`training`).
+"""
 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.auxiliary import AuxiliaryLoss

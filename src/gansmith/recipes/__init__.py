@@ -1,4 +1,8 @@
-"""Recipes: functions that return a complete configuration of a run. Listing them imports none of them."""
+"""Recipes: functions that return a complete configuration of a run. Listing them imports none of them.
+
+What belongs here: `Recipe` and its parts, and functions that return one, a file for each family.
+What does not: code that trains, samples or scores; a recipe is data.
+"""
 
 from __future__ import annotations
 
