@@ -27,7 +27,7 @@ from gansmith.recipes import make
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.order import ReadingOrder
 from gansmith.sampling.noise import Noise, Uniform
-from support import all_components, components, name_of, tiny
+from support import all_components, components, name_of, python, tiny
 
 EVERY = pytest.mark.parametrize("component", all_components(), ids=name_of)
 PROTOCOLS = (Loss, Penalty, Noise, Network, Optimizer, ReadingOrder, Objective, Source, Schedule, Operation, Augmentation)
@@ -227,3 +227,14 @@ def test_a_type_of_format_1_is_read_by_its_new_name() -> None:
 def test_the_recorded_overrides_of_a_recovery_of_format_1_are_read() -> None:
     recipe = tiny("tutorial-small")
     assert override(recipe, "optimizers.generator.rate=1e-4") == override(recipe, "optimizers.generator.lr=1e-4") != recipe
+
+
+def test_looking_for_a_component_imports_no_room_above_recipes() -> None:
+    """A typo once imported every command, the report and the trainer for TensorFlow."""
+    answer = python(
+        "import sys\nfrom gansmith.core.component import find_component\nfrom gansmith.core.errors import RecipeError\n"
+        "try:\n    find_component('no-such-thing')\nexcept RecipeError:\n    pass\n"
+        "rooms = {m.split('.')[1] for m in sys.modules if m.startswith('gansmith.')}\n"
+        "print(sorted(rooms & {'cli', 'training', 'export', 'report', 'evaluation', 'runs'}))"
+    )
+    assert answer.out.strip() == "[]", answer.err
