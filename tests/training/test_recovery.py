@@ -135,7 +135,9 @@ def test_each_remedy_gives_another_recipe_that_holds(trouble: doctor.Trouble) ->
     remedies = [remedy for at_once in REMEDIES.get(trouble, ()) for remedy in at_once]
     assert bool(remedies) == (trouble in REMEDIES)
     for remedy in remedies:
-        recipe = override(quick(), "optimizers.generator.lr=1e-12") if remedy is recovery.usual_learning_rate else quick()
+        recipe = (
+            override(quick(), "optimizers.generator.lr=1e-12") if remedy is recovery.raise_motionless_learning_rate else quick()
+        )
         condition = remedy(recipe, True)
         assert condition is not None
         assert recovery.overridden(recipe, condition[0]) != recipe

@@ -67,7 +67,7 @@ def _line_in(error: BaseException, path: Path) -> str:
     return line
 
 
-def own_files(value: Any) -> dict[str, str]:
+def hashes_of_own_files(value: Any) -> dict[str, str]:
     """{path: SHA-256} of the files outside gansmith that define a component inside `value`."""
     found: dict[str, str] = {}
     for part in parts(value):

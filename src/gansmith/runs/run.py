@@ -32,7 +32,7 @@ from gansmith.core import distributed
 from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError
 from gansmith.core.files import disk_errors, read_json, write_json
-from gansmith.core.user_code import own_files
+from gansmith.core.user_code import hashes_of_own_files
 from gansmith.data.modality import modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
@@ -113,7 +113,7 @@ class Run:
         if changed:
             message = "; ".join(f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed)
             raise RunError(f"run folder {self.path} holds another recipe: {message}. Choose another folder with --run")
-        files = set(own_files(recipe).values())
+        files = set(hashes_of_own_files(recipe).values())
         if files != set(self.metadata.get("files", {}).values()):
             raise RunError(
                 f"run folder {self.path} was made with {named(self.metadata['files'])}, which has changed; use another --run"
@@ -151,7 +151,7 @@ class Run:
             with disk_errors(self.path):
                 for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
-            self.update_metadata(**new_metadata(metadata, own_files(self.recipe)))
+            self.update_metadata(**new_metadata(metadata, hashes_of_own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
 
     def update_metadata(self, **metadata: Any) -> None:

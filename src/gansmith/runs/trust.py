@@ -9,7 +9,7 @@ from pathlib import Path
 from gansmith.core.component import from_json
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.files import read_json
-from gansmith.core.user_code import load_file, own_files
+from gansmith.core.user_code import hashes_of_own_files, load_file
 from gansmith.recipes.base import Recipe
 
 
@@ -32,7 +32,7 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
         raise RunError(f"{path}: {error}") from None
     if not isinstance(recipe, Recipe):
         raise RunError(f"{path}: expected a recipe, got {type(recipe).__name__}; restore the file, or train in another folder")
-    if changed := set(own_files(recipe).values()) - set(files.values()):
+    if changed := set(hashes_of_own_files(recipe).values()) - set(files.values()):
         raise RunError(f"{run} was made with {named(files)}; the file has changed since ({min(changed)[:12]}...): restore it")
     return recipe
 

@@ -191,7 +191,7 @@ def stronger_discriminator(recipe: Recipe, is_new: bool) -> Changes | None:
     return (f"optimizers.discriminator.lr={3 * optimizer.lr:.3g}",), "the discriminator's learning rate tripled"
 
 
-def usual_learning_rate(recipe: Recipe, is_new: bool) -> Changes | None:
+def raise_motionless_learning_rate(recipe: Recipe, is_new: bool) -> Changes | None:
     """Give optimizers whose learning rate moves no weight a usual one."""
     changes = tuple(f"optimizers.{name}.lr={USUAL_LR}" for name, o in recipe.optimizers.items() if o.lr < NO_MOTION_LR)
     return (changes, f"a learning rate of {USUAL_LR}, as the one given moved no weight") if changes else None
@@ -212,12 +212,12 @@ def new_weights(recipe: Recipe, is_new: bool) -> Changes | None:
 # Each entry is one attempt, of remedies applied together. The attempt that helps most often comes first, because each
 # attempt uses some of the budget.
 REMEDIES: dict[Trouble, tuple[tuple[Remedy, ...], ...]] = {
-    "collapse": ((usual_learning_rate,), (calmer_momentum, penalty, variety), (slower,), (new_weights,)),
+    "collapse": ((raise_motionless_learning_rate,), (calmer_momentum, penalty, variety), (slower,), (new_weights,)),
     "partial collapse": ((calmer_momentum, penalty, variety), (slower,)),
-    "D too strong": ((usual_learning_rate,), (calmer_momentum, penalty), (slower_discriminator,)),
-    "G starved": ((usual_learning_rate,), (calmer_momentum, penalty), (slower_discriminator,)),
-    "D too weak": ((usual_learning_rate,), (stronger_discriminator,)),
-    "stands still": ((usual_learning_rate,),),
+    "D too strong": ((raise_motionless_learning_rate,), (calmer_momentum, penalty), (slower_discriminator,)),
+    "G starved": ((raise_motionless_learning_rate,), (calmer_momentum, penalty), (slower_discriminator,)),
+    "D too weak": ((raise_motionless_learning_rate,), (stronger_discriminator,)),
+    "stands still": ((raise_motionless_learning_rate,),),
     "oscillation": ((calmer_momentum, penalty), (slower,)),
     "divergence": ((slower, penalty), (far_slower,), (calmer_momentum,)),
     "dead units": ((slower, new_weights), (new_weights,)),

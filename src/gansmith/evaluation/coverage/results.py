@@ -109,7 +109,7 @@ def _check_reach(recipe: Recipe, protocol: Protocol) -> None:
 def key_of(protocol: Protocol, recipe: Recipe) -> str:
     """Name of a stored result, `ring-pacgan-mixture-1a2b3c4d-s0`, with a digest of recipe without seed, user code and machine."""
     here, whole = environment(), spec.to_json(dataclasses.replace(recipe, seed=0, why=()))
-    identity = json.dumps([whole, sorted(user_code.own_files(recipe).values()), here["processor"], here["torch"]])
+    identity = json.dumps([whole, sorted(user_code.hashes_of_own_files(recipe).values()), here["processor"], here["torch"]])
     digest, name = hashlib.sha256(identity.encode()).hexdigest()[:8], re.sub(r"[^\w.-]", "_", recipe.name)
     return f"{protocol.name}-{name}-{digest}-s{recipe.seed}"
 
