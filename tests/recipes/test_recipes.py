@@ -655,3 +655,8 @@ def test_the_critics_fakes_are_the_same_in_every_epoch() -> None:
     half = len(seen) // 2
     assert torch.equal(torch.cat(seen[:half]), torch.cat(seen[half:]))
     assert len(torch.cat(seen[:half]).unique(dim=0)) > 1490  # one number of 24 bits a row: a few may meet
+
+
+def test_a_data_sets_name_in_a_recipes_place_is_answered() -> None:
+    with pytest.raises(RecipeError, match="digits is a data set, not a recipe: write --data digits"):
+        make("digits")

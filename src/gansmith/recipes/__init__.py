@@ -108,6 +108,10 @@ def find_recipe(name: str) -> Callable[..., Recipe]:
         return typing.cast("Callable[..., Recipe]", getattr(module, function))
     entry = _entry(name)
     if entry is None:
+        from gansmith.data import NAMES
+
+        if name in NAMES:
+            raise RecipeError(f"{name} is a data set, not a recipe: write --data {name}, as in gansmith train --data {name}")
         raise RecipeError(unknown("recipe", name, catalogue()))
     return typing.cast("Callable[..., Recipe]", getattr(importlib.import_module(entry.module), entry.function))
 
