@@ -170,10 +170,10 @@ def assert_same_run(one: Path, other: Path) -> None:
 # ---------------------------------------------------------------------------------------------------- every component
 
 
-def components(modality: Any) -> list[Any]:
-    """An example of every registered component of the package that is a `modality`; a new file is found without being told."""
+def components(type_: Any) -> list[Any]:
+    """An example of every registered component of the package that is a `type_`; a new file is found without being told."""
     spec.load_all()
-    return [e for e in map(example, _package_components()) if isinstance(e, modality)]
+    return [e for e in map(example, _package_components()) if isinstance(e, type_)]
 
 
 def _package_components() -> list[type]:
@@ -201,15 +201,13 @@ def example(cls: type) -> Any:
     return cls(**values)
 
 
-def _value(modality: Any) -> Any:
+def _value(type_: Any) -> Any:
     values = {int: 6, float: 0.5, str: "some.npz", bool: True, Source: Digits(), Network: MLPDiscriminator((8,))}
-    if modality in values:
-        return values[modality]
-    if typing.get_origin(modality) is tuple:
-        return tuple(_value(k) for k in typing.get_args(modality) if k is not Ellipsis) * (
-            2 if ... in typing.get_args(modality) else 1
-        )
-    raise NotImplementedError(f"give the tests an example of {modality} in support._value")
+    if type_ in values:
+        return values[type_]
+    if typing.get_origin(type_) is tuple:
+        return tuple(_value(k) for k in typing.get_args(type_) if k is not Ellipsis) * (2 if ... in typing.get_args(type_) else 1)
+    raise NotImplementedError(f"give the tests an example of {type_} in support._value")
 
 
 # ---------------------------------------------------------------------------------------------------- command line
