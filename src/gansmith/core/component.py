@@ -37,6 +37,9 @@ RENAMED_FIELDS = {
     ("Watch", "share"): "time_fraction",
 }
 
+# Fields that an older recipe.json lacks, and the values that it was trained with. A new recipe takes the field's default.
+MISSING_FIELDS: dict[tuple[str, str], Any] = {}
+
 REGISTRY: dict[str, type] = {}
 _FILE_MODULE = "gansmith_file_"  # the module name of a user's file begins so and ends with the file's digest
 _STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False, validate_default=True)
@@ -150,8 +153,10 @@ def from_json(value: Any) -> Any:
             return fields
         if not isinstance(value["type"], str):
             raise RecipeError(f"expected the name of a component as type, got {value['type']!r}")
-        name = RENAMED_TYPES.get(value["type"], value["type"])
-        return find_component(name)(**{RENAMED_FIELDS.get((name, k), k): v for k, v in fields.items()})
+        found = find_component(RENAMED_TYPES.get(value["type"], value["type"]))
+        name = found.__name__
+        before = {field: then for (owner, field), then in MISSING_FIELDS.items() if owner == name}
+        return found(**before | {RENAMED_FIELDS.get((name, k), k): v for k, v in fields.items()})
     return tuple(map(from_json, value)) if isinstance(value, list) else value
 
 
