@@ -9,6 +9,7 @@ import typer
 
 from gansmith.cli import completion, json_output
 from gansmith.cli.options import JsonOut, SkipBad
+from gansmith.cli.terminal import echo
 from gansmith.core.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ def data_list(json_out: JsonOut = None) -> None:
         return
     for name, known in NAMES.items():
         state, fault = states[name]
-        typer.echo(f"{name:<16}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
-        typer.echo(f"{'':<16}licence: {known.licence}; {known.homepage}")
+        echo(f"{name:<16}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
+        echo(f"{'':<16}licence: {known.licence}; {known.homepage}")
         if fault:
-            typer.echo(f"{'':<16}{fault}")
+            echo(f"{'':<16}{fault}")
 
 
 def _state(name: str, known: NamedData) -> tuple[str, str]:
@@ -62,9 +63,9 @@ def data_fetch(
     if name not in NAMES:
         raise DataError(unknown("data set", name, NAMES))
     if not NAMES[name].is_fetched:
-        typer.echo(f"{name} needs no fetching")
+        echo(f"{name} needs no fetching")
         return
-    typer.echo(f"{name} is in {fetch(name)}")
+    echo(f"{name} is in {fetch(name)}")
 
 
 @app.command("show")
@@ -85,7 +86,7 @@ def data_show(
     skip_bad: SkipBad = False,
 ) -> None:
     """Show size, shape, values and classes of a data set, and draw samples."""
-    from gansmith.core.formatting import skipped
+    from gansmith.core.formatting import file_name, skipped
     from gansmith.core.overrides import override
     from gansmith.data import display_name, find_source
 
@@ -93,21 +94,21 @@ def data_show(
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
     samples = source.load()
-    typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
-    typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
-    typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
+    echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
+    echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:
         import numpy as np
 
         classes, counts = np.unique(samples.labels, return_counts=True)
         names = samples.classes or range(samples.num_classes)
         if len(classes) > MAX_NAMED:
-            typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
+            echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:
-            typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
+            echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
     for name, attribute in samples.attributes.items():
         shares = zip(attribute.names, attribute.shares, strict=True)
-        typer.echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
+        echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
     import torch
 
     from gansmith.data.modality import modality_of
@@ -115,8 +116,9 @@ def data_show(
 
     modality = modality_of(samples.shape, (-1.0, 1.0))
     values = torch.from_numpy(samples.values[:count])
-    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out or Path(f"{display_name(source)}.png"))
-    typer.echo(f"  picture {path}")
+    drawn = Gallery(modality.from_model(modality.to_model(values)), modality)
+    path = drawn.save(out or Path(f"{file_name(display_name(source))}.png"))
+    echo(f"  picture {path}")
 
 
 @app.command("extractor")
@@ -137,7 +139,7 @@ def data_extractor(
 
     with progress.stages() as stages:
         made = training.make(name, out, stages)
-    typer.echo(
+    echo(
         f"{made['name']}: {100 * made['test_accuracy']:.2f} % accuracy on the test split, "
         f"{100 * made['validation_accuracy']:.2f} % on the validation slice; SHA-256 {made['sha256'][:8]}...; "
         f"it is in {made['path']}"

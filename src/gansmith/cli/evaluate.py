@@ -10,6 +10,7 @@ import typer
 
 from gansmith.cli import completion, json_output
 from gansmith.cli.options import Checkpoint, JsonOut, Reference, RunFolder, Trust
+from gansmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation
@@ -36,7 +37,7 @@ def report(
     else:
         with progress.stages() as stages:
             found = evaluation.evaluate(opened, data, progress=stages)
-    typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
+    echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
 
 
 def evaluate(
@@ -116,7 +117,7 @@ def compare(
     if out:
         saved = table.save(out)
         if is_text:
-            typer.echo(f"comparison of {len(runs)} in {saved}")
+            echo(f"comparison of {len(runs)} in {saved}")
     elif is_text:
         tables.show_comparison(table)
 
@@ -140,7 +141,7 @@ def _evaluation_of(run: Run) -> Evaluation:
         from gansmith.evaluation import evaluate as evaluation
 
         _ = run.module  # a run without a generator is refused before anything is printed
-        typer.echo(f"{run.path} has no full evaluation of its present state: evaluating it first, which takes minutes", err=True)
+        echo(f"{run.path} has no full evaluation of its present state: evaluating it first, which takes minutes", err=True)
         with progress.stages() as stages:
             known = evaluation.evaluate(run, progress=stages)
         known.keep(run)

@@ -10,6 +10,7 @@ import typer
 
 from gansmith.cli import completion, json_output
 from gansmith.cli.options import Checkpoint, ClassLabel, JsonOut, RunFolder, Seed, Trust
+from gansmith.cli.terminal import echo
 from gansmith.core import files
 from gansmith.core.errors import RunError
 
@@ -46,7 +47,7 @@ def interpolate(
     from gansmith.sampling.interpolation import save
 
     chosen = [*(seeds or ()), *(more or ())] or list(range(5))
-    typer.echo(save(load(run, checkpoint=checkpoint, trust=trust).sampler, out, chosen, steps))
+    echo(save(load(run, checkpoint=checkpoint, trust=trust).sampler, out, chosen, steps))
 
 
 @app.command()
@@ -76,7 +77,7 @@ def slide(
     if class_label is not None:
         opened = opened.asked(class_label)
     sliders.save(sliders.slide(opened.sampler, slider, seed=seed, rows=rows, steps=steps, reach=reach), out)
-    typer.echo(f"slider {slider} from {-reach:g} to {reach:g} in {steps} steps, {rows} samples of seed {seed}, in {out}")
+    echo(f"slider {slider} from {-reach:g} to {reach:g} in {steps} steps, {rows} samples of seed {seed}, in {out}")
 
 
 @app.command("directions")
@@ -164,4 +165,4 @@ def reconstruct(
     source = None if data is None else named.find_source(data)
     opened = load(run, checkpoint=checkpoint, trust=trust)
     condition = partial(condition_of, opened)
-    typer.echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count, condition))
+    echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count, condition))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gansmith.cli.options import Checkpoint, RunFolder, Trust
+from gansmith.cli.terminal import echo
 from gansmith.core.errors import unknown
 from gansmith.export import FORMATS
 
@@ -30,4 +31,4 @@ def export(
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    typer.echo(f"the generator of {run} in {FORMATS[format](opened, out)}")
+    echo(f"the generator of {run} in {FORMATS[format](opened, out)}")

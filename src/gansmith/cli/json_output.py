@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from gansmith.cli.terminal import echo
 from gansmith.core import files
+from gansmith.core.formatting import json_text
 
 STDOUT = Path("-")
 
@@ -23,9 +22,9 @@ def write(path: Path | None, value: Any) -> bool:
     """Write `value` to the file of `--json`, or print it for `-`. Returns whether the command should still print its text."""
     if path is None:
         return True
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json_text(value)
     if path == STDOUT:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
         return False
     prepare(path)
     files.write(path, text.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -11,8 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, train
-from gansmith.core.errors import GansmithError
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train
+from gansmith.cli.terminal import echo
+from gansmith.core.errors import GansmithError, SettingError
+from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
@@ -74,7 +75,7 @@ for panel, commands in PANELS.items():
 def _version(is_given: bool) -> None:
     """Print the version and exit."""
     if is_given:
-        typer.echo(f"gansmith {__version__}")
+        echo(f"gansmith {__version__}")
         raise typer.Exit
 
 
@@ -87,15 +88,33 @@ def _begin(
 ) -> None:
     """Print the first steps if no command is given."""
     if ctx.invoked_subcommand is None:
-        typer.echo(BEGIN)
+        echo(BEGIN)
+
+
+def command_line() -> Any:
+    """All commands, with help texts that are shown as they are written: rich would take `[default: 3]` for markup."""
+    command = typer.main.get_command(app)
+    _show_brackets(command)
+    return command
+
+
+def _show_brackets(command: Any) -> None:
+    """Escape the brackets in the help texts of a command, its options and its subcommands."""
+    for part in (command, *command.params):
+        for name in ("help", "short_help", "epilog"):
+            if "[" in (text := getattr(part, name, None) or ""):
+                setattr(part, name, text.replace("[", "\\["))
+    for part in getattr(command, "commands", {}).values():
+        _show_brackets(part)
 
 
 def main() -> None:
     """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, SIGTERM 143."""
-    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
+    terminal.prepare()
     signal.signal(signal.SIGTERM, _leave)
-    command = typer.main.get_command(app)
+    command = command_line()
     try:
+        _check_encoding(sys.argv[1:])
         code = command(prog_name="gansmith", standalone_mode=False)
     except GansmithError as error:
         _fail(str(error), error.exit_code)
@@ -116,6 +135,13 @@ def main() -> None:
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_encoding(arguments: list[str]) -> None:
+    """Raise SettingError for an argument that is no valid text: its name could not be written into a run folder."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise SettingError(f"argument {plain(argument)} is no text in UTF-8: rename the file or folder")
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -145,7 +171,7 @@ def _leave(number: int, _: Any) -> None:
 
 def _fail(message: str, code: int) -> None:
     """Print an error as one line and leave with an exit code."""
-    typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+    echo(f"gansmith: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 

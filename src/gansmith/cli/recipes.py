@@ -12,6 +12,7 @@ import typer
 
 from gansmith.cli import completion, json_output
 from gansmith.cli.options import Data, JsonOut, Overrides, Trust
+from gansmith.cli.terminal import echo
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
 
@@ -32,14 +33,14 @@ def list_(json_out: JsonOut = None) -> None:
     if not json_output.write(json_out, listing):
         return
     width = max(map(len, [*catalogue(), *NAMES])) + 2
-    typer.echo("Recipes (gansmith show NAME, gansmith train NAME)")
+    echo("Recipes (gansmith show NAME, gansmith train NAME)")
     for family, members in groupby(entries, key=lambda entry: entry.family):
-        typer.echo(f"\n{family.capitalize()}")
+        echo(f"\n{family.capitalize()}")
         for entry in members:
-            typer.echo(f"  {entry.name:<{width}}{entry.about}")
-    typer.echo("\nData sets (--data NAME, or your own folder, .npz, .npy or idx file)")
+            echo(f"  {entry.name:<{width}}{entry.about}")
+    echo("\nData sets (--data NAME, or your own folder, .npz, .npy or idx file)")
     for name, known in NAMES.items():
-        typer.echo(f"  {name:<{width}}{known.purpose}")
+        echo(f"  {name:<{width}}{known.purpose}")
 
 
 def show(
@@ -76,16 +77,16 @@ def show(
     description = describe_recipe(chosen, shape, categories)
     if not json_output.write(json_out, description):
         return
-    typer.echo("\n".join([chosen.name, "", about, "", *chosen.why]))
+    echo("\n".join([chosen.name, "", about, "", *chosen.why]))
     for field, text in recipe_lines(chosen):
-        typer.echo(f"  {field:<26}{text}")
+        echo(f"  {field:<26}{text}")
     for name, network in description["networks"].items():
-        typer.echo(f"\n  {name}: {network['input']} -> {network['layers'][-1]['output']}, {network['weights']:,} weights")
+        echo(f"\n  {name}: {network['input']} -> {network['layers'][-1]['output']}, {network['weights']:,} weights")
         for layer in network["layers"]:
             weights = f"{layer['weights']:,}" if layer["weights"] else ""
-            typer.echo(f"    {layer['layer']:<70} {layer['output']!s:<16} {weights:>10}")
+            echo(f"    {layer['layer']:<70} {layer['output']!s:<16} {weights:>10}")
     step = description["step"]
-    typer.echo(f"\n  a step: {step['images']} real images, {step['flops'] / 1e9:.3f} GFLOP")
+    echo(f"\n  a step: {step['images']} real images, {step['flops'] / 1e9:.3f} GFLOP")
 
 
 def diff(
@@ -108,9 +109,9 @@ def diff(
     a, b = _recipe_json(one), _recipe_json(other)
     found = list(differences(a, b))
     for place, left, right in found:
-        typer.echo(f"{place}: {_shown(left)} -> {_shown(right)}")
+        echo(f"{place}: {_shown(left)} -> {_shown(right)}")
     if not found:
-        typer.echo("no difference")
+        echo("no difference")
 
 
 def _recipe_json(name: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gansmith.cli.options import Checkpoint, ClassLabel, RunFolder, Seed, Trust
+from gansmith.cli.terminal import echo
 
 
 def sample(
@@ -33,4 +34,4 @@ def sample(
     gallery = opened.rows(seed) if is_in_rows else opened.sample(seed, count or 64)
     of_class = "" if class_label is None else f" of class {class_label}"
     in_rows = f", a row for each of {len(opened.layout.categories)} categories," if is_in_rows else ""
-    typer.echo(f"{len(gallery):,} samples{of_class} of seed {seed}{in_rows} in {gallery.save(out)}")
+    echo(f"{len(gallery):,} samples{of_class} of seed {seed}{in_rows} in {gallery.save(out)}")

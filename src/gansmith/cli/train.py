@@ -11,6 +11,7 @@ import typer
 from gansmith.cli import completion
 from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
 from gansmith.cli.recipes import recipe_and_overrides, run_folder, unchanged_run
+from gansmith.cli.terminal import echo
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -84,7 +85,7 @@ def train(
         torch.set_num_threads(threads or torch.get_num_threads())
         from gansmith.training.dry_run import dry_run_lines
 
-        typer.echo("\n".join(dry_run_lines(chosen, device, framework or "torch")))
+        echo("\n".join(dry_run_lines(chosen, device, framework or "torch")))
         return
     from gansmith.cli import progress
     from gansmith.core import distributed
@@ -101,9 +102,9 @@ def train(
                     progress.follow(records, "\n".join([*chosen.why, title]), quiet)
         if distributed.rank() == 0:
             if quiet:
-                typer.echo(folder)
+                echo(folder)
             elif session is None:
-                typer.echo(_nothing_left(Run.open(folder, trust=trust)))
+                echo(_nothing_left(Run.open(folder, trust=trust)))
             else:
                 _print_results(Run.open(folder, trust=trust))
 
@@ -122,6 +123,7 @@ def _recipe_and_folder(
     name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
 ) -> tuple[Recipe, Path]:
     """The recipe to train and the folder of its run."""
+    from gansmith.core.formatting import file_name
     from gansmith.data import display_name
     from gansmith.recipes import make
 
@@ -129,7 +131,7 @@ def _recipe_and_folder(
         return unchanged_run(folder, trust, changed=bool(overrides or data or run)).recipe, folder
     recipe = make(name, overrides, data, skip_bad)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
-    return recipe, run or Path("runs") / (f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
+    return recipe, run or Path("runs") / file_name(f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
 
 
 def _print_results(run: Run) -> None:
@@ -139,22 +141,20 @@ def _print_results(run: Run) -> None:
     results = run.results
     if "accuracy" in results:
         real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
-        typer.echo(
+        echo(
             f"discriminator accuracy on {results['num_judged'] // 2:,} held-out real samples: {real:.2f} %, "
             f"on as many generated samples: {fake:.2f} %; D(new fake) = {results['D(new fake)']:.4f}"
         )
     if "stopped" in results:
-        typer.echo(f"ended early: {results['stopped']}")
+        echo(f"ended early: {results['stopped']}")
     if "best" in results:
         best = results["best"]
-        typer.echo(
-            f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best"
-        )
+        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best")
     if run.metadata.get("looks") and (found := run.checkup) is not None:
-        typer.echo(f"doctor: {found.word}; details: gansmith doctor {run.path}")
+        echo(f"doctor: {found.word}; details: gansmith doctor {run.path}")
     took = duration(results.get("seconds", 0))
-    typer.echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
-    typer.echo(f"  report.html: everything on one page; gansmith report {run.path} adds scores and a verdict")
-    typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
-    typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
-    typer.echo(f"  tensorboard --logdir {run.path}")
+    echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
+    echo(f"  report.html: everything on one page; gansmith report {run.path} adds scores and a verdict")
+    echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
+    echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
+    echo(f"  tensorboard --logdir {run.path}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gansmith.core.errors import DiskError, GansmithError, RunError
+from gansmith.core.formatting import json_text
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
@@ -67,7 +68,7 @@ def write(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically. Raises RunError or DiskError if that fails."""
-    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write(path, json_text(value).encode())
 
 
 def read_json(path: Path, *keys: str) -> dict[str, Any]:

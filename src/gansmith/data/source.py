@@ -45,6 +45,13 @@ class Samples:
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
 
+    def __post_init__(self) -> None:
+        """Make the class names valid text: a folder's name may be bytes that are none."""
+        if self.classes is not None:
+            object.__setattr__(
+                self, "classes", tuple(str(name).encode(errors="backslashreplace").decode() for name in self.classes)
+            )
+
     def __len__(self) -> int:
         """Number of samples N."""
         return len(self.values)
