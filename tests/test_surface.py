@@ -89,7 +89,18 @@ RECIPES = [
 COMMANDS = {
     "explore attributes": ["--checkpoint", "--count", "--json", "--trust", "run"],
     "compare": ["--json", "--out", "--trust", "runs"],
-    "coverage": ["--full", "--quiet", "--recipe", "--results", "--runs", "--seeds", "--threads", "overrides", "protocol"],
+    "coverage": [
+        "--full",
+        "--quiet",
+        "--recipe",
+        "--results",
+        "--runs",
+        "--seeds",
+        "--threads",
+        "--use",
+        "overrides",
+        "protocol",
+    ],
     "data extractor": ["--out", "name"],
     "data fetch": ["name"],
     "data list": ["--json"],
@@ -104,10 +115,11 @@ COMMANDS = {
     "explore reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
     "report": ["--data", "--trust", "run"],
     "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
-    "show": ["--data", "--json", "--trust", "overrides", "recipe"],
+    "show": ["--data", "--json", "--trust", "--use", "overrides", "recipe"],
     "explore slide": [
         *("--checkpoint", "--class", "--out", "--reach", "--rows", "--seed", "--slider", "--steps", "--trust", "run"),
     ],
+    "trust": ["--json", "--revoke", "names"],
     "train": [
         *(
             "--data",
@@ -122,6 +134,7 @@ COMMANDS = {
             "--threads",
             "--trust",
             "--until",
+            "--use",
         ),
         *("overrides", "recipe"),
     ],

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
 from gansmith.cli.terminal import echo
 from gansmith.core.errors import GansmithError, SettingError
 from gansmith.core.formatting import plain
@@ -18,7 +18,7 @@ from gansmith.core.version import __version__
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
-    "Train": {"train": train.train, "doctor": doctor.doctor},
+    "Train": {"train": train.train, "doctor": doctor.doctor, "trust": trust.trust},
     "Generate": {"sample": sample.sample},
     "Evaluate": {
         "evaluate": evaluate.evaluate,

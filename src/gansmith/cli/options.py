@@ -60,5 +60,14 @@ Threads = Annotated[
 ]
 Trust = Annotated[
     Path | None,
-    typer.Option(help="Your own Python file that the run uses. Its code is executed.", show_default=False),
+    typer.Option(
+        help="Your own Python file that the run uses. Its code is executed. It is remembered: see gansmith trust.",
+        show_default=False,
+    ),
+]
+Use = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Your own Python file with components for the recipe, such as a loss. Its code is executed.", show_default=False
+    ),
 ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion
-from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
-from gansmith.cli.recipes import recipe_and_overrides, run_folder, unchanged_run
+from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust, Use
+from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
 from gansmith.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def train(
     ] = "default",
     overrides: Overrides = None,
     data: Data = None,
+    use: Use = None,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -78,7 +79,7 @@ def train(
     early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)
     overrides += [f"{name}={value}" for name, value in early if value is not None]
-    chosen, folder = _recipe_and_folder(recipe, overrides, data, run, skip_bad, trust)
+    chosen, folder = _recipe_and_folder(recipe, overrides, data, use, run, skip_bad, trust)
     if dry_run:
         import torch
 
@@ -120,16 +121,21 @@ def _nothing_left(run: Run) -> str:
 
 
 def _recipe_and_folder(
-    name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
+    name: str,
+    overrides: list[str],
+    data: str | None,
+    use: list[Path] | None,
+    run: Path | None,
+    skip_bad: bool,
+    trust: Path | None,
 ) -> tuple[Recipe, Path]:
     """The recipe to train and the folder of its run."""
     from gansmith.core.formatting import file_name
     from gansmith.data import display_name
-    from gansmith.recipes import make
 
     if folder := run_folder(name):
-        return unchanged_run(folder, trust, changed=bool(overrides or data or run)).recipe, folder
-    recipe = make(name, overrides, data, skip_bad)
+        return unchanged_run(folder, trust, changed=bool(overrides or data or use or run)).recipe, folder
+    recipe = recipe_with(use, name, overrides, data, skip_bad)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
     return recipe, run or Path("runs") / file_name(f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
 

@@ -6,30 +6,31 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.util
+import stat
 import sys
 import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gansmith.core.component import _FILE_MODULE, REGISTRY, parts
+from gansmith.core.component import _FILE_MODULE, REGISTRY, kebab, parts
 from gansmith.core.errors import RecipeError
 
 _FILES: dict[str, types.ModuleType] = {}
 
 
-def load_file(path: str | Path) -> types.ModuleType:
+def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType:
     """Run a Python file of the user's own and register the components it defines. Each content runs once.
 
-    Call it only for a file that the user named, on the command line or in a call. Raises RecipeError if the file can't be read
-    or if its code raises an exception.
+    Call it only for a file that the user named, on the command line or in a call. What runs is what was read: with `expected`,
+    only a content of this SHA-256. Raises RecipeError if the file can't be read, has another content, or raises an exception.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecipeError(f"can't read {path}: {error.strerror}") from None
+    content = _read(path)
     digest = hashlib.sha256(content).hexdigest()
+    if expected not in (None, digest):
+        raise RecipeError(f"{path} has SHA-256 {digest[:12]}..., expected {str(expected)[:12]}...: restore the file")
     if digest not in _FILES:
         name = _FILE_MODULE + digest[:12]
         spec = importlib.util.spec_from_file_location(name, path)
@@ -39,7 +40,7 @@ def load_file(path: str | Path) -> types.ModuleType:
         sys.modules[name] = module
         before = dict(REGISTRY)
         try:
-            spec.loader.exec_module(module)
+            exec(compile(content, str(path.resolve()), "exec", dont_inherit=True), vars(module))
         except RecipeError:
             raise
         except Exception as error:
@@ -55,6 +56,36 @@ def load_file(path: str | Path) -> types.ModuleType:
     }
     REGISTRY.update({n: typing.cast("type", c) for n, c in own.items()})  # of two versions of a file, the last one counts
     return module
+
+
+def digest_of(path: str | Path) -> str:
+    """The SHA-256 of a user's own file. Raises RecipeError if it can't be read."""
+    return hashlib.sha256(_read(Path(path))).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """The content of a regular file: reading a pipe or a device might never end. Raises RecipeError if it can't be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RecipeError(
+                f"can't read {path}: expected a Python file, got {'a folder' if path.is_dir() else 'a device or pipe'}"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"can't read {path}: {error.strerror}") from None
+
+
+def require_use(value: Any, paths: Iterable[str | Path]) -> None:
+    """Raise RecipeError if no component inside `value` is from one of the loaded files."""
+    used = set(hashes_of_own_files(value).values())
+    for path in paths:
+        module = load_file(path)
+        if digest_of(path) not in used:
+            own = [kebab(n) for n, c in vars(module).items() if getattr(c, "__module__", "") == module.__name__ and n in REGISTRY]
+            what = (
+                f"it defines {', '.join(own[:5])}: name one, as in objective.loss={own[0]}" if own else "it defines no component"
+            )
+            raise RecipeError(f"nothing in the recipe is from {path}; {what}")
 
 
 def _line_in(error: BaseException, path: Path) -> str:
