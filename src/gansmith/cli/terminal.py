@@ -10,8 +10,6 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from gansmith.core.formatting import printable
 
 if TYPE_CHECKING:
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text to standard output or standard error, with control characters made visible."""
-    typer.echo(printable(str(text)), err=err, nl=nl)
+    """Print a text to standard output or standard error, with control characters made visible. A bar stays below it."""
+    print(printable(str(text)), end="\n" if nl else "", file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def console(*, err: bool = False, width: int | None = None, **settings: Any) -> Console:
@@ -40,13 +38,12 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Notes("note: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.basicConfig(handlers=[_Notes()], level=logging.WARNING)
 
 
-class _Notes(logging.Formatter):
-    """Formats the log's warnings as one line each."""
+class _Notes(logging.Handler):
+    """Prints the log's warnings as notes."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record to standard error."""
+        echo(f"note: {record.getMessage()}", err=True)

@@ -76,16 +76,14 @@ def _read(path: Path) -> bytes:
 
 
 def require_use(value: Any, paths: Iterable[str | Path]) -> None:
-    """Raise RecipeError if no component inside `value` is from one of the loaded files."""
+    """Raise RecipeError, with the names of its components, if nothing inside `value` is from one of these loaded files."""
     used = set(hashes_of_own_files(value).values())
     for path in paths:
-        module = load_file(path)
         if digest_of(path) not in used:
-            own = [kebab(n) for n, c in vars(module).items() if getattr(c, "__module__", "") == module.__name__ and n in REGISTRY]
-            what = (
-                f"it defines {', '.join(own[:5])}: name one, as in objective.loss={own[0]}" if own else "it defines no component"
-            )
-            raise RecipeError(f"nothing in the recipe is from {path}; {what}")
+            module = load_file(path).__name__
+            own = [kebab(name) for name, part in REGISTRY.items() if part.__module__ == module]
+            todo = f"name {' or '.join(own[:5])} in an override, as in objective.loss={own[0]}" if own else "it has no component"
+            raise RecipeError(f"the recipe uses nothing of {path}: {todo}")
 
 
 def _line_in(error: BaseException, path: Path) -> str:

@@ -39,8 +39,8 @@ class Picture:
 
 
 def plain_value(value: Any) -> Any:
-    """A value for a Jinja template: texts without control characters. Jinja escapes `<` and `&` of what is no finished HTML."""
-    return printable(value) if type(value) is str else value
+    """A value in a Jinja template as text without control characters; Jinja then escapes `<` and `&`. Finished HTML stays."""
+    return value if hasattr(value, "__html__") else printable(str(value))
 
 
 def grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
