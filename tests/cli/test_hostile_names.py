@@ -19,7 +19,7 @@ import gansmith
 from gansmith.cli import completion, terminal
 from gansmith.cli.main import command_line
 from gansmith.core import files
-from gansmith.core.formatting import file_name, json_text, plain, printable
+from gansmith.core.formatting import file_name, json_text, plain, printable, shell_word
 from gansmith.data import Samples
 from gansmith.drawing import captions, figures
 from gansmith.evaluation.comparison import _no_markdown
@@ -192,6 +192,17 @@ def test_a_shell_gets_no_word_that_it_would_run(here: Path) -> None:
     (here / "fine-1.0" / "run.json").write_text(json.dumps({"kinds": [0.5, 0.5], "classes": ["$(reboot)", "cat"]}))
     assert completion.run_folders("") == ["fine-1.0"]
     assert completion.classes(SimpleNamespace(params={"run": "fine-1.0"}, args=[])) == ["cat"]  # type: ignore[arg-type]
+
+
+def test_a_command_to_copy_runs_nothing_else() -> None:
+    """Every command that a message offers has its names quoted, in the sources of messages and of the page."""
+    assert shell_word("runs/default-1.0") == "runs/default-1.0"
+    assert shell_word("$(touch pwned)") == "'$(touch pwned)'"
+    offered = re.compile(r"(?:gansmith (?!reads)[a-z]+(?: [A-Z]+)*|--run|--logdir|--data) \{\{? ?([\w.]+(?:\(.*?\))?)")
+    for path in sorted([*SOURCES.rglob("*.py"), *SOURCES.rglob("*.html")]):
+        for word in offered.findall(path.read_text(encoding="utf-8")):
+            known = word in ("folder", "data", "name") or word.startswith("shell_word(")
+            assert known, f"{path.name}: {word} in a command is not quoted: use formatting.shell_word"
 
 
 # ---------------------------------------------------------------------------------------------------- the help

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import marshal
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,13 +140,13 @@ def test_it_resumes_bit_for_bit_by_the_folder_alone(mine: Path, here: Path, trai
         (("show", "tutorial-small", "--use", "my_loss.py"), ("uses nothing of my_loss.py", "my-hinge")),
         (("coverage", "ring", "--use", "my_loss.py"), ("uses nothing of my_loss.py", "my-hinge")),
         (("train", "tutorial-small", "--use", "no.py", *SMALL), ("can't read no.py", "No such file")),
-        (("train", "tutorial-small", "--use", ".", *SMALL), ("can't read .", "a folder")),
-        (("train", "tutorial-small", "--use", "pipe.py", *SMALL), ("can't read pipe.py", "pipe")),
+        (("train", "tutorial-small", "--use", ".", *SMALL), ("is a folder", "name a Python file")),
+        (("train", "tutorial-small", "--use", "pipe.py", *SMALL), ("pipe.py is no regular file",)),
         (("train", "tutorial-small", "--use", "empty.py", *SMALL), ("empty.py", "has no component")),
         (("train", "tutorial-small", "objective.loss=my-hinge", *SMALL), ("unknown loss 'my-hinge'",)),
         (("trust", "no.py"), ("can't read no.py",)),
         (("trust", "my_loss.py", "no.py"), ("can't read no.py",)),
-        (("trust", "pipe.py"), ("can't read pipe.py",)),
+        (("trust", "pipe.py"), ("pipe.py is no regular file",)),
         (("trust", "--revoke"), ("--revoke needs a file",)),
         (("trust", "--revoke", "my_loss.py"), ("my_loss.py is no trusted file",)),
         (("trust", "--revoke", "abc"), ("abc is no trusted file",)),
@@ -213,6 +216,18 @@ def test_what_runs_is_what_was_read(mine: Path) -> None:
     with pytest.raises(RecipeError, match="expected 000000000000"):
         user_code.load_file(mine, "0" * 64)
     assert times_run(mine) == 0
+
+
+def test_compiled_code_beside_a_file_does_not_run(mine: Path) -> None:
+    """Python takes a .pyc whose header holds the time and the size of the file, whatever its code is."""
+    status = mine.stat()
+    evil = compile("raise SystemExit('evil')", str(mine), "exec")
+    header = importlib.util.MAGIC_NUMBER + struct.pack("<III", 0, int(status.st_mtime), status.st_size)
+    compiled = Path(importlib.util.cache_from_source(str(mine)))
+    compiled.parent.mkdir()
+    compiled.write_bytes(header + marshal.dumps(evil))
+    assert user_code.load_file(mine).MyHinge is not None
+    assert times_run(mine) == 1
 
 
 def test_a_run_of_two_files_needs_both(mine: Path, here: Path, cli: Cli) -> None:

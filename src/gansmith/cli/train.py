@@ -142,9 +142,9 @@ def _recipe_and_folder(
 
 def _print_results(run: Run) -> None:
     """Print the results of training and the next commands."""
-    from gansmith.core.formatting import duration, skipped
+    from gansmith.core.formatting import duration, shell_word, skipped
 
-    results = run.results
+    results, folder = run.results, shell_word(run.path)
     if "accuracy" in results:
         real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
         echo(
@@ -157,10 +157,10 @@ def _print_results(run: Run) -> None:
         best = results["best"]
         echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best")
     if run.metadata.get("looks") and (found := run.checkup) is not None:
-        echo(f"doctor: {found.word}; details: gansmith doctor {run.path}")
+        echo(f"doctor: {found.word}; details: gansmith doctor {folder}")
     took = duration(results.get("seconds", 0))
     echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
-    echo(f"  report.html: everything on one page; gansmith report {run.path} adds scores and a verdict")
+    echo(f"  report.html: everything on one page; gansmith report {folder} adds scores and a verdict")
     echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
-    echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
-    echo(f"  tensorboard --logdir {run.path}")
+    echo(f"  gansmith sample {folder} --count 1000 --seed 1 --out samples.npz")
+    echo(f"  tensorboard --logdir {folder}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,6 +37,11 @@ def file_name(name: str) -> str:
     """A name as one part of a path: it never leads to another folder, never begins with a dot, and has at most 200 bytes."""
     safe = re.sub(r"^\.+", "_", _UNSAFE_IN_PATHS.sub("_", plain(name)).strip())
     return safe.encode()[:200].decode(errors="ignore") or "_"
+
+
+def shell_word(name: object) -> str:
+    """A name as one word of a command to copy: quoted for a shell where it needs to be."""
+    return shlex.quote(str(name))
 
 
 def json_text(value: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.util
-import stat
+import os
 import sys
 import types
 import typing
@@ -20,6 +21,18 @@ from gansmith.core.errors import RecipeError
 _FILES: dict[str, types.ModuleType] = {}
 
 
+class _Loader(importlib.machinery.SourceFileLoader):
+    """Runs a content that was read before: neither one that was written since, nor compiled code that lies beside the file."""
+
+    def __init__(self, name: str, path: str, content: bytes) -> None:
+        super().__init__(name, path)
+        self.content = content
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        """The content, compiled."""
+        return self.source_to_code(self.content, self.path)
+
+
 def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType:
     """Run a Python file of the user's own and register the components it defines. Each content runs once.
 
@@ -27,20 +40,22 @@ def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType
     only a content of this SHA-256. Raises RecipeError if the file can't be read, has another content, or raises an exception.
     """
     path = Path(path)
-    content = _read(path)
+    content = read_code(path)
     digest = hashlib.sha256(content).hexdigest()
     if expected not in (None, digest):
         raise RecipeError(f"{path} has SHA-256 {digest[:12]}..., expected {str(expected)[:12]}...: restore the file")
     if digest not in _FILES:
         name = _FILE_MODULE + digest[:12]
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
+        if path.suffix != ".py":
             raise RecipeError(f"{path} is not a Python file: expected a name that ends in .py")
+        loader = _Loader(name, os.path.abspath(path), content)
+        spec = importlib.util.spec_from_file_location(name, loader.path, loader=loader)
+        assert spec is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         before = dict(REGISTRY)
         try:
-            exec(compile(content, str(path.resolve()), "exec", dont_inherit=True), vars(module))
+            loader.exec_module(module)
         except RecipeError:
             raise
         except Exception as error:
@@ -58,32 +73,15 @@ def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType
     return module
 
 
-def digest_of(path: str | Path) -> str:
-    """The SHA-256 of a user's own file. Raises RecipeError if it can't be read."""
-    return hashlib.sha256(_read(Path(path))).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    """The content of a regular file: reading a pipe or a device might never end. Raises RecipeError if it can't be read."""
+def read_code(path: str | Path) -> bytes:
+    """The content of a Python file of the user's own. Raises RecipeError if it can't be read or is no regular file."""
+    path = Path(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise RecipeError(
-                f"can't read {path}: expected a Python file, got {'a folder' if path.is_dir() else 'a device or pipe'}"
-            )
+        if path.exists() and not path.is_file():
+            raise RecipeError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}: name a Python file")
         return path.read_bytes()
-    except OSError as error:
-        raise RecipeError(f"can't read {path}: {error.strerror}") from None
-
-
-def require_use(value: Any, paths: Iterable[str | Path]) -> None:
-    """Raise RecipeError, with the names of its components, if nothing inside `value` is from one of these loaded files."""
-    used = set(hashes_of_own_files(value).values())
-    for path in paths:
-        if digest_of(path) not in used:
-            module = load_file(path).__name__
-            own = [kebab(name) for name, part in REGISTRY.items() if part.__module__ == module]
-            todo = f"name {' or '.join(own[:5])} in an override, as in objective.loss={own[0]}" if own else "it has no component"
-            raise RecipeError(f"the recipe uses nothing of {path}: {todo}")
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
 
 
 def _line_in(error: BaseException, path: Path) -> str:
@@ -106,3 +104,19 @@ def hashes_of_own_files(value: Any) -> dict[str, str]:
         if not type(part).__module__.startswith("gansmith.") and file and (loaded or Path(file).is_file()):
             found[file] = loaded or hashlib.sha256(Path(file).read_bytes()).hexdigest()
     return found
+
+
+def digest_of(path: str | Path) -> str:
+    """The SHA-256 of a user's own file. Raises RecipeError if it can't be read."""
+    return hashlib.sha256(read_code(path)).hexdigest()
+
+
+def require_use(value: Any, paths: Iterable[str | Path]) -> None:
+    """Raise RecipeError, with the names of its components, if nothing inside `value` is from one of these loaded files."""
+    used = set(hashes_of_own_files(value).values())
+    for path in paths:
+        if digest_of(path) not in used:
+            module = load_file(path).__name__
+            own = [kebab(name) for name, part in REGISTRY.items() if part.__module__ == module]
+            todo = f"name {' or '.join(own[:5])} in an override, as in objective.loss={own[0]}" if own else "it has no component"
+            raise RecipeError(f"the recipe uses nothing of {path}: {todo}")

@@ -12,6 +12,7 @@ from gansmith import doctor
 from gansmith.core import files
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import plain_number as number
+from gansmith.core.formatting import shell_word
 from gansmith.data import display_name
 from gansmith.drawing import charts, grids, html
 from gansmith.drawing.figures import curve_name
@@ -69,6 +70,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         cost=_cost(run),
         machine=run.metadata["environment"],
         number=number,
+        shell_word=shell_word,
     )
 
 

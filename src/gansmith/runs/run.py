@@ -32,6 +32,7 @@ from gansmith.core import distributed
 from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError
 from gansmith.core.files import disk_errors, read_json, write_json
+from gansmith.core.formatting import shell_word
 from gansmith.core.user_code import hashes_of_own_files
 from gansmith.data.modality import modality_of
 from gansmith.doctor.checkup import Checkup
@@ -83,7 +84,7 @@ class Run:
         path = Path(path)
         if not (path / "recipe.json").is_file():
             what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
-            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
+            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {shell_word(path)}")
         metadata = read_metadata(path / "run.json")
         return cls(path, trusted_recipe(path / "recipe.json", metadata["files"], trust), metadata)
 
@@ -196,7 +197,7 @@ class Run:
         """The chosen checkpoint, the newest by default. Raises RunError if there is none, or it is damaged."""
         saved = self.latest() if self.checkpoint == "last" else self._chosen()
         if saved is None:
-            raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {self.path}")
+            raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {shell_word(self.path)}")
         return saved
 
     # ------------------------------------------------------------------------------------------ progress

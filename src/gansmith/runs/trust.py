@@ -23,10 +23,9 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
     recipe.json holds no recipe.
     """
     run = path.parent
-    digest = None if trust is None else digest_of(trust)
-    if files and digest is not None and digest not in files.values():
-        raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}: name that file")
+    digest = None
     if trust is not None:
+        digest = check_trust(trust, files, run)
         load_file(trust, digest)
     missing = _load_remembered({sha for sha in files.values() if sha != digest})
     try:
@@ -42,10 +41,18 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
         raise RunError(f"{path}: expected a recipe, got {type(recipe).__name__}; restore the file, or train in another folder")
     if changed := set(hashes_of_own_files(recipe).values()) - set(files.values()):
         raise RunError(f"{run} was made with {named(files)}; the file has changed since ({min(changed)[:12]}...): restore it")
-    if trust is not None and digest in files.values():
+    if trust is not None and digest is not None and digest in files.values():
         with contextlib.suppress(GansmithError):  # without a list, the file is named again next time
-            trusted_files.remember(trust, str(digest))
+            trusted_files.remember(trust, digest)
     return recipe
+
+
+def check_trust(trust: str | Path, files: Mapping[str, str], run: Path) -> str:
+    """The SHA-256 of the file that `trust` names. Raises RunError if the run is made with own files, and it is none of them."""
+    digest = digest_of(trust)
+    if files and digest not in files.values():
+        raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}: name that file")
+    return digest
 
 
 def _load_remembered(digests: set[str]) -> set[str]:
