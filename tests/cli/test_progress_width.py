@@ -51,7 +51,7 @@ def assert_whole(lines: list[str], width: int) -> None:
     for text in ("42 %", "0:47 left", FD):
         assert text in above
     assert max(len(above), len(below)) <= width
-    texts = [*progress.figures(record(42_000)), progress.pace(1234.5, record(42_000))]
+    texts = [*progress.figures(record(42_000)), "1,234 images/s", "0.81 s an epoch"]
     number = len(below.split("  "))
     assert below == "  ".join(texts[:number])
     assert number == len(texts) or len("  ".join(texts[: number + 1])) > width

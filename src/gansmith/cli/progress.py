@@ -92,13 +92,13 @@ class TrainingBar(Progress):
 
     def show(self, record: Record, rate: float) -> None:
         """Show a record; `rate` is the speed in images per second, 0 where it is unknown."""
-        shown = [*figures(record), *filter(None, [pace(rate, record)])]
+        shown = [*figures(record), *pace(rate, record).split(", ")]
         self.update(
             self.task,
             completed=record.images,
             total=record.total_images,
             share=f"{100 * record.images / record.total_images:3.0f} %",
-            left=left(rate, record),
+            left=left(rate, record) if record.images < record.total_images else "",
             score=score(record),
             figures=list(map(printable, shown)),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +40,8 @@ def file_name(name: str) -> str:
 
 def shell_word(name: object) -> str:
     """A name as one word of a command to copy: quoted for a shell where it needs to be."""
+    import shlex
+
     return shlex.quote(str(name))
 
 
