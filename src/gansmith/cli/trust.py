@@ -15,9 +15,7 @@ from gansmith.core.errors import SettingError
 def trust(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[FILE]...", help="Python files to trust. Without one, list the trusted files.", show_default=False
-        ),
+        typer.Argument(metavar="FILE", help="Python files to trust. Without one, list the trusted files.", show_default=False),
     ] = None,
     revoke: Annotated[
         bool, typer.Option("--revoke", help="Trust these files no longer. A file is named by its path or by its SHA-256.")
