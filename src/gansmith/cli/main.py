@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,7 @@ from typer.core import TyperGroup
 
 from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
 from gansmith.cli.terminal import echo
-from gansmith.core.errors import GansmithError, SettingError
+from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
 
@@ -47,6 +48,14 @@ class Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands in the order of the help."""
         return [name for commands in PANELS.values() for name in commands]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an empty word, such as --run "": a path would be the working folder, and other values would count as missing."""
+        for before, word in pairwise(["gansmith", *args]):
+            name, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+            if not value.strip() and (not word.startswith("--") or "=" in word):
+                ctx.fail(f"{cut(name)}: expected a value after it, got an empty one")
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command by its name. For a subcommand alone, such as `slide`, fails with its full name."""
@@ -126,6 +135,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if own := failed_code(error):
+            _fail(own, 2)
         if _is_out_of_memory(error):
             _fail("out of memory: make the networks, the batch, the noise or the pictures smaller", 2)
         # Typer's own refusals: a missing argument, an unknown option.
@@ -144,6 +155,13 @@ def _check_encoding(arguments: list[str]) -> None:
             raise SettingError(f"argument {plain(argument)} is no text in UTF-8: rename the file or folder")
 
 
+def failed_code(error: Exception) -> str | None:
+    """The message for an error that was raised in a Python file of the user's own; None for any other."""
+    code = sys.modules.get("gansmith.core.user_code")  # not imported: no such file has run
+    file = code.failed_file(error) if code else None
+    return code.failure(file, error) if code and file else None
+
+
 def _is_out_of_memory(error: Exception) -> bool:
     """Whether memory ran out. Python and NumPy raise MemoryError; PyTorch's CPU allocator a RuntimeError known by its text."""
     return isinstance(error, MemoryError) or (
@@ -154,6 +172,11 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _refusal(error: Any) -> str:
     """Typer's message about a wrong command line, and what to do."""
     message = str(error.format_message()).rstrip(".")
+    if isinstance(cause := error.__cause__, ValueError) and hasattr(cause, "errors"):  # pydantic's, in Typer's own words
+        from gansmith.core.component import expected
+
+        fault = cause.errors()[0]
+        message = f"{message.partition(': ')[0]}: expected {expected(fault)}, got {cut(fault['input'])}"
     context = getattr(error, "ctx", None)
     if hasattr(error, "option_name") and getattr(context, "info_name", None) in ("train", "show"):
         return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
@@ -171,7 +194,7 @@ def _leave(number: int, _: Any) -> None:
 
 def _fail(message: str, code: int) -> None:
     """Print an error as one line and leave with an exit code."""
-    echo(f"gansmith: {' '.join(message.split())}", err=True)
+    echo(f"gansmith: {message_line(message)}", err=True)
     sys.exit(code)
 
 

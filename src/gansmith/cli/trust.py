@@ -32,7 +32,6 @@ def trust(
 
     if revoke and not names:
         raise SettingError("--revoke needs a file: write gansmith trust --revoke FILE, or the SHA-256 that gansmith trust lists")
-    json_output.prepare(json_out)
     if revoke:
         for file in trusted_files.revoke(names or ()):
             echo(f"no longer trusted: {file.path}", err=json_out is not None)

@@ -11,7 +11,7 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,11 @@ def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType
             loader.exec_module(module)
         except RecipeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             REGISTRY.clear()
             REGISTRY.update(before)
-            line = _line_in(error, path)
-            raise RecipeError(f"{path}{line} failed: {type(error).__name__}: {error}") from error
+            raise RecipeError(failure(path, error)) from error
         _FILES[digest] = module
     module = _FILES[digest]
     own = {
@@ -84,14 +83,27 @@ def read_code(path: str | Path) -> bytes:
         raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
 
 
-def _line_in(error: BaseException, path: Path) -> str:
-    """`, line 7,`: the line of the file that raised the error; empty if there is none."""
-    tb, line = error.__traceback__, ""
+def failure(path: str | Path, error: BaseException) -> str:
+    """`my_loss.py, line 7, failed: ZeroDivisionError: division by zero`: an error that a user's own code raised."""
+    line, _ = _last_line(error, lambda name: Path(name) == Path(path).resolve())
+    return f"{path}{f', line {line},' if line else ''} failed: {type(error).__name__}: {error}"
+
+
+def failed_file(error: BaseException) -> str | None:
+    """The user's own file whose code raised an error or called what raised it; None if no such file was running."""
+    files = {module.__file__ for module in _FILES.values()}
+    return _last_line(error, files.__contains__)[1]
+
+
+def _last_line(error: BaseException, is_own: Callable[[str], bool]) -> tuple[int, str | None]:
+    """(line, file) of the innermost frame of an error in a file that `is_own` chooses; (0, None) if there is none."""
+    found: tuple[int, str | None] = (0, None)
+    tb = error.__traceback__
     while tb is not None:
-        if Path(tb.tb_frame.f_code.co_filename) == path.resolve():
-            line = f", line {tb.tb_lineno},"
+        if is_own(tb.tb_frame.f_code.co_filename):
+            found = tb.tb_lineno, tb.tb_frame.f_code.co_filename
         tb = tb.tb_next
-    return line
+    return found
 
 
 def hashes_of_own_files(value: Any) -> dict[str, str]:

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from gansmith.core.component import to_json
-from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.errors import DataError, RecipeError, some
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.evaluation import objective_scores, reference, scoring, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
-from gansmith.evaluation.extractors import Extractor, Features, find_extractor
+from gansmith.evaluation.extractors import Extractor, Features, check_extractor, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
 from gansmith.evaluation.reference import Progress, RealData
 from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, PerClassResult, Score, name_of
@@ -67,6 +67,7 @@ def evaluate(
     Raises RunError, DataError or RecipeError if something is missing or does not fit.
     """
     started = time.perf_counter()
+    check_extractor(extractor)
     subject = sources.find_samples(what, count, draws, trust, checkpoint)
     source = _source(subject, data)
 
@@ -157,7 +158,7 @@ def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | No
         return None
     if subject.classes is not None and names is not None:  # folders: by name
         if unlike := sorted({*subject.classes} - {*names}):
-            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {', '.join(names)}")
+            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {some(names)}")
         labels = np.array([names.index(name) for name in subject.classes])[labels]
     num_classes = int(real.train.labels.max()) + 1
     if labels.max() >= num_classes:
