@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gansmith.core.limits import MAX_IMAGES, MAX_NUMBER, MAX_SAMPLES
+from gansmith.core.limits import MAX_IMAGES, MAX_NUMBER
 
 # ---------------------------------------------------------------------------------------------------- whole numbers
 
@@ -44,7 +44,7 @@ Times = Annotated[int, Field(gt=0, le=10_000)]
 ImageCount = Annotated[int, Field(gt=0, le=MAX_IMAGES)]
 """A number of real images that training reads."""
 
-SampleCount = Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
+SampleCount = Annotated[int, Field(ge=1, le=100_000_000)]
 """A number of samples that a source makes."""
 
 # ---------------------------------------------------------------------------------------------------- numbers
