@@ -110,6 +110,10 @@ def expected(fault: Any) -> str:
             return "true or false"
         case "tuple_type":
             return "a list in brackets"
+        case "too_long":
+            return f"a list of at most {fault['ctx']['max_length']:,}"
+        case "too_short":
+            return f"a list of at least {fault['ctx']['min_length']:,}"
         case "less_than_equal" if isinstance(fault["ctx"]["le"], int):
             return f"at most {fault['ctx']['le']:,}"
         case "less_than_equal":
