@@ -79,6 +79,8 @@ def read_code(path: str | Path) -> bytes:
         if path.exists() and not path.is_file():
             raise RecipeError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}: name a Python file")
         return path.read_bytes()
+    except RecipeError:
+        raise
     except (OSError, ValueError) as error:
         raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
 

@@ -17,7 +17,7 @@ _KEY = 2009  # of NumPy's Philox, for the choice of the images that stay
 LEAST = 2  # images per class: from a single image a generator learns to repeat it
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Classes = Annotated[tuple[Annotated[int, Field(ge=0, le=2**31)], ...], Field(min_length=1)]
+Classes = Annotated[tuple[Annotated[int, Field(ge=0, le=2**31)], ...], Field(min_length=1, max_length=10_000)]
 
 
 @component
