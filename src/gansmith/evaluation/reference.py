@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +29,14 @@ from gansmith.evaluation.diagnostics import DiagnosticSet
 from gansmith.evaluation.extractors import Extractor, Features
 from gansmith.evaluation.extractors.lenet import digest_of
 from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.metrics.moments import Moments, MomentSum
 from gansmith.evaluation.metrics.per_class import PerClass
-from gansmith.evaluation.metrics.scores import Labelled, Moments
+from gansmith.evaluation.metrics.scores import Labelled
 from gansmith.evaluation.scoring import CHUNK, MOST, FeatureSet, Metrics, ReferenceSet, SampleFeatures
 
 KEPT = 2**25  # float32 numbers kept of a split: 128 MiB
 LEAST = 24  # samples that a split needs
-CACHE_VERSION = 1  # raise it with any change to features, neighbours or moments, so that cached files are made again
+CACHE_VERSION = 2  # raise it with any change to features, neighbours or moments, so that cached files are made again
 HALF, SLICE, OTHER_HALF = 0, 1, 2  # groups of the training split; with a test split, HALF is all but the validation slice
 
 Progress = Callable[[str, int, int], None]  # (task, done, total)
@@ -209,13 +209,21 @@ def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
     """Moments of the features of samples, kept in the cache under `name` and the digests of samples and extractor."""
 
     def make() -> dict[str, Tensor]:
-        found = reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in features_of(values, extractor)))
-        return {"count": torch.tensor(found.count), "total": found.total, "outer": found.outer}
+        found = extracted_moments(values, extractor)
+        return {"count": torch.tensor(found.count), "mean": found.mean, "factor": found.factor}
 
     digest = digest_of_samples(Samples(values))
     file_name = f"{name}-{_plain(extractor.name)}-{_cache_key(digest, extractor)}.safetensors"
     tensors = cached(cache_folder() / "features" / file_name, make)
-    return Moments(int(tensors["count"]), tensors["total"], tensors["outer"])
+    return Moments(int(tensors["count"]), tensors["mean"], tensors["factor"])
+
+
+def extracted_moments(values: np.ndarray, extractor: Extractor) -> Moments:
+    """Moments of the features of samples."""
+    found = MomentSum()
+    for chunk in features_of(values, extractor):
+        found.add(chunk.features)
+    return found.moments
 
 
 def _cache_key(digest: str, extractor: Extractor) -> str:
@@ -236,8 +244,8 @@ def _packed(name: str, seen: FeatureSet) -> dict[str, Tensor]:
         "rows": torch.from_numpy(seen.rows),
         "features": seen.features,
         "counts": torch.tensor([m.count for m in seen.moments]),
-        "totals": torch.stack([m.total for m in seen.moments]),
-        "outers": torch.stack([m.outer for m in seen.moments]),
+        "means": torch.stack([m.mean for m in seen.moments]),
+        **{f"factor.{g}": m.factor for g, m in enumerate(seen.moments)},
     }
     if seen.probabilities is not None:
         tensors["probabilities"] = seen.probabilities
@@ -246,7 +254,8 @@ def _packed(name: str, seen: FeatureSet) -> dict[str, Tensor]:
 
 def _unpacked(name: str, tensors: dict[str, Tensor]) -> FeatureSet:
     own = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
-    moments = zip(own["counts"].tolist(), own["totals"], own["outers"], strict=True)
+    factors = [own[f"factor.{g}"] for g in range(len(own["counts"]))]
+    moments = zip(own["counts"].tolist(), own["means"], factors, strict=True)
     return FeatureSet(
         own["groups"].numpy(),
         tuple(Moments(*of_group) for of_group in moments),
