@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gansmith.core import rng
 from gansmith.evaluation.metrics.moments import Moments, frechet_distance
@@ -40,6 +41,8 @@ __all__ = [
     "prdc_without",
 ]
 
+_ROWS = 1024  # rows whose kernels are in memory at once
+
 # ------------------------------------------------------------------------------------------- distances of distributions
 
 
@@ -61,20 +64,44 @@ def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 100, subset_size:
         return KernelDistance(math.nan, math.nan)
     real, fake = _sorted_rows(real), _sorted_rows(fake)
     centre = real.mean(0)
+    real, fake = real - centre, fake - centre
     with rng.fork():
         rng.seed_torch(seed)
-        pairs = [[rows[torch.randperm(len(rows))[:size]] - centre for rows in (real, fake)] for _ in range(subsets)]
-    values = torch.tensor([_discrepancy(x, y, centre) for x, y in pairs], dtype=torch.float64)
+        chosen = [(torch.randperm(len(real))[:size], torch.randperm(len(fake))[:size]) for _ in range(subsets)]
+    if subset_pairs(len(fake), len(real), subsets, subset_size) < _pairs(len(fake), len(real)):
+        every = torch.ones(1, size, dtype=torch.float64)
+        values = torch.cat([_discrepancies(real[i], fake[j], centre, every, every) for i, j in chosen])
+    else:
+        masks = [
+            functional.one_hot(torch.stack(rows), n).sum(1).double()
+            for rows, n in zip(zip(*chosen, strict=True), (len(real), len(fake)), strict=True)
+        ]
+        values = _discrepancies(real, fake, centre, *masks)
     return KernelDistance(float(values.mean()), float(values.std(correction=0)))
 
 
-def _discrepancy(x: Tensor, y: Tensor, centre: Tensor) -> float:
-    """The unbiased squared MMD of rows [N, F] and [N, F], given without their `centre` c [F].
+def _pairs(num_fake: int, num_real: int) -> int:
+    """Pairs of rows within and between two sets."""
+    return num_fake**2 + num_real**2 + num_fake * num_real
+
+
+def subset_pairs(num_fake: int, num_real: int, subsets: int, subset_size: int = 1000) -> int:
+    """Pairs of rows that a kernel distance of `subsets` pairs of subsets compares."""
+    size = min(subset_size, num_fake, num_real)
+    return subsets * _pairs(size, size)
+
+
+def _discrepancies(x: Tensor, y: Tensor, centre: Tensor, in_x: Tensor, in_y: Tensor) -> Tensor:
+    """The unbiased squared MMD of S pairs of subsets of rows [N, F] and [M, F], given without their `centre` c [F]: float64 [S].
 
     The kernel is (s + p + q + w)^3, with s = c.c / F + 1 and, for rows u and v, p = c.u / F, q = c.v / F and w = u.v / F. Terms
     in p alone or in q alone cancel in the MMD. They are left out, as for a mean far from 0 they drown all others.
+
+    Args:
+        in_x: 1 for the rows of each subset, else 0: float64 [S, N]; all subsets are of one size.
+        in_y: the same for y, [S, M].
     """
-    width, count = len(centre), len(x)
+    width, count = len(centre), float(in_x[0].sum())
     s = float(centre.square().sum()) / width + 1
 
     def kernel(u: Tensor, v: Tensor) -> Tensor:
@@ -84,9 +111,19 @@ def _discrepancy(x: Tensor, y: Tensor, centre: Tensor) -> float:
         cubes = 3 * p * q * t + (3 * t * (t + w) + w * w) * w  # (p + q + w)^3 - p^3 - q^3
         return 3 * s * (s * w + squares) + cubes
 
-    own = [kernel(rows, rows) for rows in (x, y)]
-    within = sum(float(k.sum() - k.trace()) for k in own) / (count * (count - 1))
-    return within - 2 * float(kernel(x, y).mean())
+    def total(u: Tensor, v: Tensor, in_u: Tensor, in_v: Tensor, same: bool) -> Tensor:
+        """Sum of the kernel over the pairs of each subset, [S]; with `same`, without the pairs of a row with itself."""
+        sums = torch.zeros(len(in_u), dtype=torch.float64)
+        for first in range(0, len(u), _ROWS):
+            rows = slice(first, first + _ROWS)
+            values = kernel(u[rows], v)
+            if same:
+                values.diagonal(first).zero_()
+            sums += (in_u[:, rows] @ values * in_v).sum(1)
+        return sums
+
+    within = total(x, x, in_x, in_x, True) + total(y, y, in_y, in_y, True)
+    return within / (count * (count - 1)) - 2 * total(x, y, in_x, in_y, False) / count**2
 
 
 def _sorted_rows(features: Tensor) -> Tensor:
