@@ -38,8 +38,9 @@ def report(
 ) -> None:
     """Write one page about a run: pictures, scores, verdict, recipe and cost.
 
-    The page is report.html in the run folder. A run without scores is evaluated first, with as many samples as fit into two
-    minutes. `gansmith evaluate RUN` measures the full scores, and the page then shows these.
+    The page is report.html in the run folder.
+    A run without scores is evaluated first, with as many samples as fit into two minutes.
+    `gansmith evaluate RUN` measures the full scores, and the page then shows these.
     """
     from gansmith.report.page import write
     from gansmith.runs.run import Run

@@ -26,7 +26,7 @@ from gansmith.evaluation import objective_scores, reference, scoring, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
 from gansmith.evaluation.extractors import Extractor, Features, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
-from gansmith.evaluation.planning import PLANNED, Allowance, Plan, measure_costs, plan
+from gansmith.evaluation.planning import PLANNED, Allowance, Plan, measure_costs, plan, threads_restored
 from gansmith.evaluation.reference import Progress, RealData
 from gansmith.evaluation.results import (
     ABOUT,
@@ -52,6 +52,7 @@ QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 PAIRS, SHOWN = 16, 64
 
 
+@threads_restored()
 def evaluate(
     what: str | Path | Run | np.ndarray,
     data: str | Source | None = None,

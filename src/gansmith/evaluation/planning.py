@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,10 +19,10 @@ from gansmith.evaluation.scoring import MOST, SUBSETS
 from gansmith.evaluation.sources import GeneratedSamples
 
 COUNTS = (COUNT, 5000, 2000, 1000, 500, 200, 100)  # samples in a draw, the most that fit
-LEAST_REAL = 1000  # real samples that a shorter evaluation measures, or all where there are fewer
-REAL_SHARE = 0.4  # of the time, for the features of real samples
+LEAST_REAL = 1000  # real samples, or all where there are fewer
+REAL_FOR_EACH = 4  # real samples for each generated one, where not all of them fit
 PLANNED = 0.6  # of the time; the rest is for what is not measured beforehand, such as diagnostics
-TRIAL = 64  # samples, and four times as many rows, whose cost is measured
+TRIAL = 32  # samples, and eight times as many rows, whose cost is measured
 MANIFOLD = 0.3  # cost of a pair in precision, recall, density and coverage, over that of a pair in the kernel distance
 
 
@@ -92,26 +93,45 @@ def plan(costs: Costs, all_real: int, seconds: float, is_cached: bool = False) -
         seconds: allowed.
         is_cached: the features of all real samples are known already.
     """
-    real_cost = 0.0 if is_cached else all_real * costs.extract
-    full = real_cost + costs.draws(COUNT, DRAWS, all_real)
-    num_real: int | None = None
-    if full > seconds and real_cost > REAL_SHARE * seconds:
-        num_real = max(LEAST_REAL, int(REAL_SHARE * seconds / costs.extract / 100) * 100)
-        num_real = None if num_real >= all_real else num_real
-    measured = all_real if num_real is None else num_real
-    real_cost = 0.0 if is_cached else measured * costs.extract
-    for count in COUNTS:
-        needed = real_cost + costs.draws(count, DRAWS, measured)
-        if needed <= seconds:
-            break
-    return Plan(count, DRAWS, num_real, needed, full)
+
+    def needed(count: int, num_real: int | None) -> float:
+        real = 0.0 if num_real is None and is_cached else (num_real or all_real) * costs.extract
+        return real + costs.draws(count, DRAWS, num_real or all_real)
+
+    choices = [(count, num_real) for count in COUNTS for num_real in (None, max(LEAST_REAL, REAL_FOR_EACH * count))]
+    choices = [(count, num_real) for count, num_real in choices if num_real is None or num_real < all_real]
+    count, num_real = next((choice for choice in choices if needed(*choice) <= seconds), choices[-1])
+    return Plan(count, DRAWS, num_real, needed(count, num_real), needed(COUNT, None))
+
+
+@contextlib.contextmanager
+def threads_restored() -> Iterator[None]:
+    """Put PyTorch's number of threads back afterwards."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def measure_costs(
     subject: GeneratedSamples, extractor: Extractor, train: Samples, clock: Callable[[], float] = time.perf_counter
 ) -> Costs:
-    """Measure the costs of a sample, an extraction and a pair of rows, each the second time it is done."""
-    rows = torch.rand(4 * TRIAL, extractor.width, generator=torch.Generator().manual_seed(0))
+    """Measure the costs of a sample, an extraction and a pair of rows, each the second time it is done.
+
+    Beside a busy program, one thread is often faster than several. The faster number stays set.
+    """
+    found = {}
+    for threads in sorted({torch.get_num_threads(), 1}):
+        torch.set_num_threads(threads)
+        found[threads] = _measure(subject, extractor, train, clock)
+    best = min(found, key=lambda threads: found[threads].sample + found[threads].extract)
+    torch.set_num_threads(best)
+    return found[best]
+
+
+def _measure(subject: GeneratedSamples, extractor: Extractor, train: Samples, clock: Callable[[], float]) -> Costs:
+    rows = torch.rand(8 * TRIAL, extractor.width, generator=torch.Generator().manual_seed(0))
     real = torch.from_numpy(train.values[:TRIAL])
 
     def timed(work: Callable[[], object]) -> float:
