@@ -113,7 +113,7 @@ COMMANDS = {
     "explore interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": ["--json"],
     "explore reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
-    "report": ["--data", "--trust", "run"],
+    "report": ["--count", "--data", "--draws", "--trust", "run"],
     "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "--use", "overrides", "recipe"],
     "explore slide": [
@@ -141,7 +141,7 @@ COMMANDS = {
 }
 
 SIGNATURES = {
-    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
+    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress", "within"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "threads", "framework", "trust"],

@@ -19,28 +19,69 @@ if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 
+REPORT_SECONDS = 120.0  # that the scores of a report may take where no counts are given
+
+
 def report(
     run: RunFolder,
     data: Reference = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=100,
+            max=1_000_000,
+            help="Samples per draw for the scores.",
+            show_default="what fits into two minutes",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Number of draws, each with its own seed.", show_default="4, or what fits")
+    ] = None,
     trust: Trust = None,
 ) -> None:
     """Write one page about a run: pictures, scores, verdict, recipe and cost.
 
-    The page is report.html in the run folder. A run without scores is evaluated first.
+    The page is report.html in the run folder.
+    A run without scores is evaluated first, with as many samples as fit into two minutes.
+    `gansmith evaluate RUN` measures the full scores, and the page then shows these.
     """
-    from gansmith.cli import progress
-    from gansmith.evaluation import evaluate as evaluation
     from gansmith.report.page import write
     from gansmith.runs.run import Run
 
     opened = Run.open(run, trust=trust)
     files.check_writable(opened.report)
-    if data is None:
-        found = _evaluation_of(opened)
-    else:
-        with progress.stages() as stages:
-            found = evaluation.evaluate(opened, data, progress=stages)
+    found = _evaluation_for_report(opened, data, count, draws)
     echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
+
+
+def _evaluation_for_report(run: Run, data: str | None, count: int | None, draws: int | None) -> Evaluation:
+    """The evaluation stored in a run folder, where no other is asked for; else a new one with these counts, or those that fit."""
+    from gansmith.cli import progress
+    from gansmith.evaluation import evaluate as evaluation
+    from gansmith.evaluation.planning import Allowance
+    from gansmith.evaluation.results import Evaluation
+
+    known, is_asked = Evaluation.of(run), (data, count, draws) != (None, None, None)
+    if known is not None and not is_asked:
+        return known
+    _ = run.module  # a run without a generator is refused before anything is printed
+    within = Allowance(REPORT_SECONDS, _tell) if count is None and draws is None else None
+    with progress.stages() as stages:
+        found = evaluation.evaluate(
+            run,
+            data,
+            count=count or evaluation.COUNT,
+            draws=draws or evaluation.DRAWS,
+            progress=stages,
+            within=within,
+        )
+    if data is None and (known is None or not known.is_full):
+        found.keep(run)
+    return found
+
+
+def _tell(text: str) -> None:
+    echo(text, err=True)
 
 
 def evaluate(
@@ -85,7 +126,7 @@ def evaluate(
         found = evaluation.evaluate(
             what, data, count=count, draws=draws, extractor=extractor, checkpoint=checkpoint, trust=trust, progress=stages
         )
-    if is_kept:
+    if is_kept and found.is_full:
         from gansmith.runs.run import Run
 
         found.keep(Run.open(what, trust=trust))
@@ -148,10 +189,10 @@ def _open(name: str, trust: Path | None) -> Evaluation | Run:
 
 
 def _evaluation_of(run: Run) -> Evaluation:
-    """Read the evaluation stored in a run folder; without one, evaluate the run and store the result."""
+    """Read the full evaluation stored in a run folder; without one, evaluate the run and store the result."""
     from gansmith.evaluation.results import Evaluation
 
-    if (known := Evaluation.of(run)) is None:
+    if (known := Evaluation.of(run)) is None or not known.is_full:
         from gansmith.cli import progress
         from gansmith.evaluation import evaluate as evaluation
 

@@ -154,11 +154,29 @@ def _lines(records: Iterable[Record]) -> None:
 
 @contextmanager
 def stages(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function `report(stage, done, total)` that draws a bar on a terminal and does nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
+    """Yield a function `report(stage, done, total)` that draws a bar on a terminal, and prints an occasional line elsewhere."""
+    if quiet:
         yield lambda *_: None
+        return
+    if not sys.stderr.isatty():
+        yield StageLines()
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=terminal.console(err=True), transient=True, refresh_per_second=4) as bar:
         task = bar.add_task("starting", total=1)
         yield lambda stage, done, total: bar.update(task, description=printable(stage), completed=done, total=total)
+
+
+class StageLines:
+    """Prints the stage of long work: after 2 seconds, then at growing intervals of up to 30 seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock, self.last, self.wait = clock, clock(), 2.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report that `done` of `total` parts of a stage are done."""
+        now = self.clock()
+        if now - self.last >= self.wait:
+            self.last, self.wait = now, min(30.0, 1.5 * self.wait)
+            share = f": {done:,} of {total:,}" if total > 1 else ""
+            terminal.echo(f"{stage}{share}", err=True)

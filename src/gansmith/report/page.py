@@ -11,8 +11,8 @@ import numpy as np
 from gansmith import doctor
 from gansmith.core import files
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import clock, shell_word
 from gansmith.core.formatting import plain_number as number
-from gansmith.core.formatting import shell_word
 from gansmith.data import display_name
 from gansmith.drawing import charts, grids, html
 from gansmith.drawing.figures import curve_name
@@ -67,6 +67,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         of_classes=evaluation.of_classes if evaluation else None,
         columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
         recipe=list(recipe_lines(run.recipe)),
+        full_cost=clock(evaluation.data["full_seconds"]) if evaluation and "full_seconds" in evaluation.data else None,
         cost=_cost(run),
         machine=run.metadata["environment"],
         number=number,
