@@ -43,6 +43,11 @@ def pace(rate: float, record: Record) -> str:
     return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
 
 
+def percent_of(record: Record) -> str:
+    """Format the share of the budget that is spent, 100 % at most: the last batch may pass the end."""
+    return f"{100 * min(1.0, record.images / record.total_images):3.0f} %"
+
+
 def left(rate: float, record: Record) -> str:
     """Format the time that a run still takes as `4:05 left`; empty where it is unknown."""
     return f"{clock((record.total_images - record.images) / rate)} left" if rate else ""
@@ -95,9 +100,9 @@ class TrainingBar(Progress):
         shown = [*figures(record), *pace(rate, record).split(", ")]
         self.update(
             self.task,
-            completed=record.images,
+            completed=min(record.images, record.total_images),
             total=record.total_images,
-            share=f"{100 * record.images / record.total_images:3.0f} %",
+            share=percent_of(record),
             left=left(rate, record) if record.images < record.total_images else "",
             score=score(record),
             figures=list(map(printable, shown)),
@@ -147,7 +152,7 @@ def _lines(records: Iterable[Record]) -> None:
             continue
         last, wait = now, min(30.0, wait * 1.5)
         rate = speed(record.images)
-        share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"
+        share = f"{percent_of(record)}  epoch {record.epoch:.1f}"
         texts = [share, pace(rate, record), "" if done else left(rate, record), *figures(record), score(record)]
         terminal.echo(BETWEEN.join(filter(None, texts)), err=True)
 
