@@ -4,11 +4,13 @@
 # make golden  measure the golden values of training on this machine anew: for a change that should alter training
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
+# make soak    an hour of training with samples and reports beside it: memory and open handles must stay flat; SOAK_MINUTES=10
 
 PYTHON ?= python3
 RUN ?= runs/demo
+SOAK_MINUTES ?= 60
 
-.PHONY: demo test test-wheel golden setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden hard-overrides soak setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -30,8 +32,15 @@ test: .venv/ready
 test-wheel: .venv/ready
 	@sh scripts/test_wheel.sh $(PYTHON)
 
+# Overrides, components and JSON that nobody thought of: eleven minutes.
+hard-overrides: .venv/ready
+	OMP_NUM_THREADS=1 GANSMITH_EXAMPLES=4000 .venv/bin/python -m pytest tests/core/test_override_properties.py
+
 golden: .venv/ready
 	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py
+
+soak: .venv/ready
+	.venv/bin/python benchmarks/hard/soak.py --minutes $(SOAK_MINUTES)
 
 test-tensorflow: .venv-tensorflow/ready
 	.venv-tensorflow/bin/python -m pytest -n 2 tests/training/test_tensorflow.py

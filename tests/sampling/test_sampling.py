@@ -301,7 +301,8 @@ def test_a_picture_of_too_many_samples_is_refused(folder: Path, tmp_path: Path) 
         (("--count", 0), "--count"),
         (("--count", "many"), "--count"),
         (("--count", "1e4"), "--count"),
-        (("--count", 10**13), "10,000,000,000,000 samples don't fit in memory: choose a smaller count"),
+        (("--count", 10**13), "expected at most 1,000,000,000, got 10000000000000"),
+        (("--count", 10**9), "1,000,000,000 samples don't fit in memory: choose a smaller count"),
         (("--seed", -1), "--seed"),
         (("--seed", 2**63), "--seed"),
     ],
@@ -334,3 +335,9 @@ def test_a_run_without_a_checkpoint_has_no_samples_and_says_so(tmp_path: Path) -
     recipe = slim(quick())
     stop_after(recipe, tmp_path / "run", 1)
     assert len(gansmith.load(tmp_path / "run").sample(count=2)) == 2  # leaving saved
+
+
+@pytest.mark.parametrize(("seed", "count", "first"), [(0, 0, 0), (0, -1, 0), (-1, 1, 0), (2**63, 1, 0), (0, 1, -1)])
+def test_a_count_or_seed_out_of_range_is_refused_in_python(seed: int, count: int, first: int, folder: Path) -> None:
+    with pytest.raises(RunError, match="expected a count of at least 1"):
+        gansmith.load(folder).sample(seed, count, first)

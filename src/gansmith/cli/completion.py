@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def run_folders(incomplete: str) -> list[str]:
     """Run folders up to two levels below the folder typed so far."""
     above, _ = os.path.split(incomplete)
     found = [path.parent for depth in ("*", "*/*") for path in Path(above or ".").glob(f"{depth}/recipe.json")]
-    return sorted(os.path.join(above, path.relative_to(above or ".")) for path in found)
+    return _typeable(sorted(os.path.join(above, path.relative_to(above or ".")) for path in found))
 
 
 def recipes_and_runs(incomplete: str) -> Words:
@@ -61,8 +62,13 @@ def classes(ctx: typer.Context) -> list[str]:
     with contextlib.suppress(OSError, ValueError):
         metadata = json.loads((_run_on_the_line(ctx) / "run.json").read_text())
         if count := len(metadata.get("kinds") or ()):
-            return list(metadata.get("classes") or map(str, range(count)))
+            return _typeable(metadata.get("classes") or map(str, range(count)))
     return []
+
+
+def _typeable(words: Iterable[str]) -> list[str]:
+    """The words that a shell takes as they are: zsh evaluates candidates, so a folder's name could run a command."""
+    return [word for word in words if re.fullmatch(r"[\w./@%+=:,^ -]+", word)]
 
 
 def _run_on_the_line(ctx: typer.Context) -> Path:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gansmith.core.errors import SettingError
+from gansmith.core.errors import SettingError, cut
 from gansmith.core.version import __version__
 
 # Metadata of a run that its results depend on bit for bit.
@@ -55,10 +56,13 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise SettingError(f"device {name!r} is not available ({str(error).splitlines()[0]}); use --device cpu") from None
+        with warnings.catch_warnings():  # of a kind of device that PyTorch gave up
+            warnings.simplefilter("ignore")
+            device = torch.device(name)
+        torch.ones(1, device=device).item()  # a device that computes nothing, such as meta, fails here
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
+        reason = cut(str(error).split("\n")[0].split(". ")[0])
+        raise SettingError(f"device {cut(name)!r} is not available ({reason}); use --device cpu") from None
     return device
 
 

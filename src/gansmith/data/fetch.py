@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gansmith.core.errors import DataError, DiskError, unknown
+from gansmith.core.formatting import printable
 from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
 from gansmith.data.source import cant_read
 
@@ -117,7 +118,7 @@ def cached(name: str) -> Path | None:
 
 def to_stderr(line: str) -> None:
     """Print a progress message to stderr."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:

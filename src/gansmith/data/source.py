@@ -11,6 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import plain
 
 Split = Literal["train", "test"]
 
@@ -44,6 +45,11 @@ class Samples:
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
+
+    def __post_init__(self) -> None:
+        """Make each class name a line of text: the name of a folder may hold line ends, or bytes that are no text."""
+        if self.classes is not None:
+            object.__setattr__(self, "classes", tuple(plain(str(name), most=1000) for name in self.classes))
 
     def __len__(self) -> int:
         """Number of samples N."""

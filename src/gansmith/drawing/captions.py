@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gansmith.core.formatting import plain
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -22,6 +24,7 @@ def name_rows(picture: Image, names: Sequence[str]) -> Image:
 
     if not names:
         return picture
+    names = [plain(name) for name in names]
     height = picture.height / len(names)
     size = int(min(LARGEST, 0.5 * height))
     if size < SMALLEST:

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -81,16 +81,6 @@ def to_image(image: np.ndarray) -> Image:
     from PIL import Image
 
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-
-
-def render_figure(figure: Any, dpi: int = 120) -> Image:
-    """Render a matplotlib figure as an RGB picture."""
-    from PIL import Image
-
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=dpi)
-    memory.seek(0)
-    return Image.open(memory).convert("RGB")
 
 
 def png(picture: Image) -> bytes:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json, write, write_json
+from gansmith.core.formatting import shell_word
 
 FORMAT = 1  # of the files in a run folder
 
@@ -106,7 +107,7 @@ class Checkpoints:
         """
         path = self.run / "generator" / "generator.safetensors"
         if not path.with_suffix(".json").is_file():
-            raise RunError(f"run folder {self.run} has no generator yet: train it with gansmith train {self.run}")
+            raise RunError(f"run folder {self.run} has no generator yet: train it with gansmith train {shell_word(self.run)}")
         with contextlib.suppress(OSError, RunError):
             content = path.read_bytes()
             if _digest(content) == read_json(path.with_suffix(".json"), "sha256")["sha256"]:

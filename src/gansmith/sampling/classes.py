@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gansmith.core.errors import RunError, unknown
+from gansmith.core.errors import RunError, some, unknown
 from gansmith.sampling.conditions import Condition
 
 MAX_ROWS = 26  # with more categories, a picture does not have one row for each
@@ -53,7 +53,7 @@ class ConditionSpace:
         if word.isdecimal() and int(word) < len(self.shares):
             return int(word)
         if self.names and len(self.names) <= MAX_NAMED:
-            raise RunError(f"{subject} has no class {word!r}: choose one of {', '.join(self.names)}")
+            raise RunError(f"{subject} has no class {word!r}: choose one of {some(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{subject}: {unknown('class', word, self.names)}")
         raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
 from gansmith.evaluation.extractors import Extractor, find_extractor, own_of
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.scores import Moments
+from gansmith.evaluation.metrics.moments import Moments, MomentSum
 from gansmith.evaluation.results import name_of
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.recipes.base import Recipe, Scores
@@ -62,16 +62,18 @@ class Validation:
         try:
             return reference.moments_of(rows, self.extractor, "slice")
         except (DiskError, RunError):  # training does not need the cache
-            return self._moments(rows)
+            return reference.extracted_moments(rows, self.extractor)
 
     def score(self, sampler: Sampler) -> float:
         """The Frechet distance of generated samples from the validation slice; infinity for features that are not finite."""
         device = next((p.device for p in sampler.generator.parameters()), None)
         with rng.fork(device):
-            fake = reduce(Moments.__add__, map(self._moments, self._generated(sampler)))
-            if not math.isfinite(float(fake.outer.sum())):
-                return math.inf
-            return metrics.frechet_distance(self.real, fake)
+            fake = MomentSum()
+            for values in self._generated(sampler):
+                for chunk in reference.features_of(values, self.extractor):
+                    fake.add(chunk.features)
+            found = metrics.frechet_distance(self.real, fake.moments)
+            return found if math.isfinite(found) else math.inf
 
     def plan_scores(self, run_seconds: float, sampler: Sampler) -> Measurements:
         """Plan the scores of a run of `run_seconds` by timing one; none where none fits."""
@@ -94,10 +96,6 @@ class Validation:
         for first in range(0, self.setting.count, CHUNK):
             count = min(CHUNK, self.setting.count - first)
             yield modality.to_source(sampler.sample(SEED, count, first))
-
-    def _moments(self, values: np.ndarray) -> Moments:
-        chunks = reference.features_of(values, self.extractor)
-        return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in chunks))
 
 
 def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:

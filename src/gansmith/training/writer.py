@@ -18,6 +18,7 @@ from torch import Tensor
 from gansmith.core import distributed
 from gansmith.core.errors import TrainingError
 from gansmith.core.files import atomic, disk_errors, write, write_json
+from gansmith.core.formatting import plain
 from gansmith.drawing import animation, grids, plots
 from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.lengths import images_in
@@ -117,7 +118,7 @@ class RunWriter:
             self.log_file.flush()
             for name, value in (entry if shown is None else shown).items():
                 if name != "images":
-                    self.board.add_scalar(name, value, entry["images"])
+                    self.board.add_scalar(plain(name), value, entry["images"])
 
     def save(self, trainer: Trainer) -> None:
         """Write a checkpoint, unless there is one of this image count. Raises TrainingError for a state that is not finite."""

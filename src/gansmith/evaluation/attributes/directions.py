@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import plain
 from gansmith.data import modality
 from gansmith.evaluation.attributes import classifier
 from gansmith.evaluation.attributes.classifier import AttributeClassifier, Progress
@@ -179,7 +180,7 @@ def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
     page = Image.new("RGB", (width, height), "white")
     draw, top = ImageDraw.Draw(page), 0
     for name, block in blocks:
-        draw.text((8, top + 2), f"{name} (to the right)", fill="black", font=font)
+        draw.text((8, top + 2), f"{plain(name)} (to the right)", fill="black", font=font)
         page.paste(block, (0, top + head))
         top += head + block.height
     return page

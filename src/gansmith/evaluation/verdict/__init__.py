@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gansmith.core.formatting import percent
+from gansmith.core.formatting import percent, shell_word
 from gansmith.core.formatting import short_number as number
 from gansmith.evaluation.results import Finding
 from gansmith.evaluation.verdict import looks
@@ -131,4 +131,4 @@ def advice(facts: Facts, wrong: list[Complaint]) -> Finding:
                 found.append(text)
                 sources.extend(complaint.source)
     text = "Try: " + "; or ".join(found) + "."
-    return Finding(False, text.format(data=facts["data.label"] or "DATA"), tuple(dict.fromkeys(sources)))
+    return Finding(False, text.format(data=shell_word(facts["data.label"] or "DATA")), tuple(dict.fromkeys(sources)))
