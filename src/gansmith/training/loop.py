@@ -62,8 +62,8 @@ def steps(
 def take_steps(session: Session) -> Generator[Record]:
     """Train an open session to its end, yielding a record after every step. Leaving the loop saves."""
     trainer, supervisor, writer = session
-    try:
-        with SignalsWait() as signals:
+    with SignalsWait() as signals:
+        try:
             while not supervisor.is_over(trainer):
                 with signals.held():
                     before = trainer.images
@@ -79,6 +79,7 @@ def take_steps(session: Session) -> Generator[Record]:
                         writer.save(trainer)
                         continue
                 yield dataclasses.replace(record, scores=decision.scores) if decision.scores else record
-        writer.finish(trainer, supervisor.results())
-    finally:
-        writer.leave(trainer)
+            writer.finish(trainer, supervisor.results())
+        finally:
+            with signals.held():  # a second Ctrl-C waits until the run is saved
+                writer.leave(trainer)
