@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 
 from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, train
 from gansmith.core.errors import GansmithError
-from gansmith.core.waiting import wait_passively
 from gansmith.core.version import __version__
+from gansmith.core.waiting import wait_passively
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -18,7 +19,7 @@ from torch import Tensor
 from gansmith.core.errors import RunError
 
 _joinings = itertools.count()  # equal on all processes, because they join and leave together
-_stores: list[dist.Store] = []  # the newest: what the processes share beside tensors
+_stores: list[Any] = []  # the newest: what the processes share beside tensors
 _claims: list[bool] = []  # whether this process has to report the error; empty before the first error
 
 

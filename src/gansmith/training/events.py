@@ -1,4 +1,4 @@
-"""Write TensorBoard's event file. Unlike TensorBoard's own writer it has no thread, so a full disk is an error where it is met."""
+"""Write TensorBoard's event file. Unlike TensorBoard's own writer it has no thread: a full disk is an error where it is met."""
 
 from __future__ import annotations
 
