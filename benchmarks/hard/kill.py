@@ -5,7 +5,7 @@
 Every recipe of `gansmith list` is trained by the real command line on the 8 x 8 digits, with scores, looks, pictures and
 checkpoints. It is killed by SIGKILL, SIGTERM or SIGINT: after a random time, or at one of its writes. Then the same command
 goes on, and may be killed again. At the end, the last checkpoint, generator, log, pictures, results and new samples must equal
-those of the run that was never killed, to the last bit. Exits with 1 where they do not, where an exit code is wrong, or at a traceback.
+those of the run that was never killed, to the last bit. Exits with 1 where they do not, at a wrong exit code or a traceback.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
 TIMED = ("seconds", "images_per_second")  # fields that differ between equal runs
 BUDGET, OFTEN = 900, ("checkpoint_every=250images", "log_every=200images", "pictures.count=4", "pictures.every=400images")
 PRELOADED = ["gansmith.training.loop", "gansmith.cli.main", "gansmith.evaluation.scoring", "torch.utils.tensorboard"]
-PRELOADED += ["matplotlib.figure", "sklearn.datasets", "PIL.Image", "torchmetrics.image.fid", "rich.progress"]
+PRELOADED += ["torch._dynamo", "matplotlib.figure", "sklearn.datasets", "PIL.Image", "torchmetrics.image.fid", "rich.progress"]
 
 # A fork server has imported everything once, so that a command starts in a fraction of a second.
 _SERVER = multiprocessing.get_context("forkserver")

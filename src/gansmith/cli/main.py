@@ -16,6 +16,7 @@ from gansmith.cli import coverage, data, doctor, evaluate, explore, export, reci
 from gansmith.core.errors import GansmithError
 from gansmith.core.version import __version__
 from gansmith.core.waiting import wait_passively
+from gansmith.training.signals import ENDING
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
@@ -93,12 +94,15 @@ def _begin(
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, SIGTERM 143."""
+    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
+    number."""
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts; the others print nothing
     logging.basicConfig(format="note: %(message)s", level=logging.WARNING if is_first else logging.CRITICAL)
     if not is_first:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
-    signal.signal(signal.SIGTERM, _leave)
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
+            signal.signal(number, _leave)
     wait_passively()
     command = typer.main.get_command(app)
     try:
@@ -117,7 +121,7 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _discard(sys.stdout)
-        where = f"can't read or write {error.filename}" if error.filename else "can't write the output"
+        where = f"can't read or write {error.filename}" if error.filename else "can't write to standard output"
         _fail(f"{where}: {error.strerror or error}; check the path and the free space, and run the command again", 1)
     except Exception as error:
         if _is_out_of_memory(error):
