@@ -23,7 +23,7 @@ ENDED = "gansmith: another process of this run has ended, so this one ends too; 
 
 
 def both(cwd: Path, arguments: list[str], dead: int | None = None) -> list[kill.Ended]:
-    """A command in two processes, as torchrun starts them. `dead` is killed while it trains: 0 at a write, 1 as 0 writes a log."""
+    """A command in two processes, as torchrun starts them. `dead` is killed: 0 at a write, 1 as 0 writes a log."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
