@@ -3,9 +3,9 @@
     python benchmarks/busy.py [--recipes NAME ...] [--threads N] [--programs N] [--seconds S] [--json OUT]
 
 Each recipe trains on the 8 x 8 digits. A run begins with N threads and is left. Then the busy programs start, and the same
-command goes on: it may notice that it has become slow. The same is measured with one thread from the start, and with N threads that wait
-as PyTorch's do by default. Speeds are images per second over the second half of the time. The target is half the speed of one
-thread beside the same programs.
+command goes on: it may notice that it has become slow. The same is measured with one thread from the start, and with N threads
+that wait as PyTorch's do by default. Speeds are images per second over the second half of the time. The target is half the speed
+of one thread beside the same programs.
 """
 
 from __future__ import annotations
