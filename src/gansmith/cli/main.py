@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -16,6 +17,8 @@ from gansmith.cli.terminal import echo
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
+from gansmith.core.waiting import wait_passively
+from gansmith.training.signals import ENDING
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
@@ -118,22 +121,36 @@ def _show_brackets(command: Any) -> None:
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, SIGTERM 143."""
-    terminal.prepare()
-    signal.signal(signal.SIGTERM, _leave)
+    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
+    number."""
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts; the others print nothing
+    terminal.prepare(is_first)
+    if not is_first:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
+            signal.signal(number, _leave)
+    wait_passively()
     command = command_line()
     try:
         _check_encoding(sys.argv[1:])
         code = command(prog_name="gansmith", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk may refuse only now
     except GansmithError as error:
         _fail(str(error), error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt) as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends: a second Ctrl-C can only print a traceback
+        if not getattr(error, "is_reported", False):
+            _fail("stopped by Ctrl-C", 130)
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        _discard(sys.stdout)
+        where = f"can't read or write {error.filename}" if error.filename else "can't write to standard output"
+        _fail(f"{where}: {error.strerror or error}; check the path and the free space, and run the command again", 1)
     except Exception as error:
         if own := failed_code(error):
             _fail(own, 2)
@@ -192,10 +209,29 @@ def _leave(number: int, _: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _fail(message: str, code: int) -> None:
-    """Print an error as one line and leave with an exit code."""
-    echo(f"gansmith: {message_line(message)}", err=True)
+def _discard(stream: Any) -> None:
+    """Send what a stream still holds to nowhere, as Python would try once more to write it when the process ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # it may have no file, or be closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Print an error as one line and leave with an exit code. Of several processes that fail together, one prints."""
+    if _reports_error():
+        try:
+            echo(f"gansmith: {message_line(message)}", err=True)
+        except OSError:  # nobody can read it; the exit code says it
+            _discard(sys.stderr)
     sys.exit(code)
+
+
+def _reports_error() -> bool:
+    """Whether this process prints its error."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return True
+    from gansmith.core.distributed import reports_error
+
+    return reports_error()
 
 
 if __name__ == "__main__":

@@ -33,12 +33,15 @@ def console(*, err: bool = False, width: int | None = None, **settings: Any) -> 
     return Plain(stderr=err, width=width, markup=False, emoji=False, highlight=False, **settings)
 
 
-def prepare() -> None:
-    """Set up this process's output: notes of the log as lines, and no error for a character that the terminal can't show."""
+def prepare(notes: bool = True) -> None:
+    """Set up this process's output: notes of the log as lines, and no error for a character that the terminal can't show.
+
+    Without `notes` the process prints no warnings of the log: of several processes only the first one does.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    logging.basicConfig(handlers=[_Notes()], level=logging.WARNING)
+    logging.basicConfig(handlers=[_Notes()], level=logging.WARNING if notes else logging.CRITICAL)
 
 
 class _Notes(logging.Handler):

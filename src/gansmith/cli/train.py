@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,7 +109,10 @@ def train(
     from gansmith.training.session import open_session
 
     with distributed.joined(choose_device(device)):  # until the end: only the first process prints
-        with open_session(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust) as session:
+        with (
+            _said_when_stopped(folder),
+            open_session(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust) as session,
+        ):
             if session is not None:
                 title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
                 with contextlib.closing(take_steps(session)) as records:
@@ -133,6 +137,23 @@ def _check(recipe: str, data: str | None, skip_bad: bool, run: Path | None) -> N
         find_source(data, skip_bad=skip_bad)
     if run is not None:
         files.check_writable(run, folder=True)
+
+
+@contextlib.contextmanager
+def _said_when_stopped(folder: Path) -> Iterator[None]:
+    """Print what is saved when Ctrl-C or SIGTERM ends the block."""
+    from gansmith.core import distributed
+    from gansmith.runs.checkpoints import Checkpoints
+
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        error.is_reported = True  # type: ignore[union-attr]
+        if distributed.rank() == 0:
+            saved = max(Checkpoints(folder).images, default=0)
+            then = "the same command goes on" if saved else "the same command begins anew"
+            echo(f"gansmith: stopped; {folder} is saved at {saved:,} images; {then}", err=True)
+        raise
 
 
 def _nothing_left(run: Run) -> str:

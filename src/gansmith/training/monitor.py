@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gansmith.core import rng
+from gansmith.core import distributed, rng
 from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.networks.base import logits_of, pack_of
@@ -84,6 +84,7 @@ class Monitor:
         """The trainer's present categories of `stored`; restoring a checkpoint may change them."""
         return None if self.trainer.categories is None else self.trainer.categories.index_select(0, self.indices)
 
+    @distributed.alone()
     def look(self) -> dict[str, float]:
         """The vital signs by name. Signs that are not finite are left out, and `finite` is then 0."""
         trainer = self.trainer

@@ -22,7 +22,7 @@ from gansmith.training.budget import Plan, plan_run
 from gansmith.training.look_plan import monitor_for
 from gansmith.training.process_settings import process_settings
 from gansmith.training.recovery import Recovery, changed
-from gansmith.training.speed import quickest
+from gansmith.training.speed import ThreadWatch, quickest
 from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import validation_for
@@ -37,6 +37,7 @@ class Session(NamedTuple):
     trainer: Trainer  # where the run stands; a recovery replaces it
     supervisor: Supervisor
     writer: RunWriter
+    threads: ThreadWatch
 
 
 @contextlib.contextmanager
@@ -97,7 +98,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     known_images = distributed.agree(folder.total_images or 0, device)
     saved, metadata = folder.latest(), folder.metadata
     recoveries = Recovery.read(metadata, saved.images if saved else 0)
-    begun_with = metadata.get("environment", {}).get("threads")
+    begun_with, chooses = metadata.get("environment", {}).get("threads"), threads == "auto"
     if threads == "auto" and begun_with is not None:
         threads = min(begun_with, torch.get_num_threads())
     if isinstance(threads, int):
@@ -123,4 +124,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     writer = RunWriter(folder, trainer)
     supervisor = Supervisor(writer, trainer, validation, monitor, writer.rewind(trainer.images))
     writer.open(trainer, supervisor.is_over(trainer))
-    return Session(trainer, supervisor, writer)
+    changes = metadata.get("thread_changes", []) if chooses else []
+    for _, number in (change for change in changes if change[0] <= trainer.images):
+        torch.set_num_threads(number)
+    return Session(trainer, supervisor, writer, ThreadWatch(changes, chooses))

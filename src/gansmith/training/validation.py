@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gansmith.core import rng
+from gansmith.core import distributed, rng
 from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
 from gansmith.data import Samples, display_name, modality
 from gansmith.data.splits import validation_rows
@@ -64,6 +64,7 @@ class Validation:
         except (DiskError, RunError):  # training does not need the cache
             return reference.extracted_moments(rows, self.extractor)
 
+    @distributed.alone()
     def score(self, sampler: Sampler) -> float:
         """The Frechet distance of generated samples from the validation slice; infinity for features that are not finite."""
         device = next((p.device for p in sampler.generator.parameters()), None)

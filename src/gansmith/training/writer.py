@@ -5,10 +5,8 @@ from __future__ import annotations
 import bisect
 import contextlib
 import json
-import sys
 import time
-import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +24,7 @@ from gansmith.report import page
 from gansmith.runs.log import read_log
 from gansmith.runs.run import Run
 from gansmith.training import discriminator_accuracy
+from gansmith.training.events import EventFile
 from gansmith.training.record import Record
 from gansmith.training.trainer import Trainer
 
@@ -80,7 +79,7 @@ class RunWriter:
         with disk_errors(self.run.path):
             self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
             if not is_over:  # else the event file would stay empty
-                self.board = _tensorboard(self.run, trainer.images)
+                self.board = EventFile(self.run.path / "events", trainer.images)
         if trainer.images == 0:
             stored = trainer.modality.to_model(trainer.stored[self._real_rows(trainer)])
             self._write_picture("real.png", trainer, trainer.modality.from_model(stored))
@@ -176,7 +175,7 @@ class RunWriter:
         write(self.run.path / "samples" / name, grids.png(picture))
         with disk_errors(self.run.path):
             tag = "real" if name == "real.png" else "samples"
-            self.board.add_image(tag, np.asarray(picture.convert("RGB")), trainer.images, dataformats="HWC")
+            self.board.add_image(tag, np.asarray(picture.convert("RGB")), trainer.images)
 
     def _real_rows(self, trainer: Trainer) -> Tensor:
         """Indices of the real samples to show: the first ones, or the first of each category, repeated where it has too few."""
@@ -188,6 +187,7 @@ class RunWriter:
 
     # ------------------------------------------------------------------------------------------ at the end
 
+    @distributed.alone()
     def finish(self, trainer: Trainer, results: Mapping[str, Any]) -> None:
         """Write loss plot, animation, results with the discriminator's accuracy on held-out samples, and report, once."""
         path = self.run.path
@@ -209,32 +209,3 @@ def is_due(every: int, before: int, now: int) -> bool:
 def is_passed(marks: list[int], before: int, now: int) -> bool:
     """Whether one of the sorted marks lies in (before, now]."""
     return bisect.bisect_right(marks, now) > bisect.bisect_right(marks, before)
-
-
-def _tensorboard(run: Run, images: int) -> Any:
-    """An event writer that continues from an image count."""
-    with _without_tensorflow():
-        from torch.utils.tensorboard import SummaryWriter
-
-        purge = images + 1 if images else None
-        return SummaryWriter(str(run.path / "events"), purge_step=purge, flush_secs=30)
-
-
-@contextlib.contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Keep TensorBoard from importing TensorFlow, where it is installed: that takes 7 seconds.
-
-    TensorBoard takes its own stub instead while a module of this name exists. It chooses once, so the module can go again.
-    """
-    name = "tensorboard.compat.notf"
-    if "tensorflow" in sys.modules or name in sys.modules:
-        yield
-        return
-    sys.modules[name] = types.ModuleType(name)
-    try:
-        import tensorboard.compat
-
-        dir(tensorboard.compat.tf)  # the choice is made at the first use
-        yield
-    finally:
-        del sys.modules[name]
