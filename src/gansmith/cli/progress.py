@@ -81,7 +81,13 @@ def _bar(records: Iterable[Record]) -> None:
             if now - last > 0.25 or record.images >= record.total_images:
                 last = now
                 text = pace(speed(record.images), record)
-                bar.update(task, completed=record.images, total=record.total_images, speed=text, figures=figures(record))
+                bar.update(
+                    task,
+                    completed=min(record.images, record.total_images),
+                    total=record.total_images,
+                    speed=text,
+                    figures=figures(record),
+                )
 
 
 def _lines(records: Iterable[Record]) -> None:
@@ -102,7 +108,7 @@ def _lines(records: Iterable[Record]) -> None:
         message = f"{pace(rate, record)}  " if rate else ""
         if rate and not done:
             message += f"{clock((record.total_images - record.images) / rate)} left  "
-        share = f"{100 * record.images / record.total_images:3.0f} %  epoch {record.epoch:.1f}"
+        share = f"{100 * record.progress:3.0f} %  epoch {record.epoch:.1f}"
         print(f"{share}  {message}{figures(record)}", file=sys.stderr, flush=True)
 
 
