@@ -96,10 +96,12 @@ class Plan:
         return entries | self.files._asdict() | {"notes": list(self.notes)}
 
 
-def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | str | None, monitor: Monitor | None, run: Run) -> Plan:
+def plan_run(
+    recipe: Recipe, trainer: Trainer, scorer: Validation | str | None, monitor: Monitor | None, run: Run | None = None
+) -> Plan:
     """Choose the budget in images and the numbers of scores, looks and files, by timing each where it is needed.
 
-    `scorer` is the validation of the run, or why it has none. Raises RecipeError where the run is to stop by its scores
+    `scorer` is the validation of the run, or why it has none. Files are planned for a `run` on a disk. Raises RecipeError where the run is to stop by its scores
     and is too short to be scored.
     """
     begun = time.perf_counter()
@@ -109,7 +111,7 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | str | None, 
     times = scorer.setting.times if scorer else 0
     looks = num_looks_by_length(monitor, images)
     plan = Plan(Totals.of(images), seconds is not None, times or 0, looks or 0, notes=tuple(notes))
-    if seconds is None and times is not None and looks is not None and not is_to_plan(recipe):  # no timing is needed
+    if seconds is None and times is not None and looks is not None and not (run and is_to_plan(recipe)):  # no timing is needed
         return _with_notes(plan, None, scorer, monitor)
     try:
         clocked = 0.3 if scorer and times is None else 0.1  # looks and files alone need less precision
@@ -135,7 +137,8 @@ def plan_run(recipe: Recipe, trainer: Trainer, scorer: Validation | str | None, 
     if seconds:
         plan = replace(plan, totals=Totals.of(max(recipe.batch_size, round(images * (1 - spent / seconds)))))
     planning = min(time.perf_counter() - begun, 0.5 * length)  # the rest is for training, however slow the machine is
-    plan = replace(plan, files=plan_files(run, trainer, length), planning_seconds=planning)
+    files = plan_files(run, trainer, length) if run else FilePlan()
+    plan = replace(plan, files=files, planning_seconds=planning)
     return _with_notes(plan, length, scorer, monitor)
 
 

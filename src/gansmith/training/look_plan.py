@@ -60,7 +60,8 @@ def plan_looks(monitor: Monitor, run_seconds: float) -> Measurements:
         ready = time.perf_counter()
         monitor.look()
         now = time.perf_counter()
-        return now - ready, int(max(0.0, allowed - (ready - begun)) / (now - ready)) - 1
+        each = max(now - ready, 1e-9)
+        return each, int(max(0.0, allowed - (ready - begun)) / each) - 1
 
     each, times = fitting()
     if times < LEAST_TIMES and not setting.times and monitor.most > FEWEST:

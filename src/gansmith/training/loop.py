@@ -78,7 +78,9 @@ def take_steps(session: Session) -> Generator[Record]:
                         trainer = successor
                         writer.save(trainer)
                         continue
-                yield dataclasses.replace(record, scores=decision.scores) if decision.scores else record
+                if decision.scores or record.total_images != trainer.total_images:
+                    record = dataclasses.replace(record, scores=decision.scores, total_images=trainer.total_images)
+                yield record
         writer.finish(trainer, supervisor.results())
     finally:
         writer.leave(trainer)
