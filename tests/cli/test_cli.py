@@ -219,12 +219,13 @@ def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeyp
     from gansmith.training import dry_run
 
     monkeypatch.setattr(dry_run, "measure_speed", lambda *_: (1000.0, 0.1))
+    monkeypatch.setattr(dry_run, "seconds_of_the_end", lambda _: 30.0)
     answer = cli("train", "tutorial-small", "budget=60000images", "--data", "digits", "--dry-run")
     assert answer.code == 0, answer.err
     assert tree(here) == {}
     for words in ("one step of 32 real images", "1,497 samples of [1, 8, 8]", "12,480 weights", "4,225 weights", "peak memory"):
         assert words in answer.out, answer.out
-    assert "that takes     1.0 minutes" in answer.out
+    assert "that takes     1.5 minutes, 30." in answer.out  # it promises no less than the run will take
     assert "60,000 images" in answer.out
 
 

@@ -103,7 +103,9 @@ def test_a_budget_in_minutes_ends_in_time_when_the_speed_changes(
     assert max(run.scored) == run.images == max(run.pictures)
 
 
-def test_a_machine_that_slows_down_fivefold_and_recovers_is_still_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_slows_down_fivefold_and_recovers_is_still_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = machine(monkeypatch, lambda now: SPEED / (5.0 if 300 < now < 500 or now > 800 else 1.0))
     gansmith.train(timed(), tmp_path / "run", device="cpu")
     assert clock.now == pytest.approx(SECONDS, rel=0.15)
@@ -296,10 +298,17 @@ def test_looks_have_fewer_samples_where_time_is_short(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Monitor, "look", look)
     monkeypatch.setattr(time, "perf_counter", lambda: now)
-    planned = plan_looks(Monitor(trainer(quick("watch=watch"))), 100.0)
-    assert counts == [256, 256, FEWEST, FEWEST]
-    assert (planned.samples, planned.times) == (FEWEST, 21)
-    assert planned.total_seconds <= 0.02 * 100 + 0.07
+    for seconds, asked, samples, times in (
+        (200.0, [256, 256], 256, 13),
+        (100.0, [256, 256, FEWEST, FEWEST], FEWEST, 21),
+        (40.0, [256, FEWEST, FEWEST], FEWEST, 6),
+        (20.0, [256, FEWEST, FEWEST], 256, 0),
+    ):
+        counts.clear()
+        now = 0.0
+        planned = plan_looks(Monitor(trainer(quick("watch=watch"))), seconds)
+        assert (counts, planned.samples, planned.times) == (asked, samples, times)
+        assert not planned.times or planned.total_seconds <= 0.02 * seconds + 0.07
 
 
 def test_a_look_of_fewer_samples_compares_with_as_many_and_says_so(tmp_path: Path) -> None:

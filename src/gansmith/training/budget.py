@@ -21,7 +21,7 @@ from gansmith.training.monitor import Monitor
 from gansmith.training.speed import measure_speed
 from gansmith.training.totals import Totals
 from gansmith.training.trainer import Trainer
-from gansmith.training.validation import Validation
+from gansmith.training.validation import Measurements, Validation
 from gansmith.training.vitals import COUNT
 
 
@@ -101,8 +101,9 @@ def plan_run(
 ) -> Plan:
     """Choose the budget in images and the numbers of scores, looks and files, by timing each where it is needed.
 
-    `scorer` is the validation of the run, or why it has none. Files are planned for a `run` on a disk. Raises RecipeError where the run is to stop by its scores
-    and is too short to be scored.
+    `scorer` is the validation of the run, or why it has none. Files are planned for a `run` on a disk.
+
+    Raises RecipeError where the run is to stop by its scores and is too short to be scored.
     """
     begun = time.perf_counter()
     images, seconds = images_for(recipe, trainer), seconds_in(recipe.budget)
@@ -121,15 +122,10 @@ def plan_run(
         return replace(plan, looks=relied_on if looks is None else looks)
     spent = 0.0
     if scorer and (seconds or times is None):
-        scores = scorer.plan_scores(length, trainer.sampler)
+        scores = planned_scores(scorer, length, trainer)
         spent += scores.total_seconds
         fewer = scores.samples if scores.times and scores.samples < scorer.setting.count else None
         plan = replace(plan, scorings=scores.times, score_samples=fewer)
-        if not distributed.agree(scores.times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
-            raise RecipeError(
-                f"a run of about {length:.3g} seconds has no time for scores to stop by: "
-                "say how often to score it, as in scores.times=10"
-            )
     if monitor and (seconds or looks is None):
         found = plan_looks(monitor, length)
         spent += found.total_seconds
@@ -140,6 +136,17 @@ def plan_run(
     files = plan_files(run, trainer, length) if run else FilePlan()
     plan = replace(plan, files=files, planning_seconds=planning)
     return _with_notes(plan, length, scorer, monitor)
+
+
+def planned_scores(scorer: Validation, length: float, trainer: Trainer) -> Measurements:
+    """Plan the scores of a run of `length` seconds. Raises RecipeError where it is to stop by them and has no time for any."""
+    scores = scorer.plan_scores(length, trainer.sampler)
+    if not distributed.agree(scores.times, trainer.device) and (scorer.setting.until or scorer.setting.patience):
+        raise RecipeError(
+            f"a run of about {length:.3g} seconds has no time for scores to stop by: "
+            "say how often to score it, as in scores.times=10"
+        )
+    return scores
 
 
 def _with_notes(plan: Plan, length: float | None, scorer: Validation | None, monitor: Monitor | None) -> Plan:

@@ -13,7 +13,7 @@ from gansmith.training.vitals import COUNT
 
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # looks of fewer samples rather than fewer looks; a shorter run is watched where it asks for it
-LEAST_TIMES_OF_FEW = 6  # fewer looks, and a run is not watched unless it asks for looks
+LEAST_TIMES_OF_FEW = 3  # fewer looks, and a run is not watched unless it asks for looks
 FEWEST = 64  # samples of a look, where time is short
 RELIED_ON = 20  # looks, at least, at a run that is to stop or recover
 LEAST_SECONDS = 4.0  # a shorter run is over before looks are planned
@@ -63,7 +63,8 @@ def plan_looks(monitor: Monitor, run_seconds: float) -> Measurements:
         each = max(now - ready, 1e-9)
         return each, int(max(0.0, allowed - (ready - begun)) / each) - 1
 
-    each, times = fitting()
+    first = time.perf_counter() - begun
+    each, times = fitting() if setting.times or allowed > 4 * first else (first, 0)
     if times < LEAST_TIMES and not setting.times and monitor.most > FEWEST:
         monitor, ready = Monitor(monitor.trainer, FEWEST), time.perf_counter()
         with contextlib.suppress(Exception):

@@ -233,11 +233,16 @@ def _due(recipe: Recipe, plan: FilePlan, trainer: Trainer) -> dict[str, Due]:
 
 def _tensorboard(run: Run, images: int) -> Any:
     """An event writer that continues from an image count."""
-    with _without_tensorflow():
-        from torch.utils.tensorboard import SummaryWriter
+    purge = images + 1 if images else None
+    return tensorboard().SummaryWriter(str(run.path / "events"), purge_step=purge, flush_secs=30)
 
-        purge = images + 1 if images else None
-        return SummaryWriter(str(run.path / "events"), purge_step=purge, flush_secs=30)
+
+def tensorboard() -> Any:
+    """PyTorch's module for TensorBoard; its first import takes a second."""
+    with _without_tensorflow():
+        import torch.utils.tensorboard as module
+
+        return module
 
 
 @contextlib.contextmanager
