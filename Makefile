@@ -1,6 +1,7 @@
 # make demo    environment, Fashion-MNIST, a GAN trained in about three minutes, its pictures, and what to do next
 # make test    environment (if missing), lint, format, types, the whole test suite, and test-wheel
 # make test-wheel   build the wheel, install it into an empty environment (.venv-wheel), and train, sample and report there
+# make hard-pace   budgets in minutes on simulated machines whose speed changes
 # make golden  measure the golden values of training on this machine anew: for a change that should alter training
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
@@ -8,7 +9,7 @@
 PYTHON ?= python3
 RUN ?= runs/demo
 
-.PHONY: demo test test-wheel golden setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden hard-pace setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -29,6 +30,9 @@ test: .venv/ready
 
 test-wheel: .venv/ready
 	@sh scripts/test_wheel.sh $(PYTHON)
+
+hard-pace: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/hard/pace.py
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py
