@@ -69,7 +69,8 @@ class RunWriter:
         if not self.writes:
             return []
         records = [record for record in read_log(self.run.path / "log.jsonl") if record["images"] <= images]
-        self.seconds = records[-1]["seconds"] if records else 0.0
+        # At the same speed from the last record to the checkpoint, as records of a short run are few.
+        self.seconds = records[-1]["seconds"] * images / max(records[-1]["images"], 1) if records else 0.0
         write(self.run.path / "log.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
         return records
 
