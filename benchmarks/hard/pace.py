@@ -40,7 +40,8 @@ def main() -> int:
     late = np.abs(np.array(ends) - 1)
     print(f"{args.profiles} profiles: {(late > 0.15).sum()} ended more than 15 % from their {SECONDS / 60:.0f} minutes;")
     print(
-        f"half within {100 * np.median(late):.2f} %, 99 % within {100 * np.quantile(late, 0.99):.2f} %, worst {100 * late.max():.2f} %"
+        f"half within {100 * np.median(late):.2f} %, 99 % within {100 * np.quantile(late, 0.99):.2f} %, "
+        f"worst {100 * late.max():.2f} %"
     )
     print(f"{args.profiles // 3 + 1} were interrupted and resumed, {wrong} of them did not take over their plans")
     return int((late > 0.15).any() or wrong > 0)
