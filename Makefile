@@ -1,6 +1,7 @@
 # make demo    environment, Fashion-MNIST, a GAN trained in about three minutes, its pictures, and what to do next
 # make test    environment (if missing), lint, format, types, the whole test suite, and test-wheel
 # make test-wheel   build the wheel, install it into an empty environment (.venv-wheel), and train, sample and report there
+# make hard-pace   budgets in minutes on simulated machines whose speed changes
 # make golden  measure the golden values of training on this machine anew: for a change that should alter training
 # make kill    train every recipe, kill it at random moments, and compare with runs that nobody killed: 20 minutes
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
@@ -11,7 +12,7 @@ PYTHON ?= python3
 RUN ?= runs/demo
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test test-wheel golden hard-overrides kill soak setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden hard-overrides hard-pace kill soak setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -36,6 +37,9 @@ test-wheel: .venv/ready
 # Overrides, components and JSON that nobody thought of: eleven minutes.
 hard-overrides: .venv/ready
 	OMP_NUM_THREADS=1 GANSMITH_EXAMPLES=4000 .venv/bin/python -m pytest tests/core/test_override_properties.py
+
+hard-pace: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/hard/pace.py
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py

@@ -280,7 +280,8 @@ def test_a_loss_that_turns_nan_is_named(here: Path, cli: Cli) -> None:
         "self.weight * (1 - fake).abs() ** 3", "(1 - fake) * float('nan') if CALLS.append(1) or len(CALLS) > 5 else fake"
     )
     (here / "my_gan.py").write_text(spoiled.replace("SHAPE =", "CALLS = []\nSHAPE ="))
-    answer = cli("train", "my_gan.py:my_run", "scores=none", "--run", "run")
+    often = ("log_every=64images", "pictures.every=64images", "checkpoint_every=256images")  # no step is taken to plan these
+    answer = cli("train", "my_gan.py:my_run", "scores=none", *often, "--run", "run")
     assert answer.code == 2
     assert "Traceback" not in answer.err
     last = answer.err.splitlines()[-1]

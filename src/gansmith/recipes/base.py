@@ -44,13 +44,16 @@ class Pictures:
 
     count: Annotated[int, Field(ge=1, le=1024)] = 64  # samples in a picture
     columns: Annotated[int, Field(gt=0, le=1024)] = 8  # samples in a row of the picture
-    every: Literal["growing"] | UntimedLength = "growing"  # the interval; "growing": 25 pictures at growing intervals
+    every: Literal["growing"] | UntimedLength = "growing"  # the interval; "growing": up to 25 pictures at growing intervals
     arrays: bool = False  # also save the samples as .npz
 
-    def marks(self, total_images: int, epoch_images: int) -> list[int]:
-        """The image counts at which pictures are drawn, including 0 and `total_images`. An epoch has `epoch_images` images."""
+    def marks(self, total_images: int, epoch_images: int, times: int = 25) -> list[int]:
+        """The image counts at which pictures are drawn, including 0 and `total_images`. An epoch has `epoch_images` images.
+
+        `times`, 2 or more, is the number of pictures at growing intervals.
+        """
         if self.every == "growing":
-            return sorted({round(total_images * (i / 24) ** 2) for i in range(25)})
+            return sorted({round(total_images * (i / (times - 1)) ** 2) for i in range(times)})
         every = images_in(self.every, epoch_images)
         if total_images // every > MAX_PICTURES:
             raise RecipeError(
@@ -138,9 +141,9 @@ class Recipe:
     pictures: Pictures = Pictures()  # of samples, during training
     scores: Scores | None = Scores()  # during training; None: no scores
     watch: Watch | None = Watch()  # monitoring by the doctor; None: no monitoring
-    log_every: UntimedLength | None = None  # interval of the log's records; None: 400 records per run
+    log_every: UntimedLength | None = None  # interval of the log's records; None: up to 400 records per run
     log_value: Literal["mean", "last"] = "mean"  # a record holds the mean of the steps since the last one, or the last step
-    checkpoint_every: UntimedLength | None = None  # None: 20 checkpoints per run
+    checkpoint_every: UntimedLength | None = None  # None: up to 20 checkpoints per run
     seed: Annotated[int, Field(ge=0, le=rng.MAX_SEED)] = 0
     why: tuple[str, ...] = ()  # choices made for the data and the budget, with their reasons, one sentence each
 

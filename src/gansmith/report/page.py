@@ -68,6 +68,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
         recipe=list(recipe_lines(run.recipe)),
         full_cost=clock(evaluation.data["full_seconds"]) if evaluation and "full_seconds" in evaluation.data else None,
+        notes=run.metadata.get("notes", []),
         cost=_cost(run),
         machine=run.metadata["environment"],
         number=number,
@@ -251,7 +252,7 @@ def _cost(run: Run) -> list[tuple[str, str]]:
     spent = float(np.nanmax(seconds))
     epochs = run.images / run.metadata.get("epoch_images", run.metadata["num_real"])
     return [
-        ("images", f"{run.images:,} of {run.total_images or 0:,}"),
+        ("images", f"{run.images:,}" if run.finished else f"{run.images:,} of {run.total_images or 0:,}"),
         ("epochs", f"{epochs:.3g}"),
         ("time", f"{spent / 60:.1f} min" if spent >= 60 else f"{spent:.0f} s"),
         ("speed", f"{run.images / spent:,.0f} images/s" if spent else "unknown"),

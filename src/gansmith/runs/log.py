@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 SCORE = "validation/fd"  # "score" in run.json names the feature extractor
+SCORE_SAMPLES = "validation/samples"  # generated samples in it, where there was time for fewer than usual
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

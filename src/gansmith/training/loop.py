@@ -87,7 +87,9 @@ def take_steps(session: Session) -> Generator[Record]:
                         trainer = successor
                         writer.save(trainer)
                         continue
-                yield dataclasses.replace(record, scores=decision.scores) if decision.scores else record
+                if decision.scores or record.total_images != trainer.total_images:
+                    record = dataclasses.replace(record, scores=decision.scores, total_images=trainer.total_images)
+                yield record
             writer.finish(trainer, supervisor.results())
         finally:
             with signals.held():  # a second Ctrl-C waits until the run is saved

@@ -130,7 +130,7 @@ def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
         made.restore(saved)
         for window in made.window.values():
             window.zero_()
-    made.images, made.steps, made.total_images = trainer.images, trainer.steps, trainer.total_images
+    made.images, made.steps, made.totals = trainer.images, trainer.steps, trainer.totals
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,12 +21,13 @@ from gansmith.training.arguments import Threads, check_arguments
 from gansmith.training.backends import backend_of
 from gansmith.training.budget import Plan, plan_run
 from gansmith.training.look_plan import monitor_for
+from gansmith.training.monitor import Monitor
 from gansmith.training.process_settings import process_settings
 from gansmith.training.recovery import Recovery, changed
 from gansmith.training.speed import ThreadWatch, quickest
 from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
-from gansmith.training.validation import validation_for
+from gansmith.training.validation import Validation, validation_for
 from gansmith.training.writer import RunWriter
 
 logger = logging.getLogger("gansmith")
@@ -107,15 +109,20 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
     if threads == "auto":
         torch.set_num_threads(quickest(trainer))
-    validation, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
-    if known_images:
-        plan = Plan(known_images, metadata.get("scorings", 0), metadata.get("looks", 0))
-    else:
-        plan = plan_run(recipe, trainer, validation, monitor)
-    trainer.total_images, scorings, looks = (distributed.agree(number, device) for number in plan)
+    scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
+    plan = Plan.read(metadata) if known_images else plan_run(recipe, trainer, scorer, monitor, folder)
+    plan = plan.agreed(device)
+    if monitor is not None and plan.look_samples != monitor.most:
+        monitor = Monitor(trainer, plan.look_samples)
+    validation = scorer if isinstance(scorer, Validation) else None
+    if validation is not None and plan.score_samples:
+        validation = replace(validation, num_samples=plan.score_samples)
+    trainer.totals = plan.totals.up_to(saved.images if saved else 0)
     recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
-    score = validation.name if validation and scorings else None
-    folder.begin(trainer.metadata() | {"scorings": scorings, "score": score, "looks": looks})
+    score = validation.name if validation and plan.scorings else None
+    folder.begin(trainer.metadata() | plan.metadata() | {"score": score})
+    for note in plan.notes if distributed.rank() == 0 else ():
+        logger.warning(note)
     if score != folder.metadata.get("score"):
         logger.warning(f"the score was {folder.metadata.get('score')}, now {score}: the run goes on and is scored no more")
         validation = None

@@ -32,6 +32,7 @@ from gansmith.sampling.sampler import Sampler
 from gansmith.training.compiling import compiled
 from gansmith.training.loss_guard import LossGuard
 from gansmith.training.record import Record, Values
+from gansmith.training.totals import Totals
 
 
 class Backend(Protocol):
@@ -111,7 +112,7 @@ class Trainer:
             self.networks[name].requires_grad_(False)
         self.optimizer_states = {p.name: recipe.optimizers[p.name].init(self.trained_weights[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
-        self.images, self.steps, self.total_images = 0, 0, 1
+        self.images, self.steps, self.totals = 0, 0, Totals.of(1)
         self.states: dict[str, Tensor] = {}  # state of objectives across steps, by name
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
@@ -135,6 +136,20 @@ class Trainer:
         self.steps += 1
         self.whole = True
         return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, values)
+
+    @property
+    def total_images(self) -> int:
+        """The budget in images, as it is planned now."""
+        return self.totals.images
+
+    @total_images.setter
+    def total_images(self, images: int) -> None:
+        self.totals = Totals.of(images)
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, at most 1; schedules follow it."""
+        return self.totals.progress(self.images)
 
     def read(self, images: int) -> Batch:
         """This process's part of the batch that follows after `images` real images."""
@@ -294,7 +309,7 @@ class TorchBackend:
         """Give every player its turns. Players of simultaneous turns update their weights once all have computed their loss."""
         trainer, recipe = self.trainer, self.trainer.recipe
         images, read = trainer.images, 0
-        progress = images / trainer.total_images
+        progress = trainer.progress
         shared: dict[str, Any] = {}  # within this step
         values: Values = {}
         batch = None
