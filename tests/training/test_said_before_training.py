@@ -1,4 +1,4 @@
-"""What a run goes without, or has less of than usual, is said once before it trains. Nothing says that more is done than all."""
+"""What a run goes without, or has less of than usual, is said once before it trains. No more than all is ever done."""
 
 from __future__ import annotations
 
