@@ -14,7 +14,7 @@ from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing
+from gansmith.data.source import Rules, Samples, Split, cant_read, existing
 
 # Names of the arrays in an .npz: ours first, then those of MedMNIST and Keras.
 _IMAGES: dict[Split, tuple[str, ...]] = {"train": ("images", "train_images", "x_train"), "test": ("test_images", "x_test")}
@@ -32,11 +32,13 @@ class Arrays:
         path: the file.
         size: side of the images in pixels; None keeps it. Images that are not square are cropped to their centre.
         channels: 1, 3 or 4; None keeps them.
+        rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
     path: str
     size: Size | None = None
     channels: Channels | None = None
+    rules: Rules = 2
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split. Raises DataError for a file that is missing or damaged, or whose arrays have another type or shape."""

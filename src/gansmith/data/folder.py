@@ -15,7 +15,7 @@ from gansmith.core.errors import DataError
 from gansmith.data.labelled import labels_from, numbered
 from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing
+from gansmith.data.source import Rules, Samples, Split, cant_read, existing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,6 +44,7 @@ class Folder:
         labels: a CSV file with the columns `file`, relative to the folder, and `label`, one row per image; it gives the classes.
             A path, or the name of a file in the folder.
         skip_bad: leave out unreadable files and count them, instead of raising an error.
+        rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Folder:
     channels: Channels | None = None
     labels: str | None = None
     skip_bad: bool = False
+    rules: Rules = 2
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split.

@@ -19,7 +19,7 @@ from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing
+from gansmith.data.source import Rules, Samples, Split, cant_read, existing
 
 # Both spellings exist: train-images-idx3-ubyte and train-images.idx3-ubyte.
 _MNIST_STYLE = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13][-.]ubyte(\.gz)?")
@@ -38,12 +38,14 @@ class Idx:
             there are no labels.
         size: side in pixels; None keeps the size of the file.
         channels: 1, 3 or 4; None keeps grey.
+        rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
     path: str
     labels: str | None = None
     size: Size | None = None
     channels: Channels | None = None
+    rules: Rules = 2
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split. Raises DataError for a missing or damaged file, another format, or a wrong number of labels."""

@@ -14,6 +14,9 @@ from gansmith.core.errors import DataError
 
 Split = Literal["train", "test"]
 
+Rules = Literal[1, 2]
+"""How files are read; the largest number is the present way. A stored recipe without the number has 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Attribute:
