@@ -94,6 +94,8 @@ def data_show(
         source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
     samples = source.load()
     typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    for note in samples.notes:
+        typer.echo(f"  note    {note}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from gansmith.core.component import _FILE_MODULE, REGISTRY, parts
 from gansmith.core.errors import RecipeError
+from gansmith.core.user_input import read_bytes
 
 _FILES: dict[str, types.ModuleType] = {}
 
@@ -26,7 +27,7 @@ def load_file(path: str | Path) -> types.ModuleType:
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise RecipeError(f"can't read {path}: {error.strerror}") from None
     digest = hashlib.sha256(content).hexdigest()
@@ -75,5 +76,5 @@ def hashes_of_own_files(value: Any) -> dict[str, str]:
         file = getattr(module, "__file__", None)
         loaded = next((digest for digest, known in _FILES.items() if known is module), None)
         if not type(part).__module__.startswith("gansmith.") and file and (loaded or Path(file).is_file()):
-            found[file] = loaded or hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            found[file] = loaded or hashlib.sha256(read_bytes(file)).hexdigest()
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gansmith.core.errors import RunError
 from gansmith.core.files import disk_errors, make_parent, write
+from gansmith.core.user_input import read_bytes
 from gansmith.networks.keras import KerasNetwork
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def export(run: Run, path: Path) -> Path:
     model = _model(run)
     with tempfile.TemporaryDirectory() as folder, disk_errors(path):
         model.save(Path(folder) / path.name)
-        write(path, (Path(folder) / path.name).read_bytes())
+        write(path, read_bytes(Path(folder) / path.name))
     return path
 
 

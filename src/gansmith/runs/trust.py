@@ -10,6 +10,7 @@ from gansmith.core.component import from_json
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.files import read_json
 from gansmith.core.user_code import hashes_of_own_files, load_file
+from gansmith.core.user_input import read_bytes
 from gansmith.recipes.base import Recipe
 
 
@@ -45,6 +46,6 @@ def named(files: Mapping[str, str]) -> str:
 def _digest_of(path: Path) -> str:
     """The SHA-256 of a file. Raises RunError if it can't be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
         raise RunError(f"can't read {path}: {error.strerror}") from None
