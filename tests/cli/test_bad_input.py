@@ -22,7 +22,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     # a word nobody knows gets the nearest
     (("train", "tutorial-smal"), ("unknown recipe 'tutorial-smal'", "did you mean 'tutorial-small'")),
     (("show", "tutorial-kers"), ("unknown recipe 'tutorial-kers'", "did you mean 'tutorial-keras'")),
-    (("train", "zzz"), ("unknown recipe 'zzz'", "tutorial-small")),
+    (("train", "zzz"), ("unknown recipe 'zzz'; known: ", "more")),
     (("train", "tutorial-small", "--data", "minst"), ("unknown data set 'minst'", "did you mean 'mnist'")),
     (("show", "tutorial-small", "--data", "digit"), ("unknown data set 'digit'", "did you mean 'digits'")),
     (("data", "show", "digit"), ("unknown data set 'digit'", "did you mean 'digits'")),
@@ -44,7 +44,7 @@ COMMANDS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("show", "tutorial-small", "--data", "digits", "seed=-1"), ("seed=-1", "greater than or equal to 0")),
     (("train", "tutorial-batchnorm", "--data", "digits", "epoch=20"), ("epoch=20", "did you mean 'epochs'")),
     (("train", "tutorial-batchnorm", "--data", "digits", "batchsize=20"), ("batchsize=20", "did you mean 'batch_size'")),
-    ((*SMALL, "--dry-run", "networks.generator.widths=[100000000000000]"), ("out of memory", "smaller")),
+    ((*SMALL, "--dry-run", "networks.generator.widths=[100000000000000]"), ("expected at most 65,536", "100000000000000")),
     # parts that don't fit together
     ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' trains it")),
     ((*SMALL, "objective.generator_fakes=8"), ("share", "generator_fakes")),

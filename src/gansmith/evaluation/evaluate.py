@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from gansmith.core.component import to_json
-from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.errors import DataError, RecipeError, some
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.data.order import own_labels
 from gansmith.evaluation import objective_scores, reference, scoring, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
-from gansmith.evaluation.extractors import Extractor, Features, find_extractor
+from gansmith.evaluation.extractors import Extractor, Features, check_extractor, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
 from gansmith.evaluation.reference import Progress, RealData
 from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, PerClassResult, Score, name_of
@@ -68,6 +68,7 @@ def evaluate(
     Raises RunError, DataError or RecipeError if something is missing or does not fit.
     """
     started = time.perf_counter()
+    check_extractor(extractor)
     subject = sources.find_samples(what, count, draws, trust, checkpoint)
     source = _source(subject, data)
 
@@ -159,10 +160,10 @@ def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | No
     if subject.classes is not None and names is not None:  # folders: by name
         unlike, numbers = sorted({*subject.classes} - {*names}), own_labels(subject.classes)
         if unlike and numbers is None:
-            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {', '.join(names)}")
+            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {some(names)}")
         # A file without names has numbers, which are places in the order of the classes where no class is called so.
-        by_name = numbers is None or not unlike
-        labels = (np.array([names.index(name) for name in subject.classes]) if by_name else numbers)[labels]
+        by_name = [names.index(name) for name in subject.classes] if not unlike else numbers
+        labels = np.asarray(by_name)[labels]
     num_classes = int(real.train.labels.max()) + 1
     if labels.max() >= num_classes:
         row = int(labels.argmax())

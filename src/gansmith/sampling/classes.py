@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gansmith.core.errors import RunError, unknown
-from gansmith.core.formatting import listed
+from gansmith.core.errors import RunError, some, unknown
 from gansmith.data.order import own_labels
 from gansmith.sampling.conditions import Condition
 
@@ -59,7 +58,7 @@ class ConditionSpace:
         if not (is_name and are_numbers) and re.fullmatch(r"[0-9]{1,9}", word) and int(word) < len(self.shares):
             return int(word)
         if self.names and (are_numbers or len(self.names) <= MAX_NAMED):
-            raise RunError(f"{subject} has no class {word!r}: choose one of {listed(self.names, MAX_NAMED)}")
+            raise RunError(f"{subject} has no class {word!r}: choose one of {some(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{subject}: {unknown('class', word, self.names)}")
         raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
@@ -153,7 +153,7 @@ class Codes:
     """
 
     num: NumCategories = 10
-    continuous: NonNegativeInt = 2
+    continuous: Annotated[int, Field(ge=0, le=1024)] = 2
     observed: ClassVar[bool] = False
     are_classes: ClassVar[bool] = False
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
+from gansmith.core.limits import MAX_GRID
 from gansmith.data.arrays import CLASSES
 from gansmith.data.modality import Modality
 from gansmith.data.order import own_labels
@@ -19,7 +20,17 @@ from gansmith.drawing.grids import png, to_image
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_GRID = 10_000  # samples in one picture
+MAX_FILES = 1_000_000  # in one folder
+ENDINGS = (".npz", ".png")
+
+
+def check(path: Path, count: int) -> None:
+    """Raise RunError if `count` samples can't be saved at a path: see `Gallery.save`. Call it before they are made."""
+    files.check_output(path, "samples", ENDINGS, folder=True)
+    if path.suffix == ".png" and count > MAX_GRID:
+        raise RunError(f"{path}: a picture holds at most {MAX_GRID:,} samples, got {count:,}; use a folder or an .npz")
+    if path.suffix == "" and count > MAX_FILES:
+        raise RunError(f"{path}: a folder holds at most {MAX_FILES:,} pictures, got {count:,}; use an .npz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,21 +74,16 @@ class Gallery:
         empty, or a path that can't be written, DiskError if the disk is full.
         """
         path = Path(path)
+        check(path, len(self))
         if path.suffix == ".npz":
             files.make_parent(path)
             with files.atomic(path) as file:
                 np.savez(file, **{self.modality.key: self.array}, **self._labels())  # type: ignore[arg-type]
         elif path.suffix == ".png":
-            if len(self) > MAX_GRID:
-                raise RunError(
-                    f"{path}: a picture holds at most {MAX_GRID:,} samples, got {len(self):,}; use a folder or an .npz"
-                )
             files.make_parent(path)
             files.write(path, png(self.picture()))
-        elif path.suffix == "":
-            self._save_folder(path)
         else:
-            raise RunError(f"can't write samples as {path.suffix!r} ({path}): use x.npz, x.png or a folder's name")
+            self._save_folder(path)
         return path
 
     def _labels(self) -> dict[str, np.ndarray]:
@@ -90,8 +96,6 @@ class Gallery:
 
     def _save_folder(self, path: Path) -> None:
         """Write each sample as a picture into a new or empty folder."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} is there already and not an empty folder; choose another --out")
         with files.atomic_folder(path) as folder:
             for i in range(len(self)):
                 picture = to_image(self.array[i]) if self.array.ndim == 4 else self.modality.picture(self.array[i : i + 1])
