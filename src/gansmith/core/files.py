@@ -53,7 +53,7 @@ def check_writable(path: Path, *, folder: bool = False) -> None:
     """
     target = path if folder else target_of(path)
     with disk_errors(path):
-        parent = target if folder and target.exists() else target.parent
+        parent = target if folder and os.path.exists(target) else target.parent
         while not os.path.lexists(parent):
             parent = parent.parent
         longest = _longest_name(parent)

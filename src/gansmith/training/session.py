@@ -112,6 +112,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     else:
         plan = plan_run(recipe, trainer, validation, monitor)
     trainer.total_images, scorings, looks = (distributed.agree(number, device) for number in plan)
+    recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and scorings else None
     folder.begin(trainer.metadata() | {"scorings": scorings, "score": score, "looks": looks})
     if score != folder.metadata.get("score"):
