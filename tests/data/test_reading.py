@@ -571,7 +571,7 @@ def test_samples_carry_the_names_of_their_classes_and_the_labels_of_the_data(tmp
     assert again.labels is not None
     assert again.labels.tolist() == [1, 1, 1]
     refusal = cli("sample", tmp_path / "run", "--class", "1", "--out", tmp_path / "x.png")
-    assert_refused(refusal, "has no class '1': choose one of 1990, 2000 and 2020")
+    assert_refused(refusal, "has no class '1': choose one of 1990, 2000, 2020")
 
 
 def test_names_of_classes_are_read_from_an_npz(tmp_path: Path) -> None:
