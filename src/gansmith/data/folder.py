@@ -178,8 +178,8 @@ class Folder:
         verbs = {"crop": "cropped to their centre", "stretch": "stretched to squares", "pad": "padded with white to squares"}
         fitting = [verbs[self.fit]] if any(width != height for width, height in sizes) else []
         resizing = [f"resized to {self.size} x {self.size}"] if any(min(size) != self.size for size in sizes) else []
-        others = " or ".join(f"data.fit={fit}" for fit in verbs if fit != self.fit)
-        return f"{before} are {' and '.join(fitting + resizing)} (data.size=... or {others} changes that)"
+        others = [f"data.fit={fit}" for fit in verbs if fit != self.fit] if fitting else []
+        return f"{before} are {' and '.join(fitting + resizing)} ({' or '.join(['data.size=...', *others])} changes that)"
 
 
 # ---------------------------------------------------------------------------------------------------- several files
