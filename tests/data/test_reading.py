@@ -583,3 +583,12 @@ def test_names_of_classes_are_read_from_an_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=images, labels=np.array([1, 0, 1, 3]), classes=np.array(["cat", "dog", "eel"]))
     with pytest.raises(DataError, match=refused("expected labels from 0 to 2", "3 names in classes, found 3")):
         Arrays(str(tmp_path / "x.npz")).load()
+
+
+def test_a_recipes_name_that_is_also_a_run_here_is_refused(here: Path, cli: Cli) -> None:
+    (here / "starter").mkdir()
+    (here / "starter/recipe.json").write_text("{}")
+    assert_refused(cli("show", "starter"), "starter is both a recipe and a run folder here", "./starter", "builtin:starter")
+    assert_refused(cli("train", "starter"), "./starter", "builtin:starter")
+    assert cli("show", "builtin:starter", "--data", "digits").code == 0
+    assert "run.json" in cli("show", "./starter").err

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gansmith.core.component import kebab
 from gansmith.core.errors import DataError, unknown
+from gansmith.core.user_input import BUILTIN
 from gansmith.data.arrays import Arrays
 from gansmith.data.digits import Digits
 from gansmith.data.faces import Faces
@@ -93,7 +94,6 @@ NAMES: dict[str, NamedData] = {
     ),
 }
 
-BUILTIN = "builtin:"  # before a name: the data set with this name, and no file or folder
 _ARRAY_SUFFIXES = (".npy", ".npz")
 _FILE_SUFFIXES = (*_ARRAY_SUFFIXES, *SUFFIXES, ".gz", ".zip")
 
