@@ -34,7 +34,9 @@ def _fuzzer() -> Any:
 FUZZER = _fuzzer()
 # Components with a path, and the readers in the fuzzer's table that read their files.
 READERS_OF = {"Arrays": {"npy", "npz"}, "Folder": {"images", "csv"}, "Idx": {"idx"}}
-FOUND: list[tuple[str, bytes]] = []
+FOUND: list[tuple[str, bytes]] = [
+    ("csv", b',"ael;file\n"1","a.png"\n'),  # a line break in the name of a column, and so in the message
+]
 
 
 def changed(examples: list[bytes], num: int) -> Iterator[bytes]:

@@ -261,7 +261,7 @@ def test_the_range_is_that_of_all_files_of_all_splits_or_the_one_given(tmp_path:
     given = make("tutorial-small", ["data.range=0,4000", "data.size=none"], str(tmp_path)).data
     assert from_json(to_json(given)) == given
     assert given.load().values[:, 0, 0, 0].tolist() == [64, 191]
-    assert said(given.load(), "0 becomes black and 4,000 white, given by data.range")
+    assert said(given.load(), "0 becomes black and 4,000 white, as data.range says")
     wrong = cli("data", "show", tmp_path, "data.range=4095,0")
     assert_refused(wrong, "range=4095,0", "the lower one first, as in 0,4095")
 
