@@ -4,6 +4,7 @@
 # make hard-pace   budgets in minutes on simulated machines whose speed changes
 # make golden  measure the golden values of training on this machine anew: for a change that should alter training
 # make kill    train every recipe, kill it at random moments, and compare with runs that nobody killed: 20 minutes
+# make fuzz    fuzz every reader of files, 100,000 executions each: about half an hour on one core
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
 # make soak    an hour of training with samples and reports beside it: memory and open handles must stay flat; SOAK_MINUTES=10
@@ -12,7 +13,7 @@ PYTHON ?= python3
 RUN ?= runs/demo
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test test-wheel golden hard-overrides hard-pace kill soak setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden fuzz hard-overrides hard-pace kill soak setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -52,6 +53,10 @@ kill: .venv/ready
 
 test-tensorflow: .venv-tensorflow/ready
 	.venv-tensorflow/bin/python -m pytest -n 2 tests/training/test_tensorflow.py
+
+fuzz: .venv/ready
+	@.venv/bin/python -c "import atheris" 2>/dev/null || sh scripts/setup.sh $(PYTHON) .venv dev,fuzz
+	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/hard/fuzz.py
 
 setup: .venv/ready
 

@@ -18,6 +18,8 @@ import gansmith
 from gansmith.core.errors import RunError
 from gansmith.data.modality import Images, Points, modality_of
 from gansmith.drawing import animation as animation_module
+from gansmith.drawing import grids
+from gansmith.drawing.captions import name_rows
 from gansmith.drawing.grids import image_grid
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
@@ -213,6 +215,26 @@ def test_a_gif_holds_every_picture(tmp_path: Path) -> None:
     with Image.open(io.BytesIO(animation_module.animate_files(paths))) as animation:
         assert animation.n_frames == 4
         assert animation.size == (40, 30)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_gif_and_a_png_show_the_same_picture(tmp_path: Path, mode: str) -> None:
+    """Colours under transparent pixels are random, and neither may show them."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (24, 24, len(mode)), dtype=np.uint8)
+    pixels[..., :-1] = 40  # one visible colour, so that a palette holds it
+    pixels[..., -1] = 255
+    pixels[4:20, 4:20] = rng.integers(0, 256, (16, 16, len(mode)), dtype=np.uint8)
+    pixels[4:20, 4:20, -1] = 0
+    Image.fromarray(pixels, mode).save(tmp_path / "a.png")
+    visible = np.full((24, 24, 3), 40)
+    visible[4:20, 4:20] = 255
+    with Image.open(io.BytesIO(animation_module.animate_files([tmp_path / "a.png"]))) as animation:
+        assert np.abs(np.asarray(animation.convert("RGB")).astype(int) - visible).max() <= 4
+    with Image.open(tmp_path / "a.png") as picture:
+        assert np.array_equal(np.asarray(grids.on_white(picture).convert("RGB")), visible)
+        named = np.asarray(name_rows(picture.resize((240, 240), Image.Resampling.NEAREST), ["a"]).convert("RGB"))
+        assert np.array_equal(named[:, -240:][5::10, 5::10], visible)
 
 
 # ---------------------------------------------------------------------------------------------------- files

@@ -100,6 +100,8 @@ def data_show(
     files.check_writable(out)
     samples = source.load()
     echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    for note in samples.notes:
+        echo(f"  note    {note}")
     echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:

@@ -116,7 +116,8 @@ def train(
             if session is not None:
                 title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
                 with contextlib.closing(take_steps(session)) as records:
-                    progress.follow(records, "\n".join([*chosen.why, title]), quiet)
+                    said = dict.fromkeys([*chosen.why, *session.trainer.samples.notes])
+                    progress.follow(records, "\n".join([*said, title]), quiet)
         if distributed.rank() == 0:
             if quiet:
                 echo(folder)

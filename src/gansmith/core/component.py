@@ -38,7 +38,11 @@ RENAMED_FIELDS = {
 }
 
 # Fields that an older recipe.json lacks, and the values that it was trained with. A new recipe takes the field's default.
-MISSING_FIELDS: dict[tuple[str, str], Any] = {}
+MISSING_FIELDS: dict[tuple[str, str], Any] = {
+    ("Arrays", "rules"): 1,
+    ("Folder", "rules"): 1,
+    ("Idx", "rules"): 1,
+}
 
 REGISTRY: dict[str, type] = {}
 _FILE_MODULE = "gansmith_file_"  # the module name of a user's file begins so and ends with the file's digest

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from gansmith.core.errors import DiskError, GansmithError, RunError
 from gansmith.core.formatting import json_text
+from gansmith.core.user_input import read_text
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
@@ -139,7 +140,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, *keys: str) -> dict[str, Any]:
     """Read a JSON object. Raises RunError, naming the file, if it can't be read, is no object, or lacks one of the keys."""
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise RunError(f"can't read {path}: {error}") from None
     missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]

@@ -17,6 +17,7 @@ from typing import Any
 
 from gansmith.core.component import _FILE_MODULE, REGISTRY, kebab, parts
 from gansmith.core.errors import RecipeError
+from gansmith.core.user_input import read_bytes
 
 _FILES: dict[str, types.ModuleType] = {}
 
@@ -76,11 +77,7 @@ def read_code(path: str | Path) -> bytes:
     """The content of a Python file of the user's own. Raises RecipeError if it can't be read or is no regular file."""
     path = Path(path)
     try:
-        if path.exists() and not path.is_file():
-            raise RecipeError(f"{path} is {'a folder' if path.is_dir() else 'no regular file'}: name a Python file")
-        return path.read_bytes()
-    except RecipeError:
-        raise
+        return read_bytes(path)
     except (OSError, ValueError) as error:
         raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
 
@@ -116,7 +113,7 @@ def hashes_of_own_files(value: Any) -> dict[str, str]:
         file = getattr(module, "__file__", None)
         loaded = next((digest for digest, known in _FILES.items() if known is module), None)
         if not type(part).__module__.startswith("gansmith.") and file and (loaded or Path(file).is_file()):
-            found[file] = loaded or hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            found[file] = loaded or hashlib.sha256(read_bytes(file)).hexdigest()
     return found
 
 

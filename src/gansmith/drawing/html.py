@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gansmith.core.formatting import printable
+from gansmith.core.user_input import opened
 from gansmith.drawing import grids
 from gansmith.drawing.animation import animate, animate_files
 
@@ -57,7 +58,7 @@ def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
     """Embed a plot from a file, scaled to at most `longest` pixels a side."""
     from PIL import Image
 
-    with Image.open(path) as picture:
+    with opened(path) as file, Image.open(file) as picture:
         picture.thumbnail((longest, longest))
         return plot(picture, alt)
 

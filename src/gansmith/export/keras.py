@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gansmith.core.files import check_output, disk_errors, make_parent, write
+from gansmith.core.user_input import read_bytes
 from gansmith.networks.keras import KerasNetwork
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def export(run: Run, path: Path) -> Path:
     model = _model(run)
     with tempfile.TemporaryDirectory() as folder, disk_errors(path):
         model.save(Path(folder) / path.name)
-        write(path, (Path(folder) / path.name).read_bytes())
+        write(path, read_bytes(Path(folder) / path.name))
     return path
 
 

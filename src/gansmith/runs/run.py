@@ -118,7 +118,9 @@ class Run:
         changed = list(differences(to_json(self.recipe), to_json(comparable)))
         if changed:
             message = some((f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed), separator="; ")
-            raise RunError(f"run folder {self.path} holds another recipe: {message}. Choose another folder with --run")
+            older = [place for place, old, new in changed if place.split(".")[-1] == "rules" and (old, new) == (1, 2)]
+            todo = f"To go on with the older run, add {older[0]}=1. To start anew, c" if older else "C"
+            raise RunError(f"run folder {self.path} holds another recipe: {message}. {todo}hoose another folder with --run")
         files = set(hashes_of_own_files(recipe).values())
         if files != set(self.metadata.get("files", {}).values()):
             raise RunError(

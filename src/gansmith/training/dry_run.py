@@ -127,6 +127,7 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
     samples = trainer.samples
     yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.backend.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
+    yield from (f"                 {note}" for note in samples.notes)
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():
         yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"
