@@ -108,7 +108,8 @@ def evaluated(**changed: Any) -> Evaluation:
     facts: dict[str, Any] = {
         "format": 1, "what": "runs/x", "kind": "run", "recipe": "tutorial-small", "checkpoint": "last",
         "images_seen": 1625, "seed": 0,
-        "data": {"label": "digits", "spec": {"type": "Digits"}, "split": "train without slice", "sha256": "0", "num_real": 1000, "floor": "half", "num_floor": 500},
+        "data": {"label": "digits", "spec": {"type": "Digits"}, "split": "train without slice", "sha256": "0"}
+        | {"num_real": 1000, "floor": "half", "num_floor": 500},
         "extractor": {"name": "pixels", "sha256": "ab12cd34" + "0" * 56, "width": 64, "resizing": "none"},
         "num_fake": 100, "seeds": [1000, 1001], "seconds": 1.5, "gansmith": "0.1.0",
         "scores": {"fd": score(), "recall": score(name="recall[x]", title="Recall", value=0.25, low=None, high=None)},

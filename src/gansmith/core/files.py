@@ -32,9 +32,14 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
+        if is_refusal(error):
             raise RunError(f"can't write {path}: {reason}; choose another path") from None
         raise DiskError(f"can't write {path}: {reason}; no partial file is left, make room and run the command again") from None
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether a path can't be used as it is, which a user mends, rather than a disk that is full or broken."""
+    return isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG)
 
 
 def make_parent(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gansmith.core.errors import DiskError, GansmithError, RunError
-from gansmith.core.files import disk_errors, is_temporary
+from gansmith.core.files import disk_errors, is_refusal, is_temporary
 from gansmith.runs.checkpoints import NAME
 
 FOLDERS = ("samples", "checkpoints", "generator")  # made in a run folder before its recipe.json is written
@@ -36,7 +35,7 @@ def locked(path: Path) -> Iterator[None]:
     run: everything that the block left in it is removed.
 
     Raises RunError if the folder holds files but no run, or if another process has locked it. An OSError of the block becomes a
-    DiskError that names the block's own file.
+    RunError or DiskError that names the block's own file.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     if path.exists() and not path.is_dir():
@@ -60,7 +59,8 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, GansmithError):
             raise
-        raise DiskError(f"{error.filename or path}: {error.strerror or error}; mend it, and run the command again") from None
+        type_ = RunError if is_refusal(error) else DiskError
+        raise type_(f"{error.filename or path}: {error.strerror or error}; mend it, and run the command again") from None
     finally:
         for folder in missing:
             with contextlib.suppress(OSError):  # not empty: a run began in it
@@ -145,10 +145,10 @@ def _is_leftover(path: Path) -> bool:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Delete the leftovers of a run that ended before it wrote recipe.json."""
-    for leftover in filter(_is_leftover, path.iterdir()):
-        if leftover.is_dir():
-            shutil.rmtree(leftover)
-        else:
-            with contextlib.suppress(PermissionError):  # Windows deletes the open lock file once it is released
+    """Delete the leftovers of a run that ended before it wrote recipe.json, the lock file last: it says what they are."""
+    with contextlib.suppress(OSError):  # a disk that is read-only; Windows, which deletes the open lock file once it is released
+        for leftover in sorted(filter(_is_leftover, path.iterdir()), key=lambda leftover: leftover.name == ".lock"):
+            if leftover.is_dir():
+                leftover.rmdir()
+            else:
                 leftover.unlink()
