@@ -80,7 +80,7 @@ def one_line(name: str, error: ValidationError) -> str:
     if loc and isinstance(loc[-1], str) and not loc[-1].isidentifier():  # no type of a union fits; the last part is such a type
         tried = [first, *(other for other in others if other["loc"][:-1] == loc[:-1])]
         place = ".".join([name, *map(str, loc[:-1])])
-        return f"{place}: expected {' or '.join(map(_expected, tried))}, got {short(first['input'])}"
+        return f"{place}: expected {' or '.join(map(expected, tried))}, got {short(first['input'])}"
     place = ".".join([name, *map(str, loc)])
     # The component itself raised it, about several fields.
     if first["type"] == "value_error" and not first["loc"] and name in REGISTRY:
@@ -96,10 +96,10 @@ def one_line(name: str, error: ValidationError) -> str:
         case "is_instance_of":
             type_ = first["ctx"]["class"].split(".")[-1]
             return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(name, first)}"
-    return f"{place}: expected {_expected(first)}, got {short(first['input'])}"
+    return f"{place}: expected {expected(first)}, got {short(first['input'])}"
 
 
-def _expected(fault: Any) -> str:
+def expected(fault: Any) -> str:
     """The expected value in words, from one fault of a pydantic error."""
     match fault["type"]:
         case "int_type" | "int_from_float":
@@ -108,7 +108,11 @@ def _expected(fault: Any) -> str:
             return "a number"
         case "bool_type":
             return "true or false"
-        case "tuple_type":
+        case "string_type":
+            return "a text"
+        case "dict_type":
+            return "an object in braces"
+        case "tuple_type" | "list_type":
             return "a list in brackets"
         case "dataclass_type" | "dataclass_exact_type":
             return f"{kebab(fault['ctx']['class_name'])}(...)"

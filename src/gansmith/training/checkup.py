@@ -42,7 +42,7 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
         trainer = Trainer(run.recipe, torch.device("cpu"))
         trainer.total_images = run.total_images or 1
         monitor = Monitor(trainer)
-        for saved in run.checkpoints.undamaged():
+        for saved in run.checkpoints.undamaged(trainer.check_fits):
             trainer.restore(saved)
             try:
                 signs = monitor.look()
