@@ -207,7 +207,7 @@ def kill_recipe(name: str, kills: int, chance: random.Random, cwd: Path, extra: 
     faults, moments, tries = [], [], 0
     while counted.total() < kills and tries < 4 * kills:
         tries += 1
-        number = SIGNALS[tries % len(SIGNALS)]
+        number = SIGNALS[counted.total() % len(SIGNALS)]
         at_write = chance.random() < 0.5
         moment = (
             Moment(number, chance.randrange(whole.writes)) if at_write else Moment(number, None, chance.uniform(0, whole.seconds))

@@ -477,7 +477,7 @@ def test_killed_while_the_folder_was_begun_it_is_begun_again(tmp_path: Path) -> 
     for name in ("samples", "checkpoints", "generator"):
         (folder / name).mkdir(parents=True)
     (folder / "run.json").write_text("{}")
-    (folder / ".recipe.json.abc.tmp").write_text("{")
+    (folder / ".recipe.json.abcd_123.tmp").write_text("{")
     (folder / ".lock").touch()
     assert gansmith.train(quick(budget="100images"), folder, device="cpu").finished
 

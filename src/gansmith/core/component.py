@@ -112,7 +112,11 @@ def expected(fault: Any) -> str:
             return "a number"
         case "bool_type" | "bool_parsing":
             return "true or false"
-        case "tuple_type":
+        case "string_type":
+            return "a text"
+        case "dict_type":
+            return "an object in braces"
+        case "tuple_type" | "list_type":
             return "a list in brackets"
         case "too_long":
             return f"a list of at most {fault['ctx']['max_length']:,}"

@@ -1,20 +1,24 @@
-"""Files: atomic writing (to a temporary name, synced, then renamed) and reading JSON."""
+"""Files: atomic writing (to a temporary name, synced, then renamed), and reading files and JSON that may be damaged."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import functools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from gansmith.core import user_input
+from gansmith.core.component import expected, short
 from gansmith.core.errors import DiskError, GansmithError, RunError
 from gansmith.core.formatting import json_text
-from gansmith.core.user_input import read_text
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
@@ -28,9 +32,14 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
+        if is_refusal(error):
             raise RunError(f"can't write {path}: {reason}; choose another path") from None
         raise DiskError(f"can't write {path}: {reason}; no partial file is left, make room and run the command again") from None
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether a path can't be used as it is, which a user mends, rather than a disk that is full or broken."""
+    return isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG)
 
 
 def target_of(path: Path) -> Path:
@@ -120,10 +129,21 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)
             os.replace(name, path)
+            sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
+
+
+def sync_folder(path: Path) -> None:
+    """Sync the names in a folder to disk: without it, a power cut may undo a rename. Windows and some networks can't."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -137,16 +157,62 @@ def write_json(path: Path, value: Any) -> None:
     write(path, json_text(value).encode())
 
 
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read a JSON object. Raises RunError, naming the file, if it can't be read, is no object, or lacks one of the keys."""
+def is_temporary(name: str, of: str) -> bool:
+    """Whether a file name is the temporary one of a file that `atomic` writes. The regular expression `of` matches its names."""
+    return re.fullmatch(rf"\.(?:{of})\.[a-z0-9_]{{8}}\.tmp", name) is not None
+
+
+# ---------------------------------------------------------------------------------------------------- reading
+
+RESTORE = "restore it, or train in another folder"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file. Raises RunError, naming it, if it can't be read: a folder or a pipe is no regular file."""
     try:
-        value = json.loads(read_text(path))
-    except (OSError, ValueError) as error:
-        raise RunError(f"can't read {path}: {error}") from None
-    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]
-    if missing:
-        raise RunError(f"{path} is damaged: it has no {', '.join(missing)}; restore it, or train in another folder")
-    return dict(value)
+        return user_input.read_bytes(path)
+    except OSError as error:
+        raise RunError(f"can't read {path}: {error.strerror or error}") from None
+
+
+def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> Any:
+    """Read JSON as a type that pydantic knows, strictly: `"5"` is no number. Fields that a TypedDict lacks are kept.
+
+    Raises RunError, with place, field, what was expected and what came, for anything else, also for nesting 200 deep.
+    """
+    try:
+        return _adapter(shape).validate_json(content, strict=True)
+    except ValidationError as error:
+        raise RunError(f"{place} is damaged: {_first_fault(error)}; {todo}") from None
+
+
+def read_as(path: Path, shape: Any, todo: str = RESTORE) -> Any:
+    """Read a JSON file as a type that pydantic knows; see `parse_json`. Raises RunError naming the file."""
+    return parse_json(read_bytes(path), shape, str(path), todo)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises RunError, naming the file, if it can't be read or is no object."""
+    found: dict[str, Any] = read_as(path, dict[str, Any])
+    return found
+
+
+_adapter = functools.cache(TypeAdapter)
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first fault of a pydantic error in words: `files.x: expected a text, got 5`, `it has no format`."""
+    fault = error.errors(include_url=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    match fault["type"]:
+        case "json_invalid":
+            return fault["msg"].removeprefix("Invalid JSON: ") + " of its JSON" * ("column" in fault["msg"])
+        case "missing" | "missing_argument":
+            return f"it has no {place}"
+    return f"{place or 'its JSON'}: expected {expected(fault)}, got {short(fault['input'])}"
+
+
+# ---------------------------------------------------------------------------------------------------- folders
 
 
 @contextlib.contextmanager
@@ -163,6 +229,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o755)
             os.replace(temporary, path)
+            sync_folder(path.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -44,7 +44,7 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
         if run.total_images:
             trainer.totals = Totals.stored(run.metadata)
         monitor = Monitor(trainer)
-        for saved in run.checkpoints.undamaged():
+        for saved in run.checkpoints.undamaged(trainer.check_fits):
             trainer.restore(saved)
             try:
                 signs = monitor.look()

@@ -42,7 +42,9 @@ class Recovery:
     @classmethod
     def read(cls, metadata: Mapping[str, Any], up_to: int) -> list[Recovery]:
         """The recoveries in a run's metadata, up to an image count."""
-        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in metadata.get("recoveries", [])]
+        names = [field.name for field in dataclasses.fields(cls)]
+        entries = ({name: entry[name] for name in names} for entry in metadata.get("recoveries", []))
+        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in entries]
         return [recovery for recovery in found if recovery.images <= up_to]
 
 

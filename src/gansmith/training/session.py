@@ -14,7 +14,11 @@ import torch
 from gansmith.core import distributed
 from gansmith.core.errors import GansmithError, RecipeError, TrainingError
 from gansmith.core.user_code import hashes_of_own_files
+from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.base import Recipe
+from gansmith.report import page
+from gansmith.runs.checkpoints import Checkpoint
+from gansmith.runs.metadata import check_same_data
 from gansmith.runs.run import Run
 from gansmith.runs.trust import check_trust
 from gansmith.training.arguments import Threads, check_arguments
@@ -64,6 +68,8 @@ def open_session(
         if trust is not None and not folder.metadata:
             check_trust(trust, hashes_of_own_files(recipe), folder.path)
         if distributed.agree(int(folder.is_complete), chosen):
+            if distributed.rank() == 0 and not folder.is_reported:  # killed before the report was written
+                page.write(folder, Evaluation.of(folder))
             yield None
             return
         with process_settings(compiles=recipe.compile), _no_empty_run(folder):
@@ -71,8 +77,8 @@ def open_session(
             try:
                 yield session
             except TrainingError as error:
-                kept = f"the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
-                raise TrainingError(f"{error}; {kept}") from None
+                last = f"the last good checkpoint, at {folder.images:,} images," if folder.images else "no checkpoint"
+                raise TrainingError(f"{error}; {last} is kept in {folder.path}") from None
             finally:
                 session.writer.close()
 
@@ -98,15 +104,23 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     """Trainer at the newest checkpoint, supervisor and writer of a locked folder. A new run is written down here."""
     # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
     known_images = distributed.agree(folder.total_images or 0, device)
-    saved, metadata = folder.latest(), folder.metadata
-    recoveries = Recovery.read(metadata, saved.images if saved else 0)
+    metadata = folder.metadata
     begun_with, chooses = metadata.get("environment", {}).get("threads"), threads == "auto"
-    if threads == "auto" and begun_with is not None:
+    if threads == "auto" and isinstance(begun_with, int):
         threads = min(begun_with, torch.get_num_threads())
     if isinstance(threads, int):
         torch.set_num_threads(threads)
     backend = backend_of(framework or metadata.get("framework", "torch"))
-    trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
+
+    def trainer_for(saved: Checkpoint | None) -> tuple[Checkpoint | None, Trainer]:
+        recoveries = Recovery.read(metadata, saved.images if saved else 0)
+        trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
+        if saved is not None:
+            check_same_data(folder.path, metadata or trainer.metadata(), trainer.metadata())  # before the fit of the weights
+            trainer.check_fits(saved)
+        return saved, trainer
+
+    saved, trainer = folder.checkpoints.first(trainer_for) or trainer_for(None)
     if threads == "auto":
         torch.set_num_threads(quickest(trainer))
     scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)

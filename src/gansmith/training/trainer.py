@@ -24,7 +24,7 @@ from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.memory import must_fit
-from gansmith.runs.checkpoints import Checkpoint
+from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
 from gansmith.sampling.classes import condition_space_of, layout_of
 from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
 from gansmith.sampling.inputs import Inputs, one_hot
@@ -271,8 +271,16 @@ class Trainer:
             tensors["kinds"] = self.categories.to(torch.int32)
         return Checkpoint(self.images, self.steps, tensors)
 
+    def check_fits(self, saved: Checkpoint) -> None:
+        """Raise DamageError if a saved state lacks a tensor of this trainer, or has one of another shape or type."""
+        own = {name: tensor for name, tensor in self.state().tensors.items() if not name.startswith("lasting/")}
+        check_tensors(saved.tensors, own, complete=("networks/", "average/", "optimizers/"))
+        if "kinds" in own and not 0 <= saved.tensors["kinds"].min() <= saved.tensors["kinds"].max() < self.shapes.categories:
+            raise DamageError("tensor kinds holds numbers of no category")
+
     def restore(self, saved: Checkpoint) -> None:
-        """Copy a saved state into this trainer."""
+        """Copy a saved state into this trainer. Raises DamageError, and copies nothing, if it does not fit."""
+        self.check_fits(saved)
         for name, network in self.networks.items():
             network.load_state_dict(saved.with_prefix(f"networks/{name}/"))
         if self.average is not None:
