@@ -5,10 +5,13 @@
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
 
+# make damage  every file of a run folder, damaged in every way, under every command; CASES=1000 takes a choice of the cases
+# make disk    a disk that refuses from any write on, under every command that writes; STRIDE=10 takes every tenth write
+
 PYTHON ?= python3
 RUN ?= runs/demo
 
-.PHONY: demo test test-wheel golden setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden setup test-tensorflow setup-tensorflow damage disk
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -35,6 +38,12 @@ golden: .venv/ready
 
 test-tensorflow: .venv-tensorflow/ready
 	.venv-tensorflow/bin/python -m pytest -n 2 tests/training/test_tensorflow.py
+
+damage: .venv/ready
+	.venv/bin/python benchmarks/hard/damage.py $(if $(CASES),--cases $(CASES))
+
+disk: .venv/ready
+	.venv/bin/python benchmarks/hard/disk.py $(if $(STRIDE),--stride $(STRIDE))
 
 setup: .venv/ready
 

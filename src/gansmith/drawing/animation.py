@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gansmith.drawing.grids import read_picture
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -19,10 +21,10 @@ def animate_files(pictures: Iterable[Path], longest: int = 480, milliseconds: in
 
     frames = []
     for path in pictures:
-        with Image.open(path) as picture:
-            frame = picture.convert("L" if picture.mode == "L" else "RGB")
-            frame.thumbnail((longest, longest), Image.Resampling.BOX)
-            frames.append(frame)
+        picture = read_picture(path)
+        frame = picture.convert("L" if picture.mode == "L" else "RGB")
+        frame.thumbnail((longest, longest), Image.Resampling.BOX)
+        frames.append(frame)
     return animate(frames, [milliseconds] * (len(frames) - 1) + [2000])
 
 

@@ -49,11 +49,9 @@ def image(image: np.ndarray, alt: str) -> Picture:
 
 def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
     """Embed a plot from a file, scaled to at most `longest` pixels a side."""
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        picture.thumbnail((longest, longest))
-        return plot(picture, alt)
+    picture = grids.read_picture(path)
+    picture.thumbnail((longest, longest))
+    return plot(picture, alt)
 
 
 def plot(picture: Image, alt: str) -> Picture:
