@@ -8,12 +8,14 @@
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
 # make soak    an hour of training with samples and reports beside it: memory and open handles must stay flat; SOAK_MINUTES=10
+# make damage  every file of a run folder, damaged in every way, under every command; CASES=1000 takes a choice of the cases
+# make disk    a disk that refuses from any write on, under every command that writes; STRIDE=10 takes every tenth write
 
 PYTHON ?= python3
 RUN ?= runs/demo
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test test-wheel golden fuzz hard-overrides hard-pace kill soak setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden damage disk fuzz hard-overrides hard-pace kill soak setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -57,6 +59,12 @@ test-tensorflow: .venv-tensorflow/ready
 fuzz: .venv/ready
 	@.venv/bin/python -c "import atheris" 2>/dev/null || sh scripts/setup.sh $(PYTHON) .venv dev,fuzz
 	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/hard/fuzz.py
+
+damage: .venv/ready
+	.venv/bin/python benchmarks/hard/damage.py $(if $(CASES),--cases $(CASES))
+
+disk: .venv/ready
+	.venv/bin/python benchmarks/hard/disk.py $(if $(STRIDE),--stride $(STRIDE))
 
 setup: .venv/ready
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gansmith.core.user_input import opened
-from gansmith.drawing.grids import on_white
+from gansmith.drawing.grids import on_white, read_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,10 +21,10 @@ def animate_files(pictures: Iterable[Path], longest: int = 480, milliseconds: in
 
     frames = []
     for path in pictures:
-        with opened(path) as file, Image.open(file) as picture:
-            frame = on_white(picture).convert("L" if picture.mode in ("L", "LA") else "RGB")
-            frame.thumbnail((longest, longest), Image.Resampling.BOX)
-            frames.append(frame)
+        picture = read_picture(path)
+        frame = on_white(picture).convert("L" if picture.mode in ("L", "LA") else "RGB")
+        frame.thumbnail((longest, longest), Image.Resampling.BOX)
+        frames.append(frame)
     return animate(frames, [milliseconds] * (len(frames) - 1) + [2000])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gansmith.core.errors import RunError
-from gansmith.core.user_input import opened
+from gansmith.core.files import read_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,18 +51,29 @@ def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
     return sheet
 
 
+def read_picture(path: Path) -> Image:
+    """The picture in a file, decoded. Raises RunError, naming the file, if it is damaged or no regular file."""
+    from PIL import Image
+
+    content = read_bytes(path)
+    try:
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        said = type(error).__name__ if "BytesIO" in str(error) else str(error)[:60]
+        raise RunError(f"picture {path} is damaged ({said}): delete it, and run the command again") from None
+    return picture
+
+
 def split_grid(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
     """Split a file of `image_grid` into its images, uint8 [at most count, H, W, C], without loss; `shape` is [C, H, W].
 
     Raises RunError for a file that is damaged or no such grid.
     """
-    from PIL import Image
-
     channels, height, width = shape
     scale = _scale(height, width)
     try:
-        with opened(grid) as file, Image.open(file) as picture:
-            sheet = np.asarray(picture)[::scale, ::scale]
+        sheet = np.asarray(read_picture(grid))[::scale, ::scale]
         rows, columns = ((side - GAP) // (size + GAP) for side, size in zip(sheet.shape, (height, width), strict=False))
         inner = sheet[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, channels)
     except (OSError, ValueError) as error:

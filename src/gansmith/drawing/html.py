@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gansmith.core.formatting import printable
-from gansmith.core.user_input import opened
 from gansmith.drawing import grids
 from gansmith.drawing.animation import animate, animate_files
 
@@ -56,11 +55,9 @@ def image(image: np.ndarray, alt: str) -> Picture:
 
 def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
     """Embed a plot from a file, scaled to at most `longest` pixels a side."""
-    from PIL import Image
-
-    with opened(path) as file, Image.open(file) as picture:
-        picture.thumbnail((longest, longest))
-        return plot(picture, alt)
+    picture = grids.read_picture(path)
+    picture.thumbnail((longest, longest))
+    return plot(picture, alt)
 
 
 def plot(picture: Image, alt: str) -> Picture:
