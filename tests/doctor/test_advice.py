@@ -125,7 +125,7 @@ def test_both_pages_say_what_they_are_about(tmp_path: Path, cli: Callable[..., A
         assert ("healthy" in said) == (not signs)
         assert "how training went" in said
         assert "How good the samples are is another question" in said
-        text = " ".join(page(Run.open(tmp_path / "run")).split())
-        assert "How training went, by the networks" in text
-        assert "How good the samples are, by scores" in text
-        assert "the two may differ" in text
+    text = " ".join(page(Run.open(tmp_path / "run")).split())
+    assert "How training went, by the networks" in text
+    assert "How good the samples are, by scores" in text
+    assert "the two may differ" in text

@@ -301,3 +301,19 @@ def test_there_is_advice_on_every_topic() -> None:
     categories = typing.get_args(Topic)
     topics = {topic for modality in categories for topic in (typing.get_args(modality) or (modality,))}
     assert topics == {topic for entry in _ADVICE for topic in entry.topics}
+
+
+@pytest.mark.parametrize(("num_fake", "num_real"), [(100, 60), (100, 130), (1000, 130)])
+def test_real_images_get_no_complaint_however_few_there_are(num_fake: int, num_real: int) -> None:
+    """Of few images statistics differ by chance, and the first ones of a file that is sorted by class are of one class."""
+    from gansmith.data import Digits
+
+    images = Digits().load()
+    assert images.labels is not None
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(len(images))
+        ends = np.cumsum([num_fake, num_real, num_real])
+        parts = [part[np.argsort(images.labels[part], kind="stable")] for part in np.split(order[: ends[-1]], ends[:-1])]
+        sides = [torch.from_numpy(images.values[rows]) for rows in parts]
+        found = diagnostics(*(DiagnosticSet(side.float().flatten(1), None, side) for side in sides))
+        assert [c.text for c in all_complaints(Facts({"diagnostics": found, "scores": {}, "num_fake": num_fake}))] == []
