@@ -156,7 +156,9 @@ def evaluate(
         pair_reals=modality.to_saved(real.train_samples([p.train for p in pairs])),
         diagnostics=diagnostics(fake_set, *real.diagnostic_sets()),
     )
-    return dataclasses.replace(without_verdict, verdict=verdict(without_verdict.to_json()), seconds=time.perf_counter() - started)
+    recipe = None if isinstance(subject, sources.StoredSamples) else subject.run.recipe
+    said = verdict(without_verdict.to_json(), recipe)
+    return dataclasses.replace(without_verdict, verdict=said, seconds=time.perf_counter() - started)
 
 
 # --------------------------------------------------------------------------------------------- inputs

@@ -386,7 +386,7 @@ class Run:
     def checkup(self) -> Checkup | None:
         """The doctor's checkup from the looks in the log; None if training was not monitored."""
         looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
-        found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
+        found = Checkup.of_looks(looks, self.total_images or 1, recoveries or (), recipe=self.recipe)
         # After a recovery the checkpoints may be of a changed recipe, so they can't replace the looks in the log.
         return found if found.num_looks > 1 or recoveries is not None else None
 
