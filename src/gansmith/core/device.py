@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import sys
 import warnings
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,11 @@ def warn_of_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for key in DECISIVE:
         if key in then and key in now and then[key] != now[key]:
             logger.warning(f"{key} was {then[key]}, now {now[key]}: the run continues, but no longer bit for bit")
+
+
+def is_installed(module: str) -> bool:
+    """Whether a package of an extra can be imported; nothing is imported."""
+    return sys.modules[module] is not None if module in sys.modules else find_spec(module) is not None
 
 
 def choose_device(name: str) -> torch.device:

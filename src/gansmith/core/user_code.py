@@ -85,7 +85,8 @@ def read_code(path: str | Path) -> bytes:
 def failure(path: str | Path, error: BaseException) -> str:
     """`my_loss.py, line 7, failed: ZeroDivisionError: division by zero`: an error that a user's own code raised."""
     line, _ = _last_line(error, lambda name: Path(name) == Path(path).resolve())
-    return f"{path}{f', line {line},' if line else ''} failed: {type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    return f"{path}{f', line {line},' if line else ''} failed: {text}"
 
 
 def failed_file(error: BaseException) -> str | None:

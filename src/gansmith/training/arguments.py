@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from gansmith.core.device import choose_device
+from gansmith.core.device import choose_device, is_installed
 from gansmith.core.errors import RecipeError, RunError, SettingError, cut, unknown
 from gansmith.core.files import check_writable
 from gansmith.core.limits import max_threads
@@ -40,7 +39,7 @@ def check_settings(device: str, threads: Threads, framework: str | None) -> torc
     if framework is not None:
         if framework not in FRAMEWORKS:
             raise SettingError(unknown("framework", str(framework), FRAMEWORKS))
-        if find_spec(FRAMEWORKS[framework]) is None:
+        if not is_installed(FRAMEWORKS[framework]):
             raise SettingError(f"{framework} is not installed: pip install 'gansmith[{framework}]'")
     is_number = isinstance(threads, int) and not isinstance(threads, bool)
     if threads not in (None, "auto") and not (is_number and 1 <= int(threads or 0) <= max_threads()):

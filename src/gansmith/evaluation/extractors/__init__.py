@@ -10,8 +10,8 @@ inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, fr
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 
+from gansmith.core.device import is_installed
 from gansmith.core.errors import DataError, RecipeError, SettingError, unknown
 from gansmith.core.user_code import read_code
 from gansmith.data import Source, base_source, own_extractor
@@ -30,7 +30,7 @@ def check_extractor(name: str | None) -> None:
     if name.startswith("inception:"):
         if not os.path.isfile(weights := name.removeprefix("inception:")):
             raise DataError(f"no such file: {weights}; name the weights file of torch-fidelity, as in inception:FILE.pth")
-        if find_spec("torch_fidelity") is None:
+        if not is_installed("torch_fidelity"):
             raise SettingError("the inception extractor needs torch-fidelity: pip install 'gansmith[inception]'")
     elif ".py:" in name:
         read_code(name.rpartition(":")[0])

@@ -6,7 +6,6 @@ A verdict depends on the JSON of an evaluation alone, so that it can be made aga
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
