@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,10 +124,16 @@ def _recipe_and_folder(
 ) -> tuple[Recipe, Path]:
     """The recipe to train and the folder of its run."""
     from gansmith.data import display_name
+    from gansmith.data.location import moved, path_of
     from gansmith.recipes import make
 
     if folder := run_folder(name):
-        return unchanged_run(folder, trust, changed=bool(overrides or data or run)).recipe, folder
+        kept = unchanged_run(folder, trust, changed=bool(overrides or run)).recipe
+        if data is None:
+            return kept, folder
+        if path_of(kept.data) is None:
+            unchanged_run(folder, trust, changed=True)
+        return dataclasses.replace(kept, data=moved(kept.data, data)), folder
     recipe = make(name, overrides, data, skip_bad)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
     return recipe, run or Path("runs") / (f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)

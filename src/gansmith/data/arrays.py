@@ -27,6 +27,7 @@ class Arrays:
 
     An array is uint8 [N, H, W] or [N, H, W, C] with C in 1, 3, 4 (images), or float32 [N, D] (points). The arrays of an .npz are
     called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. Pickled objects are never loaded.
+    Training standardises each column of points, and samples come in the units of the file.
 
     Fields:
         path: the file.
@@ -51,7 +52,7 @@ class Arrays:
             return Samples(fit_images(values, self.size, self.channels, path), labels)
         if self.size is not None or self.channels is not None:
             raise DataError(f"{path} holds points, which have no size and no channels: leave data.size and data.channels out")
-        return Samples(values, labels)
+        return Samples(values, labels, has_units=self.rules >= 2)
 
 
 @contextlib.contextmanager

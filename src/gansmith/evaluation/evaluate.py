@@ -72,7 +72,7 @@ def evaluate(
 
     def choose_extractor(real: Samples) -> Extractor:
         _check_shapes(subject, real, named.display_name(source))
-        return find_extractor(extractor, source, real.shape)
+        return find_extractor(extractor, source, real.shape, modality.modality_for(real))
 
     real = reference.load_reference(source, choose_extractor, progress)
     has_labels = subject.kind != "run" or sources.data_of(subject) == source  # a run knows the classes of its own data only

@@ -24,6 +24,7 @@ from gansmith.core import files
 from gansmith.core.errors import DataError
 from gansmith.data import Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
+from gansmith.data.location import digest_of_samples
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import scoring
 from gansmith.evaluation.diagnostics import DiagnosticSet
@@ -273,14 +274,3 @@ def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tenso
 def _plain(name: str) -> str:
     """Replace characters that file names can't hold."""
     return re.sub(r"[^\w.-]", "_", name)
-
-
-def digest_of_samples(*parts: Samples | None) -> str:
-    """SHA-256 of the values and labels of some splits, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for part in parts:
-        for array in () if part is None else (part.values, part.labels):
-            if array is not None:
-                digest.update(f"{array.dtype} {array.shape};".encode())
-                digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from gansmith.core.device import environment, warn_of_changes
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
 from gansmith.runs.checkpoints import FORMAT
+
+logger = logging.getLogger("gansmith")
 
 NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
 
@@ -31,19 +34,33 @@ def new_metadata(trainer_metadata: Mapping[str, Any], files: Mapping[str, str]) 
 def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mapping[str, Any], images: int) -> dict[str, Any]:
     """The entries of run.json to replace when a run is resumed at an image count. Other changes are logged as warnings.
 
-    Only another framework replaces entries: "framework" is the one from here on, "frameworks" lists [framework, first image].
+    Data that were moved replace "data_path"; a run that was made before data had digests gets "data_sha256". Another framework
+    replaces "framework", the one from here on, and "frameworks", which lists [framework, first image].
 
     Raises RunError if the data have changed.
     """
-    for key in ("sample_shape", "num_real"):
-        if trainer_metadata[key] != then[key]:
-            change = f"{key} was {then[key]}, now {trainer_metadata[key]}"
-            raise RunError(f"run {run}: the data have changed, {change}; restore them, or use another --run")
+    check_data(run, then, trainer_metadata)
     before = {"framework": "torch", **then["environment"], **then}
     now = {**environment(), **trainer_metadata}
     warn_of_changes(before, now)
+    place = {key: trainer_metadata[key] for key in ("data_sha256", "data_path") if trainer_metadata.get(key) != then.get(key)}
     if before["framework"] == now["framework"]:
-        return {}
+        return place
     since = [*then.get("frameworks", [[before["framework"], 0]]), [now["framework"], images]]
     versions = {key: trainer_metadata[key] for key in ("tensorflow", "keras") if key in trainer_metadata}
-    return versions | {"framework": now["framework"], "frameworks": since}
+    return place | versions | {"framework": now["framework"], "frameworks": since}
+
+
+def check_data(run: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise RunError unless the data are those that a run was begun with. Logs a warning for a run that can't tell."""
+    for key in ("sample_shape", "num_real"):
+        if now[key] != then[key]:
+            change = f"{key} was {then[key]}, now {now[key]}"
+            raise RunError(f"run {run}: the data have changed, {change}; restore them, or use another --run")
+    if then.get("data_sha256") is None:
+        logger.warning(f"run {run} was begun before data were known by a digest: whether they have changed can't be checked")
+    elif now["data_sha256"] != then["data_sha256"]:
+        change = f"their SHA-256 was {then['data_sha256'][:12]}..., now {now['data_sha256'][:12]}..."
+        raise RunError(
+            f"run {run}: the data have changed, {change}; restore them, name their place with --data, or use another --run"
+        )

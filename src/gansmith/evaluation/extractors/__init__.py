@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from gansmith.core.errors import RecipeError, SettingError, unknown
 from gansmith.data import Source, base_source, own_extractor
+from gansmith.data.modality import Modality
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 __all__ = ["NAMES", "Extractor", "Features", "find_extractor", "own_of"]
@@ -19,8 +20,10 @@ NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points
 SMALL = 16  # images of at most this many pixels a side use `pixels` by default
 
 
-def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
+def find_extractor(name: str | None, source: Source, shape: tuple[int, ...], modality: Modality | None = None) -> Extractor:
     """The extractor of a name, or with None the default one for a data set with samples of this shape.
+
+    `modality` is that of the training split. By it the coordinates of points are standardised.
 
     Raises RecipeError for an unknown name, for an extractor that does not fit the shape, or for an extra that is not installed.
     """
@@ -40,10 +43,10 @@ def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> 
         return own(name, shape)
     if name not in NAMES:
         raise SettingError(unknown("extractor", name, [*NAMES, "inception:WEIGHTS", "FILE.py:FUNCTION"]))
-    return _known(name, source, shape)
+    return _known(name, source, shape, modality)
 
 
-def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
+def _known(name: str, source: Source, shape: tuple[int, ...], modality: Modality | None) -> Extractor:
     if name == "efficientnet-lite0":
         from gansmith.evaluation.extractors.efficientnet import efficientnet_lite0
 
@@ -51,7 +54,7 @@ def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
     from gansmith.evaluation.extractors import lenet, plain
 
     if name == "points":
-        return plain.points(shape, base_source(source))
+        return plain.points(shape, base_source(source), modality)
     return plain.pixels(shape) if name == "pixels" else lenet.shipped(name)
 
 
