@@ -165,11 +165,20 @@ def test_find_tells_paths_apart(tmp_path: Path) -> None:
             find_source(f"{tmp_path}/{name}")
 
 
-def test_a_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mnist").mkdir()
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_name_that_is_also_a_path_is_refused_with_both_ways_to_say_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_folder: bool
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_source("mnist") == Mnist()
-    assert find_source("./mnist") == Folder("./mnist")
+    assert find_source("mnist") == find_source("builtin:mnist") == Mnist()
+    (tmp_path / "mnist").mkdir() if is_folder else (tmp_path / "mnist").touch()
+    with pytest.raises(DataError, match=refused("mnist is both", "--data ./mnist", "--data builtin:mnist")):
+        find_source("mnist")
+    assert find_source("builtin:mnist") == Mnist()
+    if is_folder:
+        assert find_source("./mnist") == Folder("./mnist")
+    with pytest.raises(DataError, match=refused("unknown data set 'minst'", "did you mean 'mnist'")):
+        find_source("builtin:minst")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_classes_keep_their_numbers_whatever_order_their_names_come_in() -> None
 
 
 BAD_TABLES = [
-    (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file, kind"),
+    (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file and kind"),
     (("",), "has no column 'file'"),
     (("file,label", "a.png,pear"), "has no label for b.png"),
     (("file,label", "a.png,pear", "b.png,pear", "z.png,pear", "y.png,pear"), "labels z.png (and 1 more), which is no image"),

@@ -70,3 +70,11 @@ def listed(items: Sequence[object], most: int = 6) -> str:
 def skipped(count: int) -> str:
     """A note on damaged files that were skipped: ` (2 bad files skipped)`; empty for 0."""
     return f" ({count} bad files skipped)" if count else ""
+
+
+def size(num_bytes: int) -> str:
+    """A size of memory or of a file in its largest unit: `512 bytes`, `1.5 MiB`, `10 GiB`."""
+    for unit, length in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if num_bytes >= length:
+            return f"{num_bytes / length:.3g} {unit}"
+    return f"{num_bytes} bytes"

@@ -9,10 +9,13 @@ from pydantic import Field
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import listed
 from gansmith.data.mnist import FashionMnist
-from gansmith.data.source import Samples, Source, Split
+from gansmith.data.order import own_labels
+from gansmith.data.source import Samples, Source, Split, base_source
 
 _KEY = 2009  # of NumPy's Philox, for the choice of the images that stay
+MOST_NAMED = 10  # classes that a message names
 LEAST = 2  # images per class: from a single image a generator learns to repeat it
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -44,10 +47,13 @@ class Rare:
             return samples
         labels = _labels(samples, "rare")
         kept = np.ones(len(labels), bool)
+        # The classes' own labels, such as 1990, if their names are such numbers; by rule 1, always their places in the order.
+        own = own_labels(samples.classes) if getattr(base_source(self.of), "rules", 2) == 2 else None
+        own = np.arange(samples.num_classes) if own is None else own
         for number in self.classes:
-            rows = np.flatnonzero(labels == number)
+            rows = np.flatnonzero(own[labels] == number)
             if not len(rows):
-                known = ", ".join(map(str, np.unique(labels)))
+                known = listed(np.unique(own[labels]).tolist(), MOST_NAMED)
                 raise DataError(f"rare: the data have no class {number}: choose data.classes from {known}")
             num_kept = round(self.share * len(rows))
             if num_kept < LEAST:
@@ -84,7 +90,8 @@ class Balanced:
         numbers, counts = np.unique(_labels(samples, "balanced"), return_counts=True)
         if counts.min() < LEAST:
             number = int(numbers[counts.argmin()])
-            name = f"{number} ({samples.classes[number]})" if samples.classes else str(number)
+            name = samples.classes[number] if samples.classes else str(number)
+            name = name if own_labels(samples.classes) is not None or not samples.classes else f"{number} ({name})"
             raise DataError(f"balanced: class {name} has a single image: add more images, or leave the class out")
         rows = [self._repeated(np.flatnonzero(samples.labels == number), int(counts.max())) for number in numbers]
         return samples[np.concatenate(rows)]

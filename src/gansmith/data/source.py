@@ -48,6 +48,7 @@ class Samples:
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
+    notes: tuple[str, ...] = ()  # how the files were read: what was cropped, scaled or left out, one sentence each
 
     def __len__(self) -> int:
         """Number of samples N."""
@@ -151,6 +152,13 @@ class KnownExtractor(Protocol):
     def extractor(self) -> str:
         """Name of the extractor, such as `lenet-mnist`."""
         ...
+
+
+def base_source(source: Source) -> Source:
+    """The data set behind sources that select or repeat samples, such as `Rare` and `Balanced`; else the source itself."""
+    while isinstance(source, Derived):
+        source = source.base_source
+    return source
 
 
 # ------------------------------------------------------------------------------------------------------------- checks
