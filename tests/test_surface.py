@@ -97,7 +97,7 @@ COMMANDS = {
     "diff": ["one", "other"],
     "explore directions": ["--checkpoint", "--json", "--out", "--trust", "run"],
     "doctor": ["--json", "--trust", "run"],
-    "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
+    "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--size", "--trust", "what"],
     "export": ["--checkpoint", "--format", "--out", "--trust", "run"],
     "explore interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": ["--json"],
@@ -128,7 +128,7 @@ COMMANDS = {
 }
 
 SIGNATURES = {
-    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
+    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "size", "progress"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "threads", "framework", "trust"],

@@ -60,6 +60,15 @@ def evaluate(
         ),
     ] = None,
     checkpoint: Checkpoint = "last",
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=4096,
+            help="Side in pixels at which generated and real images are compared.",
+            show_default="the smaller of the two",
+        ),
+    ] = None,
     json_out: JsonOut = None,
     trust: Trust = None,
 ) -> None:
@@ -73,9 +82,17 @@ def evaluate(
     json_output.prepare(json_out)
     with progress.stages() as stages:
         found = evaluation.evaluate(
-            what, data, count=count, draws=draws, extractor=extractor, checkpoint=checkpoint, trust=trust, progress=stages
+            what,
+            data,
+            count=count,
+            draws=draws,
+            extractor=extractor,
+            checkpoint=checkpoint,
+            trust=trust,
+            size=size,
+            progress=stages,
         )
-    is_usual = data is None and extractor is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
+    is_usual = data is None and extractor is None and size is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
     if found.checkpoint == "last" and is_usual:
         from gansmith.runs.run import Run
 

@@ -23,6 +23,8 @@ def show(evaluation: Evaluation) -> None:
         f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}",
         highlight=False,
     )
+    for note in data.get("notes", ()):
+        console.print(f"  size      {note}", highlight=False)
     tag = f"{extractor['name']} (SHA-256 {extractor['sha256'][:8]}...)"
     console.print(f"  features  {tag}, {extractor['width']} wide, resizing: {extractor['resizing']}", highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")

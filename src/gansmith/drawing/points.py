@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 MAX_LINES = 64  # signals in one picture
 LINE_COLUMNS = 8  # signals in a row, where none is given
-TABLE_ROWS, TABLE_COLUMNS = 24, 10  # numbers in one picture
+TABLE_ROWS, TABLE_COLUMNS = 24, 8  # numbers in one picture
+LINE = 0.15  # inches, the height of a line of numbers
 GAP = 0.15  # between two signals, as a share of one
 
 
@@ -81,7 +82,8 @@ def table(samples: np.ndarray) -> Image:
     text = [" ".join(f"{cell:>10}" for cell in line) for line in [head, *body]]
     rows = f"the first {len(shown)} of {count:,} rows" if count > len(shown) else f"{count} rows"
     of_columns = f"the first {shown.shape[1]} of {width:,} columns" if width > shown.shape[1] else f"{width} columns"
-    figure = Figure(figsize=(0.085 * len(text[0]) + 0.4, 0.18 * (len(text) + 2)))
-    title = f"{rows}, {of_columns}; mean and sd of all rows"
-    figure.text(0.02, 0.98, "\n".join([title, *text]), family="monospace", fontsize=8, va="top", parse_math=False)
+    text = [f"{rows}, {of_columns}; mean and sd of all rows", *text[:3], "", *text[3:]]
+    figure = Figure(figsize=(0.08 * max(map(len, text)) + 0.3, LINE * (len(text) + 1)))
+    for i, line in enumerate(text):
+        figure.text(0.02, 1 - (i + 0.5) / (len(text) + 1), line, family="monospace", fontsize=8, va="top")
     return render_figure(figure)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gansmith.core import files
 from gansmith.core.errors import DataError
-from gansmith.data import Samples, Source, display_name
+from gansmith.data import Samples, Source, Split, display_name
 from gansmith.data.fetch import cache_folder
 from gansmith.data.location import digest_of_samples
 from gansmith.data.splits import validation_rows
@@ -134,15 +134,23 @@ class RealData:
         return seen.select(range(scoring.GROUPS), labels)
 
 
-def load_reference(source: Source, extractor: Callable[[Samples], Extractor], progress: Progress = lambda *_: None) -> RealData:
+def load_reference(
+    source: Source,
+    extractor: Callable[[Samples], Extractor],
+    progress: Progress = lambda *_: None,
+    load: Callable[[Split], Samples] | None = None,
+) -> RealData:
     """Load the real samples of a source and their features, from the cache or computed now.
+
+    `load` gives a split of the samples where they are resized after `source.load`.
 
     Raises DataError for too few samples, or if the shapes of the two splits differ.
     """
-    train = source.load("train")
+    load = load or source.load
+    train = load("train")
     if len(train) < LEAST:
         raise DataError(f"{display_name(source)} has {len(train)} training samples: an evaluation needs at least {LEAST}")
-    held_out = _held_out(source, train.shape)
+    held_out = _held_out(source, load, train.shape)
     chosen = extractor(train)
     digest = digest_of_samples(train, held_out)
     name = _plain(f"{display_name(source)}-{chosen.name}")
@@ -156,10 +164,10 @@ def load_reference(source: Source, extractor: Callable[[Samples], Extractor], pr
     return RealData(name, digest, chosen, train, held_out, seen, held_out_features, tensors["held_out_distances"], stem)
 
 
-def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
+def _held_out(source: Source, load: Callable[[Split], Samples], shape: tuple[int, ...]) -> Samples | None:
     """The test split; None if it is missing or has fewer than LEAST samples."""
     try:
-        found = source.load("test")
+        found = load("test")
     except DataError:
         return None
     if found.shape != shape:
