@@ -194,13 +194,13 @@ def test_a_typo_gets_the_nearest_name(typo: str, meant: str) -> None:
     ["photos/", "no/such/place", "faces.npz", "x.idx3-ubyte.gz", "me.JPG", "~/nowhere-at-all", "~nobody-at-all/x", "x/" * 3000],
 )
 def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
-    with pytest.raises(DataError, match=refused(f"no such file or folder: {path}")):
+    with pytest.raises(DataError, match=refused(f"no such file or folder: {path[:100]}")):
         find_source(path)
 
 
 @pytest.mark.parametrize("text", ["", "zzzzzzzz"])
-def test_nonsense_gets_all_the_names(text: str) -> None:
-    with pytest.raises(DataError, match=refused("known: digits, faces, fashion-mnist, grid, mnist, rare, ring")):
+def test_nonsense_gets_the_first_names(text: str) -> None:
+    with pytest.raises(DataError, match=refused("known: digits, faces, fashion-mnist, grid, mnist and 3 more")):
         find_source(text)
 
 
@@ -296,8 +296,8 @@ def test_a_containers_limit_counts_where_it_is_less_than_the_machines_memory(
         if text is not None:
             path.write_text(text)
     assert memory._usable_memory(paths) == expected
-    with pytest.raises(DataError, match=refused("ring", "7.45e+09 GiB")):
-        Ring(num=5 * 10**17).load()
+    with pytest.raises(DataError, match=refused("ring", "14.9 GiB")):
+        Ring(num=10**9).load()
 
 
 # ---------------------------------------------------------------------------------------------------- points

@@ -15,6 +15,8 @@ from typing import Any
 
 import typer
 
+from gansmith.core.user_input import read_text
+
 Words = list[tuple[str, str]]  # candidate and its explanation, which zsh and fish show
 
 
@@ -59,7 +61,7 @@ def checkpoints(ctx: typer.Context) -> list[str]:
 def classes(ctx: typer.Context) -> list[str]:
     """Classes that the run on the line was trained with."""
     with contextlib.suppress(OSError, ValueError):
-        metadata = json.loads((_run_on_the_line(ctx) / "run.json").read_text())
+        metadata = json.loads(read_text(_run_on_the_line(ctx) / "run.json"))
         if count := len(metadata.get("kinds") or ()):
             return list(metadata.get("classes") or map(str, range(count)))
     return []
@@ -105,7 +107,7 @@ def _stored_settings() -> Mapping[str, list[str]]:
 
     path, stamp = cache_folder() / "completion.json", _stamp()
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        stored = json.loads(path.read_text())
+        stored = json.loads(read_text(path))
         if stored.get("stamp") == stamp:
             return dict(stored["settings"])
     from gansmith.recipes import catalogue

@@ -37,7 +37,7 @@ def coverage(
             help="A recipe's name or FILE.py:FUNCTION.", show_default="the protocol's own", autocompletion=completion.recipes
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of runs, with seeds 0, 1, ...")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of runs, with seeds 0, 1, ...")] = 2,
     full: Annotated[
         bool, typer.Option("--full", help="Train for all steps of the protocol. Without this, for a tenth of them.")
     ] = False,
@@ -58,6 +58,8 @@ def coverage(
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept
 
+    for folder in {runs, results or runs}:
+        files.check_writable(folder, folder=True)
     chosen, overrides = protocols.find_protocol(protocol), overrides or []
     recipes = [kept.make_recipe(chosen, recipe, overrides, seed, full) for seed in range(seeds)]
     found, broken = [], []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion, json_output
-from gansmith.cli.options import JsonOut, SkipBad
+from gansmith.cli.options import JsonOut, SkipBad, out_option
+from gansmith.core import files
 from gansmith.core.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def data_show(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings of the data, NAME=VALUE, such as data.size=32.", show_default=False)
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Output: the picture.", show_default="NAME.png")] = None,
+    out: Annotated[
+        Path | None, out_option("Output: the picture.", "samples", ".png", ".npz", folder=True, show_default="NAME.png")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=1024, help="Number of samples in the picture.")] = 64,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -92,8 +95,12 @@ def data_show(
     source = find_source(data, skip_bad=skip_bad)
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
+    out = out or Path(f"{display_name(source)}.png")
+    files.check_writable(out)
     samples = source.load()
     typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    for note in samples.notes:
+        typer.echo(f"  note    {note}")
     typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
     typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:
@@ -115,7 +122,7 @@ def data_show(
 
     modality = modality_for(samples)
     values = torch.from_numpy(samples.values[:count])
-    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out or Path(f"{display_name(source)}.png"))
+    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out)
     typer.echo(f"  picture {path}")
 
 
@@ -129,7 +136,10 @@ def data_extractor(
             autocompletion=completion.one_of("mnist", "fashion-mnist"),
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Output: the weights.", show_default="lenet-NAME.safetensors")] = None,
+    out: Annotated[
+        Path | None,
+        out_option("Output: the weights.", "weights", ".safetensors", show_default="lenet-NAME.safetensors"),
+    ] = None,
 ) -> None:
     """Retrain the feature extractor that gansmith ships for a data set."""
     from gansmith.cli import progress

@@ -16,7 +16,6 @@ def doctor(run: RunFolder, json_out: JsonOut = None, trust: Trust = None) -> Non
     from gansmith.runs.run import Run
     from gansmith.training.checkup import checkup
 
-    json_output.prepare(json_out)
     found = checkup(Run.open(run, trust=trust))
     if json_output.write(json_out, found.to_json()):
         typer.echo(found.text(str(run)))

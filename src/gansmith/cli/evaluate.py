@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion, json_output
-from gansmith.cli.options import Checkpoint, JsonOut, Reference, RunFolder, Trust
+from gansmith.cli.options import Checkpoint, JsonOut, Reference, RunFolder, Trust, out_option
+from gansmith.core import files
+from gansmith.core.limits import MAX_DRAWS, MAX_SCORED
 
 if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation
@@ -31,6 +33,7 @@ def report(
     from gansmith.runs.run import Run
 
     opened = Run.open(run, trust=trust)
+    files.check_writable(opened.report)
     if data is None:
         found = _evaluation_of(opened)
     else:
@@ -49,8 +52,11 @@ def evaluate(
         ),
     ],
     data: Reference = None,
-    count: Annotated[int, typer.Option(help="Samples per draw from a run. Files and folders are used whole.")] = 10_000,
-    draws: Annotated[int, typer.Option(help="Number of draws from a run, each with its own seed.")] = 4,
+    count: Annotated[
+        int,
+        typer.Option(min=1, max=MAX_SCORED, help="Samples per draw from a run. Files and folders are used whole."),
+    ] = 10_000,
+    draws: Annotated[int, typer.Option(min=1, max=MAX_DRAWS, help="Number of draws from a run, each with its own seed.")] = 4,
     extractor: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +85,10 @@ def evaluate(
     from gansmith.cli import progress, tables
     from gansmith.evaluation import evaluate as evaluation
 
-    json_output.prepare(json_out)
+    is_usual = data is None and extractor is None and size is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
+    is_kept = is_usual and checkpoint == "last" and os.path.isfile(os.path.join(what, "recipe.json"))
+    if is_kept:
+        files.check_writable(Path(what) / "evaluation.json")
     with progress.stages() as stages:
         found = evaluation.evaluate(
             what,
@@ -92,8 +101,7 @@ def evaluate(
             size=size,
             progress=stages,
         )
-    is_usual = data is None and extractor is None and size is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
-    if found.checkpoint == "last" and is_usual:
+    if is_kept:
         from gansmith.runs.run import Run
 
         found.keep(Run.open(what, trust=trust))
@@ -111,7 +119,10 @@ def compare(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write the table to x.md or x.html instead of printing it.", show_default=False)
+        Path | None,
+        out_option(
+            "Write the table to x.md or x.html instead of printing it.", "a comparison", ".md", ".html", show_default=False
+        ),
     ] = None,
     json_out: JsonOut = None,
     trust: Trust = None,
@@ -125,7 +136,6 @@ def compare(
     from gansmith.evaluation import comparison
 
     comparison.check(len(runs), out)  # before anything is evaluated
-    json_output.prepare(json_out)
     table = comparison.compare([_evaluation_at(name, trust) for name in runs])
     is_text = json_output.write(
         json_out, {"scores": list(table.keys), "evaluations": [found.to_json() for found in table.evaluations]}

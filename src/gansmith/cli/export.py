@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from gansmith.cli.options import Checkpoint, RunFolder, Trust
+from gansmith.cli.options import Checkpoint, RunFolder, Trust, out_option
 from gansmith.core.errors import unknown
 from gansmith.export import FORMATS
 
 
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Output file, such as x.keras.")],
+    out: Annotated[Path, out_option("Output file, such as x.keras.", "a generator", ".keras")],
     format: Annotated[
         str, typer.Option(help=f"File format: {', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS))
     ] = "keras",

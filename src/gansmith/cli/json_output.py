@@ -13,12 +13,6 @@ from gansmith.core import files
 STDOUT = Path("-")
 
 
-def prepare(path: Path | None) -> None:
-    """Make the folder of a `--json` file. Call it before long work, so that a bad path fails at once."""
-    if path not in (None, STDOUT):
-        files.make_parent(path)
-
-
 def write(path: Path | None, value: Any) -> bool:
     """Write `value` to the file of `--json`, or print it for `-`. Returns whether the command should still print its text."""
     if path is None:
@@ -27,6 +21,6 @@ def write(path: Path | None, value: Any) -> bool:
     if path == STDOUT:
         typer.echo(text, nl=False)
         return False
-    prepare(path)
+    files.make_parent(path)
     files.write(path, text.encode())
     return True

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import sys
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, train
-from gansmith.core.errors import GansmithError
+from gansmith.core.errors import GansmithError, cut, message_line
 from gansmith.core.version import __version__
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
@@ -46,6 +47,14 @@ class Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands in the order of the help."""
         return [name for commands in PANELS.values() for name in commands]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an empty word, such as --run "": a path would be the working folder, and other values would count as missing."""
+        for before, word in pairwise(["gansmith", *args]):
+            name, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+            if not value.strip() and (not word.startswith("--") or "=" in word):
+                ctx.fail(f"{cut(name)}: expected a value after it, got an empty one")
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command by its name. For a subcommand alone, such as `slide`, fails with its full name."""
@@ -107,6 +116,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        if own := failed_code(error):
+            _fail(own, 2)
         if _is_out_of_memory(error):
             _fail("out of memory: make the networks, the batch, the noise or the pictures smaller", 2)
         # Typer's own refusals: a missing argument, an unknown option.
@@ -116,6 +127,13 @@ def main() -> None:
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def failed_code(error: Exception) -> str | None:
+    """The message for an error that was raised in a Python file of the user's own; None for any other."""
+    code = sys.modules.get("gansmith.core.user_code")  # not imported: no such file has run
+    file = code.failed_file(error) if code else None
+    return code.failure(file, error) if code and file else None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -128,6 +146,11 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _refusal(error: Any) -> str:
     """Typer's message about a wrong command line, and what to do."""
     message = str(error.format_message()).rstrip(".")
+    if isinstance(cause := error.__cause__, ValueError) and hasattr(cause, "errors"):  # pydantic's, in Typer's own words
+        from gansmith.core.component import expected
+
+        fault = cause.errors()[0]
+        message = f"{message.partition(': ')[0]}: expected {expected(fault)}, got {cut(fault['input'])}"
     context = getattr(error, "ctx", None)
     if hasattr(error, "option_name") and getattr(context, "info_name", None) in ("train", "show"):
         return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
@@ -145,7 +168,7 @@ def _leave(number: int, _: Any) -> None:
 
 def _fail(message: str, code: int) -> None:
     """Print an error as one line and leave with an exit code."""
-    typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+    typer.echo(f"gansmith: {message_line(message)}", err=True)
     sys.exit(code)
 
 

@@ -12,6 +12,7 @@ import typer
 from gansmith.cli import completion
 from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
 from gansmith.cli.recipes import recipe_and_overrides, run_folder, unchanged_run
+from gansmith.core import files
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -56,7 +57,14 @@ def train(
         str | None, typer.Option(help="Stop at this score on the validation slice, such as fd=5.", show_default=False)
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after this many scores in a row without a better one.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            max=10_000,
+            metavar="INTEGER",
+            help="Stop after this many scores in a row without a better one.",
+            show_default=False,
+        ),
     ] = None,
     on_trouble: Annotated[
         str | None,
@@ -77,6 +85,10 @@ def train(
     """
     early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)
+    _check(recipe, data, skip_bad, None if dry_run else run)
+    from gansmith.training.arguments import check_settings
+
+    check_settings(device, threads, framework)
     overrides += [f"{name}={value}" for name, value in early if value is not None]
     chosen, folder = _recipe_and_folder(recipe, overrides, data, run, skip_bad, trust)
     if dry_run:
@@ -99,7 +111,8 @@ def train(
             if session is not None:
                 title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
                 with contextlib.closing(take_steps(session)) as records:
-                    progress.follow(records, "\n".join([*chosen.why, title]), quiet)
+                    said = dict.fromkeys([*chosen.why, *session.trainer.samples.notes])
+                    progress.follow(records, "\n".join([*said, title]), quiet)
         if distributed.rank() == 0:
             if quiet:
                 typer.echo(folder)
@@ -107,6 +120,19 @@ def train(
                 typer.echo(_nothing_left(Run.open(folder, trust=trust)))
             else:
                 _print_results(Run.open(folder, trust=trust))
+
+
+def _check(recipe: str, data: str | None, skip_bad: bool, run: Path | None) -> None:
+    """Check what can be checked before anything slow is imported: the names of the recipe and the data, and the run's folder."""
+    from gansmith.data import find_source
+    from gansmith.recipes import find_recipe, names_recipe
+
+    if not run_folder(recipe) and not names_recipe(recipe):
+        find_recipe(recipe)  # raises
+    if data is not None:
+        find_source(data, skip_bad=skip_bad)
+    if run is not None:
+        files.check_writable(run, folder=True)
 
 
 def _nothing_left(run: Run) -> str:

@@ -84,7 +84,7 @@ def one_line(name: str, error: ValidationError) -> str:
     if loc and isinstance(loc[-1], str) and not loc[-1].isidentifier():  # no type of a union fits; the last part is such a type
         tried = [first, *(other for other in others if other["loc"][:-1] == loc[:-1])]
         place = ".".join([name, *map(str, loc[:-1])])
-        return f"{place}: expected {' or '.join(map(_expected, tried))}, got {short(first['input'])}"
+        return f"{place}: expected {' or '.join(map(expected, tried))}, got {short(first['input'])}"
     place = ".".join([name, *map(str, loc)])
     # The component itself raised it, about several fields.
     if first["type"] == "value_error" and not first["loc"] and name in REGISTRY:
@@ -100,20 +100,24 @@ def one_line(name: str, error: ValidationError) -> str:
         case "is_instance_of":
             type_ = first["ctx"]["class"].split(".")[-1]
             return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(name, first)}"
-    return f"{place}: expected {_expected(first)}, got {short(first['input'])}"
+    return f"{place}: expected {expected(first)}, got {short(first['input'])}"
 
 
-def _expected(fault: Any) -> str:
+def expected(fault: Any) -> str:
     """The expected value in words, from one fault of a pydantic error."""
     match fault["type"]:
-        case "int_type" | "int_from_float":
+        case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
             return "a whole number"
-        case "float_type":
+        case "float_type" | "float_parsing":
             return "a number"
-        case "bool_type":
+        case "bool_type" | "bool_parsing":
             return "true or false"
         case "tuple_type":
             return "a list in brackets"
+        case "less_than_equal" if isinstance(fault["ctx"]["le"], int):
+            return f"at most {fault['ctx']['le']:,}"
+        case "less_than_equal":
+            return f"at most {fault['ctx']['le']:g}"
         case "dataclass_type" | "dataclass_exact_type":
             return f"{kebab(fault['ctx']['class_name'])}(...)"
     message: str = fault["msg"][0].lower() + fault["msg"][1:]
@@ -131,7 +135,10 @@ def _lacking(name: str, fault: Any) -> str:
 
 def short(value: Any) -> str:
     """The text of a value, cut to 60 characters for an error message."""
-    text = to_text(value)
+    try:
+        text = to_text(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
     return text if len(text) < 60 else text[:57] + "..."
 
 

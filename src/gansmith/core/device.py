@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from gansmith.core.errors import SettingError
+from gansmith.core.errors import SettingError, cut
 from gansmith.core.version import __version__
 
 # Metadata of a run that its results depend on bit for bit.
@@ -56,9 +56,10 @@ def choose_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise SettingError(f"device {name!r} is not available ({str(error).splitlines()[0]}); use --device cpu") from None
+        torch.ones(1, device=device).item()  # a device that computes nothing, such as meta, fails here
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
+        reason = cut(str(error).split("\n")[0].split(". ")[0])
+        raise SettingError(f"device {cut(name)!r} is not available ({reason}); use --device cpu") from None
     return device
 
 

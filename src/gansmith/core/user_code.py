@@ -9,11 +9,13 @@ import importlib.util
 import sys
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gansmith.core.component import _FILE_MODULE, REGISTRY, parts
 from gansmith.core.errors import RecipeError
+from gansmith.core.user_input import read_bytes
 
 _FILES: dict[str, types.ModuleType] = {}
 
@@ -25,10 +27,7 @@ def load_file(path: str | Path) -> types.ModuleType:
     or if its code raises an exception.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecipeError(f"can't read {path}: {error.strerror}") from None
+    content = read_code(path)
     digest = hashlib.sha256(content).hexdigest()
     if digest not in _FILES:
         name = _FILE_MODULE + digest[:12]
@@ -42,12 +41,11 @@ def load_file(path: str | Path) -> types.ModuleType:
             spec.loader.exec_module(module)
         except RecipeError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             REGISTRY.clear()
             REGISTRY.update(before)
-            line = _line_in(error, path)
-            raise RecipeError(f"{path}{line} failed: {type(error).__name__}: {error}") from error
+            raise RecipeError(failure(path, error)) from error
         _FILES[digest] = module
     module = _FILES[digest]
     own = {
@@ -57,14 +55,36 @@ def load_file(path: str | Path) -> types.ModuleType:
     return module
 
 
-def _line_in(error: BaseException, path: Path) -> str:
-    """`, line 7,`: the line of the file that raised the error; empty if there is none."""
-    tb, line = error.__traceback__, ""
+def read_code(path: str | Path) -> bytes:
+    """The content of a Python file of the user's own. Raises RecipeError if it can't be read or is no regular file."""
+    path = Path(path)
+    try:
+        return read_bytes(path)
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
+
+
+def failure(path: str | Path, error: BaseException) -> str:
+    """`my_loss.py, line 7, failed: ZeroDivisionError: division by zero`: an error that a user's own code raised."""
+    line, _ = _last_line(error, lambda name: Path(name) == Path(path).resolve())
+    return f"{path}{f', line {line},' if line else ''} failed: {type(error).__name__}: {error}"
+
+
+def failed_file(error: BaseException) -> str | None:
+    """The user's own file whose code raised an error or called what raised it; None if no such file was running."""
+    files = {module.__file__ for module in _FILES.values()}
+    return _last_line(error, files.__contains__)[1]
+
+
+def _last_line(error: BaseException, is_own: Callable[[str], bool]) -> tuple[int, str | None]:
+    """(line, file) of the innermost frame of an error in a file that `is_own` chooses; (0, None) if there is none."""
+    found: tuple[int, str | None] = (0, None)
+    tb = error.__traceback__
     while tb is not None:
-        if Path(tb.tb_frame.f_code.co_filename) == path.resolve():
-            line = f", line {tb.tb_lineno},"
+        if is_own(tb.tb_frame.f_code.co_filename):
+            found = tb.tb_lineno, tb.tb_frame.f_code.co_filename
         tb = tb.tb_next
-    return line
+    return found
 
 
 def hashes_of_own_files(value: Any) -> dict[str, str]:
@@ -75,5 +95,5 @@ def hashes_of_own_files(value: Any) -> dict[str, str]:
         file = getattr(module, "__file__", None)
         loaded = next((digest for digest, known in _FILES.items() if known is module), None)
         if not type(part).__module__.startswith("gansmith.") and file and (loaded or Path(file).is_file()):
-            found[file] = loaded or hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            found[file] = loaded or hashlib.sha256(read_bytes(file)).hexdigest()
     return found

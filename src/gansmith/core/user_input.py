@@ -36,7 +36,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def read_text(path: str | Path, encoding: str = "utf-8") -> str:
-    """The text of a regular file of at most `MAX_TEXT` bytes. Raises OSError as `opened` does, UnicodeDecodeError for other bytes."""
+    """The text of a regular file of at most `MAX_TEXT` bytes. Raises OSError as `opened` does, or UnicodeDecodeError."""
     with opened(path) as file:
         content = file.read(MAX_TEXT + 1)
     if len(content) > MAX_TEXT:

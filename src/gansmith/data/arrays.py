@@ -25,7 +25,7 @@ _IMAGES: dict[Split, tuple[str, ...]] = {"train": ("images", "train_images", "x_
 _LABELS: dict[Split, tuple[str, ...]] = {"train": ("labels", "train_labels", "y_train"), "test": ("test_labels", "y_test")}
 _VAL_IMAGES, _VAL_LABELS = ("val_images", "x_val"), ("val_labels", "y_val")  # the test split where there is no other
 MOST_NAMED = 5  # arrays that a message names
-_CLASSES = "classes"  # the names of the classes, an array of text
+CLASSES = "classes"  # the names of the classes, an array of text
 
 
 @component
@@ -33,9 +33,9 @@ class Arrays:
     """Images or points from a `.npy` file, or from a `.npz` file with optional labels and test split.
 
     An array is uint8 [N, H, W] or [N, H, W, C] with C in 1, 3, 4 (images), or float32 [N, D] (points). The arrays of an .npz are
-    called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. An array of text, `classes`, names the
-    classes; without it they are the labels that occur. Pickled objects are never loaded. Training standardises each column of
-    points, and samples come in the units of the file.
+    called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. The classes are the labels that
+    occur, or those that an array of text, `classes`, names. Pickled objects are never loaded. Training standardises each column
+    of points, and samples come in the units of the file.
 
     Fields:
         path: the file.
@@ -106,7 +106,7 @@ def _members(path: Path, split: Split, rules: Rules) -> _Members:
     if rules == 2 and chosen["test"] is None and (chosen_val := _first(_VAL_IMAGES, names)):
         chosen["test"], labels["test"] = chosen_val, _first(_VAL_LABELS, names)
         notes = [f"{path}: {chosen_val} is the test split"]
-    known = {*chosen.values(), *labels.values(), _CLASSES if rules == 2 else None}
+    known = {*chosen.values(), *labels.values(), CLASSES if rules == 2 else None}
     if rules == 1:  # all names that a table has, used or not
         known |= {name for table in (_IMAGES, _LABELS) for known_names in table.values() for name in known_names}
     unknown = [name for name in names if name not in known]
@@ -121,7 +121,7 @@ def _members(path: Path, split: Split, rules: Rules) -> _Members:
     if unknown:
         notes.append(f"{path}: arrays that are not used: {listed(unknown, MOST_NAMED)}")
     others = tuple(name for other, name in labels.items() if name and other != split)
-    return _Members(values, labels[split], _CLASSES if _CLASSES in names else None, others, tuple(notes))
+    return _Members(values, labels[split], CLASSES if CLASSES in names else None, others, tuple(notes))
 
 
 def _first(wanted: Sequence[str], names: Sequence[str]) -> str | None:
@@ -185,7 +185,8 @@ def _read_values(path: Path, member: str) -> np.ndarray:
     promised = math.prod(shape) * dtype.itemsize
     if num_unpacked < promised:
         raise DataError(
-            f"{place} is damaged or truncated: its header promises {size(promised)}, and {size(num_unpacked)} are there; save it again"
+            f"{place} is damaged or truncated: its header promises {size(promised)}, and {size(num_unpacked)} are there; "
+            "save it again"
         )
     must_unpack(num_packed, num_unpacked, place)
     values = _read_array(path, member)
@@ -245,8 +246,8 @@ def _read_classes(path: Path, members: _Members, num: int, rules: Rules) -> tupl
         return np.searchsorted(own, labels), names
     if labels.max() >= len(names):
         raise DataError(
-            f"{_place(path, members.labels)}: expected labels from 0 to {len(names) - 1}, one for each name in {members.classes}, "
-            f"found {labels.max()}; add names, or leave {members.classes} out"
+            f"{_place(path, members.labels)}: expected labels from 0 to {len(names) - 1}, as there are {len(names)} names in "
+            f"{members.classes}, found {labels.max()}; add names, or leave {members.classes} out"
         )
     return labels, names
 

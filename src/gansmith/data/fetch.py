@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gansmith.core.errors import DataError, DiskError, unknown
+from gansmith.core.user_input import opened
 from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
 from gansmith.data.source import cant_read
 
@@ -196,7 +197,7 @@ class _WrongContentError(Exception):
 def _read_checked(path: Path, expected: Expected) -> bytes:
     """The unpacked content of a raw or .gz file. Raises _WrongContentError if it is damaged or has other content."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with opened(path) as raw, gzip.open(raw) if path.suffix == ".gz" else raw as file:
             # One byte more than expected: this detects a longer file without unpacking all of it.
             content = file.read(expected.num_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -93,7 +93,8 @@ class Folder:
         """The headers of all readable files. Raises DataError for unreadable files, or channels that would be lost."""
         headers, bad = _each(files, lambda file: read_header(file, self.rules), root)
         if bad and not self.skip_bad:  # name all, also those with pixels that can't be read
-            raise _bad_images([*bad, *_each(list(headers), lambda file: read_image(file, rules=self.rules), root)[1]], root)
+            bad += _each(list(headers), lambda file: read_image(file, rules=self.rules), root)[1]
+            raise _bad_images(sorted(bad, key=lambda error: error.file), root)
         lost = [file for file, header in headers.items() if header.num_lost]
         if lost and self.channels is None and self.rules == 2:
             num = headers[lost[0]].num_lost + headers[lost[0]].channels
@@ -133,8 +134,8 @@ class Folder:
             raise _bad_images(bad, root)
         if not kept:
             raise DataError(
-                f"{root} has no readable image: all {len(list_images(root)):,} files are damaged; replace them, or choose another "
-                "folder"
+                f"{root} has no readable image: all {len(list_images(root)):,} files are damaged; replace them, "
+                "or choose another folder"
             )
         return kept, values[: len(kept)]
 

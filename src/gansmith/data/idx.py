@@ -5,13 +5,16 @@ The header is [0, 0, type, number of dimensions], then one uint32 per dimension.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
 import re
 import struct
+import typing
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -116,7 +119,7 @@ def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
     """Read an idx file, uint8. A header that does not match the size of the file is refused before memory is allocated."""
     packed = path.suffix == ".gz"
     try:
-        with opened(path) as raw, gzip.open(raw) if packed else raw as file:
+        with opened(path) as raw, _unpacked(raw, packed) as file:
             shape = _read_header(file, path, num_dimensions, what)
             promised = " x ".join(f"{n:,}" for n in shape)
             truncated = f"{path} is truncated: its header promises {promised} bytes of {what}, and fewer follow; get it again"
@@ -137,6 +140,11 @@ def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
     except OSError as error:
         raise DataError(cant_read(path, error)) from None
     return values
+
+
+def _unpacked(raw: IO[bytes], packed: bool) -> contextlib.AbstractContextManager[io.BufferedIOBase]:
+    """An opened file, unpacked while it is read if it is a .gz."""
+    return typing.cast("contextlib.AbstractContextManager[io.BufferedIOBase]", gzip.open(raw) if packed else raw)
 
 
 def _read_header(file: io.BufferedIOBase, path: Path, num_dimensions: int, what: str) -> tuple[int, ...]:

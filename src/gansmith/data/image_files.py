@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -76,13 +76,12 @@ def read_header(file: Path, rules: Rules = 2) -> Header:
 def _header_of(image: Image) -> Header:
     """The header of an opened image."""
     tags = _tags(image)
-    num_samples = int(tags.get(_NUM_SAMPLES, 0) or 0)
     is_wide = _is_wide(image)
     return Header(
         image.width,
         image.height,
         _num_channels(image),
-        max(0, num_samples - len(image.getbands())),
+        max(0, int(tags.get(_NUM_SAMPLES) or 0) - len(image.getbands())),
         is_wide,
         bool(getattr(image, "is_animated", False)),
         image.mode == "CMYK",
@@ -90,13 +89,13 @@ def _header_of(image: Image) -> Header:
     )
 
 
-def _tags(image: Image) -> dict[int, object]:
+def _tags(image: Image) -> dict[int, Any]:
     """The tags of a TIFF; empty for other formats."""
     return dict(image.tag_v2) if image.format == "TIFF" else {}  # type: ignore[attr-defined]
 
 
-def _stated_range(tags: dict[int, object]) -> tuple[float, float] | None:
-    """The range of values that the tags of a TIFF state, from its least and largest values or its number of bits; None if none."""
+def _stated_range(tags: dict[int, Any]) -> tuple[float, float] | None:
+    """The range that the tags of a TIFF state by its least and largest values, or its number of bits; None if they don't."""
 
     def first(tag: int) -> float | None:
         value = tags.get(tag)
@@ -162,9 +161,7 @@ def found_range(file: Path) -> tuple[float, float]:
     """The least and the largest value of an image of more than 8 bits, without alpha. Raises BadImage as `read_image` does."""
 
     def look(image: Image) -> tuple[float, float]:
-        values = np.asarray(image) if image.mode[0] in "IF" else _wide_colours(image, file)[..., :3]
-        if not np.isfinite(values).all():
-            raise ValueError("it holds NaN or infinity; replace them")
+        values = _finite(np.asarray(image)) if image.mode[0] in "IF" else _wide_colours(image, file)[..., :3]
         return float(values.min()), float(values.max())
 
     return _with_image(file, 2, look)
@@ -209,10 +206,9 @@ def _wide_colours(image: Image, file: Path) -> np.ndarray:
             grey, alpha = grey_high << 8 | grey_low, alpha_high << 8 | alpha_low
             return np.stack([grey, grey, grey, alpha], axis=2)
         order = _NATIVE if raw[2] == "N" else raw[2]
-        _set_raw_mode(
-            again, f"{raw[1]};16{'L' if order == 'B' else 'B'}"
-        )  # PIL keeps the upper half: of swapped bytes, the lower
-        return kept << 8 | np.asarray(again)
+        swapped = "L" if order == "B" else "B"  # of swapped bytes, PIL keeps the lower half
+        _set_raw_mode(again, f"{raw[1]};16{swapped}")
+        return np.asarray((kept << 8) | np.asarray(again))
 
 
 def _set_raw_mode(image: Image, mode: str) -> None:
@@ -224,10 +220,19 @@ def _set_raw_mode(image: Image, mode: str) -> None:
 
 
 def _scaled(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
-    """Scale values to uint8: the range to 0..255, rounded and clipped."""
+    """Scale values to uint8: the range to 0..255, rounded and clipped. Row by row, because a row needs eight times the memory."""
     low, high = value_range
-    scaled = np.floor((values.astype(np.float64) - low) * (255 / (high - low)) + 0.5)
-    return scaled.clip(0, 255).astype(np.uint8)
+    scaled = np.empty(values.shape, np.uint8)
+    for row, target in zip(_finite(values), scaled, strict=True):
+        target[...] = np.floor((row.astype(np.float64) - low) * (255 / (high - low)) + 0.5).clip(0, 255)
+    return scaled
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """The values. Raises ValueError if one is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise ValueError("it holds NaN or infinity; replace them")
+    return values
 
 
 def _upright(image: Image, pixels: np.ndarray) -> np.ndarray:

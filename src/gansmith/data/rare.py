@@ -19,7 +19,7 @@ MOST_NAMED = 10  # classes that a message names
 LEAST = 2  # images per class: from a single image a generator learns to repeat it
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Classes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Classes = Annotated[tuple[Annotated[int, Field(ge=0, le=2**31)], ...], Field(min_length=1)]
 
 
 @component

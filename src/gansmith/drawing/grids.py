@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gansmith.core.errors import RunError
+from gansmith.core.user_input import opened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,7 +61,7 @@ def split_grid(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
     channels, height, width = shape
     scale = _scale(height, width)
     try:
-        with Image.open(grid) as picture:
+        with opened(grid) as file, Image.open(file) as picture:
             sheet = np.asarray(picture)[::scale, ::scale]
         rows, columns = ((side - GAP) // (size + GAP) for side, size in zip(sheet.shape, (height, width), strict=False))
         inner = sheet[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, channels)
@@ -91,6 +92,16 @@ def render_figure(figure: Any, dpi: int = 120) -> Image:
     figure.savefig(memory, format="png", dpi=dpi)
     memory.seek(0)
     return Image.open(memory).convert("RGB")
+
+
+def on_white(picture: Image) -> Image:
+    """A picture as it looks on white: grey or RGB, without transparency."""
+    from PIL import Image
+
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    colours = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), colours).convert(picture.mode.replace("A", ""))
 
 
 def png(picture: Image) -> bytes:

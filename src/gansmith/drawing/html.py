@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gansmith.core.user_input import opened
 from gansmith.drawing import grids
 from gansmith.drawing.animation import animate, animate_files
 
@@ -51,7 +52,7 @@ def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
     """Embed a plot from a file, scaled to at most `longest` pixels a side."""
     from PIL import Image
 
-    with Image.open(path) as picture:
+    with opened(path) as file, Image.open(file) as picture:
         picture.thumbnail((longest, longest))
         return plot(picture, alt)
 

@@ -20,12 +20,13 @@ import numpy as np
 import torch
 
 from gansmith.core.component import to_json
-from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.errors import DataError, RecipeError, some
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
+from gansmith.data.order import own_labels
 from gansmith.evaluation import objective_scores, reference, scoring, sizes, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
-from gansmith.evaluation.extractors import Extractor, Features, find_extractor
+from gansmith.evaluation.extractors import Extractor, Features, check_extractor, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
 from gansmith.evaluation.real_data import is_own_data, real_source
 from gansmith.evaluation.reference import Progress, RealData
@@ -72,6 +73,7 @@ def evaluate(
     Raises RunError, DataError or RecipeError if something is missing or does not fit.
     """
     started = time.perf_counter()
+    check_extractor(extractor)
     sizes.check_size(size)
     opened = sources.find_samples(what, count, draws, trust, checkpoint, size)
     source, notes = real_source(opened, data, size)
@@ -143,9 +145,12 @@ def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | No
     if labels is None or real.train.labels is None:
         return None
     if subject.classes is not None and names is not None:  # folders: by name
-        if unlike := sorted({*subject.classes} - {*names}):
-            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {', '.join(names)}")
-        labels = np.array([names.index(name) for name in subject.classes])[labels]
+        unlike, numbers = sorted({*subject.classes} - {*names}), own_labels(subject.classes)
+        if unlike and numbers is None:
+            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {some(names)}")
+        # A file without names has numbers, which are places in the order of the classes where no class is called so.
+        by_name = [names.index(name) for name in subject.classes] if not unlike else numbers
+        labels = np.asarray(by_name)[labels]
     num_classes = int(real.train.labels.max()) + 1
     if labels.max() >= num_classes:
         row = int(labels.argmax())

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gansmith.core import files
 from gansmith.core.errors import DataError
+from gansmith.core.user_input import read_bytes
 from gansmith.data import Samples, Source, Split, display_name
 from gansmith.data.fetch import cache_folder
 from gansmith.data.location import digest_of_samples
@@ -268,7 +269,7 @@ def _unpacked(name: str, tensors: dict[str, Tensor]) -> FeatureSet:
 def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Read tensors from a cache file; if it is missing or damaged, write and return those of `make`."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
-        tensors = safetensors.torch.load(path.read_bytes())
+        tensors = safetensors.torch.load(read_bytes(path))
         with safetensors.safe_open(path, "pt") as file:
             if (file.metadata() or {})["sha256"] == digest_of(tensors):
                 return tensors

@@ -17,6 +17,7 @@ import numpy as np
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
+from gansmith.core.user_input import read_text
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -222,7 +223,7 @@ class Evaluation:
     def load(cls, path: str | Path) -> Evaluation:
         """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
         try:
-            fields = json.loads(Path(path).read_text())
+            fields = json.loads(read_text(path))
         except OSError as error:
             raise RunError(f"can't read {path}: {error.strerror}") from None
         except ValueError as error:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json, write, write_json
+from gansmith.core.user_input import read_bytes
 
 FORMAT = 1  # of the files in a run folder
 
@@ -108,7 +109,7 @@ class Checkpoints:
         if not path.with_suffix(".json").is_file():
             raise RunError(f"run folder {self.run} has no generator yet: train it with gansmith train {self.run}")
         with contextlib.suppress(OSError, RunError):
-            content = path.read_bytes()
+            content = read_bytes(path)
             if _digest(content) == read_json(path.with_suffix(".json"), "sha256")["sha256"]:
                 return safetensors.torch.load(content)
         logger.warning(f"{path} is damaged; taking the generator from the newest good checkpoint")
@@ -124,7 +125,7 @@ def _images_of(path: Path) -> int:
 
 def _read(path: Path) -> Checkpoint | None:
     """Read a checkpoint; None if the file is damaged."""
-    content = path.read_bytes()
+    content = read_bytes(path)
     if _digest(content)[:16] != path.stem.split("-")[1]:
         return None
     try:

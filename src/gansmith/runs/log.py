@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gansmith.core.user_input import read_text
+
 SCORE = "validation/fd"  # "score" in run.json names the feature extractor
 
 
@@ -19,7 +21,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     records = []
-    for line in path.read_text().splitlines():
+    for line in read_text(path).splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             records.append(json.loads(line))
     return records

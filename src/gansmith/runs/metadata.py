@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,3 +66,10 @@ def check_data(run: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> No
         raise RunError(
             f"run {run}: the data have changed, {change}; restore them, name their place with --data, or use another --run"
         )
+
+
+def runs_in(folder: str | Path) -> list[str]:
+    """The run folders directly inside a folder, sorted."""
+    with contextlib.suppress(OSError, ValueError):
+        return sorted(entry.path for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, "recipe.json")))
+    return []

@@ -9,7 +9,7 @@ from pathlib import Path
 from gansmith.core.component import from_json
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.files import read_json
-from gansmith.core.user_code import hashes_of_own_files, load_file
+from gansmith.core.user_code import hashes_of_own_files, load_file, read_code
 from gansmith.recipes.base import Recipe
 
 
@@ -20,9 +20,7 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
     """
     run = path.parent
     if trust is not None:
-        digest = _digest_of(Path(trust))
-        if files and digest not in files.values():
-            raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}: name that file")
+        check_trust(trust, files, run)
         load_file(trust)
     try:
         recipe = from_json(read_json(path))
@@ -37,14 +35,13 @@ def trusted_recipe(path: Path, files: Mapping[str, str], trust: str | Path | Non
     return recipe
 
 
+def check_trust(trust: str | Path, files: Mapping[str, str], run: Path) -> None:
+    """Raise RunError if `trust` names none of the user's own files that a run is made with, {path: SHA-256}."""
+    digest = hashlib.sha256(read_code(trust)).hexdigest()
+    if files and digest not in files.values():
+        raise RunError(f"{trust} has SHA-256 {digest[:12]}..., but {run} was made with {named(files)}: name that file")
+
+
 def named(files: Mapping[str, str]) -> str:
     """Files with their SHA-256, {path: SHA-256}, in an error message."""
     return ", ".join(f"{path} (SHA-256 {digest[:12]}...)" for path, digest in files.items()) or "no file"
-
-
-def _digest_of(path: Path) -> str:
-    """The SHA-256 of a file. Raises RunError if it can't be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RunError(f"can't read {path}: {error.strerror}") from None

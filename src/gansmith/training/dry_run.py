@@ -18,6 +18,7 @@ from gansmith.networks.build import build
 from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
+from gansmith.recipes.memory import must_fit
 from gansmith.training.backends import backend_of
 from gansmith.training.process_settings import process_settings
 from gansmith.training.speed import measure_speed
@@ -29,6 +30,7 @@ LARGE = 20_000_000  # weights of all networks
 def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
     """A recipe's fields, networks and cost of a step, as `gansmith show --json -` prints them."""
     shapes = recipe.shapes(sample_shape, num_categories)
+    must_fit(recipe, shapes)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}
     weights = sum(w.numel() for network in networks.values() for w in network.parameters())
@@ -109,6 +111,7 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
     samples = trainer.samples
     yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.backend.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
+    yield from (f"                 {note}" for note in samples.notes)
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():
         yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"

@@ -9,8 +9,9 @@ from pathlib import Path
 from gansmith.core.errors import TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
+from gansmith.training.arguments import Threads
 from gansmith.training.record import Record
-from gansmith.training.session import Session, Threads, open_session
+from gansmith.training.session import Session, open_session
 from gansmith.training.signals import SignalsWait
 
 

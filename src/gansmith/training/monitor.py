@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +55,17 @@ LEAST_RANGE = 0.1  # share of the value range that real images must fill, or a f
 ROWS = 64  # of the batch on which the generator's gradient is taken
 
 Conditioned = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and their condition [N, K]
+
+
+class _NotSharedError(KeyError):
+    """A turn reads a value that another turn of its step shares. Any other KeyError is a fault of the loss."""
+
+
+class _Shared(dict[str, Any]):
+    """The shared values of a turn that is alone: there are none."""
+
+    def __missing__(self, name: str) -> Any:
+        raise _NotSharedError(name)
 
 
 class Monitor:
@@ -273,9 +285,9 @@ class Monitor:
 
         states = {name: value.clone() for name, value in trainer.states.items()}
         progress = trainer.images / max(trainer.total_images, 1)
-        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, states)
+        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, _Shared(), states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
-        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs a value shared by another turn
+        with torch.enable_grad(), contextlib.suppress(_NotSharedError):  # the loss needs a value that another turn shares
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
             with recorded_logits(trainer.networks.get("discriminator")) as recorded:
                 losses = player.loss(trainer.networks, batch, turn).losses

@@ -6,16 +6,18 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from gansmith.core import distributed
-from gansmith.core.device import choose_device
-from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.errors import GansmithError, RecipeError, TrainingError
+from gansmith.core.user_code import hashes_of_own_files
 from gansmith.data.location import digest_of_samples, from_folder, path_of
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
+from gansmith.runs.trust import check_trust
+from gansmith.training.arguments import Threads, check_arguments
 from gansmith.training.backends import backend_of
 from gansmith.training.budget import Plan, plan_run
 from gansmith.training.look_plan import monitor_for
@@ -26,8 +28,6 @@ from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import validation_for
 from gansmith.training.writer import RunWriter
-
-Threads = int | Literal["auto"] | None
 
 logger = logging.getLogger("gansmith")
 
@@ -55,14 +55,16 @@ def open_session(
     The trainer stands at the newest checkpoint. When the block ends the folder is unlocked, and the settings of the process are
     as before. Saving the trainer is up to the block. `gansmith.steps` describes the arguments and the errors.
     """
-    chosen = choose_device(device)
+    chosen = check_arguments(recipe, run, device, threads, framework, trust)
     with distributed.joined(chosen), Run.locked(run, recipe, trust=trust) as folder:
         if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world_size() > 1:
             raise RecipeError("watch.on_trouble=recover: a run on several processes can't recover: choose warn or stop")
+        if trust is not None and not folder.metadata:
+            check_trust(trust, hashes_of_own_files(recipe), folder.path)
         if distributed.agree(int(folder.is_complete), chosen):
             yield None
             return
-        with process_settings(compiles=recipe.compile):
+        with process_settings(compiles=recipe.compile), _no_empty_run(folder):
             session = _prepare(folder, recipe, chosen, threads, framework)
             try:
                 yield session
@@ -71,6 +73,23 @@ def open_session(
                 raise TrainingError(f"{error}; {kept}") from None
             finally:
                 session.writer.close()
+
+
+@contextlib.contextmanager
+def _no_empty_run(folder: Run) -> Iterator[None]:
+    """Leave no new run behind if an unforeseen error, such as one in the user's own loss, ends it before it is saved once.
+
+    The corrected file would count as another one, and the run could not go on.
+    """
+    is_new = not folder.metadata
+    try:
+        yield
+    except GansmithError:
+        raise
+    except Exception:
+        if is_new and distributed.rank() == 0 and not folder.checkpoints.images:
+            folder.discard()
+        raise
 
 
 def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads, framework: str | None) -> Session:
@@ -94,6 +113,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     else:
         plan = plan_run(recipe, trainer, validation, monitor)
     trainer.total_images, scorings, looks = (distributed.agree(number, device) for number in plan)
+    recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and scorings else None
     folder.begin(trainer.metadata() | data_metadata(folder, trainer) | {"scorings": scorings, "score": score, "looks": looks})
     if score != folder.metadata.get("score"):

@@ -23,6 +23,7 @@ from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
+from gansmith.recipes.memory import must_fit
 from gansmith.runs.checkpoints import Checkpoint
 from gansmith.sampling.classes import condition_space_of, layout_of
 from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
@@ -87,11 +88,14 @@ class Trainer:
         self.modality = modality_for(self.samples, recipe.value_range)
         self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
         self.players = recipe.objective.players()
+        must_fit(recipe, self.shapes, device.type == "cpu")
         self.networks = {name: net.to(device) for name, net in build(recipe.networks, recipe.seed, self.shapes).items()}
         for part in parts(recipe.objective):
             if isinstance(part, Augmentation):
                 part.check_sample(self.shapes.sample)
         check_shapes(self.networks, self.shapes)
+        if self._smallest_batch() == 1:
+            check_shapes(self.networks, self.shapes, rows=1)
         self.stored = torch.from_numpy(self.samples.values).to(device)  # [N, ...] as the source stores them
         categories = self.samples.categories
         self.categories = None if categories is None else distributed.broadcast(torch.from_numpy(categories).to(device))
@@ -114,6 +118,12 @@ class Trainer:
         self.guard = LossGuard([p.name for p in self.players], device)
         self.whole = True  # False within a step and once the state is broken: then nothing is saved
         self.backend = backend(self)
+
+    def _smallest_batch(self) -> int:
+        """The smallest number of samples that a network gets in training, on this process."""
+        fakes = (getattr(self.recipe.objective, f"{player}_fakes", None) for player in ("generator", "discriminator"))
+        counts: list[int] = [self.recipe.batch_size, *filter(None, fakes)]
+        return max(1, min(counts) // distributed.world_size())
 
     # ------------------------------------------------------------------------------------------ a step
 

@@ -175,7 +175,7 @@ class RunWriter:
         write(self.run.path / "samples" / name, grids.png(picture))
         with disk_errors(self.run.path):
             tag = "real" if name == "real.png" else "samples"
-            self.board.add_image(tag, np.asarray(picture.convert("RGB")), trainer.images, dataformats="HWC")
+            self.board.add_image(tag, np.asarray(grids.on_white(picture).convert("RGB")), trainer.images, dataformats="HWC")
 
     def _real_rows(self, trainer: Trainer) -> Tensor:
         """Indices of the real samples to show: the first ones, or the first of each category, repeated where it has too few."""
