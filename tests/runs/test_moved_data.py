@@ -89,6 +89,17 @@ def test_other_content_is_refused(here: Path, cli: Callable[..., Answer], place:
     assert before == {path: path.read_bytes() for path in before}
 
 
+def test_a_finished_run_learns_where_its_data_are(here: Path, cli: Callable[..., Answer]) -> None:
+    gansmith.train(recipe("a"), here / "run")
+    (here / "a").rename(here / "b")
+    images(here / "c", seed=1)
+    assert_refused(cli("train", "run", "--data", "c"), "the data have changed", "SHA-256")
+    answer = cli("train", "run", "--data", "b")
+    assert answer.code == 0, answer.err
+    assert "is finished" in answer.out
+    assert path_of(gansmith.load("run").recipe.data) == "b"
+
+
 def test_the_recipes_own_name_takes_moved_data_too(here: Path) -> None:
     (here / "a").rename(here / "b")
     assert gansmith.train(recipe("b"), here / "run").finished

@@ -39,6 +39,8 @@ def report(
     else:
         with progress.stages() as stages:
             found = evaluation.evaluate(opened, data, progress=stages)
+        for note in found.data["notes"]:
+            typer.echo(note)
     typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gansmith.core.errors import DataError
-from gansmith.data import location
+from gansmith.data import Samples, Source, location
 from gansmith.recipes.base import Recipe
 
 
@@ -30,6 +30,20 @@ def at_place_of(recipe: Recipe, stored: Recipe, metadata: Mapping[str, Any]) -> 
     if location.same_path(then, now) or "data_sha256" in metadata or not _exists(then):
         return dataclasses.replace(recipe, data=location.moved(recipe.data, then))
     return recipe
+
+
+def data_metadata(run: Path, source: Source, samples: Samples) -> dict[str, Any]:
+    """The fields of run.json by which the data are known and found: their digest, and their path from the run folder."""
+    path = location.path_of(source)
+    place = {} if path is None else {"data_path": location.from_folder(path, run)}
+    return {"data_sha256": location.digest_of_samples(samples), **place}
+
+
+def loaded_metadata(run: Path, source: Source) -> dict[str, Any]:
+    """Load the data of a finished run from a new place: the fields of run.json that are compared with the stored ones."""
+    samples = source.load()
+    shown = {"sample_shape": list(samples.shape), "num_real": len(samples)}
+    return shown | data_metadata(run, source, samples)
 
 
 def check_data_place(run: Path, recipe: Recipe) -> None:

@@ -41,10 +41,10 @@ from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints
-from gansmith.runs.data_place import at_place_of, check_data_place, with_located_data
+from gansmith.runs.data_place import at_place_of, check_data_place, loaded_metadata, with_located_data
 from gansmith.runs.lock import FOLDERS, locked
 from gansmith.runs.log import arrays_in, read_log, scores_in
-from gansmith.runs.metadata import changed_metadata, new_metadata, read_metadata, runs_in
+from gansmith.runs.metadata import changed_metadata, check_data, new_metadata, read_metadata, runs_in
 from gansmith.runs.trust import named, trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
 from gansmith.sampling.gallery import Gallery
@@ -166,14 +166,26 @@ class Run:
         elif (self.path / "recipe.json").exists():
             if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
                 self.update_metadata(**changed)
-            if self.has_moved_data:
-                write_json(self.path / "recipe.json", to_json(self.recipe))
+            self._write_moved_data()
         else:
             with disk_errors(self.path):
                 for name in FOLDERS:
                     (self.path / name).mkdir(exist_ok=True)
             self.update_metadata(**new_metadata(metadata, hashes_of_own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
+
+    def keep_data_place(self) -> None:
+        """Write down where the data of a finished run were moved to. Raises RunError if they are other data."""
+        if self.has_moved_data and distributed.rank() == 0:
+            now = loaded_metadata(self.path, self.recipe.data)
+            check_data(self.path, self.metadata, now)
+            self.update_metadata(**{key: now[key] for key in ("data_sha256", "data_path")})
+            self._write_moved_data()
+
+    def _write_moved_data(self) -> None:
+        """Write the new place of the data into recipe.json."""
+        if self.has_moved_data:
+            write_json(self.path / "recipe.json", to_json(self.recipe))
 
     def discard(self) -> None:
         """Delete a new run that has no checkpoint yet: everything that `begin` and the first pictures have written."""

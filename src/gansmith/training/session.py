@@ -6,15 +6,15 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from gansmith.core import distributed
 from gansmith.core.errors import GansmithError, RecipeError, TrainingError
 from gansmith.core.user_code import hashes_of_own_files
-from gansmith.data.location import digest_of_samples, from_folder, path_of
 from gansmith.recipes.base import Recipe
+from gansmith.runs.data_place import data_metadata
 from gansmith.runs.run import Run
 from gansmith.runs.trust import check_trust
 from gansmith.training.arguments import Threads, check_arguments
@@ -62,6 +62,7 @@ def open_session(
         if trust is not None and not folder.metadata:
             check_trust(trust, hashes_of_own_files(recipe), folder.path)
         if distributed.agree(int(folder.is_complete), chosen):
+            folder.keep_data_place()
             yield None
             return
         with process_settings(compiles=recipe.compile), _no_empty_run(folder):
@@ -115,7 +116,8 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     trainer.total_images, scorings, looks = (distributed.agree(number, device) for number in plan)
     recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and scorings else None
-    folder.begin(trainer.metadata() | data_metadata(folder, trainer) | {"scorings": scorings, "score": score, "looks": looks})
+    data = data_metadata(folder.path, trainer.recipe.data, trainer.samples)
+    folder.begin(trainer.metadata() | data | {"scorings": scorings, "score": score, "looks": looks})
     if score != folder.metadata.get("score"):
         logger.warning(f"the score was {folder.metadata.get('score')}, now {score}: the run goes on and is scored no more")
         validation = None
@@ -125,9 +127,3 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     supervisor = Supervisor(writer, trainer, validation, monitor, writer.rewind(trainer.images))
     writer.open(trainer, supervisor.is_over(trainer))
     return Session(trainer, supervisor, writer)
-
-
-def data_metadata(folder: Run, trainer: Trainer) -> dict[str, Any]:
-    """The fields of run.json by which the data are known and found: their digest, and their path from the run folder."""
-    path = path_of(trainer.recipe.data)
-    return {"data_sha256": digest_of_samples(trainer.samples)} | ({"data_path": from_folder(path, folder.path)} if path else {})
