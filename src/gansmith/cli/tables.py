@@ -23,6 +23,8 @@ def show(evaluation: Evaluation) -> None:
         f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}",
         highlight=False,
     )
+    if len(shape := data.get("shape", ())) == 3:  # the first evaluations did not say it
+        console.print(f"  size      {' x '.join(map(str, shape))} on both sides", highlight=False)
     for note in data.get("notes", ()):
         console.print(f"  size      {note}", highlight=False)
     tag = f"{extractor['name']} (SHA-256 {extractor['sha256'][:8]}...)"

@@ -117,7 +117,8 @@ def evaluate(
         what=subject.what,
         kind=subject.kind,
         **subject.metadata(),
-        data=_data_metadata(real, source, subject.count) | {"notes": [*opened.notes, *notes, *resized]},
+        data=_data_metadata(real, source, subject.count)
+        | {"shape": list(subject.shape), "notes": [*opened.notes, *notes, *resized]},
         extractor=_extractor_metadata(real.extractor),
         num_fake=subject.count,
         seeds=subject.seeds,
