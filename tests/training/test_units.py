@@ -153,6 +153,35 @@ def test_a_nonsense_copy_is_not_as_near_to_real_as_held_out_rows(tmp_path: Path,
     del sys.modules["table"]
 
 
+DAMAGED = [
+    ("columns", 5),
+    ("columns", {"mean": [0.0]}),
+    ("columns", {"mean": [0.0, 1.0], "scale": [1.0], "is_signal": None}),
+    ("columns", {"mean": [0.0] * 4, "scale": [0.0] * 4, "is_signal": None}),
+    ("columns", {"mean": [float("nan")] * 4, "scale": [1.0] * 4, "is_signal": None}),
+    ("columns", {"mean": [0.0] * 3, "scale": [1.0] * 3, "is_signal": None}),
+    ("data_sha256", "abc"),
+    ("data_sha256", None),
+    ("data_path", ["a"]),
+]
+
+
+def test_damaged_fields_of_the_data_are_one_line(tmp_path: Path) -> None:
+    stop_after(recipe(saved(tmp_path / "x.npz", raw()), "scores=none", "watch=none"), tmp_path / "run", 2)
+    file = tmp_path / "run" / "run.json"
+    whole = json.loads(file.read_text())
+    assert len(whole["columns"]["mean"]) == 4
+    for name, value in DAMAGED:
+        file.write_text(json.dumps({**whole, name: value}))
+        with pytest.raises(gansmith.RunError) as found:
+            gansmith.load(tmp_path / "run")
+        assert "run.json is damaged" in str(found.value)
+        assert name in str(found.value)
+        assert len(str(found.value).replace(str(tmp_path), "")) < 250
+    file.write_text(json.dumps({**whole, "data_path": "a\0b"}))
+    assert gansmith.load(tmp_path / "run").sample(0, 2).array.shape == (2, 4)
+
+
 # ---------------------------------------------------------------------------------------------- pictures
 
 T = np.linspace(0, 1, 64)

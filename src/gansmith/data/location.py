@@ -77,7 +77,10 @@ def located(source: Source, folder: Path, seen_from_folder: str | None) -> Sourc
 
 
 def _absolute(path: str) -> str:
-    return os.path.realpath(os.path.expanduser(path))
+    try:
+        return os.path.realpath(os.path.expanduser(path))
+    except (OSError, ValueError):  # no path at all: loading says so
+        return path
 
 
 def _with_path(source: Any, change: Callable[[str], str], labels: Callable[[str], str] = lambda text: text) -> Any:

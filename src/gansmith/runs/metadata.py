@@ -7,7 +7,10 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired
+
+from pydantic import AfterValidator, Field, FiniteFloat, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from gansmith.core.device import environment, warn_of_changes
 from gansmith.core.errors import RunError
@@ -19,13 +22,49 @@ logger = logging.getLogger("gansmith")
 NEEDED = ("total_images", "sample_shape", "num_real", "num_skipped", "device", "num_processes", "files", "environment")
 
 
+class Columns(TypedDict):
+    """How the columns of points are scaled and drawn, as `data.modality.Points` writes it."""
+
+    mean: list[FiniteFloat]
+    scale: list[Annotated[FiniteFloat, Field(gt=0)]]
+    is_signal: bool | None
+
+
+def _of_equal_length(columns: Columns) -> Columns:
+    """The columns, if each has a mean and a scale."""
+    if len(columns["mean"]) != len(columns["scale"]):
+        raise ValueError(f"expected as many scales as means, got {len(columns['scale'])} and {len(columns['mean'])}")
+    return columns
+
+
+class DataFields(TypedDict):
+    """The fields of run.json by which data are known, found and scaled. The first runs lack them."""
+
+    data_sha256: NotRequired[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+    data_path: NotRequired[str]
+    columns: NotRequired[Annotated[Columns, AfterValidator(_of_equal_length)]]
+
+
+_DATA_FIELDS = TypeAdapter(DataFields)
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read run.json. Raises RunError if its format is unknown, or if it is damaged."""
     found = read_json(path, "format")["format"]
     if found != FORMAT:
         todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
         raise RunError(f"run folder {path.parent} has format {found!r}, this gansmith reads {FORMAT}: {todo}")
-    return read_json(path, *NEEDED)
+    metadata = read_json(path, *NEEDED)
+    try:
+        _DATA_FIELDS.validate_python(metadata)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise RunError(f"{path} is damaged: {place}: {first['msg']}; restore the file, or train in another folder") from None
+    if (mean := (metadata.get("columns") or {}).get("mean")) and metadata["sample_shape"] != [len(mean)]:
+        expected = " x ".join(map(str, metadata["sample_shape"]))
+        raise RunError(f"{path} is damaged: columns: expected means of {expected} values, got {len(mean)}; restore the file")
+    return metadata
 
 
 def new_metadata(trainer_metadata: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
