@@ -51,7 +51,7 @@ def uninterrupted(here: Path) -> bytes:
 def test_moved_data_are_taken_and_remembered(here: Path, cli: Callable[..., Answer]) -> None:
     expected = uninterrupted(here)
     (here / "a").rename(here / "b")
-    assert_refused(cli("train", "run"), "no longer at a", "--data")
+    assert_refused(cli("train", "run"), "no longer at a", "gansmith train run --data")
     answer = cli("train", "run", "--data", "b")
     assert answer.code == 0, answer.err
     assert newest_checkpoint(here / "run").read_bytes() == expected

@@ -39,7 +39,7 @@ def report(
     else:
         with progress.stages() as stages:
             found = evaluation.evaluate(opened, data, progress=stages)
-        for note in found.data["notes"]:
+        for note in found.data.get("notes", ()):
             typer.echo(note)
     typer.echo(f"everything about {opened.recipe.name} on one page: {write(opened, found)}")
 

@@ -175,8 +175,9 @@ def reconstruct(
     from gansmith.sampling.reconstruction import save
 
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    own, shape = opened.recipe.data, tuple(opened.metadata["sample_shape"])
-    source, notes = (own, ()) if data is None else source_beside(own, shape, data, shape[-1] if len(shape) == 3 else None)
+    shape = tuple(opened.metadata["sample_shape"])
+    side = shape[-1] if len(shape) == 3 else None
+    source, notes = (opened.data, ()) if data is None else source_beside(opened.recipe.data, shape, data, side)
     for note in notes:
         typer.echo(note)
     typer.echo(save(opened.sampler, encoder_of(opened), out, source, count, partial(condition_of, opened)))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 16  # the longest side of the small copies of images that are compared
 FEW_COLUMNS = 5  # a row of more ordered columns is drawn as a line
+ROWS = 4096  # of points whose squares are summed at once
 ORDERED_ROWS = 1000  # rows that the order of columns is judged by
 
 
@@ -112,7 +113,8 @@ class Points:
             return cls(is_signal=is_signal)
         # Rounded to float32, so that what training sees and what samples undo are the same numbers.
         mean = values.mean(0, dtype=np.float64).astype(np.float32)
-        scale = values.std(0, dtype=np.float64).astype(np.float32)
+        squares = (np.square(values[i : i + ROWS] - mean.astype(np.float64)).sum(0) for i in range(0, len(values), ROWS))
+        scale = np.sqrt(sum(squares) / len(values)).astype(np.float32)
         scale[scale < np.finfo(np.float32).tiny] = 1.0
         return cls(tuple(mean.tolist()), tuple(scale.tolist()), is_signal)
 

@@ -11,7 +11,6 @@ from gansmith.core.errors import DataError
 from gansmith.data import Folder, Repeats, Source, base_source, find_source, location
 from gansmith.evaluation.sizes import Load, at_own_size
 from gansmith.evaluation.sources import GeneratedSamples, SampleSource, data_of
-from gansmith.runs.data_place import check_data_place
 
 logger = logging.getLogger("gansmith")
 
@@ -27,7 +26,7 @@ def real_source(subject: SampleSource, data: str | Source | None, size: int | No
         if own is None:
             raise DataError(f"{subject.what} needs real data to compare with: add --data, as in --data mnist")
         if isinstance(subject, GeneratedSamples):
-            check_data_place(subject.run.path, subject.run.recipe)
+            _ = subject.run.data
         return own, ()
     if not isinstance(data, str):
         return data, ()

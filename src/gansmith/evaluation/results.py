@@ -157,8 +157,8 @@ class Evaluation:
     checkpoint: str | None  # of a run: "last", "best" or its image count
     images_seen: int | None
     seed: int | None  # of the run
-    # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor; shape (of both sides),
-    # notes (what was resized for it)
+    # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor; shape (of both
+    # sides), notes (what was resized for it)
     data: dict[str, Any]
     extractor: dict[str, Any]  # name, sha256, width, resizing
     num_fake: int  # samples in each draw

@@ -49,7 +49,9 @@ def loaded_metadata(run: Path, source: Source) -> dict[str, Any]:
 def check_data_place(run: Path, recipe: Recipe) -> None:
     """Raise DataError if nothing is at the path of a run's data any more."""
     if (path := location.path_of(recipe.data)) is not None and not _exists(path):
-        raise DataError(f"the data of run {run} are no longer at {path}: give their new place with --data")
+        raise DataError(
+            f"the data of run {run} are no longer at {path}: tell it their new place, with gansmith train {run} --data PATH"
+        )
 
 
 def _exists(path: str) -> bool:

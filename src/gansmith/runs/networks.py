@@ -47,5 +47,5 @@ def condition_of(run: Run, samples: Samples) -> Tensor | None:
         raise DataError(
             f"run {run.path} has condition={name}, but real samples have no {name}: choose a run with labels or clusters"
         )
-    assign = condition.assign_function(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
+    assign = condition.assign_function(run.data.load(), run.saved.tensors["kinds"].numpy())
     return torch.from_numpy(one_hot(assign(samples), len(run.condition_space.shares)))

@@ -35,6 +35,7 @@ from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import disk_errors, read_json, write_json
 from gansmith.core.user_code import hashes_of_own_files
+from gansmith.data import Source
 from gansmith.data.location import path_of, same_path
 from gansmith.data.modality import Modality, modality_of
 from gansmith.doctor.checkup import Checkup
@@ -136,7 +137,13 @@ class Run:
         """Read the data from where a recipe has them. Raises DataError if nothing is there."""
         if not same_path(path_of(recipe.data), path_of(self.recipe.data)):
             self.recipe, self.has_moved_data = dataclasses.replace(self.recipe, data=recipe.data), True
+        _ = self.data
+
+    @property
+    def data(self) -> Source:
+        """The data that the run was trained on. Raises DataError if nothing is at their path any more."""
         check_data_place(self.path, self.recipe)
+        return self.recipe.data
 
     def at(self, checkpoint: str | int) -> Run:
         """The run at another checkpoint: "last", "best", or the image count of a kept checkpoint.
