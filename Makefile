@@ -9,7 +9,7 @@
 PYTHON ?= python3
 RUN ?= runs/demo
 
-.PHONY: demo test test-wheel golden setup test-tensorflow setup-tensorflow fuzz
+.PHONY: demo test test-wheel golden hard-overrides setup test-tensorflow setup-tensorflow fuzz
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -30,6 +30,10 @@ test: .venv/ready
 
 test-wheel: .venv/ready
 	@sh scripts/test_wheel.sh $(PYTHON)
+
+# Overrides, components and JSON that nobody thought of: eleven minutes.
+hard-overrides: .venv/ready
+	OMP_NUM_THREADS=1 GANSMITH_EXAMPLES=4000 .venv/bin/python -m pytest tests/core/test_override_properties.py
 
 golden: .venv/ready
 	OMP_NUM_THREADS=1 PYTHONPATH=tests .venv/bin/python tests/golden.py

@@ -357,3 +357,9 @@ def test_a_run_without_a_checkpoint_has_no_samples_and_says_so(tmp_path: Path) -
     recipe = slim(quick())
     stop_after(recipe, tmp_path / "run", 1)
     assert len(gansmith.load(tmp_path / "run").sample(count=2)) == 2  # leaving saved
+
+
+@pytest.mark.parametrize(("seed", "count", "first"), [(0, 0, 0), (0, -1, 0), (-1, 1, 0), (2**63, 1, 0), (0, 1, -1)])
+def test_a_count_or_seed_out_of_range_is_refused_in_python(seed: int, count: int, first: int, folder: Path) -> None:
+    with pytest.raises(RunError, match="expected a count of at least 1"):
+        gansmith.load(folder).sample(seed, count, first)

@@ -18,7 +18,7 @@ from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx, mnist_style_files
 from gansmith.data.image_files import SUFFIXES
 from gansmith.data.mnist import FashionMnist, Mnist
-from gansmith.data.rare import Rare
+from gansmith.data.rare import Rare, known_counts
 from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
@@ -167,7 +167,12 @@ def sample_shape(source: Source) -> tuple[int, ...]:
 
 def train_shape(source: Source) -> tuple[int, ...]:
     """Shape of the training split, (N, C, H, W) or (N, D). The source is loaded only if it does not know its shape."""
-    return source.train_shape if isinstance(source, KnownShape) else source.load().values.shape
+    if isinstance(source, KnownShape):
+        return source.train_shape
+    counts, base = known_counts(source), base_source(source)
+    if counts and isinstance(base, KnownShape):
+        return (sum(counts), *base.train_shape[1:])
+    return source.load().values.shape
 
 
 def num_classes(source: Source) -> int:
