@@ -261,7 +261,12 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*SMALL, f"batch_size={HUGE}"), ("batch_size", "at most 1,000,000")),
     ((*SMALL, "batch_size=1000000", "noise.dim=60000"), ("GiB of memory", "choose smaller batch_size")),
     ((*SMALL, "networks.generator.widths=[60000,60000]"), ("GiB of memory", "choose smaller widths")),
+    (
+        (*SMALL, "objective.share=nothing", "objective.discriminator_fakes=1000000", "noise.dim=60000"),
+        ("GiB of memory", "choose smaller batch_size"),
+    ),
     ((*SMALL, "noise.dim=10000000000000000000000"), ("noise.dim", "at most 65,536")),
+    ((*SMALL, f"networks.generator.widths=[{'8,' * 2000}]"), ("widths", "a list of at most 1,000")),
     ((*SMALL, f"budget={HUGE}images"), ("budget", "at most 1,000,000,000,000images")),
     ((*SMALL, f"budget={HUGE}m"), ("budget", "at most 525,600m")),
     ((*SMALL, "budget=10000000epochs"), ("budget", "at most 1,000,000epochs")),

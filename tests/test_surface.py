@@ -328,6 +328,8 @@ def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
         command, words = command.commands[words[0]], words[1:]
     if "--help" in words:
         return " ".join(path), {}
+    for param in command.params:
+        param.callback = None  # it would look for the files that the line names
     context = command.make_context("gansmith", words, resilient_parsing=mentioned)
     return " ".join(path), context.params
 

@@ -57,6 +57,22 @@ def test_every_number_of_a_component_or_recipe_has_an_upper_bound() -> None:
     assert [place for place, bounds in found.items() if any(bound is None or bound > 2**63 for _, bound in bounds)] == []
 
 
+def endless(type_: Any) -> bool:
+    """Whether a type is or holds a list of numbers that may have any length."""
+    origin, inner = typing.get_origin(type_), typing.get_args(type_)
+    if origin is typing.Annotated:
+        metadata = [m for given in inner[1:] for m in (given.metadata if isinstance(given, FieldInfo) else [given])]
+        return endless(inner[0]) and not any(getattr(m, "max_length", None) for m in metadata)
+    if origin is tuple and Ellipsis in inner:
+        return any(True for _ in numbers(type_))
+    return any(map(endless, inner))
+
+
+def test_every_list_of_numbers_has_a_longest() -> None:
+    assert [place for place, type_ in PLACES.items() if endless(type_)] == []
+    assert endless(tuple[int, ...] | None)
+
+
 def test_every_number_of_a_command_has_an_upper_bound() -> None:
     found = {
         (*words, option.name): (type_, option.info.max)

@@ -70,7 +70,7 @@ def link_to_device(path: Path) -> Path:
         ("a.npz", lambda path: Arrays(str(path)).load()),
         ("a-images-idx3-ubyte", lambda path: Idx(str(path)).load()),
         ("a-images-idx3-ubyte.gz", lambda path: Idx(str(path)).load()),
-        ("labels.csv", lambda path: Folder(str(path.parent / "good"), labels=str(path)).load()),
+        ("labels.csv", lambda path: Folder(str(path.parents[1] / "good"), labels=str(path)).load()),
         ("own.py", lambda path: make(f"{path}:f")),
         ("recipe.json", lambda path: gansmith.core.files.read_json(path)),  # type: ignore[attr-defined]
     ],
@@ -79,10 +79,8 @@ def test_what_never_ends_or_answers_is_refused(
     tmp_path: Path, make_it: Callable[[Path], Path], name: str, load: Callable[[Path], Any]
 ) -> None:
     write(tmp_path / "good/a.png", noise(4, 4))
-    path = make_it(tmp_path / ("bad" if name == "a.png" else "") / name) if name != "a.png" else None
-    if path is None:
-        (tmp_path / "pipes").mkdir()
-        path = make_it(tmp_path / "pipes" / name)
+    (tmp_path / "bad").mkdir()
+    path = make_it(tmp_path / "bad" / name)
     kind = "a named pipe" if make_it is named_pipe else "a device"
     with pytest.raises(GansmithError, match=refused(name, f"it is {kind}, and only regular files are read")):
         load(path)
@@ -261,7 +259,7 @@ def test_the_range_is_that_of_all_files_of_all_splits_or_the_one_given(tmp_path:
     given = make("tutorial-small", ["data.range=0,4000", "data.size=none"], str(tmp_path)).data
     assert from_json(to_json(given)) == given
     assert given.load().values[:, 0, 0, 0].tolist() == [64, 191]
-    assert said(given.load(), "0 becomes black and 4,000 white, given by data.range")
+    assert said(given.load(), "0 becomes black and 4,000 white, as data.range says")
     wrong = cli("data", "show", tmp_path, "data.range=4095,0")
     assert_refused(wrong, "range=4095,0", "the lower one first, as in 0,4095")
 
@@ -583,3 +581,12 @@ def test_names_of_classes_are_read_from_an_npz(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=images, labels=np.array([1, 0, 1, 3]), classes=np.array(["cat", "dog", "eel"]))
     with pytest.raises(DataError, match=refused("expected labels from 0 to 2", "3 names in classes, found 3")):
         Arrays(str(tmp_path / "x.npz")).load()
+
+
+def test_a_recipes_name_that_is_also_a_run_here_is_refused(here: Path, cli: Cli) -> None:
+    (here / "starter").mkdir()
+    (here / "starter/recipe.json").write_text("{}")
+    assert_refused(cli("show", "starter"), "starter is both a recipe and a run folder here", "./starter", "builtin:starter")
+    assert_refused(cli("train", "starter"), "./starter", "builtin:starter")
+    assert cli("show", "builtin:starter", "--data", "digits").code == 0
+    assert "run.json" in cli("show", "./starter").err

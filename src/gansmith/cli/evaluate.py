@@ -136,9 +136,11 @@ def compare(
     """
     from gansmith.cli import tables
     from gansmith.evaluation import comparison
+    from gansmith.evaluation.results import Evaluation
 
     comparison.check(len(runs), out)  # before anything is evaluated
-    table = comparison.compare([_evaluation_at(name, trust) for name in runs])
+    opened = [_open(name, trust) for name in runs]  # all of them, before any is evaluated
+    table = comparison.compare([found if isinstance(found, Evaluation) else _evaluation_of(found) for found in opened])
     is_text = json_output.write(
         json_out, {"scores": list(table.keys), "evaluations": [found.to_json() for found in table.evaluations]}
     )
@@ -150,14 +152,17 @@ def compare(
         tables.show_comparison(table)
 
 
-def _evaluation_at(name: str, trust: Path | None) -> Evaluation:
-    """Read an evaluation from a file of `evaluate --json`, or from a run folder."""
+def _open(name: str, trust: Path | None) -> Evaluation | Run:
+    """Read an evaluation from a file of `evaluate --json`, or open a run folder and check that it has a generator."""
     from gansmith.evaluation.results import Evaluation
     from gansmith.runs.run import Run
 
     if name.endswith(".json") or os.path.isfile(name):
         return Evaluation.load(name)
-    return _evaluation_of(Run.open(name, trust=trust))
+    run = Run.open(name, trust=trust)
+    if Evaluation.of(run) is None:
+        _ = run.module
+    return run
 
 
 def _evaluation_of(run: Run) -> Evaluation:

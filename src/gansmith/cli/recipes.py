@@ -14,6 +14,7 @@ from gansmith.cli import completion, json_output
 from gansmith.cli.options import Data, JsonOut, Overrides, Trust
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
+from gansmith.core.user_input import BUILTIN
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -140,16 +141,19 @@ def recipe_and_overrides(recipe: str, overrides: list[str] | None) -> tuple[str,
 
 
 def run_folder(name: str) -> Path | None:
-    """The run folder at the path `name`; None if it is the name of a recipe, which takes precedence.
+    """The run folder at the path `name`; None if it is the name of a recipe.
 
-    Raises RunError for a path that is neither a run folder nor a recipe.
+    Raises RunError for a path that is neither a run folder nor a recipe, and for a name that is both.
     """
     from gansmith.recipes import names_recipe
 
-    if names_recipe(name):
-        return None
     # os.path returns False where pathlib raises: names that are too long, forbidden folders.
-    if os.path.isfile(os.path.join(name, "recipe.json")):
+    is_run = os.path.isfile(os.path.join(name, "recipe.json"))
+    if names_recipe(name):
+        if is_run:
+            raise RunError(f"{name} is both a recipe and a run folder here: write ./{name} for the run, or {BUILTIN}{name}")
+        return None
+    if is_run:
         return Path(name)
     if os.path.exists(name) or os.sep in name or "/" in name:
         why = "it has no recipe.json" if os.path.exists(name) else "it does not exist"

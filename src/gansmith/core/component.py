@@ -94,7 +94,7 @@ def one_line(name: str, error: ValidationError) -> str:
             fields = [f.name for f in dataclasses.fields(REGISTRY[name])] if name in REGISTRY else []
             return unknown(f"field of {name}", str(first["loc"][-1]), fields)
         case "missing" if isinstance(loc[-1], int):
-            return f"{place.rpartition('.')[0]}: expected more than {loc[-1]} values, got {short(first['input'])}"
+            return f"{place.rpartition('.')[0]}: expected {loc[-1] + 1} values or more, got {short(first['input'])}"
         case "missing" | "missing_argument":
             return f"{place} is missing: give it a value"
         case "is_instance_of":
@@ -114,6 +114,10 @@ def expected(fault: Any) -> str:
             return "true or false"
         case "tuple_type":
             return "a list in brackets"
+        case "too_long":
+            return f"a list of at most {fault['ctx']['max_length']:,}"
+        case "too_short":
+            return f"a list of at least {fault['ctx']['min_length']:,}"
         case "less_than_equal" if isinstance(fault["ctx"]["le"], int):
             return f"at most {fault['ctx']['le']:,}"
         case "less_than_equal":

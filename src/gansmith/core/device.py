@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        with warnings.catch_warnings():  # of a kind of device that PyTorch gave up
+            warnings.simplefilter("ignore")
+            device = torch.device(name)
         torch.ones(1, device=device).item()  # a device that computes nothing, such as meta, fails here
     except (RuntimeError, AssertionError, ImportError, TypeError) as error:
         reason = cut(str(error).split("\n")[0].split(". ")[0])

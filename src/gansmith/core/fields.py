@@ -10,12 +10,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gansmith.core.limits import MAX_IMAGES, MAX_NUMBER, MAX_SAMPLES
+from gansmith.core.limits import MAX_IMAGES, MAX_NUMBER
 
 # ---------------------------------------------------------------------------------------------------- whole numbers
 
 Width = Annotated[int, Field(gt=0, le=65_536)]
 """The size of a layer: units or channels."""
+
+Widths = Annotated[tuple[Width, ...], Field(max_length=1000)]
+"""The sizes of some layers."""
 
 Dim = Annotated[int, Field(gt=0, le=65_536)]
 """The number of entries of a vector."""
@@ -38,13 +41,16 @@ Epochs = Annotated[int, Field(gt=0, le=1_000_000)]
 Steps = Annotated[int, Field(gt=0, le=100_000)]
 """A number of steps, turns or times."""
 
+Turns = Annotated[int, Field(gt=0, le=1000)]
+"""Turns of one player in a step."""
+
 Times = Annotated[int, Field(gt=0, le=10_000)]
 """How often something is done in a run."""
 
 ImageCount = Annotated[int, Field(gt=0, le=MAX_IMAGES)]
 """A number of real images that training reads."""
 
-SampleCount = Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
+SampleCount = Annotated[int, Field(ge=1, le=100_000_000)]
 """A number of samples that a source makes."""
 
 # ---------------------------------------------------------------------------------------------------- numbers

@@ -59,7 +59,11 @@ def read_code(path: str | Path) -> bytes:
     """The content of a Python file of the user's own. Raises RecipeError if it can't be read or is no regular file."""
     path = Path(path)
     try:
+        if path.is_dir():
+            raise RecipeError(f"{path} is a folder: name a Python file")
         return read_bytes(path)
+    except RecipeError:
+        raise
     except (OSError, ValueError) as error:
         raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
 
@@ -67,7 +71,8 @@ def read_code(path: str | Path) -> bytes:
 def failure(path: str | Path, error: BaseException) -> str:
     """`my_loss.py, line 7, failed: ZeroDivisionError: division by zero`: an error that a user's own code raised."""
     line, _ = _last_line(error, lambda name: Path(name) == Path(path).resolve())
-    return f"{path}{f', line {line},' if line else ''} failed: {type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    return f"{path}{f', line {line},' if line else ''} failed: {text}"
 
 
 def failed_file(error: BaseException) -> str | None:

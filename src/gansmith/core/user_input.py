@@ -14,6 +14,7 @@ from typing import IO
 
 from gansmith.core.formatting import size
 
+BUILTIN = "builtin:"  # before the name of a data set or recipe: this name, and no file or folder here
 MAX_TEXT = 2**28  # bytes of a text file, such as a table or JSON, which is read in one piece
 
 _KINDS = {

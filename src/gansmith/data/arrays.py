@@ -166,7 +166,16 @@ def _read_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def _read_array(path: Path, member: str) -> np.ndarray:
-    """Read an array; pickled objects are refused."""
+    """Read an array; pickled objects, and sizes that the file can't or should not hold, are refused before it is unpacked."""
+    (shape, dtype), (num_packed, num_unpacked) = _read_header(path, member), _sizes(path, member)
+    place, promised = _place(path, member), math.prod(shape) * dtype.itemsize
+    must_fit(shape, dtype.type, place)
+    if num_unpacked < promised:
+        raise DataError(
+            f"{place} is damaged or truncated: its header promises {size(promised)}, and {size(num_unpacked)} are there; "
+            "save it again"
+        )
+    must_unpack(num_packed, num_unpacked, place)
     with _open(path, member) as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
@@ -183,15 +192,6 @@ def _read_values(path: Path, member: str) -> np.ndarray:
         )
     if 0 in shape:
         raise DataError(f"{place} is empty: expected at least one sample, found {dtype} {list(shape)}")
-    must_fit(shape, dtype.type, place)
-    num_packed, num_unpacked = _sizes(path, member)
-    promised = math.prod(shape) * dtype.itemsize
-    if num_unpacked < promised:
-        raise DataError(
-            f"{place} is damaged or truncated: its header promises {size(promised)}, and {size(num_unpacked)} are there; "
-            "save it again"
-        )
-    must_unpack(num_packed, num_unpacked, place)
     values = _read_array(path, member)
     if is_image:
         return np.ascontiguousarray(values[:, None] if values.ndim == 3 else values.transpose(0, 3, 1, 2))
@@ -207,6 +207,8 @@ def _remedy(shape: tuple[int, ...], dtype: np.dtype) -> str:
         return "save x.transpose(0, 2, 3, 1)"
     if len(shape) in (3, 4) and dtype.kind == "f":
         return "save (255 * x).round().astype('uint8') where x lies in 0..1"
+    if len(shape) in (3, 4) and dtype == np.uint16:
+        return "save (255 / 4095 * x).round().astype('uint8') where x lies in 0..4095"
     if len(shape) in (3, 4) and dtype != np.uint8:
         return "save x.astype('uint8') where x lies in 0..255"
     if len(shape) == 2 and dtype != np.uint8:
@@ -260,7 +262,6 @@ def _read_names(path: Path, member: str) -> tuple[str, ...] | None:
     shape, dtype = _read_header(path, member)
     if dtype.kind != "U" or len(shape) != 1 or not shape[0]:
         return None
-    must_fit(shape, dtype.type, _place(path, member))
     names = tuple(map(str, _read_array(path, member)))
     return names if len(set(names)) == len(names) else None
 

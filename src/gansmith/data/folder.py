@@ -144,7 +144,7 @@ class Folder:
         wide = [file for file, header in headers.items() if header.is_wide]
         if self.rules == 1 or not wide:
             return FULL_RANGE, []
-        how = "given by data.range"
+        how = "as data.range says"
         low, high = self.range or (0.0, 0.0)
         if self.range is None:
             # Of all splits, so that a value is the same grey in each.
@@ -153,12 +153,13 @@ class Folder:
             wide = [file for file, header in headers.items() if header.is_wide]
             stated = [header.value_range for header in headers.values() if header.is_wide and header.value_range]
             how = "as the files state" if len(stated) == len(wide) else "the least and the largest value"
+            how += " (data.range=LOW,HIGH sets others)"
             found = stated if len(stated) == len(wide) else list(_each(wide, found_range, layout.root)[0].values())
             low, high = min((r[0] for r in found), default=0.0), max((r[1] for r in found), default=0.0)
         if low >= high:  # all values are equal
             low, high = FULL_RANGE
         what = f"{len(wide):,} image{'s have' if len(wide) > 1 else ' has'} more than 8 bits"
-        return (low, high), [f"{what}: {brief(low)} becomes black and {brief(high)} white, {how} (data.range=LOW,HIGH sets them)"]
+        return (low, high), [f"{what}: {brief(low)} becomes black and {brief(high)} white, {how}"]
 
     def _notes(self, headers: Sequence[Header]) -> Iterator[str]:
         """What is said of the images' sizes, colours and frames."""
@@ -178,8 +179,8 @@ class Folder:
         verbs = {"crop": "cropped to their centre", "stretch": "stretched to squares", "pad": "padded with white to squares"}
         fitting = [verbs[self.fit]] if any(width != height for width, height in sizes) else []
         resizing = [f"resized to {self.size} x {self.size}"] if any(min(size) != self.size for size in sizes) else []
-        others = " or ".join(f"data.fit={fit}" for fit in verbs if fit != self.fit)
-        return f"{before} are {' and '.join(fitting + resizing)} (data.size=... or {others} changes that)"
+        others = [f"data.fit={fit}" for fit in verbs if fit != self.fit] if fitting else []
+        return f"{before} are {' and '.join(fitting + resizing)} ({' or '.join(['data.size=...', *others])} changes that)"
 
 
 # ---------------------------------------------------------------------------------------------------- several files

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gansmith.core.component import kebab
 from gansmith.core.errors import DataError, unknown
+from gansmith.core.user_input import BUILTIN
 from gansmith.data.arrays import Arrays
 from gansmith.data.digits import Digits
 from gansmith.data.faces import Faces
@@ -17,7 +18,7 @@ from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx, mnist_style_files
 from gansmith.data.image_files import SUFFIXES
 from gansmith.data.mnist import FashionMnist, Mnist
-from gansmith.data.rare import Rare
+from gansmith.data.rare import Rare, known_counts
 from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
@@ -93,7 +94,6 @@ NAMES: dict[str, NamedData] = {
     ),
 }
 
-BUILTIN = "builtin:"  # before a name: the data set with this name, and no file or folder
 _ARRAY_SUFFIXES = (".npy", ".npz")
 _FILE_SUFFIXES = (*_ARRAY_SUFFIXES, *SUFFIXES, ".gz", ".zip")
 
@@ -167,7 +167,12 @@ def sample_shape(source: Source) -> tuple[int, ...]:
 
 def train_shape(source: Source) -> tuple[int, ...]:
     """Shape of the training split, (N, C, H, W) or (N, D). The source is loaded only if it does not know its shape."""
-    return source.train_shape if isinstance(source, KnownShape) else source.load().values.shape
+    if isinstance(source, KnownShape):
+        return source.train_shape
+    counts, base = known_counts(source), base_source(source)
+    if counts and isinstance(base, KnownShape):
+        return (sum(counts), *base.train_shape[1:])
+    return source.load().values.shape
 
 
 def num_classes(source: Source) -> int:

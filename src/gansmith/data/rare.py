@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -19,7 +20,7 @@ MOST_NAMED = 10  # classes that a message names
 LEAST = 2  # images per class: from a single image a generator learns to repeat it
 
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Classes = Annotated[tuple[Annotated[int, Field(ge=0, le=2**31)], ...], Field(min_length=1)]
+Classes = Annotated[tuple[Annotated[int, Field(ge=0, le=2**31)], ...], Field(min_length=1, max_length=10_000)]
 
 
 @component
@@ -63,6 +64,13 @@ class Rare:
             kept[rows[order[num_kept:]]] = False
         return samples[np.flatnonzero(kept)]
 
+    def class_counts(self) -> tuple[int, ...] | None:
+        """The number of training images of each class; None if the data set does not know it before it is loaded."""
+        counts = known_counts(self.of)
+        if counts is None or any(number >= len(counts) or self.share * counts[number] < LEAST for number in self.classes):
+            return None  # loading says what is wrong
+        return tuple(round(self.share * n) if number in self.classes else n for number, n in enumerate(counts))
+
     @property
     def base_source(self) -> Source:
         """The data set that the images come from."""
@@ -96,6 +104,12 @@ class Balanced:
         rows = [self._repeated(np.flatnonzero(samples.labels == number), int(counts.max())) for number in numbers]
         return samples[np.concatenate(rows)]
 
+    def class_counts(self) -> tuple[int, ...] | None:
+        """The number of training images of each class; None if the data set does not know it before it is loaded."""
+        if (counts := known_counts(self.of)) is None:
+            return None
+        return tuple(max(n, round(self.least * max(counts))) for n in counts)
+
     @property
     def base_source(self) -> Source:
         """The data set that the images come from."""
@@ -109,6 +123,12 @@ class Balanced:
     def _repeated(self, rows: np.ndarray, largest: int) -> np.ndarray:
         """The rows of one class, repeated to `least` times the size of the `largest` class; never fewer than there are."""
         return np.resize(rows, max(len(rows), round(self.least * largest)))
+
+
+def known_counts(source: Source) -> tuple[int, ...] | None:
+    """The number of training images of each class of a source, if it knows it before it is loaded; else None."""
+    counts: Callable[[], tuple[int, ...] | None] = getattr(source, "class_counts", lambda: None)
+    return counts()
 
 
 def _labels(samples: Samples, who: str) -> np.ndarray:

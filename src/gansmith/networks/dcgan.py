@@ -19,7 +19,7 @@ from gansmith.networks.mlp import BatchNorm
 from gansmith.networks.spectral import spectrally_normed
 from gansmith.networks.stack import Stack, run_layer
 
-Widths = Annotated[tuple[Width, ...], Field(min_length=1)]
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=1000)]
 
 
 def image_shape(shapes: Shapes, network: str) -> tuple[int, int, int]:

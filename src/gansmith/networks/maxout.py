@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gansmith.core.component import component
-from gansmith.core.fields import Positive, Width
+from gansmith.core.fields import Positive, Widths
 from gansmith.networks.base import Shapes
 from gansmith.networks.mlp import Dropout, Init, Share, initialised
 from gansmith.networks.spectral import spectrally_normed
@@ -25,7 +25,7 @@ class MaxoutDiscriminator:
     without `start`, `init` determines them.
     """
 
-    widths: tuple[Width, ...] = (240, 240)
+    widths: Widths = (240, 240)
     pieces: Annotated[int, Field(ge=2, le=1024)] = 5
     input_dropout: Share = 0.0
     dropout: Share = 0.5

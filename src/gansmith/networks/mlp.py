@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gansmith.core.component import component
-from gansmith.core.fields import Depth, NotNegative, Positive, Slope, Width
+from gansmith.core.fields import Depth, NotNegative, Positive, Slope, Widths
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.spectral import spectrally_normed
@@ -59,7 +59,7 @@ class MLPGenerator:
     `slope`, where 0 is ReLU.
     """
 
-    widths: tuple[Width, ...]
+    widths: Widths
     slope: Slope = 0.2
     batch_norm: BatchNorm | None = None
     dropout: Share = 0.0
@@ -87,7 +87,7 @@ class MLPDiscriminator:
     last layer the standard deviation over groups of so many samples (Karras et al. 2018, section 3).
     """
 
-    widths: tuple[Width, ...]
+    widths: Widths
     slope: Slope = 0.2
     dropout: Share = 0.0
     init: Init = "torch"
@@ -112,7 +112,7 @@ class MLPEncoder:
     The encoder of Kingma and Welling 2014 (appendix C.2) for MNIST has one hidden layer of 500 units with tanh.
     """
 
-    widths: tuple[Width, ...] = (500,)
+    widths: Widths = (500,)
     slope: Slope = 0.2
     init: Init = "torch"
     activation: Activation = "relu"

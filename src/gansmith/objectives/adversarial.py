@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
-from gansmith.core.fields import BatchSize, Steps
+from gansmith.core.fields import BatchSize, Steps, Turns
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.augmentation import Augment, Augmentation
 from gansmith.objectives.auxiliary import AuxiliaryLoss, category_accuracy, require_head
@@ -51,7 +51,7 @@ class Adversarial:
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # reused from the discriminator's turn in the generator's
     joint_batch: bool = False  # score real and generated samples in one pass; makes a difference with batch norm
     turns: Literal["alternating", "simultaneous"] = "alternating"
-    discriminator_turns: Steps = 1
+    discriminator_turns: Turns = 1
     discriminator_fakes: BatchSize | None = None  # generated samples in its turn; None: as many as real ones
     generator_fakes: BatchSize | None = None  # generated samples in its turn; None: as many as real ones
 

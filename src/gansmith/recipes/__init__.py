@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gansmith.core.errors import GansmithError, RecipeError, cut, unknown
 from gansmith.core.overrides import override, parse_value, split_override
 from gansmith.core.user_code import failure, load_file
+from gansmith.core.user_input import BUILTIN
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -81,8 +82,8 @@ def names_recipe(name: str) -> bool:
 
 
 def _entry(name: str) -> Entry | None:
-    """The catalogue's entry for a name, in any case and with `-` or `_`; None if there is none."""
-    return catalogue().get(name.replace("_", "-").lower())
+    """The catalogue's entry for a name, in any case, with `-` or `_`, and perhaps `builtin:`; None if there is none."""
+    return catalogue().get(name.replace("_", "-").lower().removeprefix(BUILTIN))
 
 
 def _is_in_file(name: str) -> bool:

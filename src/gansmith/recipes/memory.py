@@ -15,6 +15,12 @@ from gansmith.recipes.base import Recipe
 _FLOAT = 4  # bytes
 
 
+def batch_sizes(recipe: Recipe) -> list[int]:
+    """The numbers of samples that networks get in training: the batch size, and those of generated samples where they are set."""
+    fakes = (getattr(recipe.objective, f"{player}_fakes", None) for player in ("generator", "discriminator"))
+    return [recipe.batch_size, *filter(None, fakes)]
+
+
 def must_fit(recipe: Recipe, shapes: Shapes, on_cpu: bool = True) -> None:
     """Raise RecipeError if a step of training can't fit into memory: a lower bound, of weights, gradients and one batch.
 
@@ -27,7 +33,7 @@ def must_fit(recipe: Recipe, shapes: Shapes, on_cpu: bool = True) -> None:
     except Exception:  # building them in earnest raises it again, except where a user's network can't be built on this device
         return
     weights = sum(w.numel() for network in networks.values() for w in network.parameters())
-    values = recipe.batch_size * (math.prod(shapes.sample) + shapes.noise)
+    values = max(batch_sizes(recipe)) * (math.prod(shapes.sample) + shapes.noise)
     needed, limit = _FLOAT * (2 * (weights + values) if on_cpu else weights), memory.usable_bytes()
     if needed > limit:
         cause, setting = ("its networks", "widths") if weights > values else ("a batch", "batch_size")

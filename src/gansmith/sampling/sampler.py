@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gansmith.core.errors import RunError
+from gansmith.core import rng
+from gansmith.core.errors import RunError, cut
 from gansmith.data import memory
 from gansmith.data.modality import Modality
 from gansmith.sampling.classes import ConditionSpace, Layout
@@ -69,6 +70,11 @@ class Sampler:
 
         Raises RunError if they do not fit in memory.
         """
+        if count < 1 or first < 0 or not 0 <= seed <= rng.MAX_SEED:
+            raise RunError(
+                f"expected a count of at least 1, a first of at least 0 and a seed from 0 to 2**63 - 1, "
+                f"got {cut(f'{count}, {first} and {seed}')}"
+            )
         value_size = 1 if self.modality.key == "images" else 4  # bytes
         if value_size * count * math.prod(self.shape) > memory.usable_bytes():
             raise RunError(f"{count:,} samples don't fit in memory: choose a smaller count, and draw the rest with other seeds")

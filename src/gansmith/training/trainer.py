@@ -23,7 +23,7 @@ from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
-from gansmith.recipes.memory import must_fit
+from gansmith.recipes.memory import batch_sizes, must_fit
 from gansmith.runs.checkpoints import Checkpoint
 from gansmith.sampling.classes import condition_space_of, layout_of
 from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
@@ -121,9 +121,7 @@ class Trainer:
 
     def _smallest_batch(self) -> int:
         """The smallest number of samples that a network gets in training, on this process."""
-        fakes = (getattr(self.recipe.objective, f"{player}_fakes", None) for player in ("generator", "discriminator"))
-        counts: list[int] = [self.recipe.batch_size, *filter(None, fakes)]
-        return max(1, min(counts) // distributed.world_size())
+        return max(1, min(batch_sizes(self.recipe)) // distributed.world_size())
 
     # ------------------------------------------------------------------------------------------ a step
 
