@@ -176,6 +176,7 @@ def test_damaged_fields_of_the_data_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(gansmith.RunError) as found:
             gansmith.load(tmp_path / "run")
         assert "run.json is damaged" in str(found.value)
+        assert "Input should" not in str(found.value)
         assert name in str(found.value)
         assert len(str(found.value).replace(str(tmp_path), "")) < 250
     file.write_text(json.dumps({**whole, "data_path": "a\0b"}))

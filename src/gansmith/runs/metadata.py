@@ -12,6 +12,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import AfterValidator, Field, FiniteFloat, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from gansmith.core.component import one_line
 from gansmith.core.device import environment, warn_of_changes
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
@@ -58,9 +59,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
     try:
         _DATA_FIELDS.validate_python(metadata)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise RunError(f"{path} is damaged: {place}: {first['msg']}; restore the file, or train in another folder") from None
+        raise RunError(
+            f"{path} is damaged: {one_line('run.json', error)}; restore the file, or train in another folder"
+        ) from None
     if (mean := (metadata.get("columns") or {}).get("mean")) and metadata["sample_shape"] != [len(mean)]:
         expected = " x ".join(map(str, metadata["sample_shape"]))
         raise RunError(f"{path} is damaged: columns: expected means of {expected} values, got {len(mean)}; restore the file")
