@@ -108,7 +108,7 @@ COMMANDS = {
     "diff": ["one", "other"],
     "explore directions": ["--checkpoint", "--json", "--out", "--trust", "run"],
     "doctor": ["--json", "--trust", "run"],
-    "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--trust", "what"],
+    "evaluate": ["--checkpoint", "--count", "--data", "--draws", "--extractor", "--json", "--size", "--trust", "what"],
     "export": ["--checkpoint", "--format", "--out", "--trust", "run"],
     "explore interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": ["--json"],
@@ -141,7 +141,7 @@ COMMANDS = {
 }
 
 SIGNATURES = {
-    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress", "within"],
+    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "size", "progress", "within"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "threads", "framework", "trust"],

@@ -296,8 +296,9 @@ def test_a_containers_limit_counts_where_it_is_less_than_the_machines_memory(
         if text is not None:
             path.write_text(text)
     assert memory._usable_memory(paths) == expected
-    with pytest.raises(DataError, match=refused("ring", "14.9 GiB")):
-        Ring(num=10**9).load()
+    monkeypatch.setattr(memory, "usable_bytes", lambda: 2**30)
+    with pytest.raises(DataError, match=refused("ring", "1.49 GiB", "the limit is 1 GiB")):
+        Ring(num=10**8).load()
 
 
 # ---------------------------------------------------------------------------------------------------- points

@@ -462,7 +462,6 @@ def asks(width): return Net(lambda x: x)
 def desk(here: Path, digits: np.ndarray) -> Path:
     np.save(here / "one.npy", digits[:1])
     np.save(here / "digits.npy", digits)
-    np.save(here / "colour.npy", np.repeat(digits, 3, axis=3))
     np.save(here / "points.npy", np.zeros((200, 2), np.float32))
     np.savez(here / "eleven.npz", images=digits, labels=np.arange(300) % 11)
     (here / "notes.txt").write_text("nothing")
@@ -479,7 +478,8 @@ def desk(here: Path, digits: np.ndarray) -> Path:
         (("digits.npy",), ("digits.npy", "add --data")),
         (("digits.npy", "--data", "digit"), ("did you mean 'digits'",)),
         (("one.npy", "--data", "digits"), ("one.npy has 1 samples", "at least 100")),
-        (("colour.npy", "--data", "digits"), ("3 x 8 x 8", "digits has 1 x 8 x 8")),
+        (("digits.npy", "--data", "digits", "--size", "0"), ("size", "0")),
+        (("points.npy", "--data", "ring", "--size", "8"), ("ring has points, which have no size",)),
         (("eleven.npz", "--data", "digits"), ("labels from 0 to 9", "found 10 in row 10")),
         (("digits.npy", "--data", "digits", "--extractor", "pixel"), ("unknown extractor 'pixel'", "did you mean 'pixels'")),
         (("digits.npy", "--data", "digits", "--extractor", "points"), ("'points' does not fit images", "pixels")),

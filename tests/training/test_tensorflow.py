@@ -409,6 +409,19 @@ def test_what_a_generator_is_told_has_its_size_in_the_file(condition: str, tmp_p
     assert np.abs(np.asarray(model([given.z, given.condition])) - expected).max() <= 1e-5
 
 
+@with_tensorflow
+def test_a_file_gives_points_in_the_units_of_the_data(tmp_path: Path) -> None:
+    import keras
+
+    rows = np.random.default_rng(0).normal([40, 5e4, 3e-4], [12, 3e4, 2e-4], (300, 3)).astype(np.float32)
+    np.savez(tmp_path / "x.npz", x=rows)
+    small = ["budget=600images", "condition=none", "scores=none", "watch=none"]
+    run = gansmith.train(slim(make("default", small, str(tmp_path / "x.npz"))), tmp_path / "run", device="cpu")
+    model = keras.saving.load_model(keras_module.export(run, tmp_path / "x.keras"))
+    found = np.asarray(model(run.sampler.inputs.rows(3, 0, 32).z))
+    assert np.abs((found - run.sample(3, 32).array) / rows.std(0)).max() <= 1e-4
+
+
 # ---------------------------------------------------------------------------------------------------- the command line
 
 

@@ -118,10 +118,10 @@ def data_show(
         echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
     import torch
 
-    from gansmith.data.modality import modality_of
+    from gansmith.data.modality import modality_for
     from gansmith.sampling.gallery import Gallery
 
-    modality = modality_of(samples.shape, (-1.0, 1.0))
+    modality = modality_for(samples)
     values = torch.from_numpy(samples.values[:count])
     path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out)
     echo(f"  picture {path}")

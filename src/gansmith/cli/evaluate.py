@@ -77,6 +77,8 @@ def _evaluation_for_report(run: Run, data: str | None, count: int | None, draws:
         )
     if data is None and (known is None or not known.is_full):
         found.keep(run)
+    for note in found.data.get("notes", ()):
+        echo(note)
     return found
 
 
@@ -108,6 +110,15 @@ def evaluate(
         ),
     ] = None,
     checkpoint: Checkpoint = "last",
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=4096,
+            help="Side in pixels at which generated and real images are compared.",
+            show_default="the smaller of the two",
+        ),
+    ] = None,
     json_out: JsonOut = None,
     trust: Trust = None,
 ) -> None:
@@ -118,13 +129,21 @@ def evaluate(
     from gansmith.cli import progress, tables
     from gansmith.evaluation import evaluate as evaluation
 
-    is_usual = data is None and extractor is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
+    is_usual = data is None and extractor is None and size is None and (count, draws) == (evaluation.COUNT, evaluation.DRAWS)
     is_kept = is_usual and checkpoint == "last" and os.path.isfile(os.path.join(what, "recipe.json"))
     if is_kept:
         files.check_writable(Path(what) / "evaluation.json")
     with progress.stages() as stages:
         found = evaluation.evaluate(
-            what, data, count=count, draws=draws, extractor=extractor, checkpoint=checkpoint, trust=trust, progress=stages
+            what,
+            data,
+            count=count,
+            draws=draws,
+            extractor=extractor,
+            checkpoint=checkpoint,
+            trust=trust,
+            size=size,
+            progress=stages,
         )
     if is_kept and found.is_full:
         from gansmith.runs.run import Run

@@ -170,12 +170,15 @@ def reconstruct(
 
     For runs with an encoder, such as those of the recipes vae and vae-gan.
     """
-    from gansmith.data import named
+    from gansmith.evaluation.real_data import source_beside
     from gansmith.runs.networks import condition_of, encoder_of
     from gansmith.runs.run import load
     from gansmith.sampling.reconstruction import save
 
-    source = None if data is None else named.find_source(data)
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    condition = partial(condition_of, opened)
-    echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count, condition))
+    shape = tuple(opened.metadata["sample_shape"])
+    side = shape[-1] if len(shape) == 3 else None
+    source, notes = (opened.data, ()) if data is None else source_beside(opened.recipe.data, shape, data, side)
+    for note in notes:
+        echo(note)
+    echo(save(opened.sampler, encoder_of(opened), out, source, count, partial(condition_of, opened)))

@@ -183,7 +183,7 @@ def run_folder(name: str) -> Path | None:
 
 
 def unchanged_run(folder: Path, trust: Path | None, changed: bool) -> Run:
-    """Open a run by its folder. Raises RunError if the command line also changes its recipe."""
+    """Open a run by its folder. Raises RunError if the command line also changes its recipe; `--data` may name its moved data."""
     from gansmith.runs.run import Run
 
     if changed:

@@ -24,6 +24,10 @@ def show(evaluation: Evaluation) -> None:
     terminal.print(f"{evaluation.what}: {samples_of(evaluation)}")
     terminal.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}")
     terminal.print(f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}")
+    if len(shape := data.get("shape", ())) == 3:  # the first evaluations did not say it
+        terminal.print(f"  size      {' x '.join(map(str, shape))} on both sides")
+    for note in data.get("notes", ()):
+        terminal.print(f"  size      {note}")
     tag = f"{extractor['name']} (SHA-256 {extractor['sha256'][:8]}...)"
     terminal.print(f"  features  {tag}, {extractor['width']} wide, resizing: {extractor['resizing']}")
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -179,9 +180,15 @@ def _recipe_and_folder(
     """The recipe to train and the folder of its run."""
     from gansmith.core.formatting import file_name
     from gansmith.data import display_name
+    from gansmith.data.location import moved, path_of
 
     if folder := run_folder(name):
-        return unchanged_run(folder, trust, changed=bool(overrides or data or use or run)).recipe, folder
+        kept = unchanged_run(folder, trust, changed=bool(overrides or use or run)).recipe
+        if data is None:
+            return kept, folder
+        if path_of(kept.data) is None:
+            unchanged_run(folder, trust, changed=True)
+        return dataclasses.replace(kept, data=moved(kept.data, data)), folder
     recipe = recipe_with(use, name, overrides, data, skip_bad)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
     return recipe, run or Path("runs") / file_name(f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)

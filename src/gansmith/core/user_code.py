@@ -77,7 +77,11 @@ def read_code(path: str | Path) -> bytes:
     """The content of a Python file of the user's own. Raises RecipeError if it can't be read or is no regular file."""
     path = Path(path)
     try:
+        if path.is_dir():
+            raise RecipeError(f"{path} is a folder: name a Python file")
         return read_bytes(path)
+    except RecipeError:
+        raise
     except (OSError, ValueError) as error:
         raise RecipeError(f"can't read {path}: {getattr(error, 'strerror', None) or error}; name a Python file") from None
 

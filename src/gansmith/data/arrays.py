@@ -26,6 +26,7 @@ _LABELS: dict[Split, tuple[str, ...]] = {"train": ("labels", "train_labels", "y_
 _VAL_IMAGES, _VAL_LABELS = ("val_images", "x_val"), ("val_labels", "y_val")  # the test split where there is no other
 MOST_NAMED = 5  # arrays that a message names
 CLASSES = "classes"  # the names of the classes, an array of text
+_UNITS = "each column of the points is standardised for training; samples come in the units of the file"
 
 
 @component
@@ -34,7 +35,8 @@ class Arrays:
 
     An array is uint8 [N, H, W] or [N, H, W, C] with C in 1, 3, 4 (images), or float32 [N, D] (points). The arrays of an .npz are
     called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. The classes are the labels that
-    occur, or those that an array of text, `classes`, names. Pickled objects are never loaded.
+    occur, or those that an array of text, `classes`, names. Pickled objects are never loaded. Training standardises each column
+    of points, and samples come in the units of the file.
 
     Fields:
         path: the file.
@@ -60,7 +62,10 @@ class Arrays:
             values = one_invisible_colour(values) if self.rules == 2 else values
         elif self.size is not None or self.channels is not None:
             raise DataError(f"{path} holds points, which have no size and no channels: leave data.size and data.channels out")
-        return Samples(values, labels, classes, notes=members.notes if self.rules == 2 else ())
+        if self.rules == 1:
+            return Samples(values, labels, classes)
+        notes = members.notes if values.ndim == 4 else (*members.notes, _UNITS)
+        return Samples(values, labels, classes, notes=notes, has_units=values.ndim == 2)
 
 
 @contextlib.contextmanager

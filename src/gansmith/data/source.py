@@ -44,6 +44,7 @@ class Samples:
     labels: np.ndarray | None = None  # int64 [N], each >= 0
     classes: tuple[str, ...] | None = None  # the name of each label, if the source has names
     num_skipped: int = 0  # unreadable files that were left out
+    has_units: bool = False  # whether columns of points are in units of their own; training then standardises them
     # int64 [N], the category of each sample under a recipe's condition. Set by `conditions.with_categories`, not by sources.
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`

@@ -10,6 +10,7 @@ the training split without its validation slice. The floor of a score is its val
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,11 +24,12 @@ from gansmith.core.errors import DataError, RecipeError, some
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.data.order import own_labels
-from gansmith.evaluation import objective_scores, reference, scoring, sources
+from gansmith.evaluation import objective_scores, reference, scoring, sizes, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
 from gansmith.evaluation.extractors import Extractor, Features, check_extractor, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
 from gansmith.evaluation.planning import PLANNED, Allowance, Plan, measure_costs, plan, threads_restored
+from gansmith.evaluation.real_data import is_own_data, real_source
 from gansmith.evaluation.reference import Progress, RealData
 from gansmith.evaluation.results import (
     ABOUT,
@@ -63,6 +65,7 @@ def evaluate(
     extractor: str | None = None,
     checkpoint: str | int = "last",
     trust: str | Path | None = None,
+    size: int | None = None,
     progress: Progress = lambda *_: None,
     within: Allowance | None = None,
 ) -> Evaluation:
@@ -77,6 +80,8 @@ def evaluate(
         extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS; None chooses by the data.
         checkpoint: of a run: "last", "best" or the image count of a stored checkpoint.
         trust: the Python file with own components that the run uses, if any.
+        size: the side in pixels at which images of both sides are compared; None takes the smaller of the two. `evaluation.sizes`
+            describes what is done.
         progress: called with (task, done, total).
         within: of a run: the time it may take. `count`, `draws` and the number of real samples are then what fits.
 
@@ -84,12 +89,15 @@ def evaluate(
     """
     started = time.perf_counter()
     check_extractor(extractor)
-    subject = sources.find_samples(what, count, draws, trust, checkpoint)
-    source = _source(subject, data)
+    sizes.check_size(size)
+    opened = sources.find_samples(what, count, draws, trust, checkpoint, size)
+    source, notes = real_source(opened, data, size)
+    load_stored = functools.cache(source.load)
+    is_own = is_own_data(opened, source, load_stored, was_given=data is not None)
+    subject, load, resized = sizes.at_one_size(opened, load_stored, named.display_name(source), size)
 
     def choose_extractor(real: Samples) -> Extractor:
-        _check_shapes(subject, real, named.display_name(source))
-        return find_extractor(extractor, source, real.shape)
+        return find_extractor(extractor, source, real.shape, modality.modality_for(real))
 
     planned: list[Plan] = []
 
@@ -101,10 +109,11 @@ def evaluate(
         within.tell(planned[0].text(all_real))
         return planned[0].num_real
 
-    real = reference.load_reference(source, choose_extractor, progress, limit)
+    real = reference.load_reference(source, choose_extractor, progress, load, limit)
     if planned:
-        subject = sources.find_samples(what, planned[0].count, planned[0].draws, trust, checkpoint)
-    has_labels = subject.kind != "run" or sources.data_of(subject) == source  # a run knows the classes of its own data only
+        again = sources.find_samples(what, planned[0].count, planned[0].draws, trust, checkpoint, size)
+        subject, _, _ = sizes.at_one_size(again, load_stored, named.display_name(source), size)
+    has_labels = subject.kind != "run" or is_own  # a run knows the classes of its own data only
     reference_set = real.reference_set()
     progress("floor", 0, 1)
     floor = real.floor(subject.count, has_labels and _labels(subject, real, 0) is not None)
@@ -140,7 +149,9 @@ def evaluate(
         what=subject.what,
         kind=subject.kind,
         **subject.metadata(),
-        data=_data_metadata(real, source, subject.count) | _shortened(planned, real),
+        data=_data_metadata(real, source, subject.count)
+        | _shortened(planned, real)
+        | {"shape": list(subject.shape), "notes": [*opened.notes, *notes, *resized]},
         extractor=_extractor_metadata(real.extractor),
         num_fake=subject.count,
         seeds=seeds,
@@ -162,27 +173,6 @@ def evaluate(
 
 
 # --------------------------------------------------------------------------------------------- inputs
-
-
-def _source(subject: SampleSource, data: str | Source | None) -> Source:
-    if isinstance(data, str):
-        return named.find_source(data)
-    source = data or sources.data_of(subject)
-    if source is None:
-        raise DataError(f"{subject.what} needs real data to compare with: add --data, as in --data mnist")
-    return source
-
-
-def _check_shapes(subject: SampleSource, real: Samples, label: str) -> None:
-    if subject.shape != real.shape:
-        raise DataError(
-            f"{subject.what} has samples of shape {_by(subject.shape)}, {label} has {_by(real.shape)}: "
-            "make them alike, or name other data with --data"
-        )
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
 
 
 def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | None:

@@ -13,7 +13,6 @@ from gansmith.core.component import to_text
 from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Samples
-from gansmith.data.modality import modality_of
 from gansmith.evaluation.results import Score, brief_count
 from gansmith.objectives.base import Batch, Measuring, Turn
 from gansmith.runs.networks import condition_of, networks_of
@@ -35,7 +34,7 @@ def scores(run: Run, held_out: Samples | None) -> dict[str, Score]:
         condition = condition_of(run, held_out)
     except DataError:
         return {}
-    networks, modality = networks_of(run), modality_of(held_out.shape, run.recipe.value_range)
+    networks, modality = networks_of(run), run.modality
     parts: list[dict[str, Tensor]] = []
     with torch.no_grad(), rng.fork():
         for start in range(0, len(held_out), CHUNK):

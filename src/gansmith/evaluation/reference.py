@@ -22,8 +22,9 @@ from torch import Tensor
 from gansmith.core import files
 from gansmith.core.errors import DataError
 from gansmith.core.user_input import read_bytes
-from gansmith.data import Samples, Source, display_name
+from gansmith.data import Samples, Source, Split, display_name
 from gansmith.data.fetch import cache_folder
+from gansmith.data.location import digest_of_samples
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import scoring
 from gansmith.evaluation.diagnostics import DiagnosticSet
@@ -168,18 +169,21 @@ def load_reference(
     source: Source,
     extractor: Callable[[Samples], Extractor],
     progress: Progress = lambda *_: None,
+    load: Callable[[Split], Samples] | None = None,
     limit: Limit = lambda *_: None,
 ) -> RealData:
     """Load the real samples of a source and their features, from the cache or computed now.
 
-    `limit` chooses how many real samples are used; these are drawn at random, always the same ones.
+    `load` gives a split of the samples where they are resized after `source.load`. `limit` chooses how many real samples are
+    used; these are drawn at random, always the same ones.
 
     Raises DataError for too few samples, or if the shapes of the two splits differ.
     """
-    train = source.load("train")
+    load = load or source.load
+    train = load("train")
     if len(train) < LEAST:
         raise DataError(f"{display_name(source)} has {len(train)} training samples: an evaluation needs at least {LEAST}")
-    held_out = _held_out(source, train.shape)
+    held_out = _held_out(source, load, train.shape)
     chosen = extractor(train)
     label = display_name(source)
     part = Part(np.arange(len(train)), len(train), len(train) + (0 if held_out is None else len(held_out)))
@@ -213,10 +217,10 @@ def _features_path(stem: Path) -> Path:
     return stem.with_name(stem.name + ".safetensors")
 
 
-def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
+def _held_out(source: Source, load: Callable[[Split], Samples], shape: tuple[int, ...]) -> Samples | None:
     """The test split; None if it is missing or has fewer than LEAST samples."""
     try:
-        found = source.load("test")
+        found = load("test")
     except DataError:
         return None
     if found.shape != shape:
@@ -340,14 +344,3 @@ def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tenso
 def _plain(name: str) -> str:
     """Replace characters that file names can't hold."""
     return re.sub(r"[^\w.-]", "_", name)
-
-
-def digest_of_samples(*parts: Samples | None, whole: str = "") -> str:
-    """SHA-256 of the values and labels of some splits, 64 hexadecimal digits; `whole` is that of data they are a part of."""
-    digest = hashlib.sha256(whole.encode())
-    for part in parts:
-        for array in () if part is None else (part.values, part.labels):
-            if array is not None:
-                digest.update(f"{array.dtype} {array.shape};".encode())
-                digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

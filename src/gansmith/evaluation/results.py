@@ -172,7 +172,8 @@ class Evaluation:
     checkpoint: str | None  # of a run: "last", "best" or its image count
     images_seen: int | None
     seed: int | None  # of the run
-    # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor
+    # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor; shape (of both
+    # sides), notes (what was resized for it)
     data: Annotated[dict[str, Any], _with(label=str, split=str, sha256=str, num_real=int, floor=str, num_floor=int)]
     extractor: Annotated[dict[str, Any], _with(name=str, sha256=str, resizing=str)]  # and width
     num_fake: int  # samples in each draw

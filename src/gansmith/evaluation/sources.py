@@ -16,8 +16,9 @@ import numpy as np
 
 from gansmith.core.errors import DataError, RunError
 from gansmith.core.limits import MAX_DRAWS, MAX_SCORED
-from gansmith.data import Arrays, Folder, Source, without_repeats
+from gansmith.data import Arrays, Folder, Source, fit_images, without_repeats
 from gansmith.data.modality import to_source
+from gansmith.evaluation import sizes
 from gansmith.evaluation.results import SourceType
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.runs.metadata import runs_in
@@ -35,6 +36,9 @@ class GeneratedSamples:
     count: int  # in each draw
     seeds: tuple[int, ...]  # one for each draw
     kind: SourceType = "run"
+    side: int | None = None  # of images, if they are resized after generation
+    channels: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
@@ -62,17 +66,27 @@ class GeneratedSamples:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample: (C, H, W) or (D,)."""
-        return tuple(self.run.metadata["sample_shape"])
+        shape = tuple(self.run.metadata["sample_shape"])
+        return (self.channels or shape[0], self.side or shape[1], self.side or shape[2]) if len(shape) == 3 else shape
+
+    def _fitted(self, saved: np.ndarray) -> np.ndarray:
+        """Generated samples in the layout of a data source, at the size that is compared."""
+        values = to_source(saved)
+        return fit_images(values, self.side, self.channels, self.what) if values.ndim == 4 else values
 
     def chunks(self, draw: int) -> Iterator[np.ndarray]:
         """All samples of a draw in chunks of at most CHUNK."""
         for first in range(0, self.count, CHUNK):
             made = self.run.sample(self.seeds[draw], min(CHUNK, self.count - first), first)
-            yield to_source(made.array)
+            yield self._fitted(made.array)
 
     def rows(self, draw: int, numbers: np.ndarray) -> np.ndarray:
         """The samples of a draw with these indices."""
-        return np.concatenate([to_source(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
+        return np.concatenate([self._fitted(self.run.sample(self.seeds[draw], 1, int(i)).array) for i in numbers])
+
+    def fitted(self, side: int | None, channels: int) -> GeneratedSamples:
+        """The samples at another size (None keeps it) and number of channels."""
+        return dataclasses.replace(self, side=side, channels=channels)
 
     def metadata(self) -> dict[str, Any]:
         """Fields of an `Evaluation` about the run: recipe, checkpoint, images_seen, seed."""
@@ -96,6 +110,7 @@ class StoredSamples:
     classes: tuple[str, ...] | None = None
     seeds: None = None
     num_categories: int = 0
+    notes: tuple[str, ...] = ()  # how they were read
 
     def labels(self, draw: int) -> np.ndarray | None:
         """Requested classes of the samples, int64 [N]; None if unknown."""
@@ -124,6 +139,10 @@ class StoredSamples:
         """The samples of a draw with these indices."""
         return np.asarray(self.values[numbers])
 
+    def fitted(self, side: int | None, channels: int) -> StoredSamples:
+        """The samples at another size (None keeps it) and number of channels."""
+        return dataclasses.replace(self, values=fit_images(self.values, side, channels, self.what))
+
     def metadata(self) -> dict[str, Any]:
         """Fields of an `Evaluation` about the run: recipe, checkpoint, images_seen, seed."""
         return {"recipe": None, "checkpoint": None, "images_seen": None, "seed": None}
@@ -133,10 +152,18 @@ SampleSource = GeneratedSamples | StoredSamples
 
 
 def find_samples(
-    what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None = None, checkpoint: str | int = "last"
+    what: str | Path | Run | np.ndarray,
+    count: int,
+    draws: int,
+    trust: str | Path | None = None,
+    checkpoint: str | int = "last",
+    size: int | None = None,
 ) -> SampleSource:
-    """Open the samples to evaluate. Raises RunError or DataError if they are missing or fewer than LEAST."""
-    subject = _open_samples(what, count, draws, trust)
+    """Open the samples to evaluate; `size` is the side at which a folder of images is read, None for their own.
+
+    Raises RunError or DataError if they are missing or fewer than LEAST.
+    """
+    subject = _open_samples(what, count, draws, trust, size)
     if checkpoint == "last":
         return subject
     if not isinstance(subject, GeneratedSamples):
@@ -144,7 +171,9 @@ def find_samples(
     return dataclasses.replace(subject, run=subject.run.at(checkpoint))
 
 
-def _open_samples(what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None) -> SampleSource:
+def _open_samples(
+    what: str | Path | Run | np.ndarray, count: int, draws: int, trust: str | Path | None, size: int | None
+) -> SampleSource:
     if isinstance(what, np.ndarray):
         return _check_count(StoredSamples("array", "array", _check_array(what)))
     # os.path returns False where pathlib raises: for names that are too long and folders without permission.
@@ -162,8 +191,9 @@ def _open_samples(what: str | Path | Run | np.ndarray, count: int, draws: int, t
     if inside := runs_in(path):
         raise RunError(f"{what} is no run folder, but holds {len(inside)}: name one, such as {inside[0]}")
     if os.path.isdir(path):
-        samples = Folder(str(what), size=None).load()
-        return _check_count(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes))
+        folder, notes = sizes.at_own_size(Folder(str(what), size=None), size)
+        samples = folder.load()
+        return _check_count(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes, notes=notes))
     if os.path.isfile(path) and path.endswith((".npz", ".npy")):
         samples = Arrays(str(what)).load()
         return _check_count(StoredSamples(str(what), "file", samples.values, samples.labels, samples.classes))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gansmith.core.files import check_output, disk_errors, make_parent, write
 from gansmith.core.user_input import read_bytes
+from gansmith.data.modality import Points
 from gansmith.networks.keras import KerasNetwork
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 def export(run: Run, path: Path) -> Path:
     """Write a run's generator as a `.keras` file that Keras loads without gansmith.
 
-    The model maps noise z [N, Z] to images [N, H, W, C] in the run's value range, or to points [N, D]. A conditional model takes
-    a list of two inputs: z and the condition [N, K + S], a one-hot category and then continuous codes.
+    The model maps noise z [N, Z] to images [N, H, W, C] in the run's value range, or to points [N, D] in the units of the data.
+    A conditional model takes a list of two inputs: z and the condition [N, K + S], a one-hot category and then continuous codes.
 
     Raises RunError for a file name that does not end in .keras, RecipeError for a generator that is not fully connected.
     """
@@ -42,4 +43,6 @@ def _model(run: Run) -> Any:
         made = layer(made)
     if len(run.metadata["sample_shape"]) == 3:
         made = keras.layers.Permute((2, 3, 1))(made)  # Keras puts the channels last
+    elif isinstance(run.modality, Points) and run.modality.mean:  # a Rescaling layer knows its numbers after loading
+        made = keras.layers.Rescaling(list(run.modality.scale), list(run.modality.mean))(made)
     return keras.Model(inputs if condition_dim else z, made, name=recipe.name.replace("-", "_"))

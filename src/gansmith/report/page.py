@@ -14,6 +14,7 @@ from gansmith.core.errors import DataError
 from gansmith.core.formatting import clock, shell_word
 from gansmith.core.formatting import plain_number as number
 from gansmith.data import display_name
+from gansmith.data.location import digest_of_samples
 from gansmith.drawing import charts, grids, html
 from gansmith.drawing.figures import curve_name
 from gansmith.drawing.html import Picture
@@ -149,9 +150,12 @@ def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, flo
         fakes = np.concatenate([run.sample(evaluation.seeds[0], 1, pair.fake).array for pair in found])
     if reals is None:
         try:
-            values = run.recipe.data.load("train").values
+            samples = run.data.load("train")
         except DataError:
             return []
+        values = samples.values
+        if run.metadata.get("data_sha256", digest_of_samples(samples)) != digest_of_samples(samples):
+            return []  # other data, whose images were not compared
         reals = np.stack([values[pair.train] for pair in found if pair.train < len(values)]).transpose(0, 2, 3, 1)
     if fakes is None:
         return []

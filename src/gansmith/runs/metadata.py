@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat
 from typing_extensions import TypedDict
 
 from gansmith.core.component import short
@@ -16,6 +17,8 @@ from gansmith.core.device import environment, warn_of_changes
 from gansmith.core.errors import RunError
 from gansmith.core.files import parse_json, read_bytes
 from gansmith.runs.checkpoints import FORMAT
+
+logger = logging.getLogger("gansmith")
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -32,6 +35,21 @@ class _Recovery(TypedDict):
     start: Count
     changes: list[str]
     why: str
+
+
+class Columns(TypedDict):
+    """How the columns of points are scaled and drawn, as `data.modality.Points` writes it."""
+
+    mean: list[FiniteFloat]
+    scale: list[Annotated[FiniteFloat, Field(gt=0)]]
+    is_signal: bool | None
+
+
+def _of_equal_length(columns: Columns) -> Columns:
+    """The columns, if each has a mean and a scale."""
+    if len(columns["mean"]) != len(columns["scale"]):
+        raise ValueError(f"expected as many scales as means, got {len(columns['scale'])} and {len(columns['mean'])}")
+    return columns
 
 
 class _Metadata(TypedDict):
@@ -59,6 +77,9 @@ class _Metadata(TypedDict):
     left_at: NotRequired[list[Count]]
     thread_changes: NotRequired[list[Annotated[list[Positive], Field(min_length=2, max_length=2)]]]  # [images, threads]
     recoveries: NotRequired[list[_Recovery]]
+    data_sha256: NotRequired[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]  # by which the data are known
+    data_path: NotRequired[str]  # from the run folder
+    columns: NotRequired[Annotated[Columns, AfterValidator(_of_equal_length)]]
 
 
 class _Best(TypedDict):
@@ -96,6 +117,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
         todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
         raise RunError(f"run folder {path.parent} has format {short(found)}, this gansmith reads {FORMAT}: {todo}")
     metadata: dict[str, Any] = parse_json(content, _Metadata, str(path))
+    if (mean := (metadata.get("columns") or {}).get("mean")) and metadata["sample_shape"] != [len(mean)]:
+        expected = " x ".join(map(str, metadata["sample_shape"]))
+        raise RunError(f"{path} is damaged: columns: expected means of {expected} values, got {len(mean)}; restore the file")
     return metadata
 
 
@@ -104,30 +128,39 @@ def new_metadata(trainer_metadata: Mapping[str, Any], files: Mapping[str, str]) 
     return {"format": FORMAT, **trainer_metadata, "files": files, "environment": environment()}
 
 
-def check_same_data(run: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise RunError if the data have changed since a run was begun."""
+def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mapping[str, Any], images: int) -> dict[str, Any]:
+    """The entries of run.json to replace when a run is resumed at an image count. Other changes are logged as warnings.
+
+    Data that were moved replace "data_path"; a run that was made before data had digests gets "data_sha256". Another framework
+    replaces "framework", the one from here on, and "frameworks", which lists [framework, first image].
+
+    Raises RunError if the data have changed.
+    """
+    check_data(run, then, trainer_metadata)
+    before = {"framework": "torch", **then["environment"], **then}
+    now = {**environment(), **trainer_metadata}
+    warn_of_changes(before, now)
+    place = {key: trainer_metadata[key] for key in ("data_sha256", "data_path") if trainer_metadata.get(key) != then.get(key)}
+    if before["framework"] == now["framework"]:
+        return place
+    since = [*then.get("frameworks", [[before["framework"], 0]]), [now["framework"], images]]
+    versions = {key: trainer_metadata[key] for key in ("tensorflow", "keras") if key in trainer_metadata}
+    return place | versions | {"framework": now["framework"], "frameworks": since}
+
+
+def check_data(run: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise RunError unless the data are those that a run was begun with. Logs a warning for a run that can't tell."""
     for key in ("sample_shape", "num_real"):
         if now[key] != then[key]:
             change = f"{key} was {then[key]}, now {now[key]}"
             raise RunError(f"run {run}: the data have changed, {change}; restore them, or use another --run")
-
-
-def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mapping[str, Any], images: int) -> dict[str, Any]:
-    """The entries of run.json to replace when a run is resumed at an image count. Other changes are logged as warnings.
-
-    Only another framework replaces entries: "framework" is the one from here on, "frameworks" lists [framework, first image].
-
-    Raises RunError if the data have changed.
-    """
-    check_same_data(run, then, trainer_metadata)
-    before = {"framework": "torch", **then["environment"], **then}
-    now = {**environment(), **trainer_metadata}
-    warn_of_changes(before, now)
-    if before["framework"] == now["framework"]:
-        return {}
-    since = [*then.get("frameworks", [[before["framework"], 0]]), [now["framework"], images]]
-    versions = {key: trainer_metadata[key] for key in ("tensorflow", "keras") if key in trainer_metadata}
-    return versions | {"framework": now["framework"], "frameworks": since}
+    if then.get("data_sha256") is None:
+        logger.warning(f"run {run} was begun before data were known by a digest: whether they have changed can't be checked")
+    elif now["data_sha256"] != then["data_sha256"]:
+        change = f"their SHA-256 was {then['data_sha256'][:12]}..., now {now['data_sha256'][:12]}..."
+        raise RunError(
+            f"run {run}: the data have changed, {change}; restore them, name their place with --data, or use another --run"
+        )
 
 
 def runs_in(folder: str | Path) -> list[str]:

@@ -52,7 +52,7 @@ def condition_of(run: Run, samples: Samples) -> Tensor | None:
         raise DataError(
             f"run {run.path} has condition={name}, but real samples have no {name}: choose a run with labels or clusters"
         )
-    real = run.recipe.data.load()
+    real = run.data.load()
 
     def categories_in(saved: Checkpoint) -> Tensor:
         check_tensors(saved.tensors, {"kinds": torch.empty(len(real), dtype=torch.int32)})

@@ -37,14 +37,17 @@ from gansmith.core.errors import RunError, some
 from gansmith.core.files import disk_errors, read_as, write_json
 from gansmith.core.formatting import shell_word
 from gansmith.core.user_code import hashes_of_own_files
-from gansmith.data.modality import modality_of
+from gansmith.data import Source
+from gansmith.data.location import path_of, same_path
+from gansmith.data.modality import Modality, modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
+from gansmith.runs.data_place import at_place_of, check_data_place, loaded_metadata, with_located_data
 from gansmith.runs.lock import FOLDERS, locked
 from gansmith.runs.log import arrays_in, read_log, scores_in
-from gansmith.runs.metadata import Results, changed_metadata, new_metadata, read_metadata, runs_in
+from gansmith.runs.metadata import Results, changed_metadata, check_data, new_metadata, read_metadata, runs_in
 from gansmith.runs.trust import named, trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
 from gansmith.sampling.gallery import Gallery
@@ -73,6 +76,7 @@ class Run:
     ) -> None:
         self.path, self.recipe, self.metadata, self.checkpoint, self.category = path, recipe, metadata, checkpoint, category
         self.checkpoints = Checkpoints(path)
+        self.has_moved_data = False  # whether recipe.json names a former place of the data
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
@@ -93,7 +97,8 @@ class Run:
             what = "is empty or no run folder: it has no recipe.json" if os.path.isdir(path) else "does not exist"
             raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {shell_word(path)}")
         metadata = read_metadata(path / "run.json")
-        return cls(path, trusted_recipe(path / "recipe.json", metadata["files"], trust), metadata)
+        recipe = trusted_recipe(path / "recipe.json", metadata["files"], trust)
+        return cls(path, with_located_data(recipe, path, metadata), metadata)
 
     @classmethod
     @contextlib.contextmanager
@@ -110,6 +115,7 @@ class Run:
             if (path / "recipe.json").is_file():
                 run = cls.open(path, trust=trust)
                 run.check_same(recipe)
+                run.take_data(recipe)
                 yield run
             else:
                 yield cls(path, recipe, {})
@@ -117,6 +123,7 @@ class Run:
     def check_same(self, recipe: Recipe) -> None:
         """Raise RunError if this run has another recipe, listing the fields that differ, or if a file of your own changed."""
         comparable = dataclasses.replace(recipe, why=self.recipe.why)  # the reasons of a choice may be worded differently
+        comparable = at_place_of(comparable, self.recipe, self.metadata)  # `begin` compares the content of the data
         changed = list(differences(to_json(self.recipe), to_json(comparable)))
         if changed:
             message = some((f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed), separator="; ")
@@ -128,6 +135,18 @@ class Run:
             raise RunError(
                 f"run folder {self.path} was made with {named(self.metadata['files'])}, which has changed; use another --run"
             )
+
+    def take_data(self, recipe: Recipe) -> None:
+        """Read the data from where a recipe has them. Raises DataError if nothing is there."""
+        if not same_path(path_of(recipe.data), path_of(self.recipe.data)):
+            self.recipe, self.has_moved_data = dataclasses.replace(self.recipe, data=recipe.data), True
+        _ = self.data
+
+    @property
+    def data(self) -> Source:
+        """The data that the run was trained on. Raises DataError if nothing is at their path any more."""
+        check_data_place(self.path, self.recipe)
+        return self.recipe.data
 
     def at(self, checkpoint: str | int) -> Run:
         """The run at another checkpoint: "last", "best", or the image count of a kept checkpoint.
@@ -161,9 +180,23 @@ class Run:
         if (self.path / "recipe.json").exists():
             if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
                 self.update_metadata(**changed)
+            self._write_moved_data()
         else:
             self.update_metadata(**new_metadata(metadata, hashes_of_own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
+
+    def keep_data_place(self) -> None:
+        """Write down where the data of a finished run were moved to. Raises RunError if they are other data."""
+        if self.has_moved_data and distributed.rank() == 0:
+            now = loaded_metadata(self.path, self.recipe.data)
+            check_data(self.path, self.metadata, now)
+            self.update_metadata(**{key: now[key] for key in ("data_sha256", "data_path")})
+            self._write_moved_data()
+
+    def _write_moved_data(self) -> None:
+        """Write the new place of the data into recipe.json."""
+        if self.has_moved_data:
+            write_json(self.path / "recipe.json", to_json(self.recipe))
 
     def discard(self) -> None:
         """Delete a new run that has no checkpoint yet: everything that `begin` and the first pictures have written."""
@@ -293,7 +326,8 @@ class Run:
     def module(self) -> nn.Module:
         """The generator as a module in evaluation mode on the CPU: z [N, Z] and condition [N, K + S] or None -> samples [N, ...].
 
-        Samples are in the recipe's value range.
+        Images are in the recipe's value range. Points are standardised where the data's columns have units of their own;
+        `modality.from_model` undoes it.
         """
         shapes = self.recipe.shapes(self.metadata["sample_shape"], len(self.condition_space.shares))
         network = build(self.recipe.networks, self.recipe.seed, shapes)["generator"]
@@ -324,12 +358,16 @@ class Run:
         return layout_of(pictures.count, pictures.columns, self.metadata["sample_shape"], self.condition_space)
 
     @property
+    def modality(self) -> Modality:
+        """How the run's samples are scaled for its networks, saved and drawn. It needs no data."""
+        return modality_of(self.metadata["sample_shape"], self.recipe.value_range, self.metadata)
+
+    @property
     def sampler(self) -> Sampler:
         """The generator with everything needed to make samples."""
         shape, space = tuple(self.metadata["sample_shape"]), self.condition_space
         inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous)
-        modality = modality_of(shape, self.recipe.value_range)
-        return Sampler(self.module, inputs, modality, shape, space, self.layout, f"run {self.path}")
+        return Sampler(self.module, inputs, self.modality, shape, space, self.layout, f"run {self.path}")
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
         """Samples `first` to `first + count - 1` of a seed. Sample i depends on the seed and i alone.

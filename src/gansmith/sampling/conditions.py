@@ -19,7 +19,6 @@ from gansmith.data import Samples, Source, num_classes
 
 MAX_CATEGORIES = 10_000  # each has its own weights
 NumCategories = Annotated[int, Field(ge=2, le=MAX_CATEGORIES)]
-MAX_PIXELS = 16  # the longest side of the small copies that k-means compares
 
 AssignFunction = Callable[[Samples], np.ndarray]
 """Samples -> the category of each, int64 [N]. Raises DataError if labels are needed and missing."""
@@ -127,19 +126,24 @@ class Clusters:
         from sklearn.cluster import MiniBatchKMeans
         from threadpoolctl import threadpool_limits
 
+        from gansmith.data.modality import modality_for
+
         means = MiniBatchKMeans(self.num, batch_size=4096, n_init=1, max_iter=20, random_state=0)
         with threadpool_limits(1):  # more threads are up to four times slower on a busy machine
-            return np.asarray(means.fit(small_copies(samples.values)).labels_, np.int64)
+            return np.asarray(means.fit(modality_for(samples).compact(samples.values)).labels_, np.int64)
 
     def assign_function(self, samples: Samples, categories: np.ndarray) -> AssignFunction:
         """A function that assigns samples to the nearest of the mean small copies of the categories."""
-        rows, found = small_copies(samples.values), np.unique(categories)
+        from gansmith.data.modality import modality_for
+
+        compact = modality_for(samples).compact
+        rows, found = compact(samples.values), np.unique(categories)
         centres = np.stack([rows[categories == category].mean(0) for category in found])
         lengths = np.square(centres).sum(1)
 
         def assign(more: Samples) -> np.ndarray:
             # argmin over centres c of |x - c|^2 = |x|^2 - 2 x c + |c|^2; |x|^2 does not depend on c
-            return np.asarray(found[(lengths - 2 * small_copies(more.values) @ centres.T).argmin(1)])
+            return np.asarray(found[(lengths - 2 * compact(more.values) @ centres.T).argmin(1)])
 
         return assign
 
@@ -177,19 +181,6 @@ def with_categories(samples: Samples, condition: Condition | None) -> Samples:
         return samples
     categories = condition.categories_of(samples)
     return dataclasses.replace(samples, categories=categories, num_categories=condition.num or samples.num_classes)
-
-
-def small_copies(values: np.ndarray) -> np.ndarray:
-    """Convert samples to rows, float32 [N, D]: images to flattened copies of at most 16 x 16 in [0, 1]; points stay unchanged."""
-    if values.ndim == 2:
-        return values
-    import torch
-    from torch.nn import functional
-
-    height, width = values.shape[2:]
-    step = -(-max(height, width) // MAX_PIXELS)
-    parts = torch.split(torch.from_numpy(values), 4096)
-    return torch.cat([functional.avg_pool2d(part.float() / 255, step, ceil_mode=True).flatten(1) for part in parts]).numpy()
 
 
 def shares_of(categories: np.ndarray | None, num: int) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from gansmith import doctor
@@ -40,7 +41,7 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
     if not run.images:
         return looks
     with process_settings(compiles=run.recipe.compile):
-        trainer = Trainer(run.recipe, torch.device("cpu"))
+        trainer = Trainer(dataclasses.replace(run.recipe, data=run.data), torch.device("cpu"))
         if run.total_images:
             trainer.totals = Totals.stored(run.metadata)
         monitor = Monitor(trainer)

@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from gansmith.core import distributed, rng
 from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
+from gansmith.data.modality import to_source
 from gansmith.networks.base import logits_of, pack_of
 from gansmith.networks.build import build
 from gansmith.objectives.base import Batch, LogitObjective, Turn
-from gansmith.sampling.conditions import small_copies
 from gansmith.sampling.inputs import one_hot
 from gansmith.training.trainer import Trainer
 from gansmith.training.vitals import (
@@ -116,14 +116,16 @@ class Monitor:
         return samples[: self.count].float().cpu(), dead_share(alive)
 
     def _rows(self, samples: Tensor) -> Tensor:
-        """Small copies of samples, less the mean of the real ones, float32 [N, F]."""
-        array = self.trainer.modality.from_model(samples)
-        stored = array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
-        return torch.from_numpy(small_copies(np.ascontiguousarray(stored))) - self._reals.mean
+        """Compact rows of samples, less the mean of the real ones, float32 [N, F]."""
+        return self._compact(to_source(self.trainer.modality.from_model(samples))) - self._reals.mean
+
+    def _compact(self, values: np.ndarray) -> Tensor:
+        """Compact rows of samples as a source stores them, float32 [N, F]."""
+        return torch.from_numpy(self.trainer.modality.compact(values))
 
     @cached_property
     def _reals(self) -> RealSamples:
-        return RealSamples.of(self.trainer.samples.values[self.picked], self.most)
+        return RealSamples.of(self._compact(self.trainer.samples.values[self.picked]), self.most)
 
     @cached_property
     def _are_alike(self) -> bool:
@@ -159,7 +161,7 @@ class Monitor:
     def _searched(self) -> Tensor:
         """The training samples, as rows, that generated samples may be copies of; none where there are too many."""
         values = self.trainer.samples.values
-        return torch.from_numpy(small_copies(values)) - self._reals.mean if len(values) <= MOST_SEARCHED else torch.empty(0)
+        return self._compact(values) - self._reals.mean if len(values) <= MOST_SEARCHED else torch.empty(0)
 
     @cached_property
     def _between_training(self) -> Tensor:

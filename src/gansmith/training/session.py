@@ -18,7 +18,8 @@ from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.base import Recipe
 from gansmith.report import page
 from gansmith.runs.checkpoints import Checkpoint
-from gansmith.runs.metadata import check_same_data
+from gansmith.runs.data_place import data_metadata
+from gansmith.runs.metadata import check_data
 from gansmith.runs.run import Run
 from gansmith.runs.trust import check_trust
 from gansmith.training.arguments import Threads, check_arguments
@@ -68,6 +69,7 @@ def open_session(
         if trust is not None and not folder.metadata:
             check_trust(trust, hashes_of_own_files(recipe), folder.path)
         if distributed.agree(int(folder.is_complete), chosen):
+            folder.keep_data_place()
             if distributed.rank() == 0 and not folder.is_reported:  # killed before the report was written
                 page.write(folder, Evaluation.of(folder))
             yield None
@@ -116,7 +118,8 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
         recoveries = Recovery.read(metadata, saved.images if saved else 0)
         trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
         if saved is not None:
-            check_same_data(folder.path, metadata or trainer.metadata(), trainer.metadata())  # before the fit of the weights
+            now = trainer.metadata() | data_metadata(folder.path, trainer.recipe.data, trainer.samples)
+            check_data(folder.path, metadata or now, now)  # before the fit of the weights
             trainer.check_fits(saved)
         return saved, trainer
 
@@ -134,7 +137,9 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     trainer.totals = plan.totals.up_to(saved.images if saved else 0)
     recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and plan.scorings else None
-    folder.begin(trainer.metadata() | plan.metadata() | {"score": score})
+    folder.begin(
+        trainer.metadata() | data_metadata(folder.path, trainer.recipe.data, trainer.samples) | plan.metadata() | {"score": score}
+    )
     for note in plan.notes if distributed.rank() == 0 else ():
         logger.warning(note)
     if score != folder.metadata.get("score"):

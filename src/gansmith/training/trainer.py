@@ -18,7 +18,7 @@ from gansmith.core.device import choose_precision
 from gansmith.core.errors import DataError, RecipeError, TrainingError
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Endless, Samples, source
-from gansmith.data.modality import modality_of
+from gansmith.data.modality import modality_for
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
@@ -86,7 +86,7 @@ class Trainer:
         if len(self.samples) < 2:
             raise DataError(f"the data hold {len(self.samples)} sample; expected at least 2: add some")
         self.samples = with_categories(self.samples, recipe.condition)
-        self.modality = modality_of(self.samples.shape, recipe.value_range)
+        self.modality = modality_for(self.samples, recipe.value_range)
         self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
         self.players = recipe.objective.players()
         must_fit(recipe, self.shapes, device.type == "cpu")
@@ -239,19 +239,23 @@ class Trainer:
 
     def metadata(self) -> dict[str, Any]:
         """The fields of run.json that a generator is rebuilt from without the data, and the device, precision and processes."""
-        return {
-            "total_images": self.total_images,
-            "epoch_images": self.epoch_images,
-            "num_real": len(self.samples),
-            "num_skipped": self.samples.num_skipped,
-            "sample_shape": list(self.shapes.sample),
-            "kinds": list(self.inputs.shares) or None,
-            "classes": list(self.samples.classes) if self.samples.classes else None,
-            "framework": self.backend.framework,
-            "device": self.device.type,
-            "precision": self.precision,
-            "num_processes": distributed.world_size(),
-        } | self.backend.metadata()
+        return (
+            {
+                "total_images": self.total_images,
+                "epoch_images": self.epoch_images,
+                "num_real": len(self.samples),
+                "num_skipped": self.samples.num_skipped,
+                "sample_shape": list(self.shapes.sample),
+                "kinds": list(self.inputs.shares) or None,
+                "classes": list(self.samples.classes) if self.samples.classes else None,
+                "framework": self.backend.framework,
+                "device": self.device.type,
+                "precision": self.precision,
+                "num_processes": distributed.world_size(),
+            }
+            | self.modality.metadata()
+            | self.backend.metadata()
+        )
 
     def state(self) -> Checkpoint:
         """Everything the next step depends on. The tensors are not copied."""

@@ -161,4 +161,4 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
         raise RecipeError(
             f"the validation slice, a sixth of the training set, has {count} images; expected at least {LEAST}: set scores=none"
         )
-    return find_extractor(setting.extractor, recipe.data, samples.shape)
+    return find_extractor(setting.extractor, recipe.data, samples.shape, modality.modality_for(samples))

@@ -1,4 +1,4 @@
-"""The arithmetic of the vital signs: real samples as small copies, distances, and the activity of a network's units."""
+"""The arithmetic of the vital signs: real samples as compact rows, distances, and the activity of a network's units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from gansmith.core import rng
 from gansmith.networks.base import logits_of
-from gansmith.sampling.conditions import small_copies
 
 SEED = 2**32 + 1  # of the generated samples; scores while training use 2**32, reported scores use small seeds
 COUNT = 256  # generated samples, and real ones
@@ -25,7 +24,7 @@ AXES = 4  # principal axes of the real samples along which the mean of generated
 
 @dataclass(frozen=True, eq=False)
 class RealSamples:
-    """Real samples as small copies, with their clusters and principal axes.
+    """Real samples as compact rows, with their clusters and principal axes.
 
     Rows are float32 [N, F], less `mean`: far from the origin, the distance of two rows would lose its last digits.
     """
@@ -38,9 +37,8 @@ class RealSamples:
     own: Tensor  # [N, N] distances between `rows`
 
     @classmethod
-    def of(cls, values: np.ndarray, count: int = COUNT) -> RealSamples:
-        """From training samples as a source stores them, [N, ...]."""
-        copies = torch.from_numpy(small_copies(values))
+    def of(cls, copies: Tensor, count: int = COUNT) -> RealSamples:
+        """From compact rows of training samples, float32 [N, F]."""
         mean = copies.mean(0)
         many = copies - mean
         rows, centres = many[:count], k_means(many, min(CLUSTERS, len(many)))

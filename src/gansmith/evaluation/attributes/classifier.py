@@ -22,6 +22,7 @@ from gansmith.core import rng
 from gansmith.core.errors import DataError
 from gansmith.data import Attribute, Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
+from gansmith.data.location import digest_of_samples
 from gansmith.data.splits import non_validation_rows, validation_rows
 from gansmith.evaluation import reference
 from gansmith.networks.stack import Stack
@@ -83,7 +84,7 @@ def load_classifier(source: Source, progress: Progress = lambda *_: None) -> Att
         raise DataError(f"{display_name(source)} has {message}: an attribute classifier needs {LEAST} of each")
     network = _build(train.shape, known)
     values = b"".join(attribute.values.tobytes() for attribute in known.values())
-    key = hashlib.sha256(f"{reference.digest_of_samples(train)} {VERSION} {torch.__version__}".encode() + values).hexdigest()[:16]
+    key = hashlib.sha256(f"{digest_of_samples(train)} {VERSION} {torch.__version__}".encode() + values).hexdigest()[:16]
     path = cache_folder() / "judges" / f"{display_name(source)}-{key}.safetensors"
     network.load_state_dict(reference.cached(path, lambda: _train(train, known, progress)))
     network.eval().requires_grad_(False)

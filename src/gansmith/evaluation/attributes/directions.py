@@ -54,7 +54,7 @@ def find_directions(run: Run, progress: Progress = lambda *_: None) -> tuple[Dir
 
     Raises DataError if no attribute of the samples has two values that occur.
     """
-    model = classifier.load_classifier(run.recipe.data, progress)
+    model = classifier.load_classifier(run.data, progress)
     walker = _Walker(run, model)
     given = run.sampler.inputs.rows(SEED, 0, COUNT)
     predicted = walker.predict(given, progress)

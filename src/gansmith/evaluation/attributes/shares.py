@@ -48,7 +48,7 @@ class Shares:
 
 def measure_shares(run: Run, count: int = COUNT, progress: Progress = lambda *_: None) -> tuple[Shares, ...]:
     """Measure the shares of every attribute of the run's data among `count` samples. Raises DataError without attributes."""
-    model = classifier.load_classifier(run.recipe.data, progress)
+    model = classifier.load_classifier(run.data, progress)
     found: dict[str, list[np.ndarray]] = {}
     for first in range(0, count, CHUNK):
         made = run.sample(SEED, min(CHUNK, count - first), first)

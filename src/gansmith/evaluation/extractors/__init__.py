@@ -15,6 +15,7 @@ from gansmith.core.device import is_installed
 from gansmith.core.errors import DataError, RecipeError, SettingError, unknown
 from gansmith.core.user_code import read_code
 from gansmith.data import Source, base_source, own_extractor
+from gansmith.data.modality import Modality
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 __all__ = ["NAMES", "Extractor", "Features", "find_extractor", "own_of"]
@@ -38,8 +39,10 @@ def check_extractor(name: str | None) -> None:
         raise SettingError(unknown("extractor", name, [*NAMES, "inception:WEIGHTS", "FILE.py:FUNCTION"]))
 
 
-def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
+def find_extractor(name: str | None, source: Source, shape: tuple[int, ...], modality: Modality | None = None) -> Extractor:
     """The extractor of a name, or with None the default one for a data set with samples of this shape.
+
+    `modality` is that of the training split. By it the coordinates of points are standardised.
 
     Raises RecipeError for an unknown name, for an extractor that does not fit the shape, or for an extra that is not installed.
     """
@@ -58,10 +61,10 @@ def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> 
         from gansmith.evaluation.extractors.own import own
 
         return own(name, shape)
-    return _known(name, source, shape)
+    return _known(name, source, shape, modality)
 
 
-def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
+def _known(name: str, source: Source, shape: tuple[int, ...], modality: Modality | None) -> Extractor:
     if name == "efficientnet-lite0":
         from gansmith.evaluation.extractors.efficientnet import efficientnet_lite0
 
@@ -69,7 +72,7 @@ def _known(name: str, source: Source, shape: tuple[int, ...]) -> Extractor:
     from gansmith.evaluation.extractors import lenet, plain
 
     if name == "points":
-        return plain.points(shape, base_source(source))
+        return plain.points(shape, base_source(source), modality)
     return plain.pixels(shape) if name == "pixels" else lenet.shipped(name)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gansmith.data import Source
+from gansmith.data.modality import Modality, Points
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 
@@ -29,20 +30,26 @@ class _Mixture(Protocol):
     def means(self) -> np.ndarray: ...
 
 
-def points(shape: tuple[int, ...], source: Source) -> Extractor:
-    """Extractor of the coordinates of points [N, D]. For a known mixture, the class of a point is the nearest mode."""
+def points(shape: tuple[int, ...], source: Source, modality: Modality | None = None) -> Extractor:
+    """Extractor of the coordinates of points [N, D], standardised where the columns have units of their own.
+
+    For a known mixture, the class of a point is the nearest mode.
+    """
     means = torch.from_numpy(source.means()).to(torch.float32) if isinstance(source, _Mixture) else None
+    scaling = modality if isinstance(modality, Points) and modality.mean else Points()
 
     def extract(samples: Tensor) -> Features:
         rows = samples.to(torch.float32)
         if means is None:
-            return Features(rows)
-        return Features(rows, functional.one_hot(torch.cdist(rows, means).argmin(1), len(means)).to(torch.float32))
+            return Features(scaling.to_model(rows))
+        return Features(
+            scaling.to_model(rows), functional.one_hot(torch.cdist(rows, means).argmin(1), len(means)).to(torch.float32)
+        )
 
     names = None if means is None else tuple(str(i) for i in range(len(means)))
-    return Extractor(
-        "points", _digest("points" if means is None else f"points {means.tolist()}"), shape[0], names, "none", extract
-    )
+    identity = "points" if means is None else f"points {means.tolist()}"
+    identity += f" ({scaling.mean}, {scaling.scale})" if scaling.mean else ""
+    return Extractor("points", _digest(identity), shape[0], names, "none", extract)
 
 
 def _digest(text: str) -> str:
