@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -95,14 +95,14 @@ def to_image(image: np.ndarray) -> Image:
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
 
 
-def render_figure(figure: Any, dpi: int = 120) -> Image:
-    """Render a matplotlib figure as an RGB picture."""
+def on_white(picture: Image) -> Image:
+    """A picture as it looks on white: grey or RGB, without transparency."""
     from PIL import Image
 
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=dpi)
-    memory.seek(0)
-    return Image.open(memory).convert("RGB")
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    colours = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), colours).convert(picture.mode.replace("A", ""))
 
 
 def png(picture: Image) -> bytes:

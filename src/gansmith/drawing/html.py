@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gansmith.core.formatting import printable
 from gansmith.drawing import grids
 from gansmith.drawing.animation import animate, animate_files
 
@@ -35,6 +36,11 @@ class Picture:
     crisp: bool  # enlarged by a whole factor, to be shown without interpolation
     plot: bool = False  # dark on white, to be inverted on a dark page
     names: tuple[str, ...] = ()  # of its rows
+
+
+def plain_value(value: Any) -> Any:
+    """A value in a Jinja template as text without control characters; Jinja then escapes `<` and `&`. Finished HTML stays."""
+    return value if hasattr(value, "__html__") else printable(str(value))
 
 
 def grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
