@@ -43,6 +43,8 @@ def main() -> None:
                 for first in range(turn % given.stride, number, given.stride):
                     wrong = desk.judge(job, kind, first)
                     counts[f"{job.name}: {'failed' if wrong else 'held'}"] += 1
+                    if sum(counts.values()) % 20 == 0:
+                        print(f"{sum(counts.values()):,} disks so far", file=sys.stderr, flush=True)
                     if wrong:
                         print(f"{job.name}, {kind} from call {first} of {number}: {wrong}", flush=True)
                 turn += 1
