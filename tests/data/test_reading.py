@@ -82,7 +82,7 @@ def test_what_never_ends_or_answers_is_refused(
     (tmp_path / "bad").mkdir()
     path = make_it(tmp_path / "bad" / name)
     kind = "a named pipe" if make_it is named_pipe else "a device"
-    with pytest.raises(GansmithError, match=refused(name, f"it is {kind}, and only regular files are read")):
+    with pytest.raises(GansmithError, match=refused(name, f"it is {kind}, no regular file")):
         load(path)
 
 
