@@ -63,4 +63,4 @@ def _check(path: str, found: os.stat_result) -> None:
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if kind != stat.S_IFREG:
-        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'a special file')}, and only regular files are read", path)
+        raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'a special file')}, no regular file", path)

@@ -152,7 +152,8 @@ def read_image(file: Path, value_range: tuple[float, float] = FULL_RANGE, rules:
             return _upright(image, _scaled_grey(image, value_range, rules))
         if rules == 2 and _raw_mode(image):
             return _upright(image, _scaled_colours(image, file, value_range))
-        return _upright(image, np.asarray(image.convert(_MODES[_num_channels(image)])))
+        mode = _MODES[_num_channels(image)]
+        return _upright(image, np.asarray(image if image.mode == mode else image.convert(mode)))  # a copy may be 256 MB
 
     return _with_image(file, rules, decode)
 
