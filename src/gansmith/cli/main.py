@@ -104,9 +104,8 @@ def main() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
             signal.signal(number, _leave)
     wait_passively()
-    command = typer.main.get_command(app)
     try:
-        code = command(prog_name="gansmith", standalone_mode=False)
+        code = typer.main.get_command(app)(prog_name="gansmith", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk may refuse only now
     except GansmithError as error:
