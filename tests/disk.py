@@ -1,6 +1,6 @@
 """A disk that refuses from its n-th write on, under every command that writes.
 
-`faults` stands between Python and the operating system: it counts the calls that make, fill, sync or rename a file below a folder,
+`faults` stands between Python and the system: it counts the calls that make, fill, sync or rename a file below a folder,
 and from one of them on each of them fails, as on a disk that is full, out of inodes, over its quota, broken or mounted read-only
 midway. Deleting still works, except on a disk that is read-only. `test_disk.py` takes a slice of the places, `make disk` all.
 """

@@ -186,12 +186,13 @@ def unreadable(*_: object) -> Samples:
 
 
 def test_a_finished_run_is_left_alone_and_says_so(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert cli("train", *SMALL).code == 0
+    often = (*SMALL, "checkpoint_every=64images")
+    assert cli("train", *often).code == 0
     folder = here / "runs" / "tutorial-small-digits"
     before = tree(folder)
     with monkeypatch.context() as patch:
         patch.setattr(Digits, "load", unreadable)  # not even the data are needed
-        for again in (SMALL, ("runs/tutorial-small-digits",)):
+        for again in (often, ("runs/tutorial-small-digits",)):
             answer = cli("train", *again)
             assert answer.code == 0, answer.err
             assert len(answer.out.splitlines()) == 1
@@ -201,11 +202,11 @@ def test_a_finished_run_is_left_alone_and_says_so(here: Path, cli: Cli, monkeypa
     assert_refused(cli("train", "tutorial-small", "budget=640images", "--data", "digits"), "holds another recipe: budget was")
     checkpoint = max((folder / "checkpoints").iterdir())  # what is damaged is made again
     checkpoint.write_bytes(b"")
-    assert cli("train", *SMALL).code == 0
+    assert cli("train", *often).code == 0
     assert (folder / "checkpoints" / checkpoint.name).read_bytes() == before[f"checkpoints/{checkpoint.name}"]
     (folder / "results.json").unlink()  # and what a kill kept from being written is written
-    assert cli("train", *SMALL).code == 0
-    assert "is finished" in cli("train", *SMALL).out
+    assert cli("train", *often).code == 0
+    assert "is finished" in cli("train", *often).out
 
 
 def assert_same_pictures(one: Path, other: Path) -> None:
@@ -219,12 +220,13 @@ def test_a_dry_run_takes_a_step_and_writes_nothing(here: Path, cli: Cli, monkeyp
     from gansmith.training import dry_run
 
     monkeypatch.setattr(dry_run, "measure_speed", lambda *_: (1000.0, 0.1))
+    monkeypatch.setattr(dry_run, "seconds_of_the_end", lambda _: 30.0)
     answer = cli("train", "tutorial-small", "budget=60000images", "--data", "digits", "--dry-run")
     assert answer.code == 0, answer.err
     assert tree(here) == {}
     for words in ("one step of 32 real images", "1,497 samples of [1, 8, 8]", "12,480 weights", "4,225 weights", "peak memory"):
         assert words in answer.out, answer.out
-    assert "that takes     1.0 minutes" in answer.out
+    assert "that takes     1.5 minutes, 30." in answer.out  # it promises no less than the run will take
     assert "60,000 images" in answer.out
 
 

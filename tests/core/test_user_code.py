@@ -17,6 +17,7 @@ from gansmith.core import component as spec
 from gansmith.core import user_code
 from gansmith.core.errors import RunError
 from gansmith.recipes import find_recipe, make
+from gansmith.runs import trusted_files
 from support import Answer, assert_refused, python, tree
 
 Cli = Callable[..., Answer]
@@ -100,10 +101,11 @@ def mine(here: Path) -> Path:
 
 
 def forget() -> None:
-    """As in a new process: the user's components are not known."""
+    """As in a new process of another user: the user's components are not known, and no file is trusted."""
     for name in ("Cubic", "Tiny"):
         spec.REGISTRY.pop(name, None)
     user_code._FILES.clear()
+    shutil.rmtree(trusted_files.state_folder(), ignore_errors=True)
 
 
 def times_run(file: Path) -> int:
@@ -278,7 +280,8 @@ def test_a_loss_that_turns_nan_is_named(here: Path, cli: Cli) -> None:
         "self.weight * (1 - fake).abs() ** 3", "(1 - fake) * float('nan') if CALLS.append(1) or len(CALLS) > 5 else fake"
     )
     (here / "my_gan.py").write_text(spoiled.replace("SHAPE =", "CALLS = []\nSHAPE ="))
-    answer = cli("train", "my_gan.py:my_run", "scores=none", "--run", "run")
+    often = ("log_every=64images", "pictures.every=64images", "checkpoint_every=256images")  # no step is taken to plan these
+    answer = cli("train", "my_gan.py:my_run", "scores=none", *often, "--run", "run")
     assert answer.code == 2
     assert "Traceback" not in answer.err
     last = answer.err.splitlines()[-1]

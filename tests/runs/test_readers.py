@@ -18,6 +18,7 @@ import damage
 import gansmith
 from gansmith.core.errors import DiskError, RunError
 from gansmith.core.files import is_temporary, parse_json, read_bytes, write
+from gansmith.drawing.grids import read_picture
 from gansmith.evaluation.results import Evaluation
 from gansmith.report import page
 from gansmith.runs.checkpoints import Checkpoints
@@ -317,3 +318,16 @@ def test_a_checkpoint_of_another_shape_is_named(run: Path) -> None:
         with pytest.raises(DamageError, match=words):
             load_weights(layer, weights)
     check_tensors({"a": torch.zeros(1)}, {})
+
+
+def test_a_damaged_picture_is_named(run: Path, cli: Cli) -> None:
+    for name in ("truncated", "a pipe", "a folder", "zeros", "emptied"):
+        path = run / "samples" / f"{name}.png"
+        shutil.copy(run / "samples" / "real.png", path)
+        damage.DAMAGES[name](path)
+        with pytest.raises(RunError, match=refused(str(path))):
+            read_picture(path)
+    damage.DAMAGES["truncated"](run / "samples" / "000000000000.png")
+    answer = cli("train", run, "--threads", "1")  # which reads it for the animation
+    assert answer.code == 2
+    assert "000000000000.png is damaged" in answer.err

@@ -153,12 +153,13 @@ def test_a_loss_plot_shows_both_losses_and_what_d_says(done: Path, monkeypatch: 
     from matplotlib.figure import Figure
 
     drawn: list[Figure] = []
-    monkeypatch.setattr("gansmith.drawing.plots.render_figure", drawn.append)
+    monkeypatch.setattr("gansmith.drawing.figures.render", drawn.append)
     log = gansmith.load(done).log
     REAL_LOSS_PLOT(log, "title")
     above, below = drawn[0].axes
     assert len(above.lines) == 2
-    assert {str(line.get_label()) for line in below.lines} == {"D(x)", "D(G(z))", "accuracy"}
+    named = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in (above, below)]
+    assert named == [["discriminator loss", "generator loss"], ["D(x)", "D(G(z))", "accuracy"]]
     for line in (*above.lines, *below.lines):
         assert np.array_equal(line.get_xdata(), log["images"])
     assert {tuple(line.get_ydata()) for line in above.lines} == {tuple(log[f"{p}/loss"]) for p in ("generator", "discriminator")}
@@ -653,20 +654,24 @@ def test_seconds_become_a_number_of_images_that_is_kept(tmp_path: Path, monkeypa
         first = next(records)
     total = first.total_images
     assert total >= 32
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["total_images"] == total
+    stored = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert stored["total_images"] == total
+    assert stored["totals"][0][0] == 0
 
     def measure(*_: Any) -> None:
         raise AssertionError("the speed is measured once")
 
     monkeypatch.setattr("gansmith.training.budget.measure_speed", measure)
     run = gansmith.train(recipe, tmp_path / "run", device="cpu")
-    assert run.total_images == total
-    assert total <= run.images < total + 33
+    assert run.metadata["totals"][: len(stored["totals"])] == stored["totals"]
+    assert run.total_images is not None
+    assert run.total_images <= run.images < run.total_images + 33
     assert run.recipe.budget == "0.5s"
 
 
 def test_a_warm_up_leaves_the_run_as_if_the_number_had_been_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gansmith.training.budget.images_for", _measured_as(1600))
+    monkeypatch.setattr("gansmith.training.pace.Pace.after", lambda *_: None)  # no plan on the way
     timed = gansmith.train(override(quick("watch=none"), "budget=5m"), tmp_path / "timed", device="cpu")  # looks take of its time
     monkeypatch.undo()
     counted = gansmith.train(quick("watch=none"), tmp_path / "counted", device="cpu")
@@ -733,9 +738,12 @@ def test_not_finite_before_any_checkpoint(tmp_path: Path, monkeypatch: pytest.Mo
     assert checkpoints(tmp_path / "run") == []
 
 
+UNTIMED = ("log_every=1epochs", "checkpoint_every=1epochs", "pictures.every=1epochs")  # no step is taken to plan these
+
+
 def test_not_finite_on_the_command_line(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     spoil(monkeypatch, "discriminator", 5)
-    answer = cli("train", "tutorial-small", "budget=1000images", "scores=none", "--data", "digits", "--run", "run")
+    answer = cli("train", "tutorial-small", "budget=1000images", "scores=none", *UNTIMED, "--data", "digits", "--run", "run")
     assert answer.code == 2
     assert "Traceback" not in answer.err
     assert answer.err.splitlines()[-1].startswith("gansmith: the loss of player 'discriminator' is not finite at step 5")

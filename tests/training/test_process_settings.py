@@ -58,7 +58,7 @@ def left_early(folder: Path) -> None:
 
 
 def with_an_error(folder: Path) -> None:
-    rates = [f"optimizers.{player}.lr=1e38" for player in ("generator", "discriminator")]
+    rates = [f"optimizers.{player}=sgd(lr=1e6)" for player in ("generator", "discriminator")]
     with pytest.raises(TrainingError, match="not finite"):
         gansmith.train(quick(*rates, budget="320images"), folder, device="cpu", threads=2)
 

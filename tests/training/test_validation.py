@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -180,42 +180,65 @@ def test_marks_grow_and_end_with_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "each", "setup", "times"),
-    [(19.0, 0.001, 0.0, 0), (100.0, 1.0, 0.0, 5), (100.0, 1.0, 2.0, 3), (100.0, 6.0, 0.0, 0), (10_000.0, 1.0, 0.0, 25)],
+    ("seconds", "setup", "fixed", "per_sample", "times", "samples"),
+    [
+        (19.0, 0.0, 0.001, 0.0, 0, 2000),  # not worth the imports
+        (1100.0, 0.0, 0.5, 0.0, 25, 2000),
+        (10_000.0, 0.0, 0.5, 0.0, 25, 2000),
+        (10_000.0, 10.0, 0.1, 1e-3, 25, 2000),
+        (120.0, 1.0, 0.0, 1e-3, 5, 959),  # all samples would fit twice, and not five times
+        (100.0, 0.0, 0.1, 1e-2, 2, 100),  # not five times even with the fewest
+        (100.0, 0.0, 6.0, 0.0, 0, 2000),
+        (100.0, 6.0, 0.0, 1e-4, 0, 2000),  # a busy machine: the first one has spent the twentieth
+    ],
 )
-def test_as_many_scorings_as_fit_into_a_twentieth(
-    seconds: float, each: float, setup: float, times: int, monkeypatch: pytest.MonkeyPatch
+def test_as_many_scorings_as_fit_into_a_twentieth_with_fewer_samples_where_time_is_short(
+    seconds: float, setup: float, fixed: float, per_sample: float, times: int, samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned, cost, _ = plan_by_a_clock(monkeypatch, seconds, setup, each)
-    assert planned == times
-    assert planned == 0 or cost == setup + planned * each <= 0.05 * seconds
+    """By a clock that is told what a scoring takes, and the first one more."""
+    now, asked = 0.0, []
 
-
-@pytest.mark.parametrize(("setup", "each", "scorings"), [(6.0, 1.0, 1), (1.0, 1.0, 2)])
-def test_finding_out_costs_no_more_than_is_allowed(
-    setup: float, each: float, scorings: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A slow machine: what a second scoring would take is not asked where the first has spent the twentieth."""
-    planned, cost, asked = plan_by_a_clock(monkeypatch, 100.0, setup, each)
-    assert asked == scorings
-    assert (planned, cost) == ((0, setup) if scorings == 1 else (4, 5.0))
-
-
-def plan_by_a_clock(monkeypatch: pytest.MonkeyPatch, seconds: float, setup: float, each: float) -> tuple[int, float, int]:
-    """(times, cost, scorings it took to find out), by a clock that is told what the first scoring and the second take."""
-    now, costs = 0.0, [setup, each]
-
-    def score(*_: Any) -> float:
+    def score(_: object, __: object, count: int) -> float:
         nonlocal now
-        now += costs.pop(0)
+        now += fixed + per_sample * count + (0 if asked else setup)
+        asked.append(count)
         return 1.0
 
     recipe = quick("scores=scores")
     scorer = validation_of(recipe)
+    assert scorer.real
     monkeypatch.setattr(Validation, "score", score)
     monkeypatch.setattr(validation.time, "perf_counter", lambda: now)
-    planned, cost = scorer.plan_scores(seconds, trainer(recipe).sampler)
-    return planned, cost, 2 - len(costs)
+    planned = scorer.plan_scores(seconds, trainer(recipe).sampler)
+    assert (planned.times, planned.samples) == (times, samples)
+    if times:
+        assert planned.total_seconds >= now + times * (fixed + per_sample * samples) - 1e-6
+        assert planned.total_seconds <= 0.05 * seconds + 1e-9
+    assert now <= max(0.05 * seconds, setup + 2 * (fixed + per_sample * 100))  # finding out costs no more than is allowed
+
+
+def test_a_run_that_ends_at_a_score_has_all_samples_in_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distance from fewer samples is larger, and would never come down to the one that was asked for."""
+    asked: list[int] = []
+    monkeypatch.setattr(Validation, "score", lambda self, sampler, count: asked.append(count) or 1.0)
+    recipe = quick("scores=scores(until='fd=5')")
+    assert validation_of(recipe).plan_scores(100.0, trainer(recipe).sampler).samples == 2000
+    assert set(asked) == {2000}
+
+
+def test_fewer_samples_are_said_everywhere_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: validation.Measurements(4, 0.1, 120))
+    stop_after(quick("scores=scores"), tmp_path / "run", 30)
+    assert "scored 4 times with 120 samples instead of 2,000" in caplog.text
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: pytest.fail("planned twice"))
+    caplog.clear()
+    run = gansmith.train(quick("scores=scores"), tmp_path / "run", device="cpu")
+    assert not caplog.text
+    assert run.metadata["score"].endswith("@249/120")
+    assert [r["validation/samples"] for r in run.records if SCORE in r] == [120] * 4
+    assert "with 120 samples instead of 2,000" in run.report.read_text()
 
 
 def test_the_slice_is_looked_at_once_for_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,8 +249,7 @@ def test_the_slice_is_looked_at_once_for_all_runs(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(reference, "features_of", lambda *_: pytest.fail("looked at again"))
     again = validation_of(recipe).real
     assert again.count == first.count
-    assert torch.equal(again.total, first.total)
-    assert torch.equal(again.outer, first.outer)
+    assert torch.equal(again.factor, first.factor)
 
 
 def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,12 +257,12 @@ def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch
     kept = validation_of(recipe).real
     (tmp_path / "cache").write_text("a file where the folder should be")
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "cache"))
-    assert torch.equal(validation_of(recipe).real.outer, kept.outer)
+    assert torch.equal(validation_of(recipe).real.factor, kept.factor)
 
 
 def test_the_number_of_scorings_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = quick("scores=scores(count=100)")
-    monkeypatch.setattr(Validation, "plan_scores", lambda *_: (4, 0.1))
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: validation.Measurements(4, 0.1, 100))
     stop_after(recipe, tmp_path / "run", 5)
     monkeypatch.setattr(Validation, "plan_scores", lambda *_: pytest.fail("planned twice"))
     run = gansmith.train(recipe, tmp_path / "run", device="cpu")
@@ -253,8 +275,9 @@ def test_scores_are_paid_out_of_a_budget_in_time(monkeypatch: pytest.MonkeyPatch
 
     recipe = quick("scores=scores", "budget=100s")
     monkeypatch.setattr(budget_module, "images_for", lambda *_: 100_000)
-    monkeypatch.setattr(Validation, "plan_scores", lambda *_: (4, 4.0))
-    assert budget_module.plan_run(recipe, trainer(recipe), validation_of(recipe), None) == (96_000, 4, 0)
+    monkeypatch.setattr(Validation, "plan_scores", lambda *_: validation.Measurements(4, 4.0, 2000))
+    plan = budget_module.plan_run(recipe, trainer(recipe), validation_of(recipe), None)
+    assert (plan.totals.images, plan.scorings, plan.looks, plan.score_samples) == (96_000, 4, 0, None)
 
 
 def test_a_short_run_is_not_scored_unless_asked_to(tmp_path: Path) -> None:
@@ -455,18 +478,28 @@ def colours(count: int) -> Samples:
     return Samples(rng.integers(0, 0, count * 3 * 400, 256).astype(np.uint8).reshape(count, 3, 20, 20))
 
 
-def test_without_an_extractor_there_are_scores_only_where_they_are_asked_for(tmp_path: Path) -> None:
+def test_without_an_extractor_a_run_says_why_it_is_not_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     np.savez(tmp_path / "few.npz", images=colours(600).values.transpose(0, 2, 3, 1))
-    plain = make("tutorial-small", data=str(tmp_path / "few.npz"))
+    plain = make("tutorial-small", ["budget=64images", "networks.generator.widths=[8]"], data=str(tmp_path / "few.npz"))
     samples = plain.data.load()
-    assert validation.validation_for(plain, samples) is None
-    for wish in ("patience=3", "until=fd=1", "times=2"):
-        with pytest.raises(RecipeError, match=r"few.npz has no extractor of its own: choose scores.extractor=") as caught:
-            validation.validation_for(override(plain, f"scores.{wish}"), samples)
-        assert "\n" not in str(caught.value)
-    assert validation.validation_for(override(plain, "scores.extractor=pixels"), samples) is not None
+    assert isinstance(validation.validation_for(override(plain, "scores.extractor=pixels"), samples), Validation)
     with pytest.raises(RecipeError, match="validation slice, a sixth of the training set, has 50 images"):
         validation.validation_for(override(plain, "scores.extractor=pixels"), Samples(samples.values[:300]))
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)  # the extra is not installed
+    for wish in ("patience=3", "until=fd=1", "times=2"):
+        with pytest.raises(RecipeError, match=r"scores: efficientnet-lite0 is not installed") as caught:
+            validation.validation_for(override(plain, f"scores.{wish}"), samples)
+        assert "\n" not in str(caught.value)
+    run = gansmith.train(plain, tmp_path / "run", device="cpu")
+    assert "not scored while it trains: efficientnet-lite0 is not installed" in caplog.text
+    assert "not scored while it trains: efficientnet-lite0 is not installed" in run.report.read_text()
+
+
+def test_389_photographs_are_scored() -> None:
+    recipe = make("tutorial-small", data="digits")
+    assert isinstance(validation.validation_for(recipe, colours(389)), Validation)
 
 
 @pytest.mark.parametrize(("data", "tag"), [("mnist", "lenet-mnist:"), ("digits", "pixels:"), ("ring", "points:")])

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import sys
+from itertools import pairwise
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, train
-from gansmith.core.errors import GansmithError
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
+from gansmith.cli.terminal import echo
+from gansmith.core.errors import GansmithError, SettingError, cut, message_line
+from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
 from gansmith.core.waiting import wait_passively
 from gansmith.training.signals import ENDING
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
-    "Train": {"train": train.train, "doctor": doctor.doctor},
+    "Train": {"train": train.train, "doctor": doctor.doctor, "trust": trust.trust},
     "Generate": {"sample": sample.sample},
     "Evaluate": {
         "evaluate": evaluate.evaluate,
@@ -50,6 +52,14 @@ class Commands(TyperGroup):
         """The names of the commands in the order of the help."""
         return [name for commands in PANELS.values() for name in commands]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an empty word, such as --run "": a path would be the working folder, and other values would count as missing."""
+        for before, word in pairwise(["gansmith", *args]):
+            name, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+            if not value.strip() and (not word.startswith("--") or "=" in word):
+                ctx.fail(f"{cut(name)}: expected a value after it, got an empty one")
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command by its name. For a subcommand alone, such as `slide`, fails with its full name."""
         name = args[0]
@@ -77,7 +87,7 @@ for panel, commands in PANELS.items():
 def _version(is_given: bool) -> None:
     """Print the version and exit."""
     if is_given:
-        typer.echo(f"gansmith {__version__}")
+        echo(f"gansmith {__version__}")
         raise typer.Exit
 
 
@@ -90,14 +100,31 @@ def _begin(
 ) -> None:
     """Print the first steps if no command is given."""
     if ctx.invoked_subcommand is None:
-        typer.echo(BEGIN)
+        echo(BEGIN)
+
+
+def command_line() -> Any:
+    """All commands, with help texts that are shown as they are written: rich would take `[default: 3]` for markup."""
+    command = typer.main.get_command(app)
+    _show_brackets(command)
+    return command
+
+
+def _show_brackets(command: Any) -> None:
+    """Escape the brackets in the help texts of a command, its options and its subcommands."""
+    for part in (command, *command.params):
+        for name in ("help", "short_help", "epilog"):
+            if "[" in (text := getattr(part, name, None) or ""):
+                setattr(part, name, text.replace("[", "\\["))
+    for part in getattr(command, "commands", {}).values():
+        _show_brackets(part)
 
 
 def main() -> None:
     """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
     number."""
     is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts; the others print nothing
-    logging.basicConfig(format="note: %(message)s", level=logging.WARNING if is_first else logging.CRITICAL)
+    terminal.prepare(is_first)
     if not is_first:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
     for number in ENDING:
@@ -105,7 +132,8 @@ def main() -> None:
             signal.signal(number, _leave)
     wait_passively()
     try:
-        code = typer.main.get_command(app)(prog_name="gansmith", standalone_mode=False)
+        _check_encoding(sys.argv[1:])
+        code = command_line()(prog_name="gansmith", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk may refuse only now
     except GansmithError as error:
@@ -123,6 +151,8 @@ def main() -> None:
         where = f"can't read or write {error.filename}" if error.filename else "can't write to standard output"
         _fail(f"{where}: {error.strerror or error}; check the path and the free space, and run the command again", 1)
     except Exception as error:
+        if own := failed_code(error):
+            _fail(own, 2)
         if _is_out_of_memory(error):
             _fail("out of memory: make the networks, the batch, the noise or the pictures smaller", 2)
         # Typer's own refusals: a missing argument, an unknown option.
@@ -132,6 +162,20 @@ def main() -> None:
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_encoding(arguments: list[str]) -> None:
+    """Raise SettingError for an argument that is no valid text: its name could not be written into a run folder."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise SettingError(f"argument {plain(argument)} is no text in UTF-8: rename the file or folder")
+
+
+def failed_code(error: Exception) -> str | None:
+    """The message for an error that was raised in a Python file of the user's own; None for any other."""
+    code = sys.modules.get("gansmith.core.user_code")  # not imported: no such file has run
+    file = code.failed_file(error) if code else None
+    return code.failure(file, error) if code and file else None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -144,6 +188,11 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _refusal(error: Any) -> str:
     """Typer's message about a wrong command line, and what to do."""
     message = str(error.format_message()).rstrip(".")
+    if isinstance(cause := error.__cause__, ValueError) and hasattr(cause, "errors"):  # pydantic's, in Typer's own words
+        from gansmith.core.component import expected
+
+        fault = cause.errors()[0]
+        message = f"{message.partition(': ')[0]}: expected {expected(fault)}, got {cut(fault['input'])}"
     context = getattr(error, "ctx", None)
     if hasattr(error, "option_name") and getattr(context, "info_name", None) in ("train", "show"):
         return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
@@ -169,7 +218,7 @@ def _fail(message: str, code: int) -> NoReturn:
     """Print an error as one line and leave with an exit code. Of several processes that fail together, one prints."""
     if _reports_error():
         try:
-            typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+            echo(f"gansmith: {message_line(message)}", err=True)
         except OSError:  # nobody can read it; the exit code says it
             _discard(sys.stderr)
     sys.exit(code)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import json
 import os
 import re
 import shutil
-import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from gansmith.core import user_input
 from gansmith.core.component import expected, short
 from gansmith.core.errors import DiskError, GansmithError, RunError
+from gansmith.core.formatting import json_text
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
@@ -42,9 +42,72 @@ def is_refusal(error: OSError) -> bool:
     return isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG)
 
 
+def target_of(path: Path) -> Path:
+    """The file that is written where `path` is to be written: what a symlink leads to, so that the symlink stays.
+
+    Raises RunError if that exists and is no regular file: a folder, device, FIFO or socket is never replaced.
+    """
+    with disk_errors(path):
+        if path.exists() and not path.is_file():
+            raise RunError(f"can't write {path}: it is {'a folder' if path.is_dir() else 'no regular file'}; choose another path")
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if target.is_symlink():
+            raise RunError(f"can't write {path}: its symlinks lead in a circle; choose another path")
+        return target
+
+
+def check_writable(path: Path, *, folder: bool = False) -> None:
+    """Raise RunError or DiskError if a file, or a folder with files in it, can't be written at a path. Nothing is left there.
+
+    Call it before long work. A temporary file without a name is made in the nearest folder that exists.
+    """
+    target = path if folder else target_of(path)
+    with disk_errors(path):
+        parent = target if folder and os.path.exists(target) else target.parent
+        while not os.path.lexists(parent):
+            parent = parent.parent
+        longest = _longest_name(parent)
+        if any(len(os.fsencode(part)) > longest for part in target.parts):
+            raise RunError(f"can't write {path}: a name in it is longer than {longest} bytes; choose another path")
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+
+
+def _longest_name(folder: Path) -> int:
+    """The largest number of bytes that the name of a file in a folder may have."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 255
+
+
+def check_output(path: Path, what: str, endings: Sequence[str], *, folder: bool = False) -> None:
+    """Check a path that a command is to write to, before its work begins. Nothing is left there.
+
+    Args:
+        what: what is written, such as "samples", for messages.
+        endings: the endings that a file's name may have, such as ".png".
+        folder: whether a name without an ending is a new or empty folder.
+
+    Raises RunError for another ending, for what is no regular file, and if the path can't be written.
+    """
+    if str(path) == "-":
+        raise RunError(f"can't write {what} to standard output: name a file, as in --out x{endings[0]}")
+    as_folder = folder and path.suffix == ""
+    if not as_folder and path.suffix not in endings:
+        names = [f"x{ending}" for ending in endings] + ["a folder's name"] * folder
+        choice = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+        raise RunError(f"can't write {what} as {path.suffix!r} ({path}): use {choice}")
+    with disk_errors(path):
+        if as_folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} is there already and not an empty folder; choose another --out")
+    check_writable(path, folder=as_folder)
+
+
 def make_parent(path: Path) -> None:
     """Make the parent folders of a path. Raises RunError or DiskError if that fails."""
     with disk_errors(path):
+        path = target_of(path)
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -53,10 +116,12 @@ def make_parent(path: Path) -> None:
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to write bytes to. It gets its name only at the end of the `with` block, complete and synced to disk.
 
-    An exception leaves neither the file nor a temporary one. Raises RunError or DiskError if writing fails.
+    A symlink stays, and the file that it leads to is written. An exception leaves neither the file nor a temporary one. Raises
+    RunError or DiskError if writing fails, RunError if the path is a folder, a device or anything else that is no regular file.
     """
     with disk_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        path = target_of(path)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -89,7 +154,7 @@ def write(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically. Raises RunError or DiskError if that fails."""
-    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write(path, json_text(value).encode())
 
 
 def is_temporary(name: str, of: str) -> bool:
@@ -105,9 +170,7 @@ RESTORE = "restore it, or train in another folder"
 def read_bytes(path: Path) -> bytes:
     """The content of a regular file. Raises RunError, naming it, if it can't be read: a folder or a pipe is no regular file."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise RunError(f"can't read {path}: it is {'a folder' if path.is_dir() else 'no regular file'}, expected a file")
-        return path.read_bytes()
+        return user_input.read_bytes(path)
     except OSError as error:
         raise RunError(f"can't read {path}: {error.strerror or error}") from None
 
@@ -159,8 +222,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     An exception leaves neither the folder nor a temporary one. Raises RunError or DiskError if writing fails.
     """
     with disk_errors(path):
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary
             temporary.chmod(0o755)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 FORMAT = 1
+COUNT, DRAWS = 10_000, 4  # samples in a draw and draws of a full evaluation of a run
 AGAIN = "evaluate again, with gansmith evaluate ... --json FILE"
 
 # A number in JSON: null for one that is not finite.
@@ -190,6 +191,11 @@ class Evaluation:
     samples: np.ndarray | None = field(default=None, compare=False, repr=False)
     pair_fakes: np.ndarray | None = field(default=None, compare=False, repr=False)
     pair_reals: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a run was evaluated with the usual number of samples and draws against all of its real samples."""
+        return self.num_fake == COUNT and len(self.seeds or ()) == DRAWS and "full_seconds" not in self.data
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as dictionaries, lists and numbers; numbers that are not finite become null."""

@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 import safetensors.torch
 from torch import Tensor, nn
 
+from gansmith.core import user_input
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_bytes, read_json, write, write_json
+from gansmith.core.formatting import shell_word
 
 T = TypeVar("T")
 NAME = r"\d{12,}-[0-9a-f]{16}\.safetensors"  # of a checkpoint: image count, and digest of the file
@@ -153,7 +155,8 @@ class Checkpoints:
             return use(self._stored_generator(path))
         except RunError as error:
             if not path.with_suffix(".json").is_file() and not self.paths:
-                raise RunError(f"run folder {self.run} has no generator yet: train it with gansmith train {self.run}") from None
+                todo = f"train it with gansmith train {shell_word(self.run)}"
+                raise RunError(f"run folder {self.run} has no generator yet: {todo}") from None
             logger.warning(f"{path} is damaged ({error}); taking the generator from the newest good checkpoint")
         found = self.first(lambda saved: (use(saved.with_prefix(prefix)),))
         if found is None:
@@ -204,7 +207,7 @@ def _images_of(path: Path) -> int:
 def _read(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises DamageError if the file is damaged, FileNotFoundError if there is none any more."""
     try:
-        content = path.read_bytes()
+        content = user_input.read_bytes(path)
     except FileNotFoundError:
         raise
     except OSError as error:

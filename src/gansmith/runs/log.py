@@ -15,6 +15,7 @@ from gansmith.core.files import parse_json, read_bytes
 from gansmith.doctor import PREFIX
 
 SCORE = "validation/fd"  # "score" in run.json names the feature extractor
+SCORE_SAMPLES = "validation/samples"  # generated samples in it, where there was time for fewer than usual
 CUT = "restore it, or delete this line"
 
 

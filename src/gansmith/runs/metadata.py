@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -126,3 +128,10 @@ def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mappi
     since = [*then.get("frameworks", [[before["framework"], 0]]), [now["framework"], images]]
     versions = {key: trainer_metadata[key] for key in ("tensorflow", "keras") if key in trainer_metadata}
     return versions | {"framework": now["framework"], "frameworks": since}
+
+
+def runs_in(folder: str | Path) -> list[str]:
+    """The run folders directly inside a folder, sorted."""
+    with contextlib.suppress(OSError, ValueError):
+        return sorted(entry.path for entry in os.scandir(folder) if os.path.isfile(os.path.join(entry.path, "recipe.json")))
+    return []

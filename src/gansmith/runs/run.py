@@ -19,7 +19,9 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +33,9 @@ from torch import Tensor, nn
 from gansmith import doctor
 from gansmith.core import distributed
 from gansmith.core.component import differences, to_json
-from gansmith.core.errors import RunError
+from gansmith.core.errors import RunError, some
 from gansmith.core.files import disk_errors, read_as, write_json
+from gansmith.core.formatting import shell_word
 from gansmith.core.user_code import hashes_of_own_files
 from gansmith.data.modality import modality_of
 from gansmith.doctor.checkup import Checkup
@@ -41,7 +44,7 @@ from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
 from gansmith.runs.lock import FOLDERS, locked
 from gansmith.runs.log import arrays_in, read_log, scores_in
-from gansmith.runs.metadata import Results, changed_metadata, new_metadata, read_metadata
+from gansmith.runs.metadata import Results, changed_metadata, new_metadata, read_metadata, runs_in
 from gansmith.runs.trust import named, trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
 from gansmith.sampling.gallery import Gallery
@@ -83,9 +86,12 @@ class Run:
         Raises RunError if the folder is no run folder, has an unknown format, or needs a file that `trust` does not name.
         """
         path = Path(path)
-        if not (path / "recipe.json").is_file():
-            what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
-            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
+        # os.path returns False where pathlib raises: names that are too long, forbidden folders.
+        if not os.path.isfile(path / "recipe.json"):
+            if inside := runs_in(path):
+                raise RunError(f"{path} is no run folder, but holds {len(inside)}: name one, such as {inside[0]}")
+            what = "is empty or no run folder: it has no recipe.json" if os.path.isdir(path) else "does not exist"
+            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {shell_word(path)}")
         metadata = read_metadata(path / "run.json")
         return cls(path, trusted_recipe(path / "recipe.json", metadata["files"], trust), metadata)
 
@@ -113,8 +119,10 @@ class Run:
         comparable = dataclasses.replace(recipe, why=self.recipe.why)  # the reasons of a choice may be worded differently
         changed = list(differences(to_json(self.recipe), to_json(comparable)))
         if changed:
-            message = "; ".join(f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed)
-            raise RunError(f"run folder {self.path} holds another recipe: {message}. Choose another folder with --run")
+            message = some((f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed), separator="; ")
+            older = [place for place, old, new in changed if place.split(".")[-1] == "rules" and (old, new) == (1, 2)]
+            todo = f"To go on with the older run, add {older[0]}=1. To start anew, c" if older else "C"
+            raise RunError(f"run folder {self.path} holds another recipe: {message}. {todo}hoose another folder with --run")
         files = set(hashes_of_own_files(recipe).values())
         if files != set(self.metadata.get("files", {}).values()):
             raise RunError(
@@ -129,7 +137,7 @@ class Run:
         if checkpoint == "last":
             return Run(self.path, self.recipe, self.metadata, category=self.category)
         kept = sorted(set(self.checkpoints.images))
-        known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
+        known = f"last or one of {some(reversed(kept))}" if kept else "last"
         if checkpoint == "best":
             if self.best is None:
                 raise RunError(f"run {self.path} was not scored while it trained, so it has no best checkpoint: choose {known}")
@@ -156,6 +164,13 @@ class Run:
         else:
             self.update_metadata(**new_metadata(metadata, hashes_of_own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
+
+    def discard(self) -> None:
+        """Delete a new run that has no checkpoint yet: everything that `begin` and the first pictures have written."""
+        for name in ("recipe.json", "run.json", "log.jsonl"):  # recipe.json first: what is left is then no run
+            (self.path / name).unlink(missing_ok=True)
+        for name in (*FOLDERS, "events"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def update_metadata(self, **metadata: Any) -> None:
         """Add entries to the metadata in run.json, or replace them."""
@@ -196,7 +211,9 @@ class Run:
         if self.checkpoint == "last":
             found = self.checkpoints.first(lambda saved: (use(saved),))
             if found is None:
-                raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {self.path}")
+                raise RunError(
+                    f"run folder {self.path} has no checkpoint yet: train it with gansmith train {shell_word(self.path)}"
+                )
             return found[0]
         try:
             if (saved := self.checkpoints.at(self.images)) is not None:
@@ -369,7 +386,7 @@ class Run:
     def checkup(self) -> Checkup | None:
         """The doctor's checkup from the looks in the log; None if training was not monitored."""
         looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
-        found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
+        found = Checkup.of_looks(looks, self.total_images or 1, recoveries or (), recipe=self.recipe)
         # After a recovery the checkpoints may be of a changed recipe, so they can't replace the looks in the log.
         return found if found.num_looks > 1 or recoveries is not None else None
 

@@ -17,7 +17,7 @@ def checkup(run: Run) -> Checkup:
     found = run.checkup
     if found is None:
         looks = sorted(_looks_at_checkpoints(run) + doctor.looks_in(run.records), key=lambda look: look["images"])
-        found = Checkup.of_looks(looks, run.total_images or 1, from_checkpoints=True)
+        found = Checkup.of_looks(looks, run.total_images or 1, from_checkpoints=True, recipe=run.recipe)
     if not found.num_looks:
         raise RunError(f"run {run.path} has no checkpoint to measure yet: train it for longer")
     return found
@@ -33,6 +33,7 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
 
     from gansmith.training.monitor import Monitor
     from gansmith.training.process_settings import process_settings
+    from gansmith.training.totals import Totals
     from gansmith.training.trainer import Trainer
 
     looks: list[dict[str, Any]] = []
@@ -40,7 +41,8 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
         return looks
     with process_settings(compiles=run.recipe.compile):
         trainer = Trainer(run.recipe, torch.device("cpu"))
-        trainer.total_images = run.total_images or 1
+        if run.total_images:
+            trainer.totals = Totals.stored(run.metadata)
         monitor = Monitor(trainer)
         for saved in run.checkpoints.undamaged(trainer.check_fits):
             trainer.restore(saved)

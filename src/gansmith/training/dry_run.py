@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +15,20 @@ from gansmith.core.component import to_json
 from gansmith.core.device import choose_device
 from gansmith.core.formatting import duration, skipped
 from gansmith.data import Samples
+from gansmith.drawing import grids, plots
 from gansmith.networks.build import build
 from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
+from gansmith.recipes.memory import must_fit
 from gansmith.training.backends import backend_of
+from gansmith.training.budget import planned_scores
+from gansmith.training.events import import_tensorboard
+from gansmith.training.files_plan import PICTURE_SEED
 from gansmith.training.process_settings import process_settings
 from gansmith.training.speed import measure_speed
 from gansmith.training.trainer import Trainer
+from gansmith.training.validation import Validation, validation_for
 
 LARGE = 20_000_000  # weights of all networks
 
@@ -29,6 +36,7 @@ LARGE = 20_000_000  # weights of all networks
 def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
     """A recipe's fields, networks and cost of a step, as `gansmith show --json -` prints them."""
     shapes = recipe.shapes(sample_shape, num_categories)
+    must_fit(recipe, shapes)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}
     weights = sum(w.numel() for network in networks.values() for w in network.parameters())
@@ -99,16 +107,27 @@ def budget_text(recipe: Recipe, epoch_images: int) -> str:
 
 
 def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iterator[str]:
-    """Take a step, then two seconds of steps, and describe data, weights, peak memory, speed and time. Nothing is written."""
+    """Take a step, then two seconds of steps, and describe data, weights, peak memory, speed and time. Nothing is written.
+
+    Raises what training would raise before its first step.
+    """
+    begun = time.perf_counter()
     with process_settings(compiles=recipe.compile):
         trainer = Trainer(recipe, choose_device(device), backend=backend_of(framework))
+        scorer = validation_for(recipe, trainer.samples)
         record = trainer.step()
         trainer.check()
+        start = time.perf_counter() - begun
         peak = _peak_memory()
         speed, _ = measure_speed(recipe, trainer.device, trainer.samples, 2.0, type(trainer.backend))
+        seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
+        if isinstance(scorer, Validation) and scorer.setting.is_required:
+            planned_scores(scorer, seconds, trainer)
+        around = start + seconds_of_the_end(trainer)
     samples = trainer.samples
     yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.backend.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
+    yield from (f"                 {note}" for note in samples.notes)
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():
         yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"
@@ -117,8 +136,22 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
         yield f"  peak memory    {peak:,.0f} MB"
     yield f"  speed          {speed:,.0f} images/s"
     yield f"  budget         {budget_text(recipe, trainer.epoch_images)}"
-    seconds = seconds_in(recipe.budget) or images_in(recipe.budget, trainer.epoch_images) / speed
-    yield f"  that takes     {duration(seconds)}"
+    yield f"  that takes     {duration(seconds + around)}, {duration(around)} of it to start and to write plots and report"
+    if isinstance(scorer, str):
+        yield f"  not scored     {scorer}"
+
+
+def seconds_of_the_end(trainer: Trainer) -> float:
+    """The seconds that TensorBoard's import, pictures, plots and the report of a run take, by drawing some of them."""
+    begun = time.perf_counter()
+    import_tensorboard()
+    picture = trainer.modality.picture(trainer.sampler.layout_samples(PICTURE_SEED), trainer.recipe.pictures.columns)
+    grids.png(picture)
+    images = np.arange(100.0)
+    losses = {f"{player.name}/loss": images for player in trainer.players}
+    for _ in range(2):  # the loss plot, and the curves of the report
+        plots.loss_plot({"images": images, **losses}, trainer.recipe.name)
+    return time.perf_counter() - begun
 
 
 def _peak_memory() -> float | None:

@@ -19,19 +19,14 @@ class EventFile:
     """A new event file in a folder. With `images`, TensorBoard drops what earlier files hold after that image count."""
 
     def __init__(self, folder: Path, images: int) -> None:
-        with _without_tensorflow():
-            from tensorboard.compat.proto import event_pb2
-            from tensorboard.summary.writer.record_writer import RecordWriter
-            from torch.utils.tensorboard import summary
-
-        self._proto, self._summary = event_pb2, summary
+        self._proto, self._summary, make_writer = import_tensorboard()
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time_ns() // 10**9:010d}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 10**9}"
         self._file = open(folder / name, "wb")  # noqa: SIM115  # closed in close()
-        self._records = RecordWriter(self._file)
+        self._records = make_writer(self._file)
         self._flushed = 0.0
         if images:
-            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            start = self._proto.SessionLog(status=self._proto.SessionLog.START)
             self._write(images + 1, file_version="brain.Event:2")
             self._write(images + 1, session_log=start)
         else:
@@ -54,6 +49,16 @@ class EventFile:
         if (now := time.perf_counter()) - self._flushed > FLUSH_SECONDS:
             self._file.flush()
             self._flushed = now
+
+
+def import_tensorboard() -> tuple[Any, Any, Any]:
+    """Modules of events and of summaries, and the writer of records; their first import takes a second."""
+    with _without_tensorflow():
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        from torch.utils.tensorboard import summary
+
+        return event_pb2, summary, RecordWriter
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ class KerasBackend:
     def step(self) -> tuple[int, Values]:
         """Give the discriminator its turns and the generator one."""
         trainer, objective, images, read = self.trainer, self.objective, self.trainer.images, 0
-        progress = images / trainer.total_images
+        progress = trainer.progress
         discriminator_turns: list[TurnInput] = []
         for turn_index in range(objective.discriminator_turns):
             batch, place = trainer.read(images + read), Place(images, 0, turn_index)

@@ -12,8 +12,9 @@ import torch
 from gansmith.core.errors import TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
+from gansmith.training.arguments import Threads
 from gansmith.training.record import Record
-from gansmith.training.session import Session, Threads, open_session
+from gansmith.training.session import Session, open_session
 from gansmith.training.signals import SignalsWait
 from gansmith.training.trainer import Trainer
 
@@ -86,7 +87,9 @@ def take_steps(session: Session) -> Generator[Record]:
                         trainer = successor
                         writer.save(trainer)
                         continue
-                yield dataclasses.replace(record, scores=decision.scores) if decision.scores else record
+                if decision.scores or record.total_images != trainer.total_images:
+                    record = dataclasses.replace(record, scores=decision.scores, total_images=trainer.total_images)
+                yield record
             writer.finish(trainer, supervisor.results())
         finally:
             with signals.held():  # a second Ctrl-C waits until the run is saved

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,12 +57,23 @@ ROWS = 64  # of the batch on which the generator's gradient is taken
 Conditioned = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and their condition [N, K]
 
 
+class _NotSharedError(KeyError):
+    """A turn reads a value that another turn of its step shares. Any other KeyError is a fault of the loss."""
+
+
+class _Shared(dict[str, Any]):
+    """The shared values of a turn that is alone: there are none."""
+
+    def __missing__(self, name: str) -> Any:
+        raise _NotSharedError(name)
+
+
 class Monitor:
     """Measures the vital signs of a trainer. `docs/doctor.md` explains each sign."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.count = min(COUNT, max(ROWS, MOST_NUMBERS // math.prod(trainer.shapes.sample)), len(trainer.samples))
+    def __init__(self, trainer: Trainer, most: int = COUNT) -> None:
+        self.trainer, self.most = trainer, most  # samples of a look at most; as many real ones
+        self.count = min(most, max(ROWS, MOST_NUMBERS // math.prod(trainer.shapes.sample)), len(trainer.samples))
         self.picked = fixed_rows(len(trainer.samples), CLUSTERED)
         self.few = self.picked[: self.count]  # indices of the training samples for the discriminator and the gradient
         self.indices = torch.from_numpy(self.few).to(trainer.device)
@@ -79,7 +91,7 @@ class Monitor:
         trainer.backend.pull()
         with rng.fork(trainer.device), evaluating(trainer.networks), torch.no_grad():
             raw, dead = self._generated(trainer.networks["generator"])
-            signs = {"finite": float(bool(raw.isfinite().all())), "steps": float(trainer.steps)}
+            signs = {"finite": float(bool(raw.isfinite().all())), "steps": float(trainer.steps), **self.fewer}
             if signs["finite"]:
                 sampled = raw if trainer.average is None else self._generated(trainer.average)[0]
                 signs["real_apart"] = 0.0 if self._are_alike else mean_distance(self._reals.own)
@@ -111,7 +123,7 @@ class Monitor:
 
     @cached_property
     def _reals(self) -> RealSamples:
-        return RealSamples.of(self.trainer.samples.values[self.picked])
+        return RealSamples.of(self.trainer.samples.values[self.picked], self.most)
 
     @cached_property
     def _are_alike(self) -> bool:
@@ -152,7 +164,7 @@ class Monitor:
     @cached_property
     def _between_training(self) -> Tensor:
         """The distance from each of some training samples to the nearest other one, [N]."""
-        return nearest(torch.cdist(self._searched[:COUNT], self._searched))
+        return nearest(torch.cdist(self._searched[: self.most], self._searched))
 
     def _reach(self, samples: Tensor) -> dict[str, float]:
         """The 1 % and 99 % quantiles of generated values less those of real values, as shares of the real range."""
@@ -184,6 +196,11 @@ class Monitor:
             return few.values, self.trainer.condition_of(few)
         except DataError:
             return None
+
+    @property
+    def fewer(self) -> dict[str, float]:
+        """The sign that says how many samples a look has, where there was time for fewer than usual; else empty."""
+        return {} if self.most == COUNT else {"samples": float(self.count)}
 
     def load(self) -> None:
         """Load the held-out samples, which may have to be downloaded or drawn first."""
@@ -271,10 +288,9 @@ class Monitor:
             return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
 
         states = {name: value.clone() for name, value in trainer.states.items()}
-        progress = trainer.images / max(trainer.total_images, 1)
-        turn = Turn(trainer.images, trainer.epoch_images, progress, draw, trainer.steps, {}, states)
+        turn = Turn(trainer.images, trainer.epoch_images, trainer.progress, draw, trainer.steps, _Shared(), states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
-        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs a value shared by another turn
+        with torch.enable_grad(), contextlib.suppress(_NotSharedError):  # the loss needs a value that another turn shares
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
             with recorded_logits(trainer.networks.get("discriminator")) as recorded:
                 losses = player.loss(trainer.networks, batch, turn).losses

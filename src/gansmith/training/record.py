@@ -21,6 +21,11 @@ class Record:
     values: Values  # "generator/loss", "discriminator/accuracy" ...
     scores: dict[str, float] = field(default_factory=dict)  # "FD" on the validation slice and the "best"; empty before the first
 
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is spent, at most 1: the last batch may read more images than were left."""
+        return min(1.0, self.images / self.total_images)
+
     def __getitem__(self, name: str) -> float:
         """Read one value from the device."""
         return float(self.values[name]())

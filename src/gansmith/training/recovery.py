@@ -18,6 +18,7 @@ from gansmith.core.errors import RecipeError
 from gansmith.core.overrides import override
 from gansmith.core.rng import MAX_SEED
 from gansmith.doctor import Diagnosis, Trouble
+from gansmith.doctor.suggestions import applied
 from gansmith.optim.optimizers import Adam
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint
@@ -101,8 +102,9 @@ def _combined(
     for remedy in remedies:
         if (remedied := remedy(recipe, is_new)) is None:
             continue
+        if (made := applied(recipe, remedied[0])) is None:
+            continue
         try:
-            made = overridden(recipe, remedied[0])
             fits(made)
         except RecipeError:
             continue
@@ -132,7 +134,7 @@ def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery]
         made.restore(saved)
         for window in made.window.values():
             window.zero_()
-    made.images, made.steps, made.total_images = trainer.images, trainer.steps, trainer.total_images
+    made.images, made.steps, made.totals = trainer.images, trainer.steps, trainer.totals
     return made
 
 

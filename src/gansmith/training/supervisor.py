@@ -13,11 +13,14 @@ from gansmith.recipes.base import Recipe
 from gansmith.runs.log import SCORE, scores_in
 from gansmith.training import recovery
 from gansmith.training.look_plan import vital_signs_of
+from gansmith.training.marks import Marks
 from gansmith.training.monitor import Monitor
+from gansmith.training.pace import Pace
 from gansmith.training.recovery import Recovery
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation
-from gansmith.training.writer import Decision, RunWriter, is_passed
+from gansmith.training.vitals import COUNT
+from gansmith.training.writer import Decision, RunWriter
 
 logger = logging.getLogger("gansmith")
 
@@ -37,11 +40,13 @@ class Supervisor:
         records: Sequence[dict[str, Any]],
     ) -> None:
         self.writer, self.run, self.recipe = writer, writer.run, writer.run.recipe
-        self.validation, self.monitor, self.total_images = validation, monitor, trainer.total_images
-        metadata = self.run.metadata
-        times, looks = metadata.get("scorings", 0), metadata.get("looks", 0)
-        self.score_marks = self.recipe.scores.marks(self.total_images, times) if self.recipe.scores and times else []
-        self.look_marks = self.recipe.watch.marks(self.total_images, looks) if self.recipe.watch and looks else []
+        self.validation, self.monitor, self.costs = validation, monitor, writer.costs
+        self.total_images, metadata = trainer.total_images, self.run.metadata
+        times, looks, first = metadata.get("scorings", 0), metadata.get("looks", 0), trainer.totals.planned[0].images
+        scores = self.recipe.scores.marks(first, times) if self.recipe.scores and times else []
+        watch = self.recipe.watch.marks(first, looks) if self.recipe.watch and looks else []
+        self.due = {"scores": Marks.of(scores).moved(trainer.totals), "looks": Marks.of(watch).moved(trainer.totals)}
+        self.pace = Pace(self.recipe.budget, metadata, trainer, self.elapsed, self.costs)
         self.scored = scores_in(records)  # the Frechet distance by image count, of the first process alone
         self.looks = doctor.looks_in(records)  # of the first process alone
         self.recoveries = Recovery.read(metadata, trainer.images)
@@ -51,14 +56,15 @@ class Supervisor:
 
     def is_over(self, trainer: Trainer) -> bool:
         """Whether the budget is spent, or the run has been ended early."""
-        return trainer.images >= self.total_images or self.stopped is not None
+        return trainer.images >= trainer.total_images or self.stopped is not None
 
     def after(self, trainer: Trainer, before: int) -> Decision:
-        """Score and look where that fell due in the step that led from `before` images to `trainer.images`."""
+        """Plan again, score and look where that fell due in the step that led from `before` images to `trainer.images`."""
         is_best, successor = False, None
-        if is_passed(self.score_marks, before, trainer.images):
+        self._keep_pace(trainer, before)
+        if self.due["scores"].is_passed(before, trainer.images):
             is_best = self._score(trainer)
-        if is_passed(self.look_marks, before, trainer.images):
+        if self.due["looks"].is_passed(before, trainer.images):
             successor = self._look(trainer)
         scores = {"FD": list(self.scored.values())[-1], "best": min(self.scored.values())} if self.scored else {}
         return Decision(successor, is_best, self.is_over(trainer), scores)
@@ -89,7 +95,25 @@ class Supervisor:
 
     def diagnoses(self) -> list[doctor.Diagnosis]:
         """The troubles that the looks so far show, the cause first."""
-        return doctor.diagnose(self.looks, self.total_images)
+        return doctor.diagnose(self.looks, self.total_images, recovery.changed(self.recipe, self.recoveries))
+
+    # ------------------------------------------------------------------------------------------ the pace
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds of a budget in time that are spent: planning and training."""
+        return self.writer.planning + self.writer.training_seconds()
+
+    def _keep_pace(self, trainer: Trainer, before: int) -> None:
+        """Take over the total that is planned here, where one is, and write it down before the run goes on by it."""
+        totals = self.pace.after(trainer, before, self.elapsed, self.writer.due | self.due)
+        if totals is None:
+            return
+        trainer.totals, self.total_images = totals, totals.images
+        self.due = {kind: marks.moved(totals) for kind, marks in self.due.items()}
+        self.writer.follow(totals)
+        if self.writer.writes and len(totals.planned) > len(self.run.metadata["totals"]):
+            self.run.update_metadata(total_images=totals.images, totals=totals.to_json())
 
     # ------------------------------------------------------------------------------------------ scores and looks
 
@@ -98,11 +122,12 @@ class Supervisor:
         trainer.check()
         is_best = False
         if self.writer.writes and self.validation is not None:
-            value = self.validation.score(trainer.sampler)
+            with self.costs.of("scores"):
+                value = self.validation.score(trainer.sampler)
             is_best = value < min(self.scored.values(), default=math.inf)
             self.scored[trainer.images] = value
             entry = self.writer.stamp(trainer.images) | {SCORE: value if math.isfinite(value) else None}
-            self.writer.record(entry, shown={SCORE: value})
+            self.writer.record(entry | self.validation.fewer, shown={SCORE: value})
         self._agree_on_end(trainer)
         return is_best
 
@@ -110,7 +135,10 @@ class Supervisor:
         """Log the vital signs and warn of new trouble. Returns the trainer that takes over where the run recovers."""
         trainer.check()
         successor = None
-        signs = vital_signs_of(self.monitor) if self.writer.writes and self.monitor is not None else None
+        signs = None
+        if self.writer.writes and self.monitor is not None:
+            with self.costs.of("looks"):
+                signs = vital_signs_of(self.monitor)
         if signs is not None:
             self._record(trainer.images, signs)
             diagnoses = self.diagnoses()
@@ -158,7 +186,7 @@ class Supervisor:
         self.run.update_metadata(recoveries=recovery.to_json(self.recoveries))
         trainer.whole = False  # its recipe is no longer the noted one, so it must not be saved
         successor = recovery.recovered(trainer, self.recipe, self.recoveries, saved)
-        self.monitor, self.warned = Monitor(successor), set()
+        self.monitor, self.warned = Monitor(successor, self.monitor.most if self.monitor else COUNT), set()
         self._record(successor.images, {"recovery": len(self.recoveries), "from": chosen.start, "steps": successor.steps})
         logger.warning(f"recovery {len(self.recoveries)}: {chosen.why} ({', '.join(chosen.changes)})")
         return successor

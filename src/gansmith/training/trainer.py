@@ -23,6 +23,7 @@ from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
+from gansmith.recipes.memory import batch_sizes, must_fit
 from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
 from gansmith.sampling.classes import condition_space_of, layout_of
 from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
@@ -31,6 +32,7 @@ from gansmith.sampling.sampler import Sampler
 from gansmith.training.compiling import compiled
 from gansmith.training.loss_guard import LossGuard
 from gansmith.training.record import Record, Values
+from gansmith.training.totals import Totals
 
 
 class Backend(Protocol):
@@ -87,11 +89,14 @@ class Trainer:
         self.modality = modality_of(self.samples.shape, recipe.value_range)
         self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
         self.players = recipe.objective.players()
+        must_fit(recipe, self.shapes, device.type == "cpu")
         self.networks = {name: net.to(device) for name, net in build(recipe.networks, recipe.seed, self.shapes).items()}
         for part in parts(recipe.objective):
             if isinstance(part, Augmentation):
                 part.check_sample(self.shapes.sample)
         check_shapes(self.networks, self.shapes)
+        if self._smallest_batch() == 1:
+            check_shapes(self.networks, self.shapes, rows=1)
         self.stored = torch.from_numpy(self.samples.values).to(device)  # [N, ...] as the source stores them
         categories = self.samples.categories
         self.categories = None if categories is None else distributed.broadcast(torch.from_numpy(categories).to(device))
@@ -107,13 +112,17 @@ class Trainer:
             self.networks[name].requires_grad_(False)
         self.optimizer_states = {p.name: recipe.optimizers[p.name].init(self.trained_weights[p.name]) for p in self.players}
         self.average = recipe.ema.start(self.networks["generator"]) if recipe.ema else None
-        self.images, self.steps, self.total_images = 0, 0, 1
+        self.images, self.steps, self.totals = 0, 0, Totals.of(1)
         self.states: dict[str, Tensor] = {}  # state of objectives across steps, by name
         self.window = {p.name: torch.zeros(2, device=device) for p in self.players}  # sum of losses, turns since the last record
         self.window_parts = {name: window.unbind() for name, window in self.window.items()}  # views of the two
         self.guard = LossGuard([p.name for p in self.players], device)
         self.whole = True  # False within a step and once the state is broken: then nothing is saved
         self.backend = backend(self)
+
+    def _smallest_batch(self) -> int:
+        """The smallest number of samples that a network gets in training, on this process."""
+        return max(1, min(batch_sizes(self.recipe)) // distributed.world_size())
 
     # ------------------------------------------------------------------------------------------ a step
 
@@ -125,6 +134,20 @@ class Trainer:
         self.steps += 1
         self.whole = True
         return Record(self.images, self.total_images, self.images / self.epoch_images, self.steps, values)
+
+    @property
+    def total_images(self) -> int:
+        """The budget in images, as it is planned now."""
+        return self.totals.images
+
+    @total_images.setter
+    def total_images(self, images: int) -> None:
+        self.totals = Totals.of(images)
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is done, at most 1; schedules follow it."""
+        return self.totals.progress(self.images)
 
     def read(self, images: int) -> Batch:
         """This process's part of the batch that follows after `images` real images."""
@@ -292,7 +315,7 @@ class TorchBackend:
         """Give every player its turns. Players of simultaneous turns update their weights once all have computed their loss."""
         trainer, recipe = self.trainer, self.trainer.recipe
         images, read = trainer.images, 0
-        progress = images / trainer.total_images
+        progress = trainer.progress
         shared: dict[str, Any] = {}  # within this step
         values: Values = {}
         batch = None

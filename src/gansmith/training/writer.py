@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import json
 import time
@@ -16,18 +15,22 @@ from torch import Tensor
 from gansmith.core import distributed
 from gansmith.core.errors import TrainingError
 from gansmith.core.files import atomic, disk_errors, write, write_json
+from gansmith.core.formatting import plain
 from gansmith.drawing import animation, grids, plots
 from gansmith.evaluation.results import Evaluation
+from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in
 from gansmith.report import page
 from gansmith.runs.log import read_log
 from gansmith.runs.run import Run
 from gansmith.training import discriminator_accuracy
 from gansmith.training.events import EventFile
+from gansmith.training.files_plan import PICTURE_SEED, FilePlan
+from gansmith.training.marks import Due, Every, Marks
+from gansmith.training.pace import Costs
 from gansmith.training.record import Record
+from gansmith.training.totals import Totals
 from gansmith.training.trainer import Trainer
-
-PICTURE_SEED = 0
 
 
 class Decision(NamedTuple):
@@ -43,18 +46,17 @@ class RunWriter:
     """Writes a run folder: log, TensorBoard, pictures and checkpoints on the way, plots and results at the end.
 
     When to write depends on image counts alone, so an interrupted run writes the same files as an uninterrupted one. With several
-    processes only the first one writes; `writes` says whether this process is the one.
+    processes only the first one writes; `writes` says whether this process is the one. `due` says what falls due when, by kind,
+    and `costs` what it took.
     """
 
     def __init__(self, run: Run, trainer: Trainer) -> None:
         self.run, self.recipe, self.epoch_images = run, run.recipe, trainer.epoch_images
-        self.writes = distributed.rank() == 0
-        total, epoch = trainer.total_images, trainer.epoch_images
-        self.log_images = images_in(self.recipe.log_every, epoch) if self.recipe.log_every else max(1, total // 400)
-        every = self.recipe.checkpoint_every
-        self.checkpoint_images = images_in(every, epoch) if every else max(1, total // 20)
-        self.picture_marks = self.recipe.pictures.marks(total, epoch)
+        self.writes, self.costs = distributed.rank() == 0, Costs()
+        self.due = _due(self.recipe, FilePlan.read(run.metadata), trainer)
+        self.follow(trainer.totals)
         self.saved_images = trainer.images
+        self.planning = float(run.metadata.get("planning_seconds", 0.0))  # before training
         self.seconds = 0.0  # of training, up to the last record of a step
         self.clock, self.clock_images = time.perf_counter(), trainer.images
         self.log_file: Any = None
@@ -67,7 +69,8 @@ class RunWriter:
         if not self.writes:
             return []
         records = [record for record in read_log(self.run.path / "log.jsonl") if record["images"] <= images]
-        self.seconds = records[-1]["seconds"] if records else 0.0
+        # At the same speed from the last record to the checkpoint, as records of a short run are few.
+        self.seconds = records[-1]["seconds"] * images / max(records[-1]["images"], 1) if records else 0.0
         write(self.run.path / "log.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
         return records
 
@@ -97,17 +100,30 @@ class RunWriter:
     def after(self, trainer: Trainer, record: Record, before: int, decision: Decision) -> None:
         """Write what became due in the step that led from `before` images to `trainer.images`."""
         now, is_new = trainer.images, decision.successor is not None
-        if is_due(self.log_images, before, now) or decision.is_over:
+        falls_due = {kind for kind, marks in self.due.items() if decision.is_over or marks.is_passed(before, now)}
+        if "records" in falls_due:
             self._log_step(trainer, record, is_new)
-        if is_passed(self.picture_marks, before, now) or decision.is_over:
-            self._draw(trainer)
-        if is_due(self.checkpoint_images, before, now) or decision.is_over or decision.is_best or is_new:
-            self.save(trainer)  # last: all that was written before belongs to this checkpoint
+        if "pictures" in falls_due:
+            trainer.check()
+            with self.costs.of("pictures"):
+                self._draw(trainer)
+        if "checkpoints" in falls_due or decision.is_best or is_new:
+            trainer.check()
+            with self.costs.of("checkpoints"):
+                self.save(trainer)  # last: all that was written before belongs to this checkpoint
+
+    def follow(self, totals: Totals) -> None:
+        """Move what falls due to where it lies in a run of these totals."""
+        self.due = {kind: marks.moved(totals) for kind, marks in self.due.items()}
+
+    def training_seconds(self) -> float:
+        """The seconds of training so far. Steps that an interruption lost are not counted."""
+        return self.seconds + time.perf_counter() - self.clock
 
     def stamp(self, images: int) -> dict[str, Any]:
         """The fields that each record of the log begins with."""
-        seconds = self.seconds + time.perf_counter() - self.clock
-        return {"images": images, "epoch": round(images / self.epoch_images, 4), "seconds": round(seconds, 3)}
+        epoch = round(images / self.epoch_images, 4)
+        return {"images": images, "epoch": epoch, "seconds": round(self.training_seconds(), 3)}
 
     def record(self, entry: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> None:
         """Append a record to the log, and its values, or those of `shown`, to TensorBoard."""
@@ -116,7 +132,7 @@ class RunWriter:
             self.log_file.flush()
             for name, value in (entry if shown is None else shown).items():
                 if name != "images":
-                    self.board.add_scalar(name, value, entry["images"])
+                    self.board.add_scalar(plain(name), value, entry["images"])
 
     def save(self, trainer: Trainer) -> None:
         """Write a checkpoint, unless there is one of this image count. Raises TrainingError for a state that is not finite."""
@@ -145,9 +161,12 @@ class RunWriter:
 
     def _log_step(self, trainer: Trainer, record: Record, is_new: bool) -> None:
         trainer.check()
-        means = {} if is_new else trainer.means()  # a successor has taken no step yet
-        if not self.writes:
-            return
+        with self.costs.of("records"):
+            means = {} if is_new else trainer.means()  # a successor has taken no step yet
+            if self.writes:
+                self._record_step(trainer, record, means)
+
+    def _record_step(self, trainer: Trainer, record: Record, means: dict[str, float]) -> None:
         images, now = trainer.images, time.perf_counter()
         values = record.floats() | (means if self.recipe.log_value == "mean" else {})
         speed = (images - self.clock_images) / max(now - self.clock, 1e-9)
@@ -174,7 +193,7 @@ class RunWriter:
         write(self.run.path / "samples" / name, grids.png(picture))
         with disk_errors(self.run.path):
             tag = "real" if name == "real.png" else "samples"
-            self.board.add_image(tag, np.asarray(picture.convert("RGB")), trainer.images)
+            self.board.add_image(tag, np.asarray(grids.on_white(picture).convert("RGB")), trainer.images)
 
     def _real_rows(self, trainer: Trainer) -> Tensor:
         """Indices of the real samples to show: the first ones, or the first of each category, repeated where it has too few."""
@@ -200,11 +219,15 @@ class RunWriter:
         page.write(self.run, Evaluation.of(self.run))
 
 
-def is_due(every: int, before: int, now: int) -> bool:
-    """Whether a multiple of `every` images lies in (before, now]."""
-    return now // every > before // every
-
-
-def is_passed(marks: list[int], before: int, now: int) -> bool:
-    """Whether one of the sorted marks lies in (before, now]."""
-    return bisect.bisect_right(marks, now) > bisect.bisect_right(marks, before)
+def _due(recipe: Recipe, plan: FilePlan, trainer: Trainer) -> dict[str, Due]:
+    """What falls due when, by kind: at the user's own intervals, or as often as planned for the first total of the run."""
+    first, epoch, every = trainer.totals.planned[0].images, trainer.epoch_images, recipe.pictures.every
+    return {
+        "records": Every(images_in(recipe.log_every, epoch)) if recipe.log_every else Marks.evenly(plan.records, first),
+        "pictures": Marks.of(recipe.pictures.marks(first, epoch, plan.pictures))
+        if every == "growing"
+        else Every(images_in(every, epoch)),
+        "checkpoints": Every(images_in(recipe.checkpoint_every, epoch))
+        if recipe.checkpoint_every
+        else Marks.evenly(plan.checkpoints, first),
+    }

