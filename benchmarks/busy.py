@@ -103,10 +103,10 @@ def main() -> None:
         spinning, _ = speed_beside(*settings, first=chosen.threads, spin=DEFAULT_SPIN)
         found[recipe] = {"one": one, "gansmith": own, "ratio": own / max(one, 1e-9), "threads": threads, "spinning": spinning}
         print(f"{recipe:<20}{one:>12,.0f}{own:>12,.0f}{own / max(one, 1e-9):>8.2f}{threads:>9}{spinning:>12,.0f}", flush=True)
+        if chosen.json:  # after each, as a measurement takes minutes
+            chosen.json.parent.mkdir(parents=True, exist_ok=True)
+            chosen.json.write_text(json.dumps({"about": about, "target": TARGET, "images_per_second": found}, indent=1) + "\n")
     print(f"target: a ratio of {TARGET}")
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps({"about": about, "target": TARGET, "images_per_second": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

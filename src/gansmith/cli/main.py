@@ -131,10 +131,9 @@ def main() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
             signal.signal(number, _leave)
     wait_passively()
-    command = command_line()
     try:
         _check_encoding(sys.argv[1:])
-        code = command(prog_name="gansmith", standalone_mode=False)
+        code = command_line()(prog_name="gansmith", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk may refuse only now
     except GansmithError as error:
