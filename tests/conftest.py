@@ -17,6 +17,7 @@ import pytest
 from gansmith.cli import main as command_line
 from gansmith.core import component as spec
 from gansmith.core import user_code
+from gansmith.training.signals import ENDING
 from support import Answer, hurry
 
 hurry()
@@ -37,10 +38,16 @@ def _own_components_are_forgotten() -> Iterator[None]:
             del sys.modules[name]
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes which files this user trusts."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Answer]]:
     """The command line in this process, through the same `main` that the installed script calls."""
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, *ENDING)}
     level = logging.getLogger().level
 
     def call(*args: object) -> Answer:

@@ -232,6 +232,9 @@ def assert_refused(answer: Answer, *words: str, code: int = 2) -> None:
     lines = answer.err.splitlines()
     assert len(lines) == 1, answer.err
     assert lines[0].startswith("gansmith: ")
+    assert len(lines[0]) <= 300
+    assert lines[0].isprintable()
+    assert "Input should" not in lines[0]  # pydantic's own words
     for word in words:
         assert word in lines[0], f"{word!r} is not in {lines[0]!r}"
 

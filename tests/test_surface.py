@@ -89,7 +89,18 @@ RECIPES = [
 COMMANDS = {
     "explore attributes": ["--checkpoint", "--count", "--json", "--trust", "run"],
     "compare": ["--json", "--out", "--trust", "runs"],
-    "coverage": ["--full", "--quiet", "--recipe", "--results", "--runs", "--seeds", "--threads", "overrides", "protocol"],
+    "coverage": [
+        "--full",
+        "--quiet",
+        "--recipe",
+        "--results",
+        "--runs",
+        "--seeds",
+        "--threads",
+        "--use",
+        "overrides",
+        "protocol",
+    ],
     "data extractor": ["--out", "name"],
     "data fetch": ["name"],
     "data list": ["--json"],
@@ -102,12 +113,13 @@ COMMANDS = {
     "explore interpolate": ["--checkpoint", "--out", "--seeds", "--steps", "--trust", "more", "run"],
     "list": ["--json"],
     "explore reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
-    "report": ["--data", "--trust", "run"],
+    "report": ["--count", "--data", "--draws", "--trust", "run"],
     "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
-    "show": ["--data", "--json", "--trust", "overrides", "recipe"],
+    "show": ["--data", "--json", "--trust", "--use", "overrides", "recipe"],
     "explore slide": [
         *("--checkpoint", "--class", "--out", "--reach", "--rows", "--seed", "--slider", "--steps", "--trust", "run"),
     ],
+    "trust": ["--json", "--revoke", "names"],
     "train": [
         *(
             "--data",
@@ -122,13 +134,14 @@ COMMANDS = {
             "--threads",
             "--trust",
             "--until",
+            "--use",
         ),
         *("overrides", "recipe"),
     ],
 }
 
 SIGNATURES = {
-    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress"],
+    "evaluate": ["what", "data", "count", "draws", "extractor", "checkpoint", "trust", "progress", "within"],
     "load": ["run", "checkpoint", "trust"],
     "sample": ["run", "seed", "count"],
     "steps": ["recipe", "run", "device", "threads", "framework", "trust"],
@@ -328,6 +341,8 @@ def parsed(line: str, mentioned: bool = False) -> tuple[str, dict[str, Any]]:
         command, words = command.commands[words[0]], words[1:]
     if "--help" in words:
         return " ".join(path), {}
+    for param in command.params:
+        param.callback = None  # it would look for the files that the line names
     context = command.make_context("gansmith", words, resilient_parsing=mentioned)
     return " ".join(path), context.params
 
@@ -367,7 +382,7 @@ def test_every_command_in_the_documents_is_one(path: str, line: str) -> None:
     if command not in ("train", "show"):
         return
     name, overrides = recipe_and_overrides(values["recipe"] or "", values["overrides"])
-    if not name or name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name:
+    if not name or name.isupper() or ".py" in name or name.startswith("runs/") or "$(" in name or values["use"]:
         return
     data = values["data"] if values["data"] in NAMES else None
     is_yours = data is None and values["data"] is not None  # a folder that is not here, whose settings are its own

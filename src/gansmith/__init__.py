@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from gansmith.core.version import __version__ as __version__
+from gansmith.core.waiting import wait_passively
 
 if TYPE_CHECKING:
     from gansmith.core.component import component
@@ -101,6 +102,7 @@ def __getattr__(name: str) -> Any:
     # PyTorch takes two seconds to import: wait until somebody needs it.
     if name not in _HOMES:
         raise AttributeError(f"module 'gansmith' has no attribute {name!r}")
+    wait_passively()
     return getattr(importlib.import_module(f"gansmith.{_HOMES[name]}"), name)
 
 

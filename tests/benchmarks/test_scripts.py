@@ -11,7 +11,7 @@ import pytest
 
 from support import ROOT
 
-SCRIPTS = sorted((ROOT / "benchmarks").glob("*.py"))
+SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
 MODULES = {"doctor_sets.py", "plain_loops.py"}  # imported by a script, without a command line of their own
 
 

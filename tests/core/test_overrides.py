@@ -90,7 +90,7 @@ REFUSALS = [
     ("batch_size+=3", ("+= appends to a list",)),
     ("batch_size.x=3", ("has no field 'x'",)),
     ("seed=-1", ("seed", "greater than or equal to 0")),
-    ("seed=9223372036854775808", ("seed", "less than or equal to 9223372036854775807")),
+    ("seed=9223372036854775808", ("seed", "at most 9,223,372,036,854,775,807")),
     ("budget=5", ("budget", "25epochs")),
     ("budget=0epochs", ("budget", "25epochs")),
     ("budget=5minutes", ("budget", "25epochs")),
@@ -118,7 +118,7 @@ REFUSALS = [
     ("optimizers.generator.lr=nan", ("lr",)),
     ("optimizers.generator.lr=inf", ("lr",)),
     ("optimizers.generator.lr=1e999", ("lr",)),
-    ("optimizers.generator.betas=[0.5]", ("betas", "expected more than 1 values, got [0.5]")),
+    ("optimizers.generator.betas=[0.5]", ("betas", "expected 2 values or more, got [0.5]")),
     ("optimizers.generator.betas=[0.5,1.0]", ("betas", "less than 1")),
     ("optimizers.critic.lr=1", ("unknown name 'critic'", "discriminator")),
     ("networks.generatr.end=tanh", ("unknown name 'generatr'", "did you mean 'generator'")),
@@ -145,7 +145,7 @@ def test_an_override_that_does_not_hold_is_refused_in_one_line(text: str, words:
         make("tutorial-small", [text])
     message = str(error.value)
     assert "\n" not in message
-    assert len(message) < 650  # all the networks there are
+    assert len(message) <= 290
     assert text.split("=")[0].rstrip("+") in message
     for word in words:
         assert word in message, message

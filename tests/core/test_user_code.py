@@ -17,6 +17,7 @@ from gansmith.core import component as spec
 from gansmith.core import user_code
 from gansmith.core.errors import RunError
 from gansmith.recipes import find_recipe, make
+from gansmith.runs import trusted_files
 from support import Answer, assert_refused, python, tree
 
 Cli = Callable[..., Answer]
@@ -100,10 +101,11 @@ def mine(here: Path) -> Path:
 
 
 def forget() -> None:
-    """As in a new process: the user's components are not known."""
+    """As in a new process of another user: the user's components are not known, and no file is trusted."""
     for name in ("Cubic", "Tiny"):
         spec.REGISTRY.pop(name, None)
     user_code._FILES.clear()
+    shutil.rmtree(trusted_files.state_folder(), ignore_errors=True)
 
 
 def times_run(file: Path) -> int:

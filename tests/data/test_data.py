@@ -165,11 +165,20 @@ def test_find_tells_paths_apart(tmp_path: Path) -> None:
             find_source(f"{tmp_path}/{name}")
 
 
-def test_a_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mnist").mkdir()
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_name_that_is_also_a_path_is_refused_with_both_ways_to_say_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_folder: bool
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_source("mnist") == Mnist()
-    assert find_source("./mnist") == Folder("./mnist")
+    assert find_source("mnist") == find_source("builtin:mnist") == Mnist()
+    (tmp_path / "mnist").mkdir() if is_folder else (tmp_path / "mnist").touch()
+    with pytest.raises(DataError, match=refused("mnist is both", "--data ./mnist", "--data builtin:mnist")):
+        find_source("mnist")
+    assert find_source("builtin:mnist") == Mnist()
+    if is_folder:
+        assert find_source("./mnist") == Folder("./mnist")
+    with pytest.raises(DataError, match=refused("unknown data set 'minst'", "did you mean 'mnist'")):
+        find_source("builtin:minst")
 
 
 @pytest.mark.parametrize(
@@ -185,13 +194,13 @@ def test_a_typo_gets_the_nearest_name(typo: str, meant: str) -> None:
     ["photos/", "no/such/place", "faces.npz", "x.idx3-ubyte.gz", "me.JPG", "~/nowhere-at-all", "~nobody-at-all/x", "x/" * 3000],
 )
 def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
-    with pytest.raises(DataError, match=refused(f"no such file or folder: {path}")):
+    with pytest.raises(DataError, match=refused(f"no such file or folder: {path[:100]}")):
         find_source(path)
 
 
 @pytest.mark.parametrize("text", ["", "zzzzzzzz"])
-def test_nonsense_gets_all_the_names(text: str) -> None:
-    with pytest.raises(DataError, match=refused("known: digits, faces, fashion-mnist, grid, mnist, rare, ring")):
+def test_nonsense_gets_the_first_names(text: str) -> None:
+    with pytest.raises(DataError, match=refused("known: digits, faces, fashion-mnist, grid, mnist and 3 more")):
         find_source(text)
 
 
@@ -287,8 +296,8 @@ def test_a_containers_limit_counts_where_it_is_less_than_the_machines_memory(
         if text is not None:
             path.write_text(text)
     assert memory._usable_memory(paths) == expected
-    with pytest.raises(DataError, match=refused("ring", "7.45e+09 GiB")):
-        Ring(num=5 * 10**17).load()
+    with pytest.raises(DataError, match=refused("ring", "14.9 GiB")):
+        Ring(num=10**9).load()
 
 
 # ---------------------------------------------------------------------------------------------------- points

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gansmith.core.errors import DataError
 from gansmith.data import Folder, fit_images, memory
-from gansmith.data.folder import read_image
+from gansmith.data.image_files import read_image
 from support import refused
 
 
@@ -233,10 +233,10 @@ def test_a_truncated_jpeg_is_bad(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_numbers_of_32_bits_are_refused(tmp_path: Path, dtype: type[np.generic]) -> None:
+def test_numbers_of_32_bits_are_refused_by_rule_1(tmp_path: Path, dtype: type[np.generic]) -> None:
     write(tmp_path / "a.tif", Image.fromarray(np.zeros((4, 4), dtype)))
     with pytest.raises(DataError, match=refused("a.tif", "32 bits", "save it with 8 or 16")):
-        Folder(str(tmp_path)).load()
+        Folder(str(tmp_path), rules=1).load()
 
 
 def test_skipping_everything_is_refused(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_classes_keep_their_numbers_whatever_order_their_names_come_in() -> None
 
 
 BAD_TABLES = [
-    (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file, kind"),
+    (("file,kind", "a.png,pear"), "has no column 'label': its first line must name file and label, it names file and kind"),
     (("",), "has no column 'file'"),
     (("file,label", "a.png,pear"), "has no label for b.png"),
     (("file,label", "a.png,pear", "b.png,pear", "z.png,pear", "y.png,pear"), "labels z.png (and 1 more), which is no image"),
@@ -201,7 +201,7 @@ def test_sample_takes_a_class_and_says_which_there_are(labelled: Path, tmp_path:
     assert np.array_equal(file["images"], Run.open(labelled).asked("3").sample(0, 5).array)
     assert file["labels"].tolist() == [3] * 5
     answer = cli("sample", labelled, "--class", "x", "--out", tmp_path / "x.npz")
-    assert_refused(answer, "has no class 'x': choose one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
+    assert_refused(answer, "has no class 'x': choose one of 0, 1, 2, 3, 4 and 5 more")
     assert "a row for each of 10 categories" in cli("sample", labelled, "--out", tmp_path / "rows.png").out
     plain = cli("sample", labelled, "--count", 20, "--out", tmp_path / "plain.png").out
     assert "row" not in plain

@@ -9,9 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gansmith.core.component import to_json
+from gansmith.core.component import component, to_json
 from gansmith.core.errors import DataError
-from gansmith.data import Arrays, Balanced, Digits, FashionMnist, Rare, Ring, display_name, num_classes, sample_shape
+from gansmith.data import (
+    Arrays,
+    Balanced,
+    Digits,
+    FashionMnist,
+    Rare,
+    Ring,
+    Samples,
+    Split,
+    display_name,
+    num_classes,
+    sample_shape,
+    train_shape,
+)
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.extractors import find_extractor, own_of
 from gansmith.recipes import make
@@ -120,3 +133,31 @@ def test_points_have_classes_too() -> None:
     assert make("augment", data="ring").condition == Labels()
     assert trainer(make("augment", ["data=ring(num=200)"])).shapes.categories == 8
     assert counts(Ring(num=100))
+
+
+@component
+class KnownDigits:
+    """The digits, with counts that are known before they are loaded."""
+
+    size: int | None = None
+
+    @property
+    def train_shape(self) -> tuple[int, ...]:
+        return (len(Digits().load()), 1, 8, 8)
+
+    def class_counts(self) -> tuple[int, ...]:
+        return tuple(counts(Digits()))
+
+    def load(self, split: Split = "train") -> Samples:
+        return Digits().load(split)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_known_counts_are_those_that_are_loaded(share: float) -> None:
+    rare = Rare(KnownDigits(), classes=(3, 7), share=share)
+    for source in (rare, Balanced(rare, 0.5), Balanced(rare, 1.0), Balanced(KnownDigits(), 0.9)):
+        assert source.class_counts() == tuple(counts(source))
+        assert train_shape(source) == source.load().values.shape
+    assert Rare(Digits()).class_counts() is None
+    assert Rare(KnownDigits(), classes=(12,)).class_counts() is None
+    assert Rare(KnownDigits(), share=1e-6).class_counts() is None

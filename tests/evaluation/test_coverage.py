@@ -437,11 +437,16 @@ def test_mistakes_are_answered_in_a_line_and_leave_nothing_behind(
 )
 def test_a_damaged_file_is_named(spoil: Callable[[dict[str, object]], str], cli: Cli, here: Path) -> None:
     counted = {"count": 2500, "modes": 8.0, "kl": 0.1, "high_quality": None, "sd_ratio": None}
-    said = {field.name: 0 for field in dataclasses.fields(coverage_results.Result)} | {
+    said: dict[str, object] = {
         "format": 1,
-        "counted": [counted],
+        "protocol": "ring",
+        "recipe": "pacgan-mixture",
         "overrides": [],
+        "seed": 0,
+        "images": 400,
     }
+    said |= {"share": 0.1, "weights": {"generator": 9}, "seconds": 1, "counted": [counted], "sample_seed": 1000}
+    said |= {"environment": {}, "spec": {}}
     overrides = ["budget=400images", *TINY]
     path = (
         here

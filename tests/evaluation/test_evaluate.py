@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from gansmith.core.formatting import brief
 from gansmith.data import Digits
 from gansmith.data.splits import non_validation_rows, validation_rows
 from gansmith.evaluation import evaluate as evaluation
-from gansmith.evaluation import reference, scoring
+from gansmith.evaluation import reference, results, scoring
 from gansmith.evaluation.comparison import compare
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.extractors import Extractor
@@ -108,7 +110,7 @@ def test_the_validation_slice_is_a_sixth_and_never_in_the_reference(digits: np.n
     images = Digits().load("train").values
     real = reference.load_reference(Digits(), lambda samples: _pixels(samples.shape)).reference_set().real
     rows = images[non_validation_rows(1497)].reshape(-1, 64).astype(np.float64) / 255
-    assert real.all_moments.total.numpy() == pytest.approx(rows.sum(0), rel=1e-6)
+    assert real.all_moments.mean.numpy() == pytest.approx(rows.mean(0), rel=1e-6)
 
 
 def _pixels(shape: tuple[int, ...]) -> Extractor:
@@ -387,10 +389,12 @@ def test_numbers_are_brief() -> None:
 @pytest.fixture
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The usual settings with fewer samples."""
-    monkeypatch.setattr(evaluation, "COUNT", 120)
-    monkeypatch.setattr(evaluation, "DRAWS", 2)
-    monkeypatch.setitem(evaluate.__kwdefaults__, "count", 120)
-    monkeypatch.setitem(evaluate.__kwdefaults__, "draws", 2)
+    for module in (evaluation, results):
+        monkeypatch.setattr(module, "COUNT", 120)
+        monkeypatch.setattr(module, "DRAWS", 2)
+    defaults = inspect.unwrap(evaluate).__kwdefaults__
+    monkeypatch.setitem(defaults, "count", 120)
+    monkeypatch.setitem(defaults, "draws", 2)
 
 
 @pytest.mark.usefixtures("_quickly")
@@ -398,7 +402,7 @@ def test_evaluate_prints_a_table_and_keeps_what_was_found(run: gansmith.Run, cli
     out = tmp_path / "new" / "out.json"
     answer = cli("evaluate", run.path, "--count", 120, "--draws", 2, "--json", out)  # whose folder is made
     assert answer.code == 0, answer.err
-    assert answer.err == ""
+    assert not re.search("warning|error", answer.err, re.I)  # on a busy machine it says how far it is
     for word in ("Frechet distance", "kernel distance", "seeds 1000 to 1001", "1,248 of digits", "120 real", "pixels", "lower"):
         assert word in answer.out
     assert Evaluation.of(run) == Evaluation.load(out)

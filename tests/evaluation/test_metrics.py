@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from gansmith.evaluation.metrics import neighbours
+from gansmith.evaluation.metrics import moments, neighbours
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.scores import Labelled, Moments
 
@@ -68,9 +68,10 @@ def test_frechet_distance_of_a_set_from_itself_is_nothing(count: int, width: int
 def test_moments_join() -> None:
     real, fake = rows(300), rows(200, seed=1)
     joined = Moments.of(fake) + Moments.of(real)
-    assert joined.count == 500
-    assert torch.allclose(joined.outer, Moments.of(torch.cat([real, fake])).outer, rtol=1e-12)
-    assert torch.allclose(joined.total, Moments.of(torch.cat([real, fake])).total, rtol=1e-12)
+    whole = Moments.of(torch.cat([real, fake]))
+    assert joined.count == whole.count == 500
+    assert torch.allclose(joined.factor.T @ joined.factor, whole.factor.T @ whole.factor, rtol=1e-12)
+    assert torch.allclose(joined.mean, whole.mean, rtol=1e-12)
 
 
 # ------------------------------------------------------------------------------------ kernel distance, classifier score
@@ -215,7 +216,7 @@ def test_chunks_and_order_change_nothing(size: int, monkeypatch: pytest.MonkeyPa
     assert metrics.kernel_distance(shuffled(real), shuffled(fake), 10, 50) == smooth[1:]
     p = simplex(100)
     assert metrics.classifier_score(shuffled(p)) == pytest.approx(metrics.classifier_score(p), rel=1e-12)
-    monkeypatch.setattr(metrics, "_ROWS", size)
+    monkeypatch.setattr(moments, "_LEAST_ROWS", size)
     for name in ("_QUERIES", "_REFERENCES", "_ROWS"):
         monkeypatch.setattr(neighbours, name, size)
     assert everything(real, fake) == expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import typing
@@ -25,7 +24,6 @@ from gansmith.evaluation.metrics.scores import Moments
 from gansmith.evaluation.verdict import _ADVICE, verdict
 from gansmith.evaluation.verdict.complaints import all_complaints, share_below, unexplained
 from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, describe_box, share_of_samples
-from support import quick
 
 NUM = 300
 
@@ -63,7 +61,7 @@ def world() -> World:
 def reference_set(count: int) -> tuple[DiagnosticSet, DiagnosticSet, dict[str, float], Tensor]:
     """The floor is of as many held-out images as there are samples."""
     real, held_out = world().see(world().real), world().see(world().held_out)
-    return real, held_out, *scored(held_out.first(count), real)
+    return real, held_out, *scored(held_out.part(count), real)
 
 
 def scored(side: DiagnosticSet, real: DiagnosticSet, held_distances: Tensor | None = None) -> tuple[dict[str, float], Tensor]:
@@ -168,7 +166,7 @@ SPOILED: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 }
 
 
-LATER = {"noisy": 1, "dark": 1, "black and white": 3}  # the place of a fault whose consequences weigh more than itself
+LATER = {"noisy": 1, "dark": 1, "black and white": 2}  # the place of a fault whose consequences weigh more than itself
 
 
 @pytest.mark.parametrize("name", SPOILED)
@@ -247,7 +245,7 @@ def test_a_class_that_is_asked_for_and_not_given() -> None:
 def test_points_are_diagnosed_by_their_features_alone() -> None:
     ring = [torch.from_numpy(np.random.default_rng(i).normal(size=(200, 2))) for i in range(3)]
     found = diagnostics(*(DiagnosticSet(points) for points in ring))
-    assert set(found) == {"num", "manifold", "variety"}
+    assert set(found) == {"num", "num_real", "manifold", "variety"}
     assert found["manifold"]["far"] < 0.1
     collapsed = diagnostics(DiagnosticSet(ring[0][:1].repeat(200, 1)), DiagnosticSet(ring[1]), DiagnosticSet(ring[2]))
     assert collapsed["variety"]["groups"] == 1
@@ -305,10 +303,17 @@ def test_there_is_advice_on_every_topic() -> None:
     assert topics == {topic for entry in _ADVICE for topic in entry.topics}
 
 
-def test_what_is_advised_to_one_who_trains_is_accepted() -> None:
-    from gansmith.core.overrides import override
+@pytest.mark.parametrize(("num_fake", "num_real"), [(100, 60), (100, 130), (1000, 130)])
+def test_real_images_get_no_complaint_however_few_there_are(num_fake: int, num_real: int) -> None:
+    """Of few images statistics differ by chance, and the first ones of a file that is sorted by class are of one class."""
+    from gansmith.data import Digits
 
-    texts = " ".join(entry.run for entry in _ADVICE)
-    for text in re.findall(r"[\w.]+\+?=(?!\.\.\.)[\w.]*(?:\([^)]*\)|\[[^]]*\])?", texts):
-        assert override(quick(), text) != quick(), text
-    assert dataclasses.is_dataclass(quick())
+    images = Digits().load()
+    assert images.labels is not None
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(len(images))
+        ends = np.cumsum([num_fake, num_real, num_real])
+        parts = [part[np.argsort(images.labels[part], kind="stable")] for part in np.split(order[: ends[-1]], ends[:-1])]
+        sides = [torch.from_numpy(images.values[rows]) for rows in parts]
+        found = diagnostics(*(DiagnosticSet(side.float().flatten(1), None, side) for side in sides))
+        assert [c.text for c in all_complaints(Facts({"diagnostics": found, "scores": {}, "num_fake": num_fake}))] == []

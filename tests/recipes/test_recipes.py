@@ -48,6 +48,17 @@ def test_a_recipe_survives_json(name: str) -> None:
 
 
 @EVERY
+def test_a_recipe_is_made_without_loading_its_data(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError(f"making {name} loads its data")
+
+    spec.load_all()
+    for source in [cls for cls in spec.REGISTRY.values() if cls.__module__.startswith("gansmith.data") and hasattr(cls, "load")]:
+        monkeypatch.setattr(source, "load", load)
+    make(name)
+
+
+@EVERY
 def test_a_recipe_bears_its_name_and_explains_itself(name: str) -> None:
     assert make(name).name == name
     text = inspect.getdoc(find_recipe(name)) or ""

@@ -108,7 +108,8 @@ def evaluated(**changed: Any) -> Evaluation:
     facts: dict[str, Any] = {
         "format": 1, "what": "runs/x", "kind": "run", "recipe": "tutorial-small", "checkpoint": "last",
         "images_seen": 1625, "seed": 0,
-        "data": {"label": "digits", "spec": {"type": "Digits"}, "split": "train without slice", "sha256": "0", "num_real": 1000},
+        "data": {"label": "digits", "spec": {"type": "Digits"}, "split": "train without slice", "sha256": "0"}
+        | {"num_real": 1000, "floor": "half", "num_floor": 500},
         "extractor": {"name": "pixels", "sha256": "ab12cd34" + "0" * 56, "width": 64, "resizing": "none"},
         "num_fake": 100, "seeds": [1000, 1001], "seconds": 1.5, "gansmith": "0.1.0",
         "scores": {"fd": score(), "recall": score(name="recall[x]", title="Recall", value=0.25, low=None, high=None)},
@@ -204,10 +205,10 @@ def test_what_comes_from_the_run_is_text_and_nothing_else(tmp_path: Path, monkey
     recipe = dataclasses.replace(quick(), name=HOSTILE, budget="64images")
     run = gansmith.train(recipe, tmp_path / "<b>run", device="cpu")
     evaluation = evaluated(
-        scores={"fd": score(title=HOSTILE, about=HOSTILE, name=HOSTILE, better=HOSTILE)},
+        scores={"fd": score(title=HOSTILE, about=HOSTILE, name=HOSTILE, better="lower")},
         classes={"names": [HOSTILE, "one"], "real": [0.5, 0.5], "fake": [0.75, 0.25], "floor": [0.5, 0.5]},
         verdict=[{"good": False, "text": HOSTILE, "from": ["fd"]}],
-        data={"label": HOSTILE, "split": HOSTILE, "num_real": 10},
+        data={"label": HOSTILE, "split": HOSTILE, "sha256": "0", "num_real": 10, "floor": HOSTILE, "num_floor": 5},
     )
     for html in (page_module.page(run, evaluation), page_module.page(run)):
         page = assert_self_contained(html)
@@ -277,6 +278,7 @@ def test_no_run_no_report(what: str, words: tuple[str, ...], done: Run, tmp_path
     if what == "no generator":
         shutil.copytree(done.path, folder)
         shutil.rmtree(folder / "generator")
+        shutil.rmtree(folder / "checkpoints")
     assert_refused(cli("report", folder), "run", *words)
 
 
@@ -327,7 +329,7 @@ def test_what_is_no_grid_is_not_cut(tmp_path: Path) -> None:
     Image.new("L", (50, 41)).save(tmp_path / "other.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     for name in ("other.png", "broken.png"):
-        with pytest.raises(RunError, match=f"{name} is damaged or not a grid"):
+        with pytest.raises(RunError, match=f"{name} is damaged"):
             grids.split_grid(tmp_path / name, (1, 28, 28), 4)
 
 

@@ -153,12 +153,13 @@ def test_a_loss_plot_shows_both_losses_and_what_d_says(done: Path, monkeypatch: 
     from matplotlib.figure import Figure
 
     drawn: list[Figure] = []
-    monkeypatch.setattr("gansmith.drawing.plots.render_figure", drawn.append)
+    monkeypatch.setattr("gansmith.drawing.figures.render", drawn.append)
     log = gansmith.load(done).log
     REAL_LOSS_PLOT(log, "title")
     above, below = drawn[0].axes
     assert len(above.lines) == 2
-    assert {str(line.get_label()) for line in below.lines} == {"D(x)", "D(G(z))", "accuracy"}
+    named = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in (above, below)]
+    assert named == [["discriminator loss", "generator loss"], ["D(x)", "D(G(z))", "accuracy"]]
     for line in (*above.lines, *below.lines):
         assert np.array_equal(line.get_xdata(), log["images"])
     assert {tuple(line.get_ydata()) for line in above.lines} == {tuple(log[f"{p}/loss"]) for p in ("generator", "discriminator")}
@@ -476,7 +477,7 @@ def test_killed_while_the_folder_was_begun_it_is_begun_again(tmp_path: Path) -> 
     for name in ("samples", "checkpoints", "generator"):
         (folder / name).mkdir(parents=True)
     (folder / "run.json").write_text("{}")
-    (folder / ".recipe.json.abc.tmp").write_text("{")
+    (folder / ".recipe.json.abcd_123.tmp").write_text("{")
     (folder / ".lock").touch()
     assert gansmith.train(quick(budget="100images"), folder, device="cpu").finished
 

@@ -18,6 +18,8 @@ import gansmith
 from gansmith.core.errors import RunError
 from gansmith.data.modality import Images, Points, modality_of
 from gansmith.drawing import animation as animation_module
+from gansmith.drawing import grids
+from gansmith.drawing.captions import name_rows
 from gansmith.drawing.grids import image_grid
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
@@ -215,6 +217,26 @@ def test_a_gif_holds_every_picture(tmp_path: Path) -> None:
         assert animation.size == (40, 30)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_gif_and_a_png_show_the_same_picture(tmp_path: Path, mode: str) -> None:
+    """Colours under transparent pixels are random, and neither may show them."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (24, 24, len(mode)), dtype=np.uint8)
+    pixels[..., :-1] = 40  # one visible colour, so that a palette holds it
+    pixels[..., -1] = 255
+    pixels[4:20, 4:20] = rng.integers(0, 256, (16, 16, len(mode)), dtype=np.uint8)
+    pixels[4:20, 4:20, -1] = 0
+    Image.fromarray(pixels, mode).save(tmp_path / "a.png")
+    visible = np.full((24, 24, 3), 40)
+    visible[4:20, 4:20] = 255
+    with Image.open(io.BytesIO(animation_module.animate_files([tmp_path / "a.png"]))) as animation:
+        assert np.abs(np.asarray(animation.convert("RGB")).astype(int) - visible).max() <= 4
+    with Image.open(tmp_path / "a.png") as picture:
+        assert np.array_equal(np.asarray(grids.on_white(picture).convert("RGB")), visible)
+        named = np.asarray(name_rows(picture.resize((240, 240), Image.Resampling.NEAREST), ["a"]).convert("RGB"))
+        assert np.array_equal(named[:, -240:][5::10, 5::10], visible)
+
+
 # ---------------------------------------------------------------------------------------------------- files
 
 
@@ -301,7 +323,8 @@ def test_a_picture_of_too_many_samples_is_refused(folder: Path, tmp_path: Path) 
         (("--count", 0), "--count"),
         (("--count", "many"), "--count"),
         (("--count", "1e4"), "--count"),
-        (("--count", 10**13), "10,000,000,000,000 samples don't fit in memory: choose a smaller count"),
+        (("--count", 10**13), "expected at most 1,000,000,000, got 10000000000000"),
+        (("--count", 10**9), "1,000,000,000 samples don't fit in memory: choose a smaller count"),
         (("--seed", -1), "--seed"),
         (("--seed", 2**63), "--seed"),
     ],
@@ -334,3 +357,9 @@ def test_a_run_without_a_checkpoint_has_no_samples_and_says_so(tmp_path: Path) -
     recipe = slim(quick())
     stop_after(recipe, tmp_path / "run", 1)
     assert len(gansmith.load(tmp_path / "run").sample(count=2)) == 2  # leaving saved
+
+
+@pytest.mark.parametrize(("seed", "count", "first"), [(0, 0, 0), (0, -1, 0), (-1, 1, 0), (2**63, 1, 0), (0, 1, -1)])
+def test_a_count_or_seed_out_of_range_is_refused_in_python(seed: int, count: int, first: int, folder: Path) -> None:
+    with pytest.raises(RunError, match="expected a count of at least 1"):
+        gansmith.load(folder).sample(seed, count, first)

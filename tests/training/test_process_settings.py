@@ -18,6 +18,7 @@ import torch
 import gansmith
 from gansmith.core.errors import TrainingError
 from gansmith.training.process_settings import flushes_denormals, process_settings
+from gansmith.training.signals import ENDING
 from gansmith.training.trainer import Trainer
 from support import quick
 
@@ -38,7 +39,7 @@ def settings() -> dict[str, Any]:
         "denormals": flushes_denormals(),
         "random": torch.get_rng_state().tolist(),
         "stand-ins": [name for name in sys.modules if name == "tensorboard.compat.notf"],
-        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
+        "signals": [signal.getsignal(number) for number in (signal.SIGINT, *ENDING)],
         "logging": (root.level, list(root.handlers), logging.lastResort, logging.raiseExceptions, logging.getLoggerClass()),
         "own logger": (logging.getLogger("gansmith").level, list(logging.getLogger("gansmith").handlers)),
         "modes": (torch.is_grad_enabled(), torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()),
@@ -57,7 +58,7 @@ def left_early(folder: Path) -> None:
 
 
 def with_an_error(folder: Path) -> None:
-    rates = [f"optimizers.{player}.lr=1e38" for player in ("generator", "discriminator")]
+    rates = [f"optimizers.{player}=sgd(lr=1e6)" for player in ("generator", "discriminator")]
     with pytest.raises(TrainingError, match="not finite"):
         gansmith.train(quick(*rates, budget="320images"), folder, device="cpu", threads=2)
 

@@ -249,8 +249,7 @@ def test_the_slice_is_looked_at_once_for_all_runs(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(reference, "features_of", lambda *_: pytest.fail("looked at again"))
     again = validation_of(recipe).real
     assert again.count == first.count
-    assert torch.equal(again.total, first.total)
-    assert torch.equal(again.outer, first.outer)
+    assert torch.equal(again.factor, first.factor)
 
 
 def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +257,7 @@ def test_a_cache_that_cannot_be_written_stops_no_run(tmp_path: Path, monkeypatch
     kept = validation_of(recipe).real
     (tmp_path / "cache").write_text("a file where the folder should be")
     monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path / "cache"))
-    assert torch.equal(validation_of(recipe).real.outer, kept.outer)
+    assert torch.equal(validation_of(recipe).real.factor, kept.factor)
 
 
 def test_the_number_of_scorings_is_decided_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

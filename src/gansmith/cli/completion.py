@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import typer
+
+from gansmith.core.user_input import read_text
 
 Words = list[tuple[str, str]]  # candidate and its explanation, which zsh and fish show
 
@@ -34,7 +37,7 @@ def run_folders(incomplete: str) -> list[str]:
     """Run folders up to two levels below the folder typed so far."""
     above, _ = os.path.split(incomplete)
     found = [path.parent for depth in ("*", "*/*") for path in Path(above or ".").glob(f"{depth}/recipe.json")]
-    return sorted(os.path.join(above, path.relative_to(above or ".")) for path in found)
+    return _typeable(sorted(os.path.join(above, path.relative_to(above or ".")) for path in found))
 
 
 def recipes_and_runs(incomplete: str) -> Words:
@@ -59,10 +62,15 @@ def checkpoints(ctx: typer.Context) -> list[str]:
 def classes(ctx: typer.Context) -> list[str]:
     """Classes that the run on the line was trained with."""
     with contextlib.suppress(OSError, ValueError):
-        metadata = json.loads((_run_on_the_line(ctx) / "run.json").read_text())
+        metadata = json.loads(read_text(_run_on_the_line(ctx) / "run.json"))
         if count := len(metadata.get("kinds") or ()):
-            return list(metadata.get("classes") or map(str, range(count)))
+            return _typeable(metadata.get("classes") or map(str, range(count)))
     return []
+
+
+def _typeable(words: Iterable[str]) -> list[str]:
+    """The words that a shell takes as they are: zsh evaluates candidates, so a folder's name could run a command."""
+    return [word for word in words if re.fullmatch(r"[\w./@%+=:,^ -]+", word)]
 
 
 def _run_on_the_line(ctx: typer.Context) -> Path:
@@ -105,7 +113,7 @@ def _stored_settings() -> Mapping[str, list[str]]:
 
     path, stamp = cache_folder() / "completion.json", _stamp()
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        stored = json.loads(path.read_text())
+        stored = json.loads(read_text(path))
         if stored.get("stamp") == stamp:
             return dict(stored["settings"])
     from gansmith.recipes import catalogue

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion
-from gansmith.cli.options import Quiet, Threads
+from gansmith.cli.options import Quiet, Threads, Use
 from gansmith.core import files
 from gansmith.core.errors import TrainingError
 
@@ -37,7 +37,8 @@ def coverage(
             help="A recipe's name or FILE.py:FUNCTION.", show_default="the protocol's own", autocompletion=completion.recipes
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of runs, with seeds 0, 1, ...")] = 2,
+    use: Use = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Number of runs, with seeds 0, 1, ...")] = 2,
     full: Annotated[
         bool, typer.Option("--full", help="Train for all steps of the protocol. Without this, for a tenth of them.")
     ] = False,
@@ -55,11 +56,17 @@ def coverage(
     A seed whose training diverges is left out of the table and named above it.
     """
     from gansmith.cli import progress, tables
+    from gansmith.core.user_code import load_file, require_use
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept
 
+    for folder in {runs, results or runs}:
+        files.check_writable(folder, folder=True)
     chosen, overrides = protocols.find_protocol(protocol), overrides or []
+    for path in use or ():
+        load_file(path)
     recipes = [kept.make_recipe(chosen, recipe, overrides, seed, full) for seed in range(seeds)]
+    require_use(recipes[0], use or ())
     found, broken = [], []
     for made in recipes:
         try:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion, json_output
-from gansmith.cli.options import JsonOut, SkipBad
+from gansmith.cli.options import JsonOut, SkipBad, out_option
+from gansmith.cli.terminal import echo
+from gansmith.core import files
 from gansmith.core.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ def data_list(json_out: JsonOut = None) -> None:
         return
     for name, known in NAMES.items():
         state, fault = states[name]
-        typer.echo(f"{name:<16}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
-        typer.echo(f"{'':<16}licence: {known.licence}; {known.homepage}")
+        echo(f"{name:<16}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
+        echo(f"{'':<16}licence: {known.licence}; {known.homepage}")
         if fault:
-            typer.echo(f"{'':<16}{fault}")
+            echo(f"{'':<16}{fault}")
 
 
 def _state(name: str, known: NamedData) -> tuple[str, str]:
@@ -62,9 +64,9 @@ def data_fetch(
     if name not in NAMES:
         raise DataError(unknown("data set", name, NAMES))
     if not NAMES[name].is_fetched:
-        typer.echo(f"{name} needs no fetching")
+        echo(f"{name} needs no fetching")
         return
-    typer.echo(f"{name} is in {fetch(name)}")
+    echo(f"{name} is in {fetch(name)}")
 
 
 @app.command("show")
@@ -80,34 +82,40 @@ def data_show(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Settings of the data, NAME=VALUE, such as data.size=32.", show_default=False)
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Output: the picture.", show_default="NAME.png")] = None,
+    out: Annotated[
+        Path | None, out_option("Output: the picture.", "samples", ".png", ".npz", folder=True, show_default="NAME.png")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=1024, help="Number of samples in the picture.")] = 64,
     skip_bad: SkipBad = False,
 ) -> None:
     """Show size, shape, values and classes of a data set, and draw samples."""
-    from gansmith.core.formatting import skipped
+    from gansmith.core.formatting import file_name, skipped
     from gansmith.core.overrides import override
     from gansmith.data import display_name, find_source
 
     source = find_source(data, skip_bad=skip_bad)
     for text in overrides or []:
         source = override(source, text.removeprefix("data."))  # the name in a recipe, so that error messages fit both
+    out = out or Path(f"{file_name(display_name(source))}.png")
+    files.check_writable(out)
     samples = source.load()
-    typer.echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
-    typer.echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
-    typer.echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
+    echo(f"{display_name(source)}: {len(samples):,} samples{skipped(samples.num_skipped)}")
+    for note in samples.notes:
+        echo(f"  note    {note}")
+    echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
+    echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
     if samples.labels is not None:
         import numpy as np
 
         classes, counts = np.unique(samples.labels, return_counts=True)
         names = samples.classes or range(samples.num_classes)
         if len(classes) > MAX_NAMED:
-            typer.echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
+            echo(f"  classes {len(classes):,}, {counts.min():,} to {counts.max():,} samples each")
         else:
-            typer.echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
+            echo("  classes " + ", ".join(f"{names[c]} {n:,}" for c, n in zip(classes, counts, strict=True)))
     for name, attribute in samples.attributes.items():
         shares = zip(attribute.names, attribute.shares, strict=True)
-        typer.echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
+        echo(f"  {name:<8}" + ", ".join(f"{value} {100 * share:.1f} %" for value, share in shares))
     import torch
 
     from gansmith.data.modality import modality_of
@@ -115,8 +123,8 @@ def data_show(
 
     modality = modality_of(samples.shape, (-1.0, 1.0))
     values = torch.from_numpy(samples.values[:count])
-    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out or Path(f"{display_name(source)}.png"))
-    typer.echo(f"  picture {path}")
+    path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out)
+    echo(f"  picture {path}")
 
 
 @app.command("extractor")
@@ -129,7 +137,10 @@ def data_extractor(
             autocompletion=completion.one_of("mnist", "fashion-mnist"),
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Output: the weights.", show_default="lenet-NAME.safetensors")] = None,
+    out: Annotated[
+        Path | None,
+        out_option("Output: the weights.", "weights", ".safetensors", show_default="lenet-NAME.safetensors"),
+    ] = None,
 ) -> None:
     """Retrain the feature extractor that gansmith ships for a data set."""
     from gansmith.cli import progress
@@ -137,7 +148,7 @@ def data_extractor(
 
     with progress.stages() as stages:
         made = training.make(name, out, stages)
-    typer.echo(
+    echo(
         f"{made['name']}: {100 * made['test_accuracy']:.2f} % accuracy on the test split, "
         f"{100 * made['validation_accuracy']:.2f} % on the validation slice; SHA-256 {made['sha256'][:8]}...; "
         f"it is in {made['path']}"

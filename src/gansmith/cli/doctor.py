@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from gansmith.cli import json_output
 from gansmith.cli.options import JsonOut, RunFolder, Trust
+from gansmith.cli.terminal import echo
 
 
 def doctor(run: RunFolder, json_out: JsonOut = None, trust: Trust = None) -> None:
@@ -16,7 +15,6 @@ def doctor(run: RunFolder, json_out: JsonOut = None, trust: Trust = None) -> Non
     from gansmith.runs.run import Run
     from gansmith.training.checkup import checkup
 
-    json_output.prepare(json_out)
     found = checkup(Run.open(run, trust=trust))
     if json_output.write(json_out, found.to_json()):
-        typer.echo(found.text(str(run)))
+        echo(found.text(str(run)))

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from gansmith.cli import completion, json_output
-from gansmith.cli.options import Checkpoint, ClassLabel, JsonOut, RunFolder, Seed, Trust
+from gansmith.cli.options import Checkpoint, ClassLabel, JsonOut, RunFolder, Seed, Trust, check_number, out_option
+from gansmith.cli.terminal import echo
 from gansmith.core import files
-from gansmith.core.errors import RunError
+from gansmith.core.limits import MAX_GRID, MAX_NUMBER, MAX_SCORED
 
 app = typer.Typer(help="Look inside a generator: interpolations, sliders, directions, attributes.", no_args_is_help=True)
 
@@ -19,7 +20,10 @@ app = typer.Typer(help="Look inside a generator: interpolations, sliders, direct
 @app.command()
 def interpolate(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Output: x.gif, a closed loop, or x.png, a row for each pair of seeds.")],
+    out: Annotated[
+        Path,
+        out_option("Output: x.gif, a closed loop, or x.png, a row for each pair of seeds.", "an interpolation", ".gif", ".png"),
+    ],
     seeds: Annotated[
         list[int] | None,
         typer.Option(
@@ -46,16 +50,25 @@ def interpolate(
     from gansmith.sampling.interpolation import save
 
     chosen = [*(seeds or ()), *(more or ())] or list(range(5))
-    typer.echo(save(load(run, checkpoint=checkpoint, trust=trust).sampler, out, chosen, steps))
+    echo(save(load(run, checkpoint=checkpoint, trust=trust).sampler, out, chosen, steps))
 
 
 @app.command()
 def slide(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Output: a picture x.png, a row for each sample, a column for each value.")],
-    slider: Annotated[int, typer.Option(min=0, help="Which slider, counted from 0.")] = 0,
+    out: Annotated[
+        Path, out_option("Output: a picture x.png, a row for each sample, a column for each value.", "a picture", ".png")
+    ],
+    slider: Annotated[int, typer.Option(min=0, max=1023, help="Which slider, counted from 0.")] = 0,
     reach: Annotated[
-        float, typer.Option(min=0.01, help="Move it from minus REACH to REACH. In training, sliders lie between -1 and 1.")
+        float,
+        typer.Option(
+            min=0.01,
+            max=MAX_NUMBER,
+            metavar="FLOAT",
+            callback=check_number,
+            help="Move it from minus REACH to REACH. In training, sliders lie between -1 and 1.",
+        ),
     ] = 2.0,
     steps: Annotated[int, typer.Option(min=2, max=100, help="Number of values.")] = 9,
     rows: Annotated[int, typer.Option(min=1, max=100, help="Number of samples.")] = 10,
@@ -76,14 +89,17 @@ def slide(
     if class_label is not None:
         opened = opened.asked(class_label)
     sliders.save(sliders.slide(opened.sampler, slider, seed=seed, rows=rows, steps=steps, reach=reach), out)
-    typer.echo(f"slider {slider} from {-reach:g} to {reach:g} in {steps} steps, {rows} samples of seed {seed}, in {out}")
+    echo(f"slider {slider} from {-reach:g} to {reach:g} in {steps} steps, {rows} samples of seed {seed}, in {out}")
 
 
 @app.command("directions")
 def find_directions(
     run: RunFolder,
     out: Annotated[
-        Path, typer.Option(help="Output: a picture x.png, a block for each attribute; columns move along its direction.")
+        Path,
+        out_option(
+            "Output: a picture x.png, a block for each attribute; columns move along its direction.", "directions", ".png"
+        ),
     ],
     checkpoint: Checkpoint = "last",
     json_out: JsonOut = None,
@@ -98,13 +114,10 @@ def find_directions(
     from gansmith.evaluation.attributes import directions
     from gansmith.runs.run import load
 
-    if out.suffix != ".png":
-        raise RunError(f"can't write directions as {out.suffix!r} ({out}): use x.png")
-    files.make_parent(out)
-    json_output.prepare(json_out)
     opened = load(run, checkpoint=checkpoint, trust=trust)
     with progress.stages() as stages:
         found = directions.find_directions(opened, stages)
+    files.make_parent(out)
     files.write(out, grids.png(directions.sheet(opened, found)))
     if json_output.write(json_out, directions.to_json(opened, found)):
         tables.show_rows([f"{len(found)} direction{'s' * (len(found) != 1)} of {run} in {out}"], directions.rows_of(found))
@@ -113,7 +126,7 @@ def find_directions(
 @app.command()
 def attributes(
     run: RunFolder,
-    count: Annotated[int, typer.Option(min=100, help="Number of samples.")] = 10_000,
+    count: Annotated[int, typer.Option(min=100, max=MAX_SCORED, help="Number of samples.")] = 10_000,
     checkpoint: Checkpoint = "last",
     json_out: JsonOut = None,
     trust: Trust = None,
@@ -127,7 +140,6 @@ def attributes(
     from gansmith.evaluation.attributes import shares
     from gansmith.runs.run import load
 
-    json_output.prepare(json_out)
     opened = load(run, checkpoint=checkpoint, trust=trust)
     with progress.stages() as stages:
         found = shares.measure_shares(opened, count, stages)
@@ -139,7 +151,9 @@ def attributes(
 @app.command()
 def reconstruct(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Output: a picture x.png, rows of real images above their reconstructions.")],
+    out: Annotated[
+        Path, out_option("Output: a picture x.png, rows of real images above their reconstructions.", "reconstructions", ".png")
+    ],
     data: Annotated[
         str | None,
         typer.Option(
@@ -148,7 +162,7 @@ def reconstruct(
             autocompletion=completion.data_sets,
         ),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 32,
+    count: Annotated[int, typer.Option(min=1, max=MAX_GRID // 2, help="Number of images.")] = 32,
     checkpoint: Checkpoint = "last",
     trust: Trust = None,
 ) -> None:
@@ -164,4 +178,4 @@ def reconstruct(
     source = None if data is None else named.find_source(data)
     opened = load(run, checkpoint=checkpoint, trust=trust)
     condition = partial(condition_of, opened)
-    typer.echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count, condition))
+    echo(save(opened.sampler, encoder_of(opened), out, source or opened.recipe.data, count, condition))

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from gansmith.cli.options import Checkpoint, RunFolder, Trust
+from gansmith.cli.options import Checkpoint, RunFolder, Trust, out_option
+from gansmith.cli.terminal import echo
 from gansmith.core.errors import unknown
 from gansmith.export import FORMATS
 
 
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Output file, such as x.keras.")],
+    out: Annotated[Path, out_option("Output file, such as x.keras.", "a generator", ".keras")],
     format: Annotated[
         str, typer.Option(help=f"File format: {', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS))
     ] = "keras",
@@ -30,4 +31,4 @@ def export(
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    typer.echo(f"the generator of {run} in {FORMATS[format](opened, out)}")
+    echo(f"the generator of {run} in {FORMATS[format](opened, out)}")

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from gansmith.cli.terminal import echo
 from gansmith.core import files
+from gansmith.core.formatting import json_text
 
 STDOUT = Path("-")
-
-
-def prepare(path: Path | None) -> None:
-    """Make the folder of a `--json` file. Call it before long work, so that a bad path fails at once."""
-    if path not in (None, STDOUT):
-        files.make_parent(path)
 
 
 def write(path: Path | None, value: Any) -> bool:
     """Write `value` to the file of `--json`, or print it for `-`. Returns whether the command should still print its text."""
     if path is None:
         return True
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json_text(value)
     if path == STDOUT:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
         return False
-    prepare(path)
+    files.make_parent(path)
     files.write(path, text.encode())
     return True

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import signal
 import sys
-from typing import Annotated, Any
+from itertools import pairwise
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, train
-from gansmith.core.errors import GansmithError
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
+from gansmith.cli.terminal import echo
+from gansmith.core.errors import GansmithError, SettingError, cut, message_line
+from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
+from gansmith.core.waiting import wait_passively
+from gansmith.training.signals import ENDING
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
-    "Train": {"train": train.train, "doctor": doctor.doctor},
+    "Train": {"train": train.train, "doctor": doctor.doctor, "trust": trust.trust},
     "Generate": {"sample": sample.sample},
     "Evaluate": {
         "evaluate": evaluate.evaluate,
@@ -47,6 +52,14 @@ class Commands(TyperGroup):
         """The names of the commands in the order of the help."""
         return [name for commands in PANELS.values() for name in commands]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an empty word, such as --run "": a path would be the working folder, and other values would count as missing."""
+        for before, word in pairwise(["gansmith", *args]):
+            name, _, value = word.partition("=") if word.startswith("--") else (before, "", word)
+            if not value.strip() and (not word.startswith("--") or "=" in word):
+                ctx.fail(f"{cut(name)}: expected a value after it, got an empty one")
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find a command by its name. For a subcommand alone, such as `slide`, fails with its full name."""
         name = args[0]
@@ -74,7 +87,7 @@ for panel, commands in PANELS.items():
 def _version(is_given: bool) -> None:
     """Print the version and exit."""
     if is_given:
-        typer.echo(f"gansmith {__version__}")
+        echo(f"gansmith {__version__}")
         raise typer.Exit
 
 
@@ -87,26 +100,60 @@ def _begin(
 ) -> None:
     """Print the first steps if no command is given."""
     if ctx.invoked_subcommand is None:
-        typer.echo(BEGIN)
+        echo(BEGIN)
+
+
+def command_line() -> Any:
+    """All commands, with help texts that are shown as they are written: rich would take `[default: 3]` for markup."""
+    command = typer.main.get_command(app)
+    _show_brackets(command)
+    return command
+
+
+def _show_brackets(command: Any) -> None:
+    """Escape the brackets in the help texts of a command, its options and its subcommands."""
+    for part in (command, *command.params):
+        for name in ("help", "short_help", "epilog"):
+            if "[" in (text := getattr(part, name, None) or ""):
+                setattr(part, name, text.replace("[", "\\["))
+    for part in getattr(command, "commands", {}).values():
+        _show_brackets(part)
 
 
 def main() -> None:
-    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, SIGTERM 143."""
-    logging.basicConfig(format="note: %(message)s", level=logging.WARNING)
-    signal.signal(signal.SIGTERM, _leave)
-    command = typer.main.get_command(app)
+    """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
+    number."""
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts; the others print nothing
+    terminal.prepare(is_first)
+    if not is_first:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
+            signal.signal(number, _leave)
+    wait_passively()
+    command = command_line()
     try:
+        _check_encoding(sys.argv[1:])
         code = command(prog_name="gansmith", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk may refuse only now
     except GansmithError as error:
         _fail(str(error), error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt) as error:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends: a second Ctrl-C can only print a traceback
+        if not getattr(error, "is_reported", False):
+            _fail("stopped by Ctrl-C", 130)
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        _discard(sys.stdout)
+        where = f"can't read or write {error.filename}" if error.filename else "can't write to standard output"
+        _fail(f"{where}: {error.strerror or error}; check the path and the free space, and run the command again", 1)
     except Exception as error:
+        if own := failed_code(error):
+            _fail(own, 2)
         if _is_out_of_memory(error):
             _fail("out of memory: make the networks, the batch, the noise or the pictures smaller", 2)
         # Typer's own refusals: a missing argument, an unknown option.
@@ -116,6 +163,20 @@ def main() -> None:
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_encoding(arguments: list[str]) -> None:
+    """Raise SettingError for an argument that is no valid text: its name could not be written into a run folder."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise SettingError(f"argument {plain(argument)} is no text in UTF-8: rename the file or folder")
+
+
+def failed_code(error: Exception) -> str | None:
+    """The message for an error that was raised in a Python file of the user's own; None for any other."""
+    code = sys.modules.get("gansmith.core.user_code")  # not imported: no such file has run
+    file = code.failed_file(error) if code else None
+    return code.failure(file, error) if code and file else None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -128,6 +189,11 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _refusal(error: Any) -> str:
     """Typer's message about a wrong command line, and what to do."""
     message = str(error.format_message()).rstrip(".")
+    if isinstance(cause := error.__cause__, ValueError) and hasattr(cause, "errors"):  # pydantic's, in Typer's own words
+        from gansmith.core.component import expected
+
+        fault = cause.errors()[0]
+        message = f"{message.partition(': ')[0]}: expected {expected(fault)}, got {cut(fault['input'])}"
     context = getattr(error, "ctx", None)
     if hasattr(error, "option_name") and getattr(context, "info_name", None) in ("train", "show"):
         return f"{message}; settings of a recipe are written NAME=VALUE, as in budget=5m"
@@ -143,10 +209,29 @@ def _leave(number: int, _: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _fail(message: str, code: int) -> None:
-    """Print an error as one line and leave with an exit code."""
-    typer.echo(f"gansmith: {' '.join(message.split())}", err=True)
+def _discard(stream: Any) -> None:
+    """Send what a stream still holds to nowhere, as Python would try once more to write it when the process ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # it may have no file, or be closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """Print an error as one line and leave with an exit code. Of several processes that fail together, one prints."""
+    if _reports_error():
+        try:
+            echo(f"gansmith: {message_line(message)}", err=True)
+        except OSError:  # nobody can read it; the exit code says it
+            _discard(sys.stderr)
     sys.exit(code)
+
+
+def _reports_error() -> bool:
+    """Whether this process prints its error."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return True
+    from gansmith.core.distributed import reports_error
+
+    return reports_error()
 
 
 if __name__ == "__main__":

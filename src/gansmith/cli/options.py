@@ -2,12 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gansmith.cli import completion
+from gansmith.core import files
+from gansmith.core.limits import max_threads
+
+
+def out_option(help: str, what: str, *endings: str, folder: bool = False, **settings: Any) -> Any:
+    """An option for the file, or the `folder`, that a command writes `what` to. It is checked before the command begins."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None:
+            files.check_output(path, what, endings, folder=folder)
+        return path
+
+    return typer.Option(help=help, callback=check, **settings)
+
+
+def _check_json(path: Path | None) -> Path | None:
+    """The path of `--json`. Raises RunError before the command begins if it can't be written."""
+    if path is not None and str(path) != "-":
+        files.check_writable(path)
+    return path
+
+
+def _check_trust(path: Path | None) -> Path | None:
+    """The path of `--trust`. Raises RecipeError before the command begins if there is no such file."""
+    if path is not None:
+        from gansmith.core.user_code import read_code
+
+        read_code(path)
+    return path
+
+
+def check_number(number: float) -> float:
+    """A number that is finite: click takes `nan` for any range."""
+    if not math.isfinite(number):
+        raise typer.BadParameter(f"{number} is no number")
+    return number
+
 
 RunFolder = Annotated[
     Path, typer.Argument(help="A run folder, such as runs/default.", show_default=False, autocompletion=completion.run_folders)
@@ -50,15 +88,37 @@ ClassLabel = Annotated[
 ]
 JsonOut = Annotated[
     Path | None,
-    typer.Option("--json", help="Write the result as JSON to this file; - prints it instead of the text.", show_default=False),
+    typer.Option(
+        "--json",
+        help="Write the result as JSON to this file; - prints it instead of the text.",
+        show_default=False,
+        callback=_check_json,
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result: no progress, no hints.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="INTEGER", help="Random seed of the samples.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip images that can't be read, and report how many.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Number of CPU threads for PyTorch.", show_default="the fastest, by a short test")
+    int | None,
+    typer.Option(
+        min=1,
+        max=max_threads(),
+        metavar="INTEGER",
+        help="Number of CPU threads for PyTorch.",
+        show_default="the fastest, by a short test",
+    ),
 ]
 Trust = Annotated[
     Path | None,
-    typer.Option(help="Your own Python file that the run uses. Its code is executed.", show_default=False),
+    typer.Option(
+        help="Your own Python file that the run uses. Its code is executed. It is remembered: see gansmith trust.",
+        show_default=False,
+        callback=_check_trust,
+    ),
+]
+Use = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Your own Python file with components for the recipe, such as a loss. Its code is executed.", show_default=False
+    ),
 ]

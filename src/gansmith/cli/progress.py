@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
+from gansmith.cli import terminal
 from gansmith.core import distributed
-from gansmith.core.formatting import clock
+from gansmith.core.formatting import clock, printable
 
 if TYPE_CHECKING:
     from gansmith.training.record import Record
 
 SHOWN = ("D(x)", "D(G(z))", "accuracy")
+BETWEEN = "  "  # between the values of a line
 HOW_TO_STOP = "Ctrl-C saves and stops; the same command continues."
 
 
@@ -40,13 +43,27 @@ def pace(rate: float, record: Record) -> str:
     return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
 
 
-def figures(record: Record) -> str:
-    """Format a record as `D loss 0.693  G loss 0.693  D(x) 0.50  D(G(z)) 0.50  accuracy 0.50  FD 12.3 (best 11.9)`."""
+def percent_of(record: Record) -> str:
+    """Format the share of the budget that is spent, 100 % at most: the last batch may pass the end."""
+    return f"{100 * min(1.0, record.images / record.total_images):3.0f} %"
+
+
+def left(rate: float, record: Record) -> str:
+    """Format the time that a run still takes as `4:05 left`; empty where it is unknown."""
+    return f"{clock((record.total_images - record.images) / rate)} left" if rate else ""
+
+
+def score(record: Record) -> str:
+    """Format the scores as `FD 12.3 (best 11.9)`; empty before the first."""
+    return f"FD {record.scores['FD']:.3g} (best {record.scores['best']:.3g})" if record.scores else ""
+
+
+def figures(record: Record) -> list[str]:
+    """Format the values of a step, the most important first: `D loss 0.693`, `G loss 0.693`, `D(x) 0.50`, ..."""
     values = record.floats()
-    losses = [f"{name.split('/')[0][0].upper()} loss {value:.3f}" for name, value in values.items() if name.endswith("/loss")]
+    losses = [f"{name.split('/')[0][:1].upper()} loss {value:.3f}" for name, value in values.items() if name.endswith("/loss")]
     outputs = [f"{name} {values[f'discriminator/{name}']:.2f}" for name in SHOWN if f"discriminator/{name}" in values]
-    scores = [f"FD {record.scores['FD']:.3g} (best {record.scores['best']:.3g})"] if record.scores else []
-    return "  ".join(losses + outputs + scores)
+    return losses + outputs
 
 
 def follow(records: Iterable[Record], title: str, quiet: bool = False) -> None:
@@ -66,28 +83,58 @@ def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
     """Print the title with the first record, so that an error before training is the only line."""
     for i, record in enumerate(records):
         if i == 0 and distributed.rank() == 0:
-            print(title, file=sys.stderr, flush=True)
+            terminal.echo(title, err=True)
         yield record
 
 
+class TrainingBar(Progress):
+    """Two lines: bar, percent, time left and FD; then losses, outputs of the discriminator and speed, as many as fit."""
+
+    def __init__(self, console: Console) -> None:
+        texts = [TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in ("share", "left", "score")]
+        super().__init__(BarColumn(None), *texts, console=console, expand=True, refresh_per_second=4)
+        self.task = self.add_task("", total=None, share="", left="warming up", score="", figures=[])
+
+    def show(self, record: Record, rate: float) -> None:
+        """Show a record; `rate` is the speed in images per second, 0 where it is unknown."""
+        shown = [*figures(record), *pace(rate, record).split(", ")]
+        self.update(
+            self.task,
+            completed=min(record.images, record.total_images),
+            total=record.total_images,
+            share=percent_of(record),
+            left=left(rate, record) if record.images < record.total_images else "",
+            score=score(record),
+            figures=list(map(printable, shown)),
+        )
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The two lines, none wider than the terminal."""
+        for task in self.tasks:
+            yield self.make_tasks_table([task])
+            yield Text(fitting(task.fields["figures"], self.console.width), no_wrap=True, overflow="ellipsis")
+
+
+def fitting(texts: Sequence[str], width: int) -> str:
+    """As many of the texts, in their order, as fit into a line; a text is shown whole or not at all."""
+    line = ""
+    for text in texts:
+        longer = f"{line}{BETWEEN if line else ''}{text}"
+        if len(longer) > width:
+            break
+        line = longer
+    return line
+
+
 def _bar(records: Iterable[Record]) -> None:
-    """Show a bar with speed, time left and losses, redrawn 4 times a second."""
+    """Show two lines that are redrawn 4 times a second."""
     speed, last = Speed(), 0.0
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.fields[speed]}"), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[figures]}"), console=Console(stderr=True), refresh_per_second=4) as bar:
-        task = bar.add_task("", total=None, speed="", figures="warming up")
+    with TrainingBar(terminal.console(err=True)) as bar:
         for record in records:
             now = time.perf_counter()
             if now - last > 0.25 or record.images >= record.total_images:
                 last = now
-                text = pace(speed(record.images), record)
-                bar.update(
-                    task,
-                    completed=min(record.images, record.total_images),
-                    total=record.total_images,
-                    speed=text,
-                    figures=figures(record),
-                )
+                bar.show(record, speed(record.images))
 
 
 def _lines(records: Iterable[Record]) -> None:
@@ -105,20 +152,36 @@ def _lines(records: Iterable[Record]) -> None:
             continue
         last, wait = now, min(30.0, wait * 1.5)
         rate = speed(record.images)
-        message = f"{pace(rate, record)}  " if rate else ""
-        if rate and not done:
-            message += f"{clock((record.total_images - record.images) / rate)} left  "
-        share = f"{100 * record.progress:3.0f} %  epoch {record.epoch:.1f}"
-        print(f"{share}  {message}{figures(record)}", file=sys.stderr, flush=True)
+        share = f"{percent_of(record)}  epoch {record.epoch:.1f}"
+        texts = [share, pace(rate, record), "" if done else left(rate, record), *figures(record), score(record)]
+        terminal.echo(BETWEEN.join(filter(None, texts)), err=True)
 
 
 @contextmanager
 def stages(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function `report(stage, done, total)` that draws a bar on a terminal and does nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
+    """Yield a function `report(stage, done, total)` that draws a bar on a terminal, and prints an occasional line elsewhere."""
+    if quiet:
         yield lambda *_: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as bar:
+    if not sys.stderr.isatty():
+        yield StageLines()
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, console=terminal.console(err=True), transient=True, refresh_per_second=4) as bar:
         task = bar.add_task("starting", total=1)
-        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
+        yield lambda stage, done, total: bar.update(task, description=printable(stage), completed=done, total=total)
+
+
+class StageLines:
+    """Prints the stage of long work: after 2 seconds, then at growing intervals of up to 30 seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.clock, self.last, self.wait = clock, clock(), 2.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report that `done` of `total` parts of a stage are done."""
+        now = self.clock()
+        if now - self.last >= self.wait:
+            self.last, self.wait = now, min(30.0, 1.5 * self.wait)
+            share = f": {done:,} of {total:,}" if total > 1 else ""
+            terminal.echo(f"{stage}{share}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gansmith.cli import completion, json_output
-from gansmith.cli.options import Data, JsonOut, Overrides, Trust
+from gansmith.cli.options import Data, JsonOut, Overrides, Trust, Use
+from gansmith.cli.terminal import echo
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_json
+from gansmith.core.user_input import BUILTIN
 
 if TYPE_CHECKING:
+    from gansmith.recipes.base import Recipe
     from gansmith.runs.run import Run
 
 
@@ -32,14 +36,14 @@ def list_(json_out: JsonOut = None) -> None:
     if not json_output.write(json_out, listing):
         return
     width = max(map(len, [*catalogue(), *NAMES])) + 2
-    typer.echo("Recipes (gansmith show NAME, gansmith train NAME)")
+    echo("Recipes (gansmith show NAME, gansmith train NAME)")
     for family, members in groupby(entries, key=lambda entry: entry.family):
-        typer.echo(f"\n{family.capitalize()}")
+        echo(f"\n{family.capitalize()}")
         for entry in members:
-            typer.echo(f"  {entry.name:<{width}}{entry.about}")
-    typer.echo("\nData sets (--data NAME, or your own folder, .npz, .npy or idx file)")
+            echo(f"  {entry.name:<{width}}{entry.about}")
+    echo("\nData sets (--data NAME, or your own folder, .npz, .npy or idx file)")
     for name, known in NAMES.items():
-        typer.echo(f"  {name:<{width}}{known.purpose}")
+        echo(f"  {name:<{width}}{known.purpose}")
 
 
 def show(
@@ -49,6 +53,7 @@ def show(
     ] = "default",
     overrides: Overrides = None,
     data: Data = None,
+    use: Use = None,
     json_out: JsonOut = None,
     trust: Trust = None,
 ) -> None:
@@ -56,10 +61,10 @@ def show(
     import inspect
 
     recipe, overrides = recipe_and_overrides(recipe, overrides)
-    from gansmith.recipes import find_recipe, make
+    from gansmith.recipes import find_recipe
 
     if folder := run_folder(recipe):
-        run = unchanged_run(folder, trust, changed=bool(overrides or data))
+        run = unchanged_run(folder, trust, changed=bool(overrides or data or use))
         chosen, shape = run.recipe, tuple(run.metadata["sample_shape"])
         categories = len(run.condition_space.shares)
         about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
@@ -67,7 +72,7 @@ def show(
         from gansmith.data import sample_shape
         from gansmith.sampling.conditions import num_categories
 
-        chosen = make(recipe, overrides, data)
+        chosen = recipe_with(use, recipe, overrides, data)
         categories = num_categories(chosen.condition, chosen.data)
         shape, about = sample_shape(chosen.data), inspect.getdoc(find_recipe(recipe)) or ""
     from gansmith.report.recipe_text import recipe_lines
@@ -76,16 +81,16 @@ def show(
     description = describe_recipe(chosen, shape, categories)
     if not json_output.write(json_out, description):
         return
-    typer.echo("\n".join([chosen.name, "", about, "", *chosen.why]))
+    echo("\n".join([chosen.name, "", about, "", *chosen.why]))
     for field, text in recipe_lines(chosen):
-        typer.echo(f"  {field:<26}{text}")
+        echo(f"  {field:<26}{text}")
     for name, network in description["networks"].items():
-        typer.echo(f"\n  {name}: {network['input']} -> {network['layers'][-1]['output']}, {network['weights']:,} weights")
+        echo(f"\n  {name}: {network['input']} -> {network['layers'][-1]['output']}, {network['weights']:,} weights")
         for layer in network["layers"]:
             weights = f"{layer['weights']:,}" if layer["weights"] else ""
-            typer.echo(f"    {layer['layer']:<70} {layer['output']!s:<16} {weights:>10}")
+            echo(f"    {layer['layer']:<70} {layer['output']!s:<16} {weights:>10}")
     step = description["step"]
-    typer.echo(f"\n  a step: {step['images']} real images, {step['flops'] / 1e9:.3f} GFLOP")
+    echo(f"\n  a step: {step['images']} real images, {step['flops'] / 1e9:.3f} GFLOP")
 
 
 def diff(
@@ -108,9 +113,9 @@ def diff(
     a, b = _recipe_json(one), _recipe_json(other)
     found = list(differences(a, b))
     for place, left, right in found:
-        typer.echo(f"{place}: {_shown(left)} -> {_shown(right)}")
+        echo(f"{place}: {_shown(left)} -> {_shown(right)}")
     if not found:
-        typer.echo("no difference")
+        echo("no difference")
 
 
 def _recipe_json(name: str) -> Any:
@@ -139,17 +144,34 @@ def recipe_and_overrides(recipe: str, overrides: list[str] | None) -> tuple[str,
     return ("default", [recipe, *words]) if "=" in recipe and not os.path.exists(recipe) else (recipe, words)
 
 
-def run_folder(name: str) -> Path | None:
-    """The run folder at the path `name`; None if it is the name of a recipe, which takes precedence.
+def recipe_with(
+    use: Sequence[Path] | None, name: str, overrides: Sequence[str], data: str | None, skip_bad: bool = False
+) -> Recipe:
+    """Make a recipe whose overrides may name components of the user's own files. Raises RecipeError for a file without use."""
+    from gansmith.core.user_code import load_file, require_use
+    from gansmith.recipes import make
 
-    Raises RunError for a path that is neither a run folder nor a recipe.
+    for path in use or ():
+        load_file(path)
+    recipe = make(name, overrides, data, skip_bad)
+    require_use(recipe, use or ())
+    return recipe
+
+
+def run_folder(name: str) -> Path | None:
+    """The run folder at the path `name`; None if it is the name of a recipe.
+
+    Raises RunError for a path that is neither a run folder nor a recipe, and for a name that is both.
     """
     from gansmith.recipes import names_recipe
 
-    if names_recipe(name):
-        return None
     # os.path returns False where pathlib raises: names that are too long, forbidden folders.
-    if os.path.isfile(os.path.join(name, "recipe.json")):
+    is_run = os.path.isfile(os.path.join(name, "recipe.json"))
+    if names_recipe(name):
+        if is_run:
+            raise RunError(f"{name} is both a recipe and a run folder here: write ./{name} for the run, or {BUILTIN}{name}")
+        return None
+    if is_run:
         return Path(name)
     if os.path.exists(name) or os.sep in name or "/" in name:
         why = "it has no recipe.json" if os.path.exists(name) else "it does not exist"
@@ -165,5 +187,7 @@ def unchanged_run(folder: Path, trust: Path | None, changed: bool) -> Run:
     from gansmith.runs.run import Run
 
     if changed:
-        raise RunError(f"{folder} is a run, whose settings are fixed: leave out overrides, --data and --run, or name its recipe")
+        raise RunError(
+            f"{folder} is a run, whose settings are fixed: leave out overrides, --data, --use and --run, or name its recipe"
+        )
     return Run.open(folder, trust=trust)

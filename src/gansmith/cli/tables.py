@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from gansmith.cli.terminal import console
 from gansmith.core.formatting import brief
 from gansmith.evaluation.comparison import Comparison, samples_of
 from gansmith.evaluation.results import Evaluation, PerClassResult, class_columns
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 def show(evaluation: Evaluation) -> None:
     """Print an evaluation: the samples, the reference set and the features, then a row for each score, then the verdict."""
-    console = _console()
+    terminal = _console()
     data, extractor = evaluation.data, evaluation.extractor
-    console.print(f"{evaluation.what}: {samples_of(evaluation)}", highlight=False)
-    console.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}", highlight=False)
-    console.print(
-        f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}",
-        highlight=False,
-    )
+    terminal.print(f"{evaluation.what}: {samples_of(evaluation)}")
+    terminal.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}")
+    terminal.print(f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}")
     tag = f"{extractor['name']} (SHA-256 {extractor['sha256'][:8]}...)"
-    console.print(f"  features  {tag}, {extractor['width']} wide, resizing: {extractor['resizing']}", highlight=False)
+    terminal.print(f"  features  {tag}, {extractor['width']} wide, resizing: {extractor['resizing']}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("score", "value", "95 % interval", "floor", "better"):
         table.add_column(name, justify="left" if name in ("score", "better") else "right")
@@ -33,19 +34,19 @@ def show(evaluation: Evaluation) -> None:
         floor = "" if score.floor is None else brief(score.floor)
         title = score.title if score.title.lower() == key.replace("_", " ") else f"{score.title} ({key})"
         table.add_row(title, brief(score.value), interval, floor, score.better)
-    console.print()
-    console.print(table)
+    terminal.print()
+    terminal.print(table)
     if evaluation.of_classes:
-        _show_classes(console, evaluation.of_classes)
+        _show_classes(terminal, evaluation.of_classes)
     if evaluation.matched:
         pairs = ", ".join(f"{category} is {name}" for category, name in enumerate(evaluation.matched))
-        console.print(f"categories matched with classes, one to one: {pairs}", highlight=False)
+        terminal.print(f"categories matched with classes, one to one: {pairs}")
     for finding in evaluation.verdict:
-        console.print(f"{'+' if finding.good else '-'} {finding.text}", highlight=False)
-    console.print(f"\n{evaluation.seconds:.0f} seconds; --json FILE writes every detail", highlight=False)
+        terminal.print(f"{'+' if finding.good else '-'} {finding.text}")
+    terminal.print(f"\n{evaluation.seconds:.0f} seconds; --json FILE writes every detail")
 
 
-def _show_classes(console: Console, found: PerClassResult) -> None:
+def _show_classes(terminal: Console, found: PerClassResult) -> None:
     """Print a row for each class: the share of samples that show it, and coverage, each beside the value of real images."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = class_columns(found)
@@ -53,39 +54,39 @@ def _show_classes(console: Console, found: PerClassResult) -> None:
         table.add_column(name, justify="right" if i else "left")
     for name, *values in zip(found.names, *(row for _, row in columns), strict=False):
         table.add_row(name, *("" if value is None else brief(value) for value in values))
-    console.print()
-    console.print(table)
+    terminal.print()
+    terminal.print(table)
 
 
 def show_rows(about: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print lines, then a table; the first of `rows` is its head and the first column holds names."""
-    console = _console()
+    terminal = _console()
     for line in about:
-        console.print(line, highlight=False)
+        terminal.print(line)
     head, *body = rows
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(head):
         table.add_column(name, justify="right" if i else "left", overflow="fold")
     for row in body:
         table.add_row(*row)
-    console.print()
-    console.print(table)
+    terminal.print()
+    terminal.print(table)
 
 
 def show_comparison(comparison: Comparison) -> None:
     """Print a comparison: a row for each score, a column for each run, then the notes."""
-    console = _console()
+    terminal = _console()
     head, *body = comparison.rows()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, name in enumerate(head):
         table.add_column(name, justify="left" if i in (0, len(head) - 1) else "right", overflow="fold")
     for row in body:
         table.add_row(*row)
-    console.print(table)
+    terminal.print(table)
     for note in comparison.notes():
-        console.print(note, highlight=False)
+        terminal.print(note)
 
 
 def _console() -> Console:
-    """A console as wide as the terminal, or 160 columns without one. It prints brackets and colons as they are."""
-    return Console(width=None if sys.stdout.isatty() else 160, soft_wrap=True, markup=False, emoji=False)
+    """A console as wide as the terminal, or 160 columns without one."""
+    return console(width=None if sys.stdout.isatty() else 160, soft_wrap=True)

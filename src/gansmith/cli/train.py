@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gansmith.cli import completion
-from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
-from gansmith.cli.recipes import recipe_and_overrides, run_folder, unchanged_run
+from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust, Use
+from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
+from gansmith.cli.terminal import echo
+from gansmith.core import files
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -27,6 +30,7 @@ def train(
     ] = "default",
     overrides: Overrides = None,
     data: Data = None,
+    use: Use = None,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -55,7 +59,14 @@ def train(
         str | None, typer.Option(help="Stop at this score on the validation slice, such as fd=5.", show_default=False)
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after this many scores in a row without a better one.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            max=10_000,
+            metavar="INTEGER",
+            help="Stop after this many scores in a row without a better one.",
+            show_default=False,
+        ),
     ] = None,
     on_trouble: Annotated[
         str | None,
@@ -76,15 +87,19 @@ def train(
     """
     early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)
+    _check(recipe, data, skip_bad, None if dry_run else run)
+    from gansmith.training.arguments import check_settings
+
+    check_settings(device, threads, framework)
     overrides += [f"{name}={value}" for name, value in early if value is not None]
-    chosen, folder = _recipe_and_folder(recipe, overrides, data, run, skip_bad, trust)
+    chosen, folder = _recipe_and_folder(recipe, overrides, data, use, run, skip_bad, trust)
     if dry_run:
         import torch
 
         torch.set_num_threads(threads or torch.get_num_threads())
         from gansmith.training.dry_run import dry_run_lines
 
-        typer.echo("\n".join(dry_run_lines(chosen, device, framework or "torch")))
+        echo("\n".join(dry_run_lines(chosen, device, framework or "torch")))
         return
     from gansmith.cli import progress
     from gansmith.core import distributed
@@ -94,18 +109,52 @@ def train(
     from gansmith.training.session import open_session
 
     with distributed.joined(choose_device(device)):  # until the end: only the first process prints
-        with open_session(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust) as session:
+        with (
+            _said_when_stopped(folder),
+            open_session(chosen, folder, device=device, threads=threads or "auto", framework=framework, trust=trust) as session,
+        ):
             if session is not None:
                 title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
                 with contextlib.closing(take_steps(session)) as records:
-                    progress.follow(records, "\n".join([*chosen.why, title]), quiet)
+                    said = dict.fromkeys([*chosen.why, *session.trainer.samples.notes])
+                    progress.follow(records, "\n".join([*said, title]), quiet)
         if distributed.rank() == 0:
             if quiet:
-                typer.echo(folder)
+                echo(folder)
             elif session is None:
-                typer.echo(_nothing_left(Run.open(folder, trust=trust)))
+                echo(_nothing_left(Run.open(folder, trust=trust)))
             else:
                 _print_results(Run.open(folder, trust=trust))
+
+
+def _check(recipe: str, data: str | None, skip_bad: bool, run: Path | None) -> None:
+    """Check what can be checked before anything slow is imported: the names of the recipe and the data, and the run's folder."""
+    from gansmith.data import find_source
+    from gansmith.recipes import find_recipe, names_recipe
+
+    if not run_folder(recipe) and not names_recipe(recipe):
+        find_recipe(recipe)  # raises
+    if data is not None:
+        find_source(data, skip_bad=skip_bad)
+    if run is not None:
+        files.check_writable(run, folder=True)
+
+
+@contextlib.contextmanager
+def _said_when_stopped(folder: Path) -> Iterator[None]:
+    """Print what is saved when Ctrl-C or SIGTERM ends the block."""
+    from gansmith.core import distributed
+    from gansmith.runs.checkpoints import Checkpoints
+
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as error:
+        error.is_reported = True  # type: ignore[union-attr]
+        if distributed.rank() == 0:
+            saved = max(Checkpoints(folder).images, default=0)
+            then = "the same command goes on" if saved else "the same command begins anew"
+            echo(f"gansmith: stopped; {folder} is saved at {saved:,} images; {then}", err=True)
+        raise
 
 
 def _nothing_left(run: Run) -> str:
@@ -119,42 +168,46 @@ def _nothing_left(run: Run) -> str:
 
 
 def _recipe_and_folder(
-    name: str, overrides: list[str], data: str | None, run: Path | None, skip_bad: bool, trust: Path | None
+    name: str,
+    overrides: list[str],
+    data: str | None,
+    use: list[Path] | None,
+    run: Path | None,
+    skip_bad: bool,
+    trust: Path | None,
 ) -> tuple[Recipe, Path]:
     """The recipe to train and the folder of its run."""
+    from gansmith.core.formatting import file_name
     from gansmith.data import display_name
-    from gansmith.recipes import make
 
     if folder := run_folder(name):
-        return unchanged_run(folder, trust, changed=bool(overrides or data or run)).recipe, folder
-    recipe = make(name, overrides, data, skip_bad)
+        return unchanged_run(folder, trust, changed=bool(overrides or data or use or run)).recipe, folder
+    recipe = recipe_with(use, name, overrides, data, skip_bad)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
-    return recipe, run or Path("runs") / (f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
+    return recipe, run or Path("runs") / file_name(f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
 
 
 def _print_results(run: Run) -> None:
     """Print the results of training and the next commands."""
-    from gansmith.core.formatting import duration, skipped
+    from gansmith.core.formatting import duration, shell_word, skipped
 
-    results = run.results
+    results, folder = run.results, shell_word(run.path)
     if "accuracy" in results:
         real, fake = 100 * results["accuracy_real"], 100 * results["accuracy_fake"]
-        typer.echo(
+        echo(
             f"discriminator accuracy on {results['num_judged'] // 2:,} held-out real samples: {real:.2f} %, "
             f"on as many generated samples: {fake:.2f} %; D(new fake) = {results['D(new fake)']:.4f}"
         )
     if "stopped" in results:
-        typer.echo(f"ended early: {results['stopped']}")
+        echo(f"ended early: {results['stopped']}")
     if "best" in results:
         best = results["best"]
-        typer.echo(
-            f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best"
-        )
+        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best")
     if run.metadata.get("looks") and (found := run.checkup) is not None:
-        typer.echo(f"doctor: {found.word}; details: gansmith doctor {run.path}")
+        echo(f"doctor: {found.word}; details: gansmith doctor {folder}")
     took = duration(results.get("seconds", 0))
-    typer.echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
-    typer.echo(f"  report.html: everything on one page; gansmith report {run.path} adds scores and a verdict")
-    typer.echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
-    typer.echo(f"  gansmith sample {run.path} --count 1000 --seed 1 --out samples.npz")
-    typer.echo(f"  tensorboard --logdir {run.path}")
+    echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
+    echo(f"  report.html: everything on one page; gansmith report {folder} adds scores and a verdict")
+    echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
+    echo(f"  gansmith sample {folder} --count 1000 --seed 1 --out samples.npz")
+    echo(f"  tensorboard --logdir {folder}")

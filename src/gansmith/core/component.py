@@ -38,7 +38,11 @@ RENAMED_FIELDS = {
 }
 
 # Fields that an older recipe.json lacks, and the values that it was trained with. A new recipe takes the field's default.
-MISSING_FIELDS: dict[tuple[str, str], Any] = {}
+MISSING_FIELDS: dict[tuple[str, str], Any] = {
+    ("Arrays", "rules"): 1,
+    ("Folder", "rules"): 1,
+    ("Idx", "rules"): 1,
+}
 
 REGISTRY: dict[str, type] = {}
 _FILE_MODULE = "gansmith_file_"  # the module name of a user's file begins so and ends with the file's digest
@@ -80,7 +84,7 @@ def one_line(name: str, error: ValidationError) -> str:
     if loc and isinstance(loc[-1], str) and not loc[-1].isidentifier():  # no type of a union fits; the last part is such a type
         tried = [first, *(other for other in others if other["loc"][:-1] == loc[:-1])]
         place = ".".join([name, *map(str, loc[:-1])])
-        return f"{place}: expected {' or '.join(map(_expected, tried))}, got {short(first['input'])}"
+        return f"{place}: expected {' or '.join(map(expected, tried))}, got {short(first['input'])}"
     place = ".".join([name, *map(str, loc)])
     # The component itself raised it, about several fields.
     if first["type"] == "value_error" and not first["loc"] and name in REGISTRY:
@@ -90,26 +94,38 @@ def one_line(name: str, error: ValidationError) -> str:
             fields = [f.name for f in dataclasses.fields(REGISTRY[name])] if name in REGISTRY else []
             return unknown(f"field of {name}", str(first["loc"][-1]), fields)
         case "missing" if isinstance(loc[-1], int):
-            return f"{place.rpartition('.')[0]}: expected more than {loc[-1]} values, got {short(first['input'])}"
+            return f"{place.rpartition('.')[0]}: expected {loc[-1] + 1} values or more, got {short(first['input'])}"
         case "missing" | "missing_argument":
             return f"{place} is missing: give it a value"
         case "is_instance_of":
             type_ = first["ctx"]["class"].split(".")[-1]
             return f"{place}: expected a {type_}, got {short(first['input'])}{_lacking(name, first)}"
-    return f"{place}: expected {_expected(first)}, got {short(first['input'])}"
+    return f"{place}: expected {expected(first)}, got {short(first['input'])}"
 
 
-def _expected(fault: Any) -> str:
+def expected(fault: Any) -> str:
     """The expected value in words, from one fault of a pydantic error."""
     match fault["type"]:
-        case "int_type" | "int_from_float":
+        case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
             return "a whole number"
-        case "float_type":
+        case "float_type" | "float_parsing":
             return "a number"
-        case "bool_type":
+        case "bool_type" | "bool_parsing":
             return "true or false"
-        case "tuple_type":
+        case "string_type":
+            return "a text"
+        case "dict_type":
+            return "an object in braces"
+        case "tuple_type" | "list_type":
             return "a list in brackets"
+        case "too_long":
+            return f"a list of at most {fault['ctx']['max_length']:,}"
+        case "too_short":
+            return f"a list of at least {fault['ctx']['min_length']:,}"
+        case "less_than_equal" if isinstance(fault["ctx"]["le"], int):
+            return f"at most {fault['ctx']['le']:,}"
+        case "less_than_equal":
+            return f"at most {fault['ctx']['le']:g}"
         case "dataclass_type" | "dataclass_exact_type":
             return f"{kebab(fault['ctx']['class_name'])}(...)"
     message: str = fault["msg"][0].lower() + fault["msg"][1:]
@@ -127,7 +143,10 @@ def _lacking(name: str, fault: Any) -> str:
 
 def short(value: Any) -> str:
     """The text of a value, cut to 60 characters for an error message."""
-    text = to_text(value)
+    try:
+        text = to_text(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
     return text if len(text) < 60 else text[:57] + "..."
 
 

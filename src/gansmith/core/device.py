@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import sys
+import warnings
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gansmith.core.errors import SettingError
+from gansmith.core.errors import SettingError, cut
 from gansmith.core.version import __version__
 
 # Metadata of a run that its results depend on bit for bit.
@@ -50,15 +53,23 @@ def warn_of_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             logger.warning(f"{key} was {then[key]}, now {now[key]}: the run continues, but no longer bit for bit")
 
 
+def is_installed(module: str) -> bool:
+    """Whether a package of an extra can be imported; nothing is imported."""
+    return sys.modules[module] is not None if module in sys.modules else find_spec(module) is not None
+
+
 def choose_device(name: str) -> torch.device:
     """The device of this name; "auto" is CUDA, else MPS, else the CPU. Raises SettingError if it is not available."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise SettingError(f"device {name!r} is not available ({str(error).splitlines()[0]}); use --device cpu") from None
+        with warnings.catch_warnings():  # of a kind of device that PyTorch gave up
+            warnings.simplefilter("ignore")
+            device = torch.device(name)
+        torch.ones(1, device=device).item()  # a device that computes nothing, such as meta, fails here
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
+        reason = cut(str(error).split("\n")[0].split(". ")[0])
+        raise SettingError(f"device {cut(name)!r} is not available ({reason}); use --device cpu") from None
     return device
 
 

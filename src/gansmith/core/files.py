@@ -1,18 +1,24 @@
-"""Files: atomic writing (to a temporary name, synced, then renamed) and reading JSON."""
+"""Files: atomic writing (to a temporary name, synced, then renamed), and reading files and JSON that may be damaged."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
+import functools
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from gansmith.core import user_input
+from gansmith.core.component import expected, short
 from gansmith.core.errors import DiskError, GansmithError, RunError
+from gansmith.core.formatting import json_text
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
@@ -26,14 +32,82 @@ def disk_errors(path: str | Path) -> Iterator[None]:
         raise
     except OSError as error:
         reason = error.strerror or str(error)
-        if isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG):
+        if is_refusal(error):
             raise RunError(f"can't write {path}: {reason}; choose another path") from None
         raise DiskError(f"can't write {path}: {reason}; no partial file is left, make room and run the command again") from None
+
+
+def is_refusal(error: OSError) -> bool:
+    """Whether a path can't be used as it is, which a user mends, rather than a disk that is full or broken."""
+    return isinstance(error, _REFUSALS) or error.errno in (errno.EROFS, errno.ENAMETOOLONG)
+
+
+def target_of(path: Path) -> Path:
+    """The file that is written where `path` is to be written: what a symlink leads to, so that the symlink stays.
+
+    Raises RunError if that exists and is no regular file: a folder, device, FIFO or socket is never replaced.
+    """
+    with disk_errors(path):
+        if path.exists() and not path.is_file():
+            raise RunError(f"can't write {path}: it is {'a folder' if path.is_dir() else 'no regular file'}; choose another path")
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if target.is_symlink():
+            raise RunError(f"can't write {path}: its symlinks lead in a circle; choose another path")
+        return target
+
+
+def check_writable(path: Path, *, folder: bool = False) -> None:
+    """Raise RunError or DiskError if a file, or a folder with files in it, can't be written at a path. Nothing is left there.
+
+    Call it before long work. A temporary file without a name is made in the nearest folder that exists.
+    """
+    target = path if folder else target_of(path)
+    with disk_errors(path):
+        parent = target if folder and os.path.exists(target) else target.parent
+        while not os.path.lexists(parent):
+            parent = parent.parent
+        longest = _longest_name(parent)
+        if any(len(os.fsencode(part)) > longest for part in target.parts):
+            raise RunError(f"can't write {path}: a name in it is longer than {longest} bytes; choose another path")
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+
+
+def _longest_name(folder: Path) -> int:
+    """The largest number of bytes that the name of a file in a folder may have."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 255
+
+
+def check_output(path: Path, what: str, endings: Sequence[str], *, folder: bool = False) -> None:
+    """Check a path that a command is to write to, before its work begins. Nothing is left there.
+
+    Args:
+        what: what is written, such as "samples", for messages.
+        endings: the endings that a file's name may have, such as ".png".
+        folder: whether a name without an ending is a new or empty folder.
+
+    Raises RunError for another ending, for what is no regular file, and if the path can't be written.
+    """
+    if str(path) == "-":
+        raise RunError(f"can't write {what} to standard output: name a file, as in --out x{endings[0]}")
+    as_folder = folder and path.suffix == ""
+    if not as_folder and path.suffix not in endings:
+        names = [f"x{ending}" for ending in endings] + ["a folder's name"] * folder
+        choice = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+        raise RunError(f"can't write {what} as {path.suffix!r} ({path}): use {choice}")
+    with disk_errors(path):
+        if as_folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"{path} is there already and not an empty folder; choose another --out")
+    check_writable(path, folder=as_folder)
 
 
 def make_parent(path: Path) -> None:
     """Make the parent folders of a path. Raises RunError or DiskError if that fails."""
     with disk_errors(path):
+        path = target_of(path)
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -42,10 +116,12 @@ def make_parent(path: Path) -> None:
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to write bytes to. It gets its name only at the end of the `with` block, complete and synced to disk.
 
-    An exception leaves neither the file nor a temporary one. Raises RunError or DiskError if writing fails.
+    A symlink stays, and the file that it leads to is written. An exception leaves neither the file nor a temporary one. Raises
+    RunError or DiskError if writing fails, RunError if the path is a folder, a device or anything else that is no regular file.
     """
     with disk_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        path = target_of(path)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -53,10 +129,21 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)
             os.replace(name, path)
+            sync_folder(path.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
+
+
+def sync_folder(path: Path) -> None:
+    """Sync the names in a folder to disk: without it, a power cut may undo a rename. Windows and some networks can't."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -67,19 +154,65 @@ def write(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically. Raises RunError or DiskError if that fails."""
-    write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write(path, json_text(value).encode())
 
 
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read a JSON object. Raises RunError, naming the file, if it can't be read, is no object, or lacks one of the keys."""
+def is_temporary(name: str, of: str) -> bool:
+    """Whether a file name is the temporary one of a file that `atomic` writes. The regular expression `of` matches its names."""
+    return re.fullmatch(rf"\.(?:{of})\.[a-z0-9_]{{8}}\.tmp", name) is not None
+
+
+# ---------------------------------------------------------------------------------------------------- reading
+
+RESTORE = "restore it, or train in another folder"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file. Raises RunError, naming it, if it can't be read: a folder or a pipe is no regular file."""
     try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunError(f"can't read {path}: {error}") from None
-    missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["{...}"]
-    if missing:
-        raise RunError(f"{path} is damaged: it has no {', '.join(missing)}; restore it, or train in another folder")
-    return dict(value)
+        return user_input.read_bytes(path)
+    except OSError as error:
+        raise RunError(f"can't read {path}: {error.strerror or error}") from None
+
+
+def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> Any:
+    """Read JSON as a type that pydantic knows, strictly: `"5"` is no number. Fields that a TypedDict lacks are kept.
+
+    Raises RunError, with place, field, what was expected and what came, for anything else, also for nesting 200 deep.
+    """
+    try:
+        return _adapter(shape).validate_json(content, strict=True)
+    except ValidationError as error:
+        raise RunError(f"{place} is damaged: {_first_fault(error)}; {todo}") from None
+
+
+def read_as(path: Path, shape: Any, todo: str = RESTORE) -> Any:
+    """Read a JSON file as a type that pydantic knows; see `parse_json`. Raises RunError naming the file."""
+    return parse_json(read_bytes(path), shape, str(path), todo)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object. Raises RunError, naming the file, if it can't be read or is no object."""
+    found: dict[str, Any] = read_as(path, dict[str, Any])
+    return found
+
+
+_adapter = functools.cache(TypeAdapter)
+
+
+def _first_fault(error: ValidationError) -> str:
+    """The first fault of a pydantic error in words: `files.x: expected a text, got 5`, `it has no format`."""
+    fault = error.errors(include_url=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    match fault["type"]:
+        case "json_invalid":
+            return fault["msg"].removeprefix("Invalid JSON: ") + " of its JSON" * ("column" in fault["msg"])
+        case "missing" | "missing_argument":
+            return f"it has no {place}"
+    return f"{place or 'its JSON'}: expected {expected(fault)}, got {short(fault['input'])}"
+
+
+# ---------------------------------------------------------------------------------------------------- folders
 
 
 @contextlib.contextmanager
@@ -89,12 +222,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     An exception leaves neither the folder nor a temporary one. Raises RunError or DiskError if writing fails.
     """
     with disk_errors(path):
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary
             temporary.chmod(0o755)
             os.replace(temporary, path)
+            sync_folder(path.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -1,9 +1,55 @@
-"""Numbers, durations and lists as text. Every formatter of messages, tables and reports is here."""
+"""Numbers, durations, lists and names as text. Every formatter of messages, tables and reports is here."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Sequence
+from typing import Any
+
+# ---------------------------------------------------------------------------------------------------- text of others
+
+# What drives a terminal or reorders a line: control characters, marks of direction, line separators, halves of characters.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE_IN_PATHS = re.compile(r'[\\/:*?"<>|]')
+_KEPT = "\n\t"  # in text of several lines
+
+
+def printable(text: str) -> str:
+    """A text in which no name can drive a terminal: control characters become visible, as `\\x1b`. Keeps line ends and tabs."""
+    return _UNPRINTABLE.sub(lambda m: m[0] if m[0] in _KEPT else _visible(m[0]), text)
+
+
+def plain(name: str, most: int = 200) -> str:
+    """A name that came from outside as one line of at most `most` characters; its control characters become visible."""
+    line = _UNPRINTABLE.sub(lambda m: _visible(m[0]), name)
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _visible(character: str) -> str:
+    """A character as Python writes it in a string: `\\x1b`, `\\n`, `\\u202e`."""
+    return character.encode("unicode_escape").decode()
+
+
+def file_name(name: str) -> str:
+    """A name as one part of a path: it never leads to another folder, never begins with a dot, and has at most 200 bytes."""
+    safe = re.sub(r"^\.+", "_", _UNSAFE_IN_PATHS.sub("_", plain(name)).strip())
+    return safe.encode()[:200].decode(errors="ignore") or "_"
+
+
+def shell_word(name: object) -> str:
+    """A name as one word of a command to copy: quoted for a shell where it needs to be."""
+    import shlex
+
+    return shlex.quote(str(name))
+
+
+def json_text(value: Any) -> str:
+    """A value as indented JSON, for a file or a terminal: control characters are escaped as `\\u009b`, other letters are not."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return _UNPRINTABLE.sub(lambda m: m[0] if m[0] == "\n" else f"\\u{ord(m[0]):04x}", text)
+
 
 # ---------------------------------------------------------------------------------------------------- numbers
 
@@ -70,3 +116,11 @@ def listed(items: Sequence[object], most: int = 6) -> str:
 def skipped(count: int) -> str:
     """A note on damaged files that were skipped: ` (2 bad files skipped)`; empty for 0."""
     return f" ({count} bad files skipped)" if count else ""
+
+
+def size(num_bytes: int) -> str:
+    """A size of memory or of a file in its largest unit: `512 bytes`, `1.5 MiB`, `10 GiB`."""
+    for unit, length in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if num_bytes >= length:
+            return f"{num_bytes / length:.3g} {unit}"
+    return f"{num_bytes} bytes"

@@ -11,17 +11,18 @@ import dataclasses
 import re
 import types
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gansmith.core.component import RENAMED_FIELDS, find_component, kebab, one_line, short
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import RecipeError, cut, some, unknown
 
 T = TypeVar("T")
 
-_ANY = ConfigDict(arbitrary_types_allowed=True)
+_ANY = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
 
 
 def split_override(text: str) -> tuple[str, bool, str]:
@@ -31,7 +32,7 @@ def split_override(text: str) -> tuple[str, bool, str]:
     """
     match = re.fullmatch(r"\s*([\w.\-]+?)\s*(\+?=)(.*)", text, re.S)
     if not match:
-        raise RecipeError(f"override {text!r} has no value: write NAME=VALUE, as in batch_size=64, or LIST+=VALUE")
+        raise RecipeError(f"override {cut(text)!r} has no value: write NAME=VALUE, as in batch_size=64, or LIST+=VALUE")
     return match[1].replace("-", "_"), match[2] == "+=", match[3].strip()
 
 
@@ -44,14 +45,16 @@ def override(value: T, text: str) -> T:
     try:
         return typing.cast("T", _changed(value, type(value), path.split("."), new, appends))
     except RecipeError as error:
-        raise RecipeError(f"override {text}: {error}") from None
+        raise RecipeError(f"override {cut(text)}: {error}") from None
 
 
 def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bool) -> Any:
     """A copy of a value with the place at `path` set to `text`, or extended by it."""
     if not path:
         if not appends and isinstance(value, Mapping):
-            raise RecipeError(f"a mapping is changed entry by entry: add {' or '.join(f'.{key}' for key in value)} to its name")
+            raise RecipeError(
+                f"a mapping is changed entry by entry: add {some((f'.{key}' for key in value), separator=' or ')} to its name"
+            )
         if not appends:
             return parse_value(text, type_)
         if not isinstance(value, tuple):
@@ -63,7 +66,7 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
     if isinstance(value, tuple):
         if not head.isdigit() or int(head) >= len(value):
             hint = f"choose 0 to {len(value) - 1}" if value else "append with +="
-            raise RecipeError(f"{head!r} is no index of a list of {len(value)}: {hint}")
+            raise RecipeError(f"{cut(head)!r} is no index of a list of {len(value)}: {hint}")
         i = int(head)
         return (*value[:i], _changed(value[i], _inner(type_, i), rest, text, appends), *value[i + 1 :])
     if isinstance(value, Mapping):
@@ -71,7 +74,7 @@ def _changed(value: Any, type_: Any, path: Sequence[str], text: str, appends: bo
             raise RecipeError(unknown("name", head, value))
         return {**value, head: _changed(value[head], _inner(type_, 1), rest, text, appends)}
     if not dataclasses.is_dataclass(value):
-        raise RecipeError(f"{short(value)} has no field {head!r}" + (": set it first" if value is None else ""))
+        raise RecipeError(f"{short(value)} has no field {cut(head)!r}" + (": set it first" if value is None else ""))
     hints = typing.get_type_hints(type(value), include_extras=True)
     names = [f.name for f in dataclasses.fields(value)]
     head = RENAMED_FIELDS.get((type(value).__name__, head), head)  # recoveries of format 1 are overrides with former names
@@ -115,15 +118,19 @@ def parse_value(text: str, type_: Any) -> Any:
         return _validated(text.strip("'\""), type_)
     if re.fullmatch(r"[A-Za-z][\w\-]*", text) and text.lower() not in {"true", "false", "none", "inf", "nan"}:
         if not _is_class(plain) or plain in (int, float, bool):
-            raise RecipeError(f"expected {_name(plain)}, got {text!r}")
+            raise RecipeError(f"expected {_name(plain)}, got {cut(text)!r}")
         return find_component(text, plain)()
     # A name with hyphens, as in mlp-generator(...), is no Python identifier: replace them outside of quotes.
     python = re.sub(r"('[^']*'|\"[^\"]*\")|\b[A-Za-z]\w*(?:-[A-Za-z]\w*)+", lambda m: m[1] or m[0].replace("-", "_"), text)
     try:
-        tree = ast.parse(python, mode="eval").body
-    except (SyntaxError, ValueError):
-        raise RecipeError(f"can't read {text!r}: expected {_name(plain)}") from None
-    return _validated(_evaluate(tree, plain), type_)
+        with warnings.catch_warnings():  # Python warns of odd texts, such as 1if
+            warnings.simplefilter("ignore")
+            value = _evaluate(ast.parse(python, mode="eval").body, plain)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # MemoryError: Python's parser, where it is deep
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(f"can't read {cut(text)!r}: expected {_name(plain)}") from None
+    return _validated(value, type_)
 
 
 def _evaluate(tree: ast.expr, type_: Any) -> Any:
@@ -142,7 +149,7 @@ def _evaluate(tree: ast.expr, type_: Any) -> Any:
         case ast.Name(id=name):
             return find_component(name, type_)()
         case ast.Call(args=[_, *_]):
-            raise RecipeError(f"can't read {ast.unparse(tree)!r}: name each field, as in r1(weight=5)")
+            raise RecipeError(f"can't read {cut(ast.unparse(tree))!r}: name each field, as in r1(weight=5)")
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
             cls = find_component(name, type_ if _is_class(type_) else object)
             hints = typing.get_type_hints(cls, include_extras=True)
@@ -151,9 +158,11 @@ def _evaluate(tree: ast.expr, type_: Any) -> Any:
             for keyword in keywords:
                 if keyword.arg not in names:
                     raise RecipeError(unknown(f"field of {cls.__name__}", str(keyword.arg), names))
+                if keyword.arg in given:
+                    raise RecipeError(f"{name}: {keyword.arg} is given twice: give it once")
                 given[keyword.arg] = _evaluate(keyword.value, _plain(hints[keyword.arg]))
             return cls(**given)
-    raise RecipeError(f"can't read {ast.unparse(tree)!r}: expected {_name(type_)}, or a component such as r1(weight=5)")
+    raise RecipeError(f"can't read {cut(ast.unparse(tree))!r}: expected {_name(type_)}, or a component such as r1(weight=5)")
 
 
 def _is_text(type_: Any) -> bool:
@@ -189,4 +198,5 @@ def _validated(value: Any, type_: Any) -> Any:
     try:
         return TypeAdapter(type_, config=None if dataclasses.is_dataclass(type_) else _ANY).validate_python(value, strict=True)
     except ValidationError as error:
-        raise RecipeError(one_line("value", error).removeprefix("value: ")) from None
+        message = one_line("value", error).removeprefix("value: ")
+        raise RecipeError(re.sub(r"^value\.([\w.]+): ", r"entry \1: ", message)) from None

@@ -21,7 +21,6 @@ from gansmith.data.mnist import FashionMnist, Mnist
 from gansmith.data.named import (
     NAMES,
     NamedData,
-    base_source,
     display_name,
     find_source,
     num_classes,
@@ -43,6 +42,7 @@ from gansmith.data.source import (
     Samples,
     Source,
     Split,
+    base_source,
 )
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
-from gansmith.data.memory import must_fit
-from gansmith.data.pixels import Channels, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing
+from gansmith.core.formatting import listed, size
+from gansmith.core.user_input import opened
+from gansmith.data.memory import must_fit, must_unpack
+from gansmith.data.order import numbered_classes, own_labels
+from gansmith.data.pixels import Channels, Size, fit_images, one_invisible_colour
+from gansmith.data.source import Rules, Samples, Split, cant_read, existing
 
 # Names of the arrays in an .npz: ours first, then those of MedMNIST and Keras.
 _IMAGES: dict[Split, tuple[str, ...]] = {"train": ("images", "train_images", "x_train"), "test": ("test_images", "x_test")}
 _LABELS: dict[Split, tuple[str, ...]] = {"train": ("labels", "train_labels", "y_train"), "test": ("test_labels", "y_test")}
+_VAL_IMAGES, _VAL_LABELS = ("val_images", "x_val"), ("val_labels", "y_val")  # the test split where there is no other
+MOST_NAMED = 5  # arrays that a message names
+CLASSES = "classes"  # the names of the classes, an array of text
 
 
 @component
@@ -26,30 +33,34 @@ class Arrays:
     """Images or points from a `.npy` file, or from a `.npz` file with optional labels and test split.
 
     An array is uint8 [N, H, W] or [N, H, W, C] with C in 1, 3, 4 (images), or float32 [N, D] (points). The arrays of an .npz are
-    called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. Pickled objects are never loaded.
+    called `images`, `labels`, `test_images`, `test_labels`; a single array may have any name. The classes are the labels that
+    occur, or those that an array of text, `classes`, names. Pickled objects are never loaded.
 
     Fields:
         path: the file.
         size: side of the images in pixels; None keeps it. Images that are not square are cropped to their centre.
         channels: 1, 3 or 4; None keeps them.
+        rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
     path: str
     size: Size | None = None
     channels: Channels | None = None
+    rules: Rules = 2
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split. Raises DataError for a file that is missing or damaged, or whose arrays have another type or shape."""
         path = existing(self.path, "file")
         with _reading(path):
-            values_at, labels_at = _members(path, split)
-            values = _read_values(path, values_at)
-            labels = None if labels_at is None else _read_labels(path, labels_at, len(values))
+            members = _members(path, split, self.rules)
+            values = _read_values(path, members.values)
+            labels, classes = _read_classes(path, members, len(values), self.rules)
         if values.ndim == 4:
-            return Samples(fit_images(values, self.size, self.channels, path), labels)
-        if self.size is not None or self.channels is not None:
+            values = fit_images(values, self.size, self.channels, path)
+            values = one_invisible_colour(values) if self.rules == 2 else values
+        elif self.size is not None or self.channels is not None:
             raise DataError(f"{path} holds points, which have no size and no channels: leave data.size and data.channels out")
-        return Samples(values, labels)
+        return Samples(values, labels, classes, notes=members.notes if self.rules == 2 else ())
 
 
 @contextlib.contextmanager
@@ -69,37 +80,71 @@ def _reading(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _members(path: Path, split: Split) -> tuple[str, str | None]:
-    """The names of the arrays of values and of labels (or None) in an .npz; "" is the single array of an .npy."""
+class _Members(NamedTuple):
+    """The names of the arrays in an .npz that one split is read from; "" is the single array of an .npy."""
+
+    values: str
+    labels: str | None = None
+    classes: str | None = None  # the names of the classes
+    other_labels: tuple[str, ...] = ()  # of the other splits
+    notes: tuple[str, ...] = ()
+
+
+def _members(path: Path, split: Split, rules: Rules) -> _Members:
+    """The arrays of a split. Raises DataError if the file has none for it."""
     if path.suffix != ".npz":
         if split == "test":
             raise DataError(f"{path} has no test split: save an .npz with the arrays images and test_images")
-        return "", None
-    with zipfile.ZipFile(path) as archive:
+        return _Members("")
+    with opened(path) as file, zipfile.ZipFile(file) as archive:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
-    values = next((n for n in _IMAGES[split] if n in names), None)
-    labels = next((n for n in _LABELS[split] if n in names), None)
-    unknown = [n for n in names if not any(n in known for table in (_IMAGES, _LABELS) for known in table.values())]
-    if values is None and split == "test":
-        raise DataError(f"{path} has no test split: expected an array test_images, found {', '.join(names) or 'none'}")
-    if values is None and len(unknown) == 1:
-        values = unknown[0]
+    chosen = {name: _first(_IMAGES[name], names) for name in _IMAGES}
+    labels = {name: _first(_LABELS[name], names) for name in _LABELS}
+    notes = []
+    if rules == 2 and chosen["test"] is None and (chosen_val := _first(_VAL_IMAGES, names)):
+        chosen["test"], labels["test"] = chosen_val, _first(_VAL_LABELS, names)
+        notes = [f"{path}: {chosen_val} is the test split"]
+    known = {*chosen.values(), *labels.values(), CLASSES if rules == 2 else None}
+    if rules == 1:  # all names that a table has, used or not
+        known |= {name for table in (_IMAGES, _LABELS) for known_names in table.values() for name in known_names}
+    unknown = [name for name in names if name not in known]
+    found = listed(names, MOST_NAMED) if names else "none"
+    if split == "test" and chosen["test"] is None:
+        raise DataError(f"{path} has no test split: expected an array test_images, found {found}")
+    if chosen["train"] is None and len(unknown) == 1:
+        chosen["train"] = unknown.pop()
+    values = chosen[split]
     if values is None:
-        raise DataError(
-            f"{path}: expected an array images, or a single array, found {', '.join(names) or 'none'}; save it under that name"
-        )
-    return values, labels
+        raise DataError(f"{path}: expected an array images, or a single array, found {found}; save it under that name")
+    if unknown:
+        notes.append(f"{path}: arrays that are not used: {listed(unknown, MOST_NAMED)}")
+    others = tuple(name for other, name in labels.items() if name and other != split)
+    return _Members(values, labels[split], CLASSES if CLASSES in names else None, others, tuple(notes))
+
+
+def _first(wanted: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first of the wanted names that is among `names`."""
+    return next((name for name in wanted if name in names), None)
 
 
 @contextlib.contextmanager
 def _open(path: Path, member: str) -> Iterator[IO[bytes]]:
     """Open an array of an .npz file, or the .npy file itself."""
-    if member:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
+    with opened(path) as file:
+        if member:
+            with zipfile.ZipFile(file) as archive, archive.open(f"{member}.npy") as inner:
+                yield inner
+        else:
             yield file
-    else:
-        with path.open("rb") as file:
-            yield file
+
+
+def _sizes(path: Path, member: str) -> tuple[int, int]:
+    """(bytes on disk, bytes unpacked) of an array's file, its header included."""
+    if not member:
+        return (path.stat().st_size,) * 2
+    with opened(path) as file, zipfile.ZipFile(file) as archive:
+        info = archive.getinfo(f"{member}.npy")
+    return info.compress_size, info.file_size
 
 
 def _read_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype]:
@@ -116,7 +161,16 @@ def _read_header(path: Path, member: str) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def _read_array(path: Path, member: str) -> np.ndarray:
-    """Read an array; pickled objects are refused."""
+    """Read an array; pickled objects, and sizes that the file can't or should not hold, are refused before it is unpacked."""
+    (shape, dtype), (num_packed, num_unpacked) = _read_header(path, member), _sizes(path, member)
+    place, promised = _place(path, member), math.prod(shape) * dtype.itemsize
+    must_fit(shape, dtype.type, place)
+    if num_unpacked < promised:
+        raise DataError(
+            f"{place} is damaged or truncated: its header promises {size(promised)}, and {size(num_unpacked)} are there; "
+            "save it again"
+        )
+    must_unpack(num_packed, num_unpacked, place)
     with _open(path, member) as file:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
@@ -133,7 +187,6 @@ def _read_values(path: Path, member: str) -> np.ndarray:
         )
     if 0 in shape:
         raise DataError(f"{place} is empty: expected at least one sample, found {dtype} {list(shape)}")
-    must_fit(shape, dtype.type, place)
     values = _read_array(path, member)
     if is_image:
         return np.ascontiguousarray(values[:, None] if values.ndim == 3 else values.transpose(0, 3, 1, 2))
@@ -149,6 +202,8 @@ def _remedy(shape: tuple[int, ...], dtype: np.dtype) -> str:
         return "save x.transpose(0, 2, 3, 1)"
     if len(shape) in (3, 4) and dtype.kind == "f":
         return "save (255 * x).round().astype('uint8') where x lies in 0..1"
+    if len(shape) in (3, 4) and dtype == np.uint16:
+        return "save (255 / 4095 * x).round().astype('uint8') where x lies in 0..4095"
     if len(shape) in (3, 4) and dtype != np.uint8:
         return "save x.astype('uint8') where x lies in 0..255"
     if len(shape) == 2 and dtype != np.uint8:
@@ -170,6 +225,40 @@ def _read_labels(path: Path, member: str, num: int) -> np.ndarray:
             f"{place}: expected labels from 0 up, found {labels.min()} in row {int(labels.argmin())}; number them from 0"
         )
     return labels
+
+
+def _read_classes(path: Path, members: _Members, num: int, rules: Rules) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """The class of each sample, int64 [num], and the names of the classes; (None, None) without labels.
+
+    The classes are those of an array of names. Without one, they are the labels that occur in any split, in ascending order.
+    """
+    if members.labels is None:
+        return None, None
+    labels = _read_labels(path, members.labels, num)
+    if rules == 1:
+        return labels, None
+    names = None if members.classes is None else _read_names(path, members.classes)
+    if names is None:
+        others = [_read_labels(path, name, _read_header(path, name)[0][0]) for name in members.other_labels]
+        return numbered_classes(labels, *others)
+    own = own_labels(names)
+    if own is not None and np.isin(labels, own).all():
+        return np.searchsorted(own, labels), names
+    if labels.max() >= len(names):
+        raise DataError(
+            f"{_place(path, members.labels)}: expected labels from 0 to {len(names) - 1}, as there are {len(names)} names in "
+            f"{members.classes}, found {labels.max()}; add names, or leave {members.classes} out"
+        )
+    return labels, names
+
+
+def _read_names(path: Path, member: str) -> tuple[str, ...] | None:
+    """The names of the classes; None if the array is no list of different texts."""
+    shape, dtype = _read_header(path, member)
+    if dtype.kind != "U" or len(shape) != 1 or not shape[0]:
+        return None
+    names = tuple(map(str, _read_array(path, member)))
+    return names if len(set(names)) == len(names) else None
 
 
 def _place(path: Path, member: str) -> str:

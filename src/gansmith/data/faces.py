@@ -23,6 +23,7 @@ from pydantic import Field
 from gansmith.core import files
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
+from gansmith.core.user_input import read_bytes
 from gansmith.data.fetch import cache_folder, to_stderr
 from gansmith.data.memory import must_fit
 from gansmith.data.source import Attribute, Samples, Split
@@ -198,7 +199,7 @@ def _key() -> str:
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Read a block; None if it is damaged, so that its digest differs from the one in its name."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
         if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[-1]:
             return None
         with np.load(io.BytesIO(content)) as held:

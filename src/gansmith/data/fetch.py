@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gansmith.core.errors import DataError, DiskError, unknown
+from gansmith.core.formatting import printable
+from gansmith.core.user_input import opened
 from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
 from gansmith.data.source import cant_read
 
@@ -117,7 +119,7 @@ def cached(name: str) -> Path | None:
 
 def to_stderr(line: str) -> None:
     """Print a progress message to stderr."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
@@ -196,7 +198,7 @@ class _WrongContentError(Exception):
 def _read_checked(path: Path, expected: Expected) -> bytes:
     """The unpacked content of a raw or .gz file. Raises _WrongContentError if it is damaged or has other content."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with opened(path) as raw, gzip.open(raw) if path.suffix == ".gz" else raw as file:
             # One byte more than expected: this detects a longer file without unpacking all of it.
             content = file.read(expected.num_bytes + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

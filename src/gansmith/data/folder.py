@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import warnings
+import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import brief, listed
+from gansmith.data.image_files import FULL_RANGE, BadImage, Header, found_range, read_header, read_image
 from gansmith.data.labelled import labels_from, numbered
+from gansmith.data.layout import Layout, labels_by_folder, layout_of, list_images
 from gansmith.data.memory import must_fit
-from gansmith.data.pixels import Channels, Fit, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from gansmith.data.pixels import Channels, Fit, Range, Size, fit_images, one_invisible_colour
+from gansmith.data.source import Rules, Samples, Split, existing
 
 T = TypeVar("T")
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # a fixed list, so that a file cannot select an obscure reader of PIL
-_MAX_PIXELS = 64_000_000
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+MOST_NAMED = 5  # files that a message names
+_LONGEST = 24  # characters of a file's name in a list
+_WAIT = 5.0  # seconds before the first message about progress; later ones wait longer
+
+logger = logging.getLogger("gansmith")
 
 
 @component
 class Folder:
     """Every image in a folder and its subfolders, in sorted order. Hidden files and folders are ignored.
 
-    If every image lies in a first-level subfolder, the subfolders are the classes, unless `labels` gives them. If the subfolders
-    `train` and `test` exist, they are the splits, with the same classes for both. An animated image counts as its first frame.
+    If every image lies in a first-level subfolder, the subfolders are the classes, unless `labels` gives them; `2` comes before
+    `10`. If all subfolders have names such as `train`, `val` and `test`, they are the splits, with the same classes for all; the
+    test split is `test`, or else `val`. An animated image counts as its first frame, and an invisible pixel is white.
 
     Fields:
         path: the folder.
@@ -44,6 +46,9 @@ class Folder:
         labels: a CSV file with the columns `file`, relative to the folder, and `label`, one row per image; it gives the classes.
             A path, or the name of a file in the folder.
         skip_bad: leave out unreadable files and count them, instead of raising an error.
+        range: the values that become black and white, such as 0,4095, for images of more than 8 bits. None: those that the tags
+            of the files state, or else the least and the largest value of all files.
+        rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
     path: str
@@ -52,32 +57,70 @@ class Folder:
     channels: Channels | None = None
     labels: str | None = None
     skip_bad: bool = False
+    range: Range | None = None
+    rules: Rules = 2
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split.
 
         Raises:
-            DataError: unreadable images, no images, different channels or sizes, too many images for memory, or labels that do
-                not match the images. The message names the file or folder.
+            DataError: unreadable images, no images, different channels or sizes, channels that can't be kept, too many images
+                for memory, or labels that do not match the images. The message names the files or the folder.
         """
-        root, class_roots = self._roots(split)
-        files = list_images(root)
-        labels_of = None
+        layout = layout_of(self.path, split, self.rules)
+        files = list_images(layout.root)
+        labels_of, notes = None, list(layout.notes)
         if self.labels is not None:
-            images = [file for class_root in class_roots for file in list_images(class_root)]
-            labels_of = labels_from(self.labels, existing(self.path, "folder"), images)
-        channels: int | None = self.channels
-        good = files  # readable ones, as far as known
-        if channels is None:
-            counts = dict(self._each(files, _read_channels))
-            channels, good = _common_channels(counts), list(counts)
+            images = [file for class_root in layout.class_roots for file in list_images(class_root)]
+            labels_of, unused = labels_from(self.labels, existing(self.path, "folder"), images, self.rules)
+            notes += unused
+        headers = self._headers(files, layout.root)
+        channels = self.channels or _common_channels(headers)
+        value_range, range_notes = self._range(headers, layout)
+        kept, values = self._pixels(list(headers), channels, value_range, layout.root)
+        if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
+            values = np.ascontiguousarray(values[:, :3])
+        if self.rules == 2:
+            values = one_invisible_colour(values)
+            notes += [*range_notes, *self._notes([headers[file] for file in kept]), *_skipped(files, kept, layout.root)]
+        if labels_of is None:
+            labels, classes = labels_by_folder(kept, layout, self.rules)
+        else:
+            labels, classes = numbered(kept, labels_of, self.rules)
+        return Samples(values, labels, classes, num_skipped=len(files) - len(kept), notes=tuple(notes))
+
+    def _headers(self, files: Sequence[Path], root: Path) -> dict[Path, Header]:
+        """The headers of all readable files. Raises DataError for unreadable files, or channels that would be lost."""
+        headers, bad = _each(files, lambda file: read_header(file, self.rules), root)
+        if bad and not self.skip_bad:  # name all, also those with pixels that can't be read
+            bad += _each(list(headers), lambda file: read_image(file, rules=self.rules), root)[1]
+            raise _bad_images(sorted(bad, key=lambda error: error.file), root)
+        lost = [file for file, header in headers.items() if header.num_lost]
+        if lost and self.channels is None and self.rules == 2:
+            num = headers[lost[0]].num_lost + headers[lost[0]].channels
+            raise DataError(
+                f"{_names(lost, root)}: expected 1, 3 or 4 channels, found {num}; save the ones to use in an .npz, or take the "
+                f"first with data.channels={headers[lost[0]].channels}"
+            )
+        return headers
+
+    def _pixels(
+        self, files: Sequence[Path], channels: int | None, value_range: tuple[float, float], root: Path
+    ) -> tuple[list[Path], np.ndarray]:
+        """The readable files and their pixels, uint8 [N, C, H, W].
+
+        Raises DataError for unreadable files, none at all, different sizes, or too many for memory.
+        """
         kept: list[Path] = []
         values = np.empty((0, 0, 0, 0), np.uint8)
-        for file, pixels in self._each(good, read_image):
+
+        def read(file: Path) -> None:
+            nonlocal values
+            pixels = read_image(file, value_range, self.rules)
             image = fit_images(pixels[None], self.size, channels, file, self.fit)[0]
             if not kept:
-                must_fit((len(good), *image.shape), np.uint8, root)
-                values = np.empty((len(good), *image.shape), np.uint8)
+                must_fit((len(files), *image.shape), np.uint8, root)
+                values = np.empty((len(files), *image.shape), np.uint8)
             if image.shape != values.shape[1:]:
                 raise DataError(
                     f"{root} has images of several sizes: {kept[0]} is {_width_by_height(values)} and {file} is "
@@ -85,155 +128,124 @@ class Folder:
                 )
             values[len(kept)] = image
             kept.append(file)
+
+        _, bad = _each(files, read, root)
+        if bad and not self.skip_bad:
+            raise _bad_images(bad, root)
         if not kept:
             raise DataError(
-                f"{root} has no readable image: all {len(files):,} files are damaged; replace them, or choose another folder"
+                f"{root} has no readable image: all {len(list_images(root)):,} files are damaged; replace them, "
+                "or choose another folder"
             )
-        values = values[: len(kept)]
-        if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
-            values = np.ascontiguousarray(values[:, :3])
-        labels, classes = _label(kept, root, class_roots) if labels_of is None else numbered(kept, labels_of)
-        return Samples(values, labels, classes, num_skipped=len(files) - len(kept))
+        return kept, values[: len(kept)]
 
-    def _roots(self, split: Split) -> tuple[Path, tuple[Path, ...]]:
-        """The folder of a split, and the folders whose subfolders are the classes: those of both splits, so that labels agree."""
-        path = existing(self.path, "folder")
-        if not path.is_dir():
-            raise DataError(f"{self.path} is a file: expected a folder of images")
-        train, test = path / "train", path / "test"
-        if train.is_dir() and test.is_dir():
-            return (train if split == "train" else test), (train, test)
-        if split == "test":
-            raise DataError(f"{self.path} has no test split: expected the subfolders train and test in it")
-        return path, (path,)
+    def _range(self, headers: dict[Path, Header], layout: Layout) -> tuple[tuple[float, float], list[str]]:
+        """The range of the values of more than 8 bits, and what is said of it: given, stated by the files, or found in all."""
+        wide = [file for file, header in headers.items() if header.is_wide]
+        if self.rules == 1 or not wide:
+            return FULL_RANGE, []
+        how = "as data.range says"
+        low, high = self.range or (0.0, 0.0)
+        if self.range is None:
+            # Of all splits, so that a value is the same grey in each.
+            others = [file for root in layout.class_roots if root != layout.root for file in list_images(root)]
+            headers = headers | _each(others, lambda file: read_header(file, self.rules), layout.root)[0]
+            wide = [file for file, header in headers.items() if header.is_wide]
+            stated = [header.value_range for header in headers.values() if header.is_wide and header.value_range]
+            how = "as the files state" if len(stated) == len(wide) else "the least and the largest value"
+            how += " (data.range=LOW,HIGH sets others)"
+            found = stated if len(stated) == len(wide) else list(_each(wide, found_range, layout.root)[0].values())
+            low, high = min((r[0] for r in found), default=0.0), max((r[1] for r in found), default=0.0)
+        if low >= high:  # all values are equal
+            low, high = FULL_RANGE
+        what = f"{len(wide):,} image{'s have' if len(wide) > 1 else ' has'} more than 8 bits"
+        return (low, high), [f"{what}: {brief(low)} becomes black and {brief(high)} white, {how}"]
 
-    def _each(self, files: Sequence[Path], read: Callable[[Path], T]) -> Iterator[tuple[Path, T]]:
-        """(file, result of `read`) for each file; unreadable files are left out if `skip_bad`."""
-        for file in files:
-            try:
-                result = read(file)
-            except DataError:
-                if not self.skip_bad:
-                    raise
-                continue
-            yield file, result
+    def _notes(self, headers: Sequence[Header]) -> Iterator[str]:
+        """What is said of the images' sizes, colours and frames."""
+        if self.size and (change := self._resizing({(header.width, header.height) for header in headers})):
+            yield change
+        if num := sum(header.is_print for header in headers):
+            yield f"{num:,} of {len(headers):,} images are in CMYK, the colours of print, and become RGB"
+        if num := sum(header.has_frames for header in headers):
+            yield f"{num:,} of {len(headers):,} images have several pages or frames; the first of each is used"
 
-
-def list_images(root: Path) -> list[Path]:
-    """The image files in a folder and its subfolders, sorted. Links are followed; each folder is visited once.
-
-    Raises:
-        DataError: no images, or an unreadable folder.
-    """
-
-    def refuse(error: OSError) -> None:
-        raise DataError(cant_read(error.filename, error))
-
-    files: list[Path] = []
-    seen: set[str] = set()
-    num_others = 0
-    for folder, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
-        seen.add(os.path.realpath(folder))
-        # os.walk continues with this list; without the check a link to a parent folder would never end.
-        subfolders[:] = sorted(s for s in subfolders if _is_visible(s) and os.path.realpath(os.path.join(folder, s)) not in seen)
-        images = [name for name in names if _is_visible(name) and name.lower().endswith(SUFFIXES)]
-        num_others += len(names) - len(images)
-        files += [Path(folder, name) for name in images]
-    if not files:
-        raise DataError(f"{root} has no images: expected files ending in {' '.join(SUFFIXES)}, found {num_others:,} other files")
-    return sorted(files)
+    def _resizing(self, sizes: set[tuple[int, int]]) -> str | None:
+        """How images of these sizes, (width, height), become square and get the size; None if they already have it."""
+        if sizes == {(self.size, self.size)}:
+            return None
+        small, large = (f"{width} x {height}" for width, height in (min(sizes, key=_area), max(sizes, key=_area)))
+        before = f"images of {small}" + (f" to {large}" if large != small else "")
+        verbs = {"crop": "cropped to their centre", "stretch": "stretched to squares", "pad": "padded with white to squares"}
+        fitting = [verbs[self.fit]] if any(width != height for width, height in sizes) else []
+        resizing = [f"resized to {self.size} x {self.size}"] if any(min(size) != self.size for size in sizes) else []
+        others = [f"data.fit={fit}" for fit in verbs if fit != self.fit] if fitting else []
+        return f"{before} are {' and '.join(fitting + resizing)} ({' or '.join(['data.size=...', *others])} changes that)"
 
 
-def _is_visible(name: str) -> bool:
-    """Whether a file or folder is not hidden and not macOS's archive metadata."""
-    return not name.startswith(".") and name != "__MACOSX"
+# ---------------------------------------------------------------------------------------------------- several files
 
 
-def _label(files: list[Path], root: Path, class_roots: tuple[Path, ...]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
-    """Labels int64 [N] and class names from first-level subfolders; (None, None) if a file lies outside them."""
-    places = [file.relative_to(root).parts for file in files]
-    if any(len(place) == 1 for place in places):
-        return None, None
-    # All files, unreadable ones too: the labels are equal in both splits, whichever files are skipped.
-    everywhere = (file.relative_to(r).parts for r in class_roots for file in list_images(r))
-    classes = tuple(sorted({place[0] for place in everywhere if len(place) > 1}))
-    number = {name: i for i, name in enumerate(classes)}
-    return np.array([number[place[0]] for place in places], np.int64), classes
+def _each(files: Sequence[Path], read: Callable[[Path], T], root: Path) -> tuple[dict[Path, T], list[BadImage]]:
+    """The result of `read` for each readable file, and an error for each other file. A long wait is announced."""
+    results: dict[Path, T] = {}
+    bad: list[BadImage] = []
+    last, wait = time.monotonic(), _WAIT
+    for i, file in enumerate(files):
+        try:
+            results[file] = read(file)
+        except BadImage as error:
+            bad.append(error)
+        if time.monotonic() - last > wait:
+            logger.warning(f"reading {root}: {i + 1:,} of {len(files):,} images")
+            last, wait = time.monotonic(), 2 * wait
+    return results, bad
 
 
-def _common_channels(counts: dict[Path, int]) -> int | None:
+def _bad_images(bad: Sequence[BadImage], root: Path) -> DataError:
+    """The error about unreadable files: up to five of them, and how many more."""
+    if len(bad) == 1:
+        return bad[0]
+    names = _names([error.file for error in bad], root)
+    return DataError(
+        f"{len(bad):,} bad images in {root}: {names} ({bad[0].reason}); replace or delete them, or leave such files out with "
+        "data.skip_bad=true"
+    )
+
+
+def _names(files: Sequence[Path], root: Path) -> str:
+    """Up to five files, relative to `root` and shortened, and how many more."""
+    names = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in files[: MOST_NAMED + 1]]
+    short = [name if len(name) <= _LONGEST else f"...{name[-_LONGEST:]}" for name in names]
+    return listed([*short, *[""] * (len(files) - len(short))], MOST_NAMED)
+
+
+def _skipped(files: Sequence[Path], kept: Sequence[Path], root: Path) -> list[str]:
+    """What is said of unreadable files that were left out."""
+    good = set(kept)
+    bad = [file for file in files if file not in good]
+    return [f"left out because they can't be read: {_names(bad, root)}"] if bad else []
+
+
+def _common_channels(headers: dict[Path, Header]) -> int | None:
     """The number of channels that all files share; None without files. Raises DataError for different numbers."""
-    first = next(iter(counts), None)
-    other = next((file for file in counts if counts[file] != counts[first]), None) if first else None
-    if first and other:
+    first = next(iter(headers), None)
+    if first is None:
+        return None
+    num = headers[first].channels
+    other = next((file for file, header in headers.items() if header.channels != num), None)
+    if other:
         raise DataError(
-            f"mixed channels: {first} has {counts[first]} and {other} has {counts[other]}; choose one, as in data.channels=3"
+            f"mixed channels: {first} has {num} and {other} has {headers[other].channels}; choose one, as in data.channels=3"
         )
-    return counts[first] if first else None
+    return num
+
+
+def _area(size: tuple[int, int]) -> int:
+    """The number of pixels of a size."""
+    return size[0] * size[1]
 
 
 def _width_by_height(image: np.ndarray) -> str:
     """The size of an image in a message: `32 x 48`."""
     return f"{image.shape[-1]} x {image.shape[-2]}"
-
-
-# ---------------------------------------------------------------------------------------------------- one file
-
-
-def read_image(file: Path) -> np.ndarray:
-    """Read one image as uint8 [C, H, W], with its own 1, 3 or 4 channels, rotated upright by its EXIF orientation.
-
-    Raises:
-        DataError: the file is damaged, or its pixels have more than 16 bits.
-    """
-
-    def decode(image: Image) -> np.ndarray:
-        from PIL import ImageOps
-
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16") or image.mode == "I":
-            wide = np.asarray(image).astype(np.int64)
-            return ((wide * 255 + 32767) // 65535).astype(np.uint8)[None]
-        pixels = np.asarray(image.convert(_MODES[_num_channels(image)]))
-        return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-    return _with_image(file, decode)
-
-
-def _read_channels(file: Path) -> int:
-    """The number of channels of an image file."""
-    return _with_image(file, _num_channels)
-
-
-def _num_channels(image: Image) -> int:
-    """The number of channels of an opened image: 1, 3 or 4."""
-    if image.mode.startswith("I"):
-        return 1
-    return 4 if image.has_transparency_data else 1 if image.mode in ("1", "L") else 3
-
-
-def _with_image(file: Path, use: Callable[[Image], T]) -> T:
-    """Apply `use` to the opened image, before it is decoded. Every error becomes a DataError that names the file."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        # PIL warns about harmless faults such as broken EXIF, and about sizes that are checked below.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=_FORMATS) as image:
-                if image.width * image.height > _MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                # Pixels of 32 bits have no agreed white. PNG has at most 16 bits, which older releases of PIL call "I".
-                if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
-                    raise ValueError("its pixels have 32 bits; save it with 8 or 16")
-                return use(image)
-    except UnidentifiedImageError:
-        reason = "it is no PNG, JPEG, BMP, GIF, WebP or TIFF"
-    except Image.DecompressionBombError:
-        reason = f"it has more than {_MAX_PIXELS:,} pixels"
-    except PermissionError as error:
-        reason = str(error.strerror)
-    # A damaged file fails in as many ways as PIL has readers: OSError, SyntaxError, ValueError, struct.error ...
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-    raise DataError(f"bad image {file}: {reason}; replace or delete it, or leave such files out with data.skip_bad=true")

@@ -5,21 +5,26 @@ The header is [0, 0, type, number of dimensions], then one uint32 per dimension.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
 import re
 import struct
+import typing
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
-from gansmith.data.memory import must_fit
+from gansmith.core.user_input import opened
+from gansmith.data.memory import must_fit, must_unpack
+from gansmith.data.order import numbered_classes
 from gansmith.data.pixels import Channels, Size, fit_images
-from gansmith.data.source import Samples, Split, cant_read, existing
+from gansmith.data.source import Rules, Samples, Split, cant_read, existing
 
 # Both spellings exist: train-images-idx3-ubyte and train-images.idx3-ubyte.
 _MNIST_STYLE = re.compile(r"(train|t10k|test)-(images|labels)[-.]idx[13][-.]ubyte(\.gz)?")
@@ -38,12 +43,14 @@ class Idx:
             there are no labels.
         size: side in pixels; None keeps the size of the file.
         channels: 1, 3 or 4; None keeps grey.
+        rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
     path: str
     labels: str | None = None
     size: Size | None = None
     channels: Channels | None = None
+    rules: Rules = 2
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split. Raises DataError for a missing or damaged file, another format, or a wrong number of labels."""
@@ -51,7 +58,16 @@ class Idx:
         if self.labels is not None:
             labels = existing(self.labels, "file")
         values, numbers = read_pair(images, labels)
-        return Samples(fit_images(values, self.size, self.channels, self.path), numbers)
+        values = fit_images(values, self.size, self.channels, self.path)
+        if numbers is None or self.rules == 1:
+            return Samples(values, numbers)
+        return Samples(values, *numbered_classes(numbers, *self._other_labels(split)))
+
+    def _other_labels(self, split: Split) -> list[np.ndarray]:
+        """The labels of the other split, so that both have the same classes; none if it has no labels."""
+        path, other = existing(self.path, "file or folder"), "test" if split == "train" else "train"
+        labels = mnist_style_files(path, other)[1] if path.is_dir() else None  # type: ignore[arg-type]
+        return [] if labels is None else [_read(labels, 1, "labels").astype(np.int64)]
 
     def _files(self, path: Path, split: Split) -> tuple[Path, Path | None]:
         """The files of images and of labels of a split. Raises DataError if the split does not exist."""
@@ -103,7 +119,7 @@ def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
     """Read an idx file, uint8. A header that does not match the size of the file is refused before memory is allocated."""
     packed = path.suffix == ".gz"
     try:
-        with gzip.open(path) if packed else path.open("rb") as file:
+        with opened(path) as raw, _unpacked(raw, packed) as file:
             shape = _read_header(file, path, num_dimensions, what)
             promised = " x ".join(f"{n:,}" for n in shape)
             truncated = f"{path} is truncated: its header promises {promised} bytes of {what}, and fewer follow; get it again"
@@ -111,6 +127,7 @@ def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
             if num_bytes > path.stat().st_size * (_MAX_DEFLATE_RATIO if packed else 1):
                 raise DataError(truncated)
             must_fit(shape, np.uint8, path)
+            must_unpack(path.stat().st_size, num_bytes, path)
             values = np.empty(shape, np.uint8)
             if file.readinto(values.data.cast("B")) < num_bytes:
                 raise DataError(truncated)
@@ -123,6 +140,11 @@ def _read(path: Path, num_dimensions: int, what: str) -> np.ndarray:
     except OSError as error:
         raise DataError(cant_read(path, error)) from None
     return values
+
+
+def _unpacked(raw: IO[bytes], packed: bool) -> contextlib.AbstractContextManager[io.BufferedIOBase]:
+    """An opened file, unpacked while it is read if it is a .gz."""
+    return typing.cast("contextlib.AbstractContextManager[io.BufferedIOBase]", gzip.open(raw) if packed else raw)
 
 
 def _read_header(file: io.BufferedIOBase, path: Path, num_dimensions: int, what: str) -> tuple[int, ...]:

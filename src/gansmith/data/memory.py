@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -12,9 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import size
+
+logger = logging.getLogger("gansmith")
 
 # Where Linux stores the memory limit of a container: cgroup v2, then v1.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_LONG_WAIT = 2**29  # bytes, which take more than two seconds to unpack
+_MAX_RATIO = 200  # of compression; zeros reach 230 at the lowest level and 1,000 at the highest
 _SHARE = 0.6  # of the memory; the networks and other programs need the rest
 
 
@@ -42,6 +48,25 @@ def _usable_memory(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
 def usable_bytes() -> int:
     """The largest size in bytes of one array of samples: 60% of the usable memory. Read from the system at the first call."""
     return int(_SHARE * _usable_memory())
+
+
+def must_unpack(num_packed: int, num_bytes: int, what: object) -> None:
+    """Check that compressed data are no bomb, and announce a long wait. Call it before they are unpacked.
+
+    Args:
+        num_packed: bytes of the compressed data.
+        num_bytes: bytes of the unpacked data.
+        what: file or array to name in the message.
+
+    Raises:
+        DataError: a large array that is almost empty: its bytes would shrink to less than 1/`_MAX_RATIO`.
+    """
+    if num_bytes < _LONG_WAIT:
+        return
+    sizes = f"{what} has {size(num_bytes)} of values packed into {size(num_packed)}"
+    if num_bytes > _MAX_RATIO * num_packed:
+        raise DataError(f"{sizes}, so nearly all of them are equal; leave out the empty samples, or save it without compression")
+    logger.warning(f"{sizes}: unpacking them takes a while")
 
 
 def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> None:

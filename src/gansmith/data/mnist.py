@@ -57,6 +57,10 @@ class FashionMnist:
         """(60000, C, H, W), known without the files."""
         return _train_shape(self.size, self.channels)
 
+    def class_counts(self) -> tuple[int, ...]:
+        """The number of training images of each class, known without the files."""
+        return (6000,) * 10
+
     def load(self, split: Split = "train") -> Samples:
         """Load a split, and download the files if they are not in the cache. Raises DataError or DiskError as `fetch` does."""
         return _load("fashion-mnist", _CLOTHES, split, self.size, self.channels)

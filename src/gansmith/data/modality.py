@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gansmith.drawing.grids import image_grid, render_figure
+from gansmith.drawing import figures
+from gansmith.drawing.grids import image_grid
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +83,7 @@ class Points:
         axes = figure.subplots()
         axes.scatter(samples[:, 0], samples[:, min(1, samples.shape[1] - 1)], s=6, alpha=0.5, linewidths=0)
         axes.set_aspect("equal", adjustable="datalim")
-        return render_figure(figure)
+        return figures.render(figure)
 
 
 def modality_of(sample_shape: Sequence[int], value_range: tuple[float, float]) -> Modality:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from gansmith.core.component import kebab
 from gansmith.core.errors import DataError, unknown
+from gansmith.core.user_input import BUILTIN
 from gansmith.data.arrays import Arrays
 from gansmith.data.digits import Digits
 from gansmith.data.faces import Faces
-from gansmith.data.folder import SUFFIXES, Folder
+from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx, mnist_style_files
+from gansmith.data.image_files import SUFFIXES
 from gansmith.data.mnist import FashionMnist, Mnist
-from gansmith.data.rare import Rare
-from gansmith.data.source import Derived, KnownClasses, KnownExtractor, KnownShape, Repeats, Source
+from gansmith.data.rare import Rare, known_counts
+from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
 
@@ -99,16 +101,26 @@ _FILE_SUFFIXES = (*_ARRAY_SUFFIXES, *SUFFIXES, ".gz", ".zip")
 def find_source(text: str, skip_bad: bool = False) -> Source:
     """The source for a name in `NAMES` or for the path of a folder, a .npy, .npz or idx file. Nothing is loaded.
 
-    A name takes precedence over a path: write `./mnist` for a folder called mnist.
-
     Args:
-        text: name or path.
+        text: name or path. `builtin:mnist` is always a name, and `./mnist` always a path.
         skip_bad: leave out unreadable images; only for folders of images.
 
     Raises:
-        DataError: no such name or path (a typo gets the nearest name), or `skip_bad` for something other than a folder.
+        DataError: no such name or path (a typo gets the nearest name), a name that is also a path, or `skip_bad` for something
+            other than a folder.
     """
-    source = NAMES[text].make() if text in NAMES else _source_at(text, skip_bad)
+    name = text.removeprefix(BUILTIN)
+    if name in NAMES:
+        if name == text and os.path.lexists(text):
+            raise DataError(
+                f"{text} is both a data set's name and a file or folder here: write --data ./{text} for what is here, or "
+                f"--data {BUILTIN}{text} for the data set"
+            )
+        source = NAMES[name].make()
+    elif name != text:
+        raise DataError(unknown("data set", name, NAMES))
+    else:
+        source = _source_at(text, skip_bad)
     if skip_bad and not isinstance(source, Folder):
         raise DataError(f"skip_bad is for folders of images, and {text} is none: leave it out")
     return source
@@ -148,13 +160,6 @@ def without_repeats(source: Source) -> Source:
     return source.without_repeats if isinstance(source, Repeats) else source
 
 
-def base_source(source: Source) -> Source:
-    """The data set behind sources that select or repeat samples, such as `Rare` and `Balanced`; else the source itself."""
-    while isinstance(source, Derived):
-        source = source.base_source
-    return source
-
-
 def sample_shape(source: Source) -> tuple[int, ...]:
     """Shape of one sample, (C, H, W) or (D,). The source is loaded only if it does not know its shape."""
     return train_shape(base_source(source))[1:]
@@ -162,7 +167,12 @@ def sample_shape(source: Source) -> tuple[int, ...]:
 
 def train_shape(source: Source) -> tuple[int, ...]:
     """Shape of the training split, (N, C, H, W) or (N, D). The source is loaded only if it does not know its shape."""
-    return source.train_shape if isinstance(source, KnownShape) else source.load().values.shape
+    if isinstance(source, KnownShape):
+        return source.train_shape
+    counts, base = known_counts(source), base_source(source)
+    if counts and isinstance(base, KnownShape):
+        return (sum(counts), *base.train_shape[1:])
+    return source.load().values.shape
 
 
 def num_classes(source: Source) -> int:

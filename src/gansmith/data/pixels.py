@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from gansmith.data.memory import must_fit
 
@@ -18,6 +18,17 @@ Size = Annotated[int, Field(ge=1, le=4096)]
 
 Channels = Literal[1, 3, 4]
 """Grey, RGB, or RGB with alpha."""
+
+
+def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
+    """The bounds, if the first is below the second. Raises ValueError otherwise."""
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"two numbers, the lower one first, as in 0,{int(max(bounds)) or 4095}")
+    return bounds
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
+"""The values that become black and white."""
 
 Fit = Literal["crop", "stretch", "pad"]
 """How an image that is not square becomes square: cropped to its centre, stretched, or padded with white."""
@@ -71,6 +82,14 @@ def recolour(images: np.ndarray, channels: int) -> np.ndarray:
         return ((luma + 2**15) >> 16).astype(np.uint8)[:, None]
     images = np.repeat(images, 3, axis=1) if images.shape[1] == 1 else images
     return images if channels == 3 else np.concatenate([images, np.full_like(images[:, :1], 255)], axis=1)
+
+
+def one_invisible_colour(images: np.ndarray) -> np.ndarray:
+    """Make all invisible pixels white, in place: uint8 [N, C, H, W]. Their colours are arbitrary, and would be learned."""
+    if images.shape[1] == 4:
+        for image in images:
+            image[:3, image[3] == 0] = _WHITE
+    return images
 
 
 def _resize_to_square(images: np.ndarray, size: int, fit: Fit) -> np.ndarray:

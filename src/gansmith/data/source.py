@@ -11,8 +11,12 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import plain
 
 Split = Literal["train", "test"]
+
+Rules = Literal[1, 2]
+"""How files are read; the largest number is the present way. A stored recipe without the number has 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,12 @@ class Samples:
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
+    notes: tuple[str, ...] = ()  # how the files were read: what was cropped, scaled or left out, one sentence each
+
+    def __post_init__(self) -> None:
+        """Make each class name a line of text: the name of a folder may hold line ends, or bytes that are no text."""
+        if self.classes is not None:
+            object.__setattr__(self, "classes", tuple(plain(str(name), most=1000) for name in self.classes))
 
     def __len__(self) -> int:
         """Number of samples N."""
@@ -147,6 +157,30 @@ class KnownExtractor(Protocol):
     def extractor(self) -> str:
         """Name of the extractor, such as `lenet-mnist`."""
         ...
+
+
+def base_source(source: Source) -> Source:
+    """The data set behind sources that select or repeat samples, such as `Rare` and `Balanced`; else the source itself."""
+    while isinstance(source, Derived):
+        source = source.base_source
+    return source
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a recipe may adapt to in its data."""
+
+    shape: tuple[int, ...]  # of the training split: (N, C, H, W) or (N, D)
+    num_classes: int  # 0 without labels
+    notes: tuple[str, ...] = ()  # how files were read
+
+
+def facts_of(source: Source) -> Facts:
+    """The facts about the training split. The source is loaded, once, unless it knows its shape and its classes."""
+    if isinstance(source, KnownShape) and isinstance(source, KnownClasses):
+        return Facts(source.train_shape, source.num_classes)
+    samples = source.load()
+    return Facts(tuple(samples.values.shape), samples.num_classes, samples.notes)
 
 
 # ------------------------------------------------------------------------------------------------------------- checks

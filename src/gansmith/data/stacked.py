@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
 from gansmith.core import rng
 from gansmith.core.component import component
+from gansmith.core.fields import SampleCount
 from gansmith.data.memory import must_fit
 from gansmith.data.mnist import Mnist
 from gansmith.data.source import Batches, Samples, Split
@@ -27,7 +25,7 @@ class StackedMnist:
         num: number of fixed images in each split, made of the digits of that split. It also counts as one epoch.
     """
 
-    num: Annotated[int, Field(ge=1)] = 30_000
+    num: SampleCount = 30_000
 
     @property
     def train_shape(self) -> tuple[int, ...]:

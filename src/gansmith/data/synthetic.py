@@ -12,14 +12,15 @@ import numpy as np
 from pydantic import Field
 
 from gansmith.core.component import component
+from gansmith.core.fields import Positive, SampleCount
 from gansmith.data.memory import must_fit
 from gansmith.data.source import Samples, Split
 
 _KEYS: dict[Split, int] = {"train": 2017, "test": 2018}
 """The first half of Philox's key. The second half is 0 for the mode of a point and 1 for its offset from the mean."""
 
-Count = Annotated[int, Field(ge=1)]
-Length = Annotated[float, Field(gt=0)]
+Count = SampleCount
+Length = Positive
 
 
 @component

@@ -1,7 +1,7 @@
 """Diagnose a run from the vital signs in its log, which `training/monitor.py` measures.
 
-`history` reads the log, `rules` holds the rules and their thresholds, `advice` the causes and remedies. Nothing here needs
-PyTorch.
+`history` reads the log, `rules` holds the rules and their thresholds, `advice` the causes and remedies, and `suggestions` checks
+these against the recipe. Nothing here needs PyTorch.
 
 What belongs here: rules, causes and remedies: functions from the numbers of a log to sentences.
 What does not: measuring vital signs, which needs a trainer (`training`), or reading a run folder (`runs`).
@@ -62,10 +62,11 @@ def looks_in(records: Sequence[Look]) -> list[dict[str, Any]]:
     return [dict(r) for r in records if f"{PREFIX}finite" in r or f"{PREFIX}recovery" in r]
 
 
-def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
+def diagnose(looks: Sequence[Look], total_images: int, recipe: Any | None = None) -> list[Diagnosis]:
     """The troubles of a run of `total_images` at the newest of these looks: the cause first, then at most two consequences.
 
-    Empty where no trouble is found, or without looks.
+    With the run's `recipe`, remedies are only those that change something in it. Empty where no trouble is found, or without
+    looks.
     """
     history = History(looks, total_images)
     if not len(history):
@@ -79,7 +80,7 @@ def diagnose(looks: Sequence[Look], total_images: int) -> list[Diagnosis]:
     covered = _covered_by(by_trouble.keys() - _covered_by(by_trouble))  # a covered trouble covers no other
     reported = [f for f in by_trouble.values() if f.trouble not in covered]
     has_no_discriminator = not np.isfinite(history["told_apart"]).any()
-    return [_diagnosis(f, has_no_discriminator, follows=i > 0) for i, f in enumerate(reported[: 1 + MOST_FOLLOWING])]
+    return [_diagnosis(f, has_no_discriminator, recipe, follows=i > 0) for i, f in enumerate(reported[: 1 + MOST_FOLLOWING])]
 
 
 def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
@@ -87,11 +88,12 @@ def _covered_by(troubles: Iterable[Trouble]) -> set[Trouble]:
     return {name for trouble in troubles for name in COVERS.get(trouble, ())}
 
 
-def _diagnosis(found: Finding, has_no_discriminator: bool, follows: bool) -> Diagnosis:
+def _diagnosis(found: Finding, has_no_discriminator: bool, recipe: Any | None, follows: bool) -> Diagnosis:
     """A finding with its advice, for a run without a discriminator where `has_no_discriminator`."""
     advice = (has_no_discriminator and WITHOUT_DISCRIMINATOR.get(found.trouble)) or ADVICE[found.trouble]
     read_on = advice.read_on(found.trouble)
-    return Diagnosis(found.trouble, found.since, found.certainty, found.sign, advice.cause, advice.remedy, read_on, follows)
+    cause, remedy = advice.cause(recipe), advice.remedy(recipe)
+    return Diagnosis(found.trouble, found.since, found.certainty, found.sign, cause, remedy, read_on, follows)
 
 
 def why_not_healthy(looks: Sequence[Look], total_images: int) -> str | None:

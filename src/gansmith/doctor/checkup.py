@@ -11,6 +11,11 @@ from typing import Any
 from gansmith import doctor
 from gansmith.doctor import Diagnosis, Look
 
+ABOUT_TRAINING = (
+    "This is about how training went, by the networks and their losses. How good the samples are is another question: "
+    "training can go well and be too short, or its networks too small. gansmith report answers it, with scores and a verdict."
+)
+
 
 @dataclass(frozen=True)
 class Checkup:
@@ -30,14 +35,15 @@ class Checkup:
         total_images: int,
         recoveries: Iterable[dict[str, Any]] = (),
         from_checkpoints: bool = False,
+        recipe: Any | None = None,
     ) -> Checkup:
-        """Diagnose a run of `total_images` from its looks, in the order of training."""
+        """Diagnose a run of `total_images` from its looks, in the order of training. Advice is checked against `recipe`."""
         taken = [look for look in looks if f"{doctor.PREFIX}finite" in look]
         return cls(
             images=int(taken[-1]["images"]) if taken else 0,
             num_looks=len(taken),
             from_checkpoints=from_checkpoints,
-            diagnoses=tuple(doctor.diagnose(looks, total_images)),
+            diagnoses=tuple(doctor.diagnose(looks, total_images, recipe)),
             unclear=doctor.why_not_healthy(looks, total_images),
             recoveries=tuple(recoveries),
         )
@@ -56,7 +62,7 @@ class Checkup:
             return ""
         if self.unclear:
             return f"No trouble so far, but {self.unclear}. Train on, and ask again."
-        return "No trouble found. Look at the samples nevertheless; gansmith report shows them and their scores."
+        return f"Nothing in the training stands out. {ABOUT_TRAINING}"
 
     @property
     def follows(self) -> str:
@@ -77,7 +83,9 @@ class Checkup:
         )
         paragraphs = [f"{name}: {self.word} ({looks}{where})."]
         if self.remark:
-            paragraphs.append(f"  {self.remark}")
+            paragraphs.append(textwrap.fill(self.remark, 110, initial_indent="  ", subsequent_indent="  "))
+        if self.diagnoses:
+            paragraphs.append(textwrap.fill(ABOUT_TRAINING, 110, initial_indent="  ", subsequent_indent="  "))
         for recovery in self.recoveries:
             paragraphs.append(f"  Recovered at {recovery['images']:,} images: {recovery['why']}")
         for found in self.diagnoses[:1]:

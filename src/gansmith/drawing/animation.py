@@ -9,27 +9,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gansmith.drawing.grids import on_white, read_picture
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
 def animate_files(pictures: Iterable[Path], longest: int = 480, milliseconds: int = 200) -> bytes:
-    """Animate picture files of equal size, scaled to at most `longest` pixels a side. The last picture stays for two seconds."""
+    """Animate picture files of equal size, on white, at most `longest` pixels a side. The last picture stays for two seconds."""
     from PIL import Image
 
     frames = []
     for path in pictures:
-        with Image.open(path) as picture:
-            frame = picture.convert("L" if picture.mode == "L" else "RGB")
-            frame.thumbnail((longest, longest), Image.Resampling.BOX)
-            frames.append(frame)
+        picture = read_picture(path)
+        frame = on_white(picture).convert("L" if picture.mode in ("L", "LA") else "RGB")
+        frame.thumbnail((longest, longest), Image.Resampling.BOX)
+        frames.append(frame)
     return animate(frames, [milliseconds] * (len(frames) - 1) + [2000])
 
 
 def animate(frames: Sequence[Image], milliseconds: int | list[int], greys: int = 64) -> bytes:
     """Encode pictures of equal size and mode as an endless GIF.
 
-    Grey pictures keep `greys` (2 to 256) levels, colour pictures 128 colours each. Transparent pixels stay transparent.
+    Grey pictures keep `greys` (2 to 256) levels, colour pictures 128 colours each. Transparent pixels stay transparent,
+    and partly transparent ones lie on white.
     """
     shown = [_few_colours(frame, greys) for frame in frames]
     clear = {"transparency": _CLEAR, "disposal": 2} if frames[0].mode in ("LA", "RGBA") else {}
@@ -44,12 +47,13 @@ _CLEAR = 255  # palette index of transparent pixels
 def _few_colours(frame: Image, greys: int) -> Image:
     from PIL import Image
 
-    if frame.mode in ("L", "LA"):
+    visible = on_white(frame)
+    if visible.mode == "L":
         step = 255.0 / (greys - 1)
-        values = np.rint(np.rint(np.asarray(frame.convert("L")) / step) * step).astype(np.uint8)
+        values = np.rint(np.rint(np.asarray(visible) / step) * step).astype(np.uint8)
         palette = np.repeat(np.arange(256, dtype=np.uint8), 3)
     else:
-        few = frame.convert("RGB").quantize(128, Image.Quantize.FASTOCTREE)  # a hundredth of median cut's time
+        few = visible.quantize(128, Image.Quantize.FASTOCTREE)  # a hundredth of median cut's time
         values = np.array(few)
         palette = np.resize(np.array(few.getpalette(), np.uint8), 768)
     if frame.mode in ("LA", "RGBA"):

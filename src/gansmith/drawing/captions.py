@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gansmith.core.formatting import plain
+from gansmith.drawing.grids import on_white
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -22,6 +25,7 @@ def name_rows(picture: Image, names: Sequence[str]) -> Image:
 
     if not names:
         return picture
+    names = [plain(name) for name in names]
     height = picture.height / len(names)
     size = int(min(LARGEST, 0.5 * height))
     if size < SMALLEST:
@@ -30,10 +34,10 @@ def name_rows(picture: Image, names: Sequence[str]) -> Image:
     width = int(max(font.getlength(name) for name in names)) + 2 * MARGIN
     if width > MOST * picture.width:
         return picture
-    mode = "L" if picture.mode == "L" else "RGB"
+    mode = "L" if picture.mode in ("L", "LA") else "RGB"
     sheet = Image.new(mode, (width + picture.width, picture.height), "white")
     draw = ImageDraw.Draw(sheet)
     for i, name in enumerate(names):
         draw.text((width - MARGIN, (i + 0.5) * height), name, fill="black", font=font, anchor="rm")
-    sheet.paste(picture.convert(mode) if picture.mode not in ("RGBA", "LA") else picture, (width, 0))
+    sheet.paste(on_white(picture).convert(mode), (width, 0))
     return sheet

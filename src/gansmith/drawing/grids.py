@@ -6,11 +6,12 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gansmith.core.errors import RunError
+from gansmith.core.files import read_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,18 +51,29 @@ def _sheet(images: np.ndarray, columns: int | None, ground: int) -> np.ndarray:
     return sheet
 
 
+def read_picture(path: Path) -> Image:
+    """The picture in a file, decoded. Raises RunError, naming the file, if it is damaged or no regular file."""
+    from PIL import Image
+
+    content = read_bytes(path)
+    try:
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        said = type(error).__name__ if "BytesIO" in str(error) else str(error)[:60]
+        raise RunError(f"picture {path} is damaged ({said}): delete it, and run the command again") from None
+    return picture
+
+
 def split_grid(grid: Path, shape: Sequence[int], count: int) -> np.ndarray:
     """Split a file of `image_grid` into its images, uint8 [at most count, H, W, C], without loss; `shape` is [C, H, W].
 
     Raises RunError for a file that is damaged or no such grid.
     """
-    from PIL import Image
-
     channels, height, width = shape
     scale = _scale(height, width)
     try:
-        with Image.open(grid) as picture:
-            sheet = np.asarray(picture)[::scale, ::scale]
+        sheet = np.asarray(read_picture(grid))[::scale, ::scale]
         rows, columns = ((side - GAP) // (size + GAP) for side, size in zip(sheet.shape, (height, width), strict=False))
         inner = sheet[GAP:, GAP:].reshape(rows, height + GAP, columns, width + GAP, channels)
     except (OSError, ValueError) as error:
@@ -83,14 +95,14 @@ def to_image(image: np.ndarray) -> Image:
     return Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
 
 
-def render_figure(figure: Any, dpi: int = 120) -> Image:
-    """Render a matplotlib figure as an RGB picture."""
+def on_white(picture: Image) -> Image:
+    """A picture as it looks on white: grey or RGB, without transparency."""
     from PIL import Image
 
-    memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=dpi)
-    memory.seek(0)
-    return Image.open(memory).convert("RGB")
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    colours = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), colours).convert(picture.mode.replace("A", ""))
 
 
 def png(picture: Image) -> bytes:

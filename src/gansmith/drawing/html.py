@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gansmith.core.formatting import printable
 from gansmith.drawing import grids
 from gansmith.drawing.animation import animate, animate_files
 
@@ -37,6 +38,11 @@ class Picture:
     names: tuple[str, ...] = ()  # of its rows
 
 
+def plain_value(value: Any) -> Any:
+    """A value in a Jinja template as text without control characters; Jinja then escapes `<` and `&`. Finished HTML stays."""
+    return value if hasattr(value, "__html__") else printable(str(value))
+
+
 def grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
     """Embed a grid of images uint8 [N, H, W, C], enlarged to at most `wide` CSS pixels."""
     return _embed_image(grids.transparent_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
@@ -49,11 +55,9 @@ def image(image: np.ndarray, alt: str) -> Picture:
 
 def plot_file(path: Path, alt: str, longest: int = COLUMN_WIDTH) -> Picture:
     """Embed a plot from a file, scaled to at most `longest` pixels a side."""
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        picture.thumbnail((longest, longest))
-        return plot(picture, alt)
+    picture = grids.read_picture(path)
+    picture.thumbnail((longest, longest))
+    return plot(picture, alt)
 
 
 def plot(picture: Image, alt: str) -> Picture:

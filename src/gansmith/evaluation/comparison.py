@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
-from gansmith.core.formatting import brief
+from gansmith.core.formatting import brief, plain
+from gansmith.drawing.html import plain_value
 from gansmith.evaluation.results import Evaluation, Score
 
 
@@ -56,16 +58,19 @@ class Comparison:
     def markdown(self) -> str:
         """The comparison as a Markdown table with notes."""
         head, *body = self.rows()
-        lines = [head, ["---", *["---:"] * (len(head) - 2), "---"], *body]
-        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-        return table + "\n\n" + "\n".join(f"- {note}" for note in self.notes()) + "\n"
+        rows = [[_no_markdown(cell) for cell in row] for row in (head, *body)]
+        lines = [rows[0], ["---", *["---:"] * (len(head) - 2), "---"], *rows[1:]]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return table + "\n\n" + "\n".join(f"- {_no_markdown(note)}" for note in self.notes()) + "\n"
 
     def html(self) -> str:
         """The comparison as one HTML page."""
         from jinja2 import Environment, StrictUndefined
 
         head, *body = self.rows()
-        environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+        environment = Environment(
+            autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=plain_value
+        )
         return environment.from_string(_PAGE).render(head=head, body=body, notes=self.notes())
 
     def save(self, path: str | Path) -> Path:
@@ -111,6 +116,11 @@ def _unlike(one: Evaluation, other: Evaluation) -> str | None:
     for key in one.scores.keys() & other.scores.keys():
         pairs[f"the name of {key}"] = (one.scores[key].name, other.scores[key].name)
     return next((f"{what} differs, {a} and {b}" for what, (a, b) in pairs.items() if a != b), None)
+
+
+def _no_markdown(text: str) -> str:
+    """A text whose names are shown as they are by a reader of Markdown."""
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", plain(text, 1000))
 
 
 def with_interval(score: Score) -> str:

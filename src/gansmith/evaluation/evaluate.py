@@ -19,27 +19,41 @@ import numpy as np
 import torch
 
 from gansmith.core.component import to_json
-from gansmith.core.errors import DataError, RecipeError
+from gansmith.core.errors import DataError, RecipeError, some
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
+from gansmith.data.order import own_labels
 from gansmith.evaluation import objective_scores, reference, scoring, sources
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
-from gansmith.evaluation.extractors import Extractor, Features, find_extractor
+from gansmith.evaluation.extractors import Extractor, Features, check_extractor, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
+from gansmith.evaluation.planning import PLANNED, Allowance, Plan, measure_costs, plan, threads_restored
 from gansmith.evaluation.reference import Progress, RealData
-from gansmith.evaluation.results import ABOUT, Classes, Evaluation, Finding, Memorisation, Pair, PerClassResult, Score, name_of
+from gansmith.evaluation.results import (
+    ABOUT,
+    COUNT,
+    DRAWS,
+    Classes,
+    Evaluation,
+    Finding,
+    Memorisation,
+    Pair,
+    PerClassResult,
+    Score,
+    name_of,
+)
 from gansmith.evaluation.scoring import Metrics, SampleFeatures
 from gansmith.evaluation.sources import SampleSource
 from gansmith.evaluation.verdict import verdict
 from gansmith.runs.run import Run
 
-__all__ = ["Classes", "Evaluation", "Finding", "Memorisation", "Pair", "Score", "evaluate"]
+__all__ = ["COUNT", "DRAWS", "Classes", "Evaluation", "Finding", "Memorisation", "Pair", "Score", "evaluate"]
 
-COUNT, DRAWS = 10_000, 4
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 PAIRS, SHOWN = 16, 64
 
 
+@threads_restored()
 def evaluate(
     what: str | Path | Run | np.ndarray,
     data: str | Source | None = None,
@@ -50,6 +64,7 @@ def evaluate(
     checkpoint: str | int = "last",
     trust: str | Path | None = None,
     progress: Progress = lambda *_: None,
+    within: Allowance | None = None,
 ) -> Evaluation:
     """Evaluate a run, a folder of images, an .npz or .npy file, or an array against real data.
 
@@ -63,10 +78,12 @@ def evaluate(
         checkpoint: of a run: "last", "best" or the image count of a stored checkpoint.
         trust: the Python file with own components that the run uses, if any.
         progress: called with (task, done, total).
+        within: of a run: the time it may take. `count`, `draws` and the number of real samples are then what fits.
 
     Raises RunError, DataError or RecipeError if something is missing or does not fit.
     """
     started = time.perf_counter()
+    check_extractor(extractor)
     subject = sources.find_samples(what, count, draws, trust, checkpoint)
     source = _source(subject, data)
 
@@ -74,7 +91,19 @@ def evaluate(
         _check_shapes(subject, real, named.display_name(source))
         return find_extractor(extractor, source, real.shape)
 
-    real = reference.load_reference(source, choose_extractor, progress)
+    planned: list[Plan] = []
+
+    def limit(train: Samples, all_real: int, extractor: Extractor, is_cached: bool) -> int | None:
+        if within is None or not isinstance(subject, sources.GeneratedSamples):
+            return None
+        costs = measure_costs(subject, extractor, train, within.clock)
+        planned.append(plan(costs, all_real, PLANNED * within.left, is_cached))
+        within.tell(planned[0].text(all_real))
+        return planned[0].num_real
+
+    real = reference.load_reference(source, choose_extractor, progress, limit)
+    if planned:
+        subject = sources.find_samples(what, planned[0].count, planned[0].draws, trust, checkpoint)
     has_labels = subject.kind != "run" or sources.data_of(subject) == source  # a run knows the classes of its own data only
     reference_set = real.reference_set()
     progress("floor", 0, 1)
@@ -84,6 +113,7 @@ def evaluate(
     found: list[Metrics] = []
     matched: tuple[int, ...] = ()
     for draw in range(num_draws):
+        begun = within.left if within else 0.0
         title = f"draw {draw + 1} of {num_draws}" if subject.seeds else "samples"
         labels = _labels(subject, real, draw) if has_labels else None
         sample, images = _sample_features(subject, draw, labels, real.extractor, title, progress)
@@ -95,8 +125,11 @@ def evaluate(
             found[-1].values["kind_agreement"], matched = agreement(categories, predicted)
         if draw == 0:
             first, fake_set = sample, scoring.diagnostic_set(sample, images)
+        if within and within.left < (begun - within.left) / PLANNED:  # slower than planned: no time for another draw
+            break
     progress("intervals", 0, 1)
-    if subject.seeds:
+    seeds = subject.seeds and subject.seeds[: len(found)]
+    if seeds:
         intervals = scoring.intervals_of_draws([metrics.values for metrics in found])
     else:
         intervals = scoring.intervals_of_set(first, reference_set, found[0])
@@ -107,10 +140,10 @@ def evaluate(
         what=subject.what,
         kind=subject.kind,
         **subject.metadata(),
-        data=_data_metadata(real, source, subject.count),
+        data=_data_metadata(real, source, subject.count) | _shortened(planned, real),
         extractor=_extractor_metadata(real.extractor),
         num_fake=subject.count,
-        seeds=subject.seeds,
+        seeds=seeds,
         seconds=0.0,
         gansmith=__version__,
         scores=_scores(found, intervals, floor, first, reference_set, real.extractor.tag) | own,
@@ -120,10 +153,12 @@ def evaluate(
         memorisation=_memorisation(found, real, pairs),
         samples=modality.to_saved(next(subject.chunks(0))[:SHOWN]),
         pair_fakes=modality.to_saved(subject.rows(0, np.array([p.fake for p in pairs]))),
-        pair_reals=modality.to_saved(real.train.values[[p.train for p in pairs]]),
+        pair_reals=modality.to_saved(real.train_samples([p.train for p in pairs])),
         diagnostics=diagnostics(fake_set, *real.diagnostic_sets()),
     )
-    return dataclasses.replace(without_verdict, verdict=verdict(without_verdict.to_json()), seconds=time.perf_counter() - started)
+    recipe = None if isinstance(subject, sources.StoredSamples) else subject.run.recipe
+    said = verdict(without_verdict.to_json(), recipe)
+    return dataclasses.replace(without_verdict, verdict=said, seconds=time.perf_counter() - started)
 
 
 # --------------------------------------------------------------------------------------------- inputs
@@ -156,9 +191,12 @@ def _labels(subject: SampleSource, real: RealData, draw: int) -> np.ndarray | No
     if labels is None or real.train.labels is None:
         return None
     if subject.classes is not None and names is not None:  # folders: by name
-        if unlike := sorted({*subject.classes} - {*names}):
-            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {', '.join(names)}")
-        labels = np.array([names.index(name) for name in subject.classes])[labels]
+        unlike, numbers = sorted({*subject.classes} - {*names}), own_labels(subject.classes)
+        if unlike and numbers is None:
+            raise DataError(f"{subject.what} has a class {unlike[0]!r}, expected classes of {real.label}: {some(names)}")
+        # A file without names has numbers, which are places in the order of the classes where no class is called so.
+        by_name = [names.index(name) for name in subject.classes] if not unlike else numbers
+        labels = np.asarray(by_name)[labels]
     num_classes = int(real.train.labels.max()) + 1
     if labels.max() >= num_classes:
         row = int(labels.argmax())
@@ -283,6 +321,13 @@ def _data_metadata(real: RealData, source: Source, count: int) -> dict[str, Any]
         "floor": floor,
         "num_floor": num_floor,
     }
+
+
+def _shortened(planned: list[Plan], real: RealData) -> dict[str, Any]:
+    """What a shorter evaluation has left out, and the seconds that a full one would take; empty for a full one."""
+    if not planned or planned[0].is_full:
+        return {}
+    return {"num_all": real.part.num_all, "full_seconds": round(planned[0].full_seconds)}
 
 
 def _extractor_metadata(extractor: Extractor) -> dict[str, Any]:

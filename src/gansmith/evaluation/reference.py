@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from gansmith.core import files
 from gansmith.core.errors import DataError
+from gansmith.core.user_input import read_bytes
 from gansmith.data import Samples, Source, display_name
 from gansmith.data.fetch import cache_folder
 from gansmith.data.splits import validation_rows
@@ -30,16 +30,40 @@ from gansmith.evaluation.diagnostics import DiagnosticSet
 from gansmith.evaluation.extractors import Extractor, Features
 from gansmith.evaluation.extractors.lenet import digest_of
 from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.metrics.moments import Moments, MomentSum
 from gansmith.evaluation.metrics.per_class import PerClass
-from gansmith.evaluation.metrics.scores import Labelled, Moments
+from gansmith.evaluation.metrics.scores import Labelled
 from gansmith.evaluation.scoring import CHUNK, MOST, FeatureSet, Metrics, ReferenceSet, SampleFeatures
 
 KEPT = 2**25  # float32 numbers kept of a split: 128 MiB
 LEAST = 24  # samples that a split needs
-CACHE_VERSION = 1  # raise it with any change to features, neighbours or moments, so that cached files are made again
+CACHE_VERSION = 2  # raise it with any change to features, neighbours or moments, so that cached files are made again
 HALF, SLICE, OTHER_HALF = 0, 1, 2  # groups of the training split; with a test split, HALF is all but the validation slice
 
 Progress = Callable[[str, int, int], None]  # (task, done, total)
+
+
+Limit = Callable[[Samples, int, Extractor, bool], int | None]
+"""(training samples, number of all real samples, extractor, whether all features are known) -> samples to use; None: all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The part of a data set that an evaluation uses."""
+
+    rows: np.ndarray  # int64 [T], ascending: indices in the training split
+    num_train: int  # samples of the training split
+    num_all: int  # samples of both splits
+
+    @property
+    def is_smaller(self) -> bool:
+        """Whether samples were left out."""
+        return len(self.rows) < self.num_train
+
+    @property
+    def validation(self) -> np.ndarray:
+        """Places among `rows` that belong to the validation slice."""
+        return np.flatnonzero(np.isin(self.rows, validation_rows(self.num_train)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +79,13 @@ class RealData:
     held_out_features: FeatureSet | None  # features of the test split
     held_out_distances: Tensor  # float64 [at most MOST], from held-out images to the nearest training image
     stem: Path  # beginning of the paths of its cache files
+    part: Part
 
     @property
     def split(self) -> str:
         """Name of the part of the data that samples are compared with."""
-        return "train without validation slice"
+        whole = "train without validation slice"
+        return f"{len(self.train):,} of {self.part.num_train:,} of {whole}" if self.part.is_smaller else whole
 
     @property
     def num_real(self) -> int:
@@ -69,7 +95,12 @@ class RealData:
     @property
     def train_numbers(self) -> np.ndarray:
         """Index in the training split of each row of `reference_set().train`, int64 [T]."""
-        return self.train_features.rows
+        numbers: np.ndarray = self.part.rows[self.train_features.rows]
+        return numbers
+
+    def train_samples(self, numbers: list[int]) -> np.ndarray:
+        """Training samples by their indices in the training split."""
+        return np.asarray(self.train.values[np.searchsorted(self.part.rows, numbers)])
 
     def reference_set(self, *, half: bool = False) -> ReferenceSet:
         """The reference set of reported scores; with `half`, the reference set of the floor.
@@ -133,8 +164,15 @@ class RealData:
         return seen.select(range(scoring.GROUPS), labels)
 
 
-def load_reference(source: Source, extractor: Callable[[Samples], Extractor], progress: Progress = lambda *_: None) -> RealData:
+def load_reference(
+    source: Source,
+    extractor: Callable[[Samples], Extractor],
+    progress: Progress = lambda *_: None,
+    limit: Limit = lambda *_: None,
+) -> RealData:
     """Load the real samples of a source and their features, from the cache or computed now.
+
+    `limit` chooses how many real samples are used; these are drawn at random, always the same ones.
 
     Raises DataError for too few samples, or if the shapes of the two splits differ.
     """
@@ -143,16 +181,36 @@ def load_reference(source: Source, extractor: Callable[[Samples], Extractor], pr
         raise DataError(f"{display_name(source)} has {len(train)} training samples: an evaluation needs at least {LEAST}")
     held_out = _held_out(source, train.shape)
     chosen = extractor(train)
+    label = display_name(source)
+    part = Part(np.arange(len(train)), len(train), len(train) + (0 if held_out is None else len(held_out)))
     digest = digest_of_samples(train, held_out)
-    name = _plain(f"{display_name(source)}-{chosen.name}")
-    stem = cache_folder() / "features" / f"{name}-{_cache_key(digest, chosen)}"
-    tensors = cached(
-        stem.with_name(stem.name + ".safetensors"), lambda: _extract_all(display_name(source), train, held_out, chosen, progress)
-    )
+    stem = _stem(label, chosen, digest)
+    most = limit(train, part.num_all, chosen, _features_path(stem).exists())
+    if most is not None and most < part.num_all:
+        train, held_out, part = _limited(train, held_out, part, most)
+        digest = digest_of_samples(train, held_out, whole=digest)
+        stem = _stem(label, chosen, digest)
+    tensors = cached(_features_path(stem), lambda: _extract_all(label, train, held_out, part, chosen, progress))
     seen = _unpacked("train", tensors)
     held_out_features = None if held_out is None else _unpacked("held_out", tensors)
-    name = display_name(source)
-    return RealData(name, digest, chosen, train, held_out, seen, held_out_features, tensors["held_out_distances"], stem)
+    return RealData(label, digest, chosen, train, held_out, seen, held_out_features, tensors["held_out_distances"], stem, part)
+
+
+def _limited(train: Samples, held_out: Samples | None, part: Part, most: int) -> tuple[Samples, Samples | None, Part]:
+    """About `most` samples of both splits, each in its share, but at least LEAST of each."""
+    share = most / part.num_all
+    if held_out is not None:
+        held_out = held_out[scoring.choose_rows(len(held_out), max(LEAST, round(share * len(held_out))))]
+    rows = scoring.choose_rows(len(train), max(LEAST, round(share * len(train))))
+    return train[rows], held_out, Part(rows, part.num_train, part.num_all)
+
+
+def _stem(label: str, extractor: Extractor, digest: str) -> Path:
+    return cache_folder() / "features" / f"{_plain(f'{label}-{extractor.name}')}-{_cache_key(digest, extractor)}"
+
+
+def _features_path(stem: Path) -> Path:
+    return stem.with_name(stem.name + ".safetensors")
 
 
 def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
@@ -170,10 +228,10 @@ def _held_out(source: Source, shape: tuple[int, ...]) -> Samples | None:
 
 
 def _extract_all(
-    name: str, train: Samples, held_out: Samples | None, extractor: Extractor, progress: Progress
+    name: str, train: Samples, held_out: Samples | None, part: Part, extractor: Extractor, progress: Progress
 ) -> dict[str, Tensor]:
     groups = np.full(len(train), HALF)
-    groups[validation_rows(len(train))] = SLICE
+    groups[part.validation] = SLICE
     if held_out is None:
         rest = np.flatnonzero(groups == HALF)
         groups[np.delete(rest, scoring.choose_rows(len(rest), len(rest) // 2))] = OTHER_HALF
@@ -209,13 +267,21 @@ def moments_of(values: np.ndarray, extractor: Extractor, name: str) -> Moments:
     """Moments of the features of samples, kept in the cache under `name` and the digests of samples and extractor."""
 
     def make() -> dict[str, Tensor]:
-        found = reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in features_of(values, extractor)))
-        return {"count": torch.tensor(found.count), "total": found.total, "outer": found.outer}
+        found = extracted_moments(values, extractor)
+        return {"count": torch.tensor(found.count), "mean": found.mean, "factor": found.factor}
 
     digest = digest_of_samples(Samples(values))
     file_name = f"{name}-{_plain(extractor.name)}-{_cache_key(digest, extractor)}.safetensors"
     tensors = cached(cache_folder() / "features" / file_name, make)
-    return Moments(int(tensors["count"]), tensors["total"], tensors["outer"])
+    return Moments(int(tensors["count"]), tensors["mean"], tensors["factor"])
+
+
+def extracted_moments(values: np.ndarray, extractor: Extractor) -> Moments:
+    """Moments of the features of samples."""
+    found = MomentSum()
+    for chunk in features_of(values, extractor):
+        found.add(chunk.features)
+    return found.moments
 
 
 def _cache_key(digest: str, extractor: Extractor) -> str:
@@ -236,8 +302,8 @@ def _packed(name: str, seen: FeatureSet) -> dict[str, Tensor]:
         "rows": torch.from_numpy(seen.rows),
         "features": seen.features,
         "counts": torch.tensor([m.count for m in seen.moments]),
-        "totals": torch.stack([m.total for m in seen.moments]),
-        "outers": torch.stack([m.outer for m in seen.moments]),
+        "means": torch.stack([m.mean for m in seen.moments]),
+        **{f"factor.{g}": m.factor for g, m in enumerate(seen.moments)},
     }
     if seen.probabilities is not None:
         tensors["probabilities"] = seen.probabilities
@@ -246,7 +312,8 @@ def _packed(name: str, seen: FeatureSet) -> dict[str, Tensor]:
 
 def _unpacked(name: str, tensors: dict[str, Tensor]) -> FeatureSet:
     own = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
-    moments = zip(own["counts"].tolist(), own["totals"], own["outers"], strict=True)
+    factors = [own[f"factor.{g}"] for g in range(len(own["counts"]))]
+    moments = zip(own["counts"].tolist(), own["means"], factors, strict=True)
     return FeatureSet(
         own["groups"].numpy(),
         tuple(Moments(*of_group) for of_group in moments),
@@ -259,7 +326,7 @@ def _unpacked(name: str, tensors: dict[str, Tensor]) -> FeatureSet:
 def cached(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Read tensors from a cache file; if it is missing or damaged, write and return those of `make`."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
-        tensors = safetensors.torch.load(path.read_bytes())
+        tensors = safetensors.torch.load(read_bytes(path))
         with safetensors.safe_open(path, "pt") as file:
             if (file.metadata() or {})["sha256"] == digest_of(tensors):
                 return tensors
@@ -275,9 +342,9 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
 
 
-def digest_of_samples(*parts: Samples | None) -> str:
-    """SHA-256 of the values and labels of some splits, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
+def digest_of_samples(*parts: Samples | None, whole: str = "") -> str:
+    """SHA-256 of the values and labels of some splits, 64 hexadecimal digits; `whole` is that of data they are a part of."""
+    digest = hashlib.sha256(whole.encode())
     for part in parts:
         for array in () if part is None else (part.values, part.labels):
             if array is not None:

@@ -8,21 +8,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from gansmith.core import files
+from gansmith.core.component import short
 from gansmith.core.errors import RunError
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 FORMAT = 1
+COUNT, DRAWS = 10_000, 4  # samples in a draw and draws of a full evaluation of a run
+AGAIN = "evaluate again, with gansmith evaluate ... --json FILE"
 
+# A number in JSON: null for one that is not finite.
+Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Better = Literal["lower", "higher"]
 SourceType = Literal["run", "folder", "file", "array"]
 
@@ -73,10 +79,10 @@ class Score:
 
     name: str  # fd[lenet-mnist:ab12cd34]@50k/10k: key, extractor and the start of its SHA-256, numbers of real and of fake images
     title: str  # Frechet distance
-    value: float
+    value: Number
     low: float | None  # lower end of its 95 % interval; None without one
     high: float | None  # upper end
-    draws: tuple[float, ...]  # value of each draw; one value for stored samples
+    draws: tuple[Number, ...]  # value of each draw; one value for stored samples
     floor: float | None  # value of held-out real images in place of the samples
     better: Better
     about: str  # explanation
@@ -86,12 +92,6 @@ class Score:
         """The score as JSON-ready values; numbers that are not finite become null."""
         fields = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
         return fields if self.subset_sd is not None else {k: v for k, v in fields.items() if k != "subset_sd"}
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Score:
-        """Read what `to_json` returned; null becomes NaN."""
-        read = {**fields, "draws": tuple(map(_number, fields["draws"])), "value": _number(fields["value"])}
-        return cls(**read)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,21 @@ class Finding:
 
     good: bool
     text: str
-    source: tuple[str, ...]  # "from" in JSON: keys of scores (fd), paths to other numbers (diagnostics.statistics.brightness)
+    source: Annotated[
+        tuple[str, ...], Field(validation_alias="from")
+    ]  # "from" in JSON: keys of scores (fd), paths to other numbers (diagnostics.statistics.brightness)
+
+
+def _with(**types: type) -> AfterValidator:
+    """The check that a mapping has these fields, of these types."""
+
+    def check(found: dict[str, Any]) -> dict[str, Any]:
+        for name, type_ in types.items():
+            if not isinstance(found.get(name), type_):
+                raise ValueError(f"{'a text' if type_ is str else 'a whole number'} as {name}")
+        return found
+
+    return AfterValidator(check)
 
 
 @dataclass(frozen=True)
@@ -150,14 +164,17 @@ class Evaluation:
     Arrays are for the report: JSON and equality ignore them.
     """
 
+    __pydantic_config__ = ConfigDict(arbitrary_types_allowed=True, strict=True)  # of `from_json`; unknown fields are ignored
+
     what: str  # runs/x
     kind: SourceType
     recipe: str | None
     checkpoint: str | None  # of a run: "last", "best" or its image count
     images_seen: int | None
     seed: int | None  # of the run
-    data: dict[str, Any]  # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor
-    extractor: dict[str, Any]  # name, sha256, width, resizing
+    # label, spec (the source as JSON), split, sha256, num_real; floor (images behind the floors), num_floor
+    data: Annotated[dict[str, Any], _with(label=str, split=str, sha256=str, num_real=int, floor=str, num_floor=int)]
+    extractor: Annotated[dict[str, Any], _with(name=str, sha256=str, resizing=str)]  # and width
     num_fake: int  # samples in each draw
     seeds: tuple[int, ...] | None  # one for each draw; None for stored samples
     seconds: float
@@ -175,6 +192,11 @@ class Evaluation:
     pair_fakes: np.ndarray | None = field(default=None, compare=False, repr=False)
     pair_reals: np.ndarray | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a run was evaluated with the usual number of samples and draws against all of its real samples."""
+        return self.num_fake == COUNT and len(self.seeds or ()) == DRAWS and "full_seconds" not in self.data
+
     def to_json(self) -> dict[str, Any]:
         """The evaluation as dictionaries, lists and numbers; numbers that are not finite become null."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ARRAYS}
@@ -185,20 +207,15 @@ class Evaluation:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Evaluation:
         """Read what `to_json` returned. Raises RunError for anything else, or for another format."""
-        if fields.get("format") != FORMAT:
-            raise RunError(f"an evaluation of format {fields.get('format')!r}: expected format {FORMAT}; evaluate it again")
-        try:
-            read = {k: v for k, v in fields.items() if k != "format"}
-            read["seeds"] = None if fields["seeds"] is None else tuple(fields["seeds"])
-            read["scores"] = {key: Score.from_json(score) for key, score in fields["scores"].items()}
-            read["classes"] = _classes(fields["classes"])
-            read["of_classes"] = _of_classes(fields.get("of_classes"))
-            read["matched"] = None if fields.get("matched") is None else tuple(fields["matched"])
-            read["memorisation"] = _memorisation(fields["memorisation"])
-            read["verdict"] = tuple(Finding(v["good"], v["text"], tuple(v["from"])) for v in fields["verdict"])
-            return cls(**read)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RunError(f"a damaged evaluation ({type(error).__name__}: {error}): evaluate it again") from None
+        return cls._read(json.dumps(fields).encode(), "an evaluation")
+
+    @classmethod
+    def _read(cls, content: bytes, place: str) -> Evaluation:
+        found = files.parse_json(content, dict[str, Any], place, AGAIN).get("format")
+        if found != FORMAT:
+            raise RunError(f"{place}: expected an evaluation of format {FORMAT}, got format {short(found)}; {AGAIN}")
+        read: Evaluation = files.parse_json(content, cls, place, AGAIN)
+        return read
 
     def save(self, path: str | Path) -> Path:
         """Write the JSON to a file atomically, and return its path."""
@@ -221,18 +238,7 @@ class Evaluation:
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
         """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
-        try:
-            fields = json.loads(Path(path).read_text())
-        except OSError as error:
-            raise RunError(f"can't read {path}: {error.strerror}") from None
-        except ValueError as error:
-            raise RunError(f"{path} is no file of gansmith evaluate ... --json: {error}") from None
-        if not isinstance(fields, dict):
-            raise RunError(f"{path} holds no evaluation: make one with gansmith evaluate ... --json {path}")
-        try:
-            return cls.from_json(fields)
-        except RunError as error:
-            raise RunError(f"{path} holds {error}") from None
+        return cls._read(files.read_bytes(Path(path)), str(path))
 
 
 def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, ...]]]:
@@ -247,28 +253,6 @@ def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, 
 
 
 ARRAYS = ("samples", "pair_fakes", "pair_reals")
-
-
-def _classes(fields: Mapping[str, Sequence[Any]] | None) -> Classes | None:
-    return None if fields is None else Classes(*(tuple(fields[f.name]) for f in dataclasses.fields(Classes)))
-
-
-def _of_classes(fields: Mapping[str, Sequence[Any] | None] | None) -> PerClassResult | None:
-    if fields is None:
-        return None
-    rows = {f.name: fields[f.name] for f in dataclasses.fields(PerClassResult)}
-    return PerClassResult(**{name: None if row is None else tuple(row) for name, row in rows.items()})  # type: ignore[arg-type]
-
-
-def _memorisation(fields: Mapping[str, Any] | None) -> Memorisation | None:
-    if fields is None:
-        return None
-    quantiles, fake, held_out = (tuple(fields[name]) for name in ("quantiles", "fake_distances", "held_out_distances"))
-    return Memorisation(quantiles, fake, held_out, tuple(Pair(**pair) for pair in fields["pairs"]))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from gansmith.core.errors import DataError
 from gansmith.evaluation.diagnostics import LIMIT, DiagnosticSet
 from gansmith.evaluation.extractors import Features
 from gansmith.evaluation.metrics import scores as metrics
+from gansmith.evaluation.metrics.moments import Moments, MomentSum, joined
 from gansmith.evaluation.metrics.per_class import PerClass, compute_per_class
-from gansmith.evaluation.metrics.scores import Labelled, Moments
+from gansmith.evaluation.metrics.scores import Labelled
 
 CHUNK = 1024  # samples in memory at a time: a multiple of sampling.CHUNK and of an extractor's pass
 GROUPS = 10  # of the jackknife
@@ -77,7 +79,7 @@ def collect_features(what: str, chunks: Iterable[Features], groups: np.ndarray, 
     Raises DataError for features that are NaN or infinite, on which LAPACK would end the process.
     """
     num_groups = int(groups.max()) + 1
-    moments: list[Moments | None] = [None] * num_groups
+    moments = [MomentSum() for _ in range(num_groups)]
     kept: list[Tensor] = []
     probabilities: list[Tensor] = []
     first = 0
@@ -90,9 +92,7 @@ def collect_features(what: str, chunks: Iterable[Features], groups: np.ndarray, 
             )
         of_chunk = torch.from_numpy(groups[first:last])
         for g in range(num_groups):
-            more = Moments.of(chunk.features[of_chunk == g])
-            before = moments[g]
-            moments[g] = more if before is None else before + more
+            moments[g].add(chunk.features[of_chunk == g])
         low, high = np.searchsorted(rows, (first, last))
         kept.append(chunk.features[torch.from_numpy(rows[low:high] - first)])
         if chunk.probabilities is not None:
@@ -100,7 +100,7 @@ def collect_features(what: str, chunks: Iterable[Features], groups: np.ndarray, 
         first = last
     return FeatureSet(
         groups,
-        tuple(m for m in moments if m is not None),
+        tuple(m.moments for m in moments),
         rows,
         torch.cat(kept),
         torch.cat(probabilities) if probabilities else None,
@@ -129,10 +129,10 @@ class SampleFeatures:
     labels: Tensor | None  # int64 [N], the requested classes, or the true ones of real samples
     feature_labels: Tensor | None  # int64 [M]
 
-    @property
+    @cached_property
     def all_moments(self) -> Moments:
         """Moments of all N samples."""
-        return _sum(self.moments)
+        return joined(self.moments)
 
     @property
     def shares(self) -> Tensor | None:
@@ -151,13 +151,6 @@ def diagnostic_set(sample: SampleFeatures, images_of: Callable[[np.ndarray], np.
     return DiagnosticSet(
         sample.features[at], None if probabilities is None else probabilities[at], values if values.dim() == 4 else None
     )
-
-
-def _sum(moments: Iterable[Moments]) -> Moments:
-    first, *others = moments
-    for more in others:
-        first = first + more
-    return first
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +279,7 @@ def _without_each_group(fake: SampleFeatures, reference: ReferenceSet, computed:
     manifolds = metrics.prdc_without(reference.real.features, fake.features, fake.feature_groups, GROUPS)
     near_groups = fake.feature_groups[: len(computed.distances)]
     for g, manifold in enumerate(manifolds):
-        moments = _sum(m for i, m in enumerate(fake.moments) if i != g)
+        moments = joined([m for i, m in enumerate(fake.moments) if i != g])
         values = {"fd": metrics.frechet_distance(reference.real.all_moments, moments), **manifold._asdict()}
         values["near_copies"] = metrics.near_copies(computed.distances[near_groups != g], reference.held_out_distances)
         left = fake.groups != g

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from gansmith.core.errors import DataError, RunError
+from gansmith.core.limits import MAX_DRAWS, MAX_SCORED
 from gansmith.data import Arrays, Folder, Source, without_repeats
 from gansmith.data.modality import to_source
 from gansmith.evaluation.results import SourceType
 from gansmith.evaluation.scoring import CHUNK
+from gansmith.runs.metadata import runs_in
 from gansmith.runs.run import Run
 
 FIRST_SEED = 1000  # of the first draw; scores during training use seeds from 2**32 on
@@ -148,12 +150,17 @@ def _open_samples(what: str | Path | Run | np.ndarray, count: int, draws: int, t
     # os.path returns False where pathlib raises: for names that are too long and folders without permission.
     if isinstance(what, Run) or os.path.isfile(os.path.join(what, "recipe.json")):
         run = what if isinstance(what, Run) else Run.open(what, trust=trust)
-        if count < LEAST:
-            raise RunError(f"count {count}: expected at least {LEAST} samples for scores; the usual number is 10000")
-        if draws < 1:
-            raise RunError(f"draws {draws}: expected at least 1")
+        if not LEAST <= count <= MAX_SCORED:
+            raise RunError(
+                f"count {count}: expected at least {LEAST} samples for scores, and at most {MAX_SCORED:,}, whose features fit in "
+                "memory; the usual number is 10000"
+            )
+        if not 1 <= draws <= MAX_DRAWS:
+            raise RunError(f"draws {draws}: expected at least 1 and at most {MAX_DRAWS}")
         return GeneratedSamples(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
     path = os.path.expanduser(what)
+    if inside := runs_in(path):
+        raise RunError(f"{what} is no run folder, but holds {len(inside)}: name one, such as {inside[0]}")
     if os.path.isdir(path):
         samples = Folder(str(what), size=None).load()
         return _check_count(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes))

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gansmith.core.errors import RunError
-from gansmith.core.files import disk_errors, make_parent, write
+from gansmith.core.files import check_output, disk_errors, make_parent, write
+from gansmith.core.user_input import read_bytes
 from gansmith.networks.keras import KerasNetwork
 
 if TYPE_CHECKING:
@@ -22,13 +22,12 @@ def export(run: Run, path: Path) -> Path:
 
     Raises RunError for a file name that does not end in .keras, RecipeError for a generator that is not fully connected.
     """
-    if path.suffix != ".keras":
-        raise RunError(f"can't write {path}: expected a file name that ends in .keras")
+    check_output(path, "a generator", (".keras",))
     make_parent(path)
     model = _model(run)
     with tempfile.TemporaryDirectory() as folder, disk_errors(path):
         model.save(Path(folder) / path.name)
-        write(path, (Path(folder) / path.name).read_bytes())
+        write(path, read_bytes(Path(folder) / path.name))
     return path
 
 

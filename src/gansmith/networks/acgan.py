@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated
 
-from pydantic import Field
 from torch import nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Slope
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
 from gansmith.networks.mlp import Share
 from gansmith.networks.stack import Stack
-
-Slope = Annotated[float, Field(ge=0.0)]
 
 
 @component

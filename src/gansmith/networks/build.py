@@ -25,33 +25,36 @@ def build(descriptions: Mapping[str, Network], seed: int, shapes: Shapes) -> dic
     return networks
 
 
-def check_shapes(networks: Mapping[str, nn.Module], shapes: Shapes) -> None:
-    """Pass two samples and their condition through generator and discriminator, on the meta device, which computes nothing.
+def check_shapes(networks: Mapping[str, nn.Module], shapes: Shapes, rows: int = 2) -> None:
+    """Pass `rows` samples and their condition through generator and discriminator, on the meta device, which computes nothing.
 
-    Raises RecipeError that names the network where shapes do not fit, or where a network does not use its condition.
+    Raises RecipeError that names the network where shapes do not fit, where a network does not use its condition, or where it
+    can't train on so few samples.
     """
     sample = tuple(shapes.sample)
-    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes)
+    made = _shape_of(networks["generator"], "generator", "noise", (shapes.noise,), shapes, rows)
     if made != sample:
         raise RecipeError(
             f"network 'generator' makes samples of shape {made}, but the data's are {sample}: use networks that fit"
         )
     if "discriminator" in networks:
-        logits = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes)
+        logits = _shape_of(networks["discriminator"], "discriminator", "samples", sample, shapes, rows)
         if len(logits) != 1:
             raise RecipeError(f"network 'discriminator' returns shape {logits} for a sample; expected one axis of logits")
 
 
-def _shape_of(network: nn.Module, name: str, inputs: str, shape: tuple[int, ...], shapes: Shapes) -> tuple[int, ...]:
+def _shape_of(network: nn.Module, name: str, inputs: str, shape: tuple[int, ...], shapes: Shapes, rows: int) -> tuple[int, ...]:
     """The shape that a network makes of one input, without its first axis."""
     condition_dim = shapes.condition_dim_for(name)
     try:
         with torch.no_grad():
-            condition = torch.empty(2, condition_dim, device="meta") if condition_dim else None
-            output = copy.deepcopy(network).to("meta")(torch.empty(2, *shape, device="meta"), condition)
+            condition = torch.empty(rows, condition_dim, device="meta") if condition_dim else None
+            output = copy.deepcopy(network).to("meta")(torch.empty(rows, *shape, device="meta"), condition)
             return tuple(logits_of(output).shape[1:])
     except RecipeError as error:
         raise RecipeError(f"network {name!r}: {error}") from None
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if rows == 1:
+            raise RecipeError(f"network {name!r} can't train on a batch of 1 ({reason}): choose a larger batch_size") from None
         raise RecipeError(f"network {name!r} does not take {inputs} of shape {shape}: {reason}") from None

@@ -15,11 +15,11 @@ import inspect
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Width
 from gansmith.networks.base import DiscriminatorOutput, Network, Shapes, pack_of
 from gansmith.networks.stack import ConditionalBatchNorm, Stack, uses_condition
 
@@ -195,7 +195,7 @@ class AuxiliaryDiscriminator:
     """
 
     network: Network
-    hidden: PositiveInt | None = None
+    hidden: Width | None = None
     takes_condition: ClassVar[bool] = True
 
     def build(self, shapes: Shapes) -> nn.Module:

@@ -6,19 +6,20 @@ from itertools import pairwise
 from typing import Annotated
 
 import torch
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Depth, Slope, Width
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.mlp import BatchNorm
 from gansmith.networks.spectral import spectrally_normed
 from gansmith.networks.stack import Stack, run_layer
 
-Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=1000)]
 
 
 def image_shape(shapes: Shapes, network: str) -> tuple[int, int, int]:
@@ -43,7 +44,7 @@ class ConvGenerator:
     """
 
     widths: Widths = (64, 32)
-    blocks: NonNegativeInt = 0
+    blocks: Depth = 0
     batch_norm: BatchNorm = BatchNorm()
     bias: bool = True
 
@@ -78,7 +79,7 @@ class ConvDiscriminator:
     kernel: Annotated[int, Field(ge=3, le=7)] = 4
     spectral_norm: bool = False
     minibatch_std: Group | None = None
-    hidden: PositiveInt | None = None
+    hidden: Width | None = None
     batch_norm: BatchNorm | None = None
     bias: bool = True
 
@@ -105,9 +106,9 @@ class ConvEncoder:
 
     widths: Widths = (32, 64)
     kernel: Annotated[int, Field(ge=3, le=7)] = 4
-    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    slope: Slope = 0.2
     batch_norm: BatchNorm | None = BatchNorm()
-    hidden: PositiveInt | None = None
+    hidden: Width | None = None
 
     def build(self, shapes: Shapes) -> nn.Module:
         """The encoder for these shapes. Raises RecipeError for samples that are no images."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field, PositiveInt
 from torch import nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Slope, Width
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, image_shape, started_small
 from gansmith.networks.mlp import ENDS, End
 from gansmith.networks.stack import Stack
-
-Slope = Annotated[float, Field(ge=0.0)]
 
 
 @component
@@ -24,8 +20,8 @@ class InfoGanGenerator:
     with batch norm and ReLU before each layer but the first. Then the map is cropped, and `end` is applied.
     """
 
-    hidden: PositiveInt = 1024
-    widths: tuple[PositiveInt, PositiveInt] = (128, 64)
+    hidden: Width = 1024
+    widths: tuple[Width, Width] = (128, 64)
     end: End = "sigmoid"
 
     def build(self, shapes: Shapes) -> nn.Module:
@@ -52,8 +48,8 @@ class InfoGanDiscriminator:
     second and third layer. `auxiliary-discriminator` adds Q.
     """
 
-    widths: tuple[PositiveInt, PositiveInt] = (64, 128)
-    hidden: PositiveInt = 1024
+    widths: tuple[Width, Width] = (64, 128)
+    hidden: Width = 1024
     slope: Slope = 0.1
 
     def build(self, shapes: Shapes) -> nn.Module:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pydantic import PositiveInt
 from torch import nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Width
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, FromMap, ToMap, Widths, image_shape, started_small
 from gansmith.networks.stack import Stack
@@ -48,7 +48,7 @@ class LarsenDiscriminator:
     """
 
     widths: Widths = (32, 128, 256, 256)
-    hidden: PositiveInt = 512
+    hidden: Width = 512
 
     def build(self, shapes: Shapes) -> nn.Module:
         """The discriminator for these shapes. Raises RecipeError for samples that are no images."""

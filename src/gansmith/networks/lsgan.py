@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pydantic import NonNegativeInt
 from torch import nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Depth
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, ToMap, Widths, image_shape, started_small
 from gansmith.networks.stack import Stack
@@ -23,7 +23,7 @@ class LsganGenerator:
     """
 
     widths: Widths = (256, 256, 128, 64)
-    further: NonNegativeInt = 2
+    further: Depth = 2
 
     def build(self, shapes: Shapes) -> nn.Module:
         """The generator for these shapes. Raises RecipeError for samples that are no images."""

@@ -6,10 +6,11 @@ import math
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Positive, Widths
 from gansmith.networks.base import Shapes
 from gansmith.networks.mlp import Dropout, Init, Share, initialised
 from gansmith.networks.spectral import spectrally_normed
@@ -24,11 +25,11 @@ class MaxoutDiscriminator:
     without `start`, `init` determines them.
     """
 
-    widths: tuple[PositiveInt, ...] = (240, 240)
-    pieces: Annotated[int, Field(ge=2)] = 5
+    widths: Widths = (240, 240)
+    pieces: Annotated[int, Field(ge=2, le=1024)] = 5
     input_dropout: Share = 0.0
     dropout: Share = 0.5
-    start: PositiveFloat | None = None
+    start: Positive | None = None
     init: Init = "torch"
     spectral_norm: bool = False  # of each layer, with all its pieces as one matrix
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-Group = Annotated[int, Field(ge=2)]
+Group = Annotated[int, Field(ge=2, le=1_000_000)]
 
 
 def deviation(group: int | None, here: bool = True) -> list[nn.Module]:

@@ -6,11 +6,11 @@ import math
 from typing import ClassVar
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Pieces, Width
 from gansmith.networks.base import Shapes
 from gansmith.networks.maxout import Maxout
 from gansmith.networks.mlp import ENDS, Dropout, End, Share
@@ -24,9 +24,9 @@ class MirzaGenerator:
     `joint` units and the output layer. ReLU and dropout follow each hidden layer.
     """
 
-    of_noise: PositiveInt = 200
-    of_label: PositiveInt = 1000
-    joint: PositiveInt = 1200
+    of_noise: Width = 200
+    of_label: Width = 1000
+    joint: Width = 1200
     dropout: Share = 0.5
     end: End = "sigmoid"
     takes_condition: ClassVar[bool] = True
@@ -58,8 +58,8 @@ class MirzaDiscriminator:
     after each maxout layer. `widths` and `pieces` are those of the layers for the sample, for the condition and for both.
     """
 
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (240, 50, 240)
-    pieces: tuple[PositiveInt, PositiveInt, PositiveInt] = (5, 5, 4)
+    widths: tuple[Width, Width, Width] = (240, 50, 240)
+    pieces: tuple[Pieces, Pieces, Pieces] = (5, 5, 4)
     dropout: Share = 0.5
     takes_condition: ClassVar[bool] = True
 

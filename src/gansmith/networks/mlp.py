@@ -7,10 +7,11 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Depth, NotNegative, Positive, Slope, Widths
 from gansmith.networks.base import Shapes
 from gansmith.networks.minibatch import Group, deviation
 from gansmith.networks.spectral import spectrally_normed
@@ -31,10 +32,10 @@ class BatchNorm:
     Its scales start at N(1, std^2); the usual code of DCGAN has std=.02.
     """
 
-    eps: PositiveFloat = 1e-5
+    eps: Positive = 1e-5
     momentum: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-    first: Annotated[int, Field(ge=0)] = 0
-    std: Annotated[float, Field(ge=0.0)] = 0.0
+    first: Depth = 0
+    std: NotNegative = 0.0
 
     def of_vectors(self, width: int) -> nn.Module:
         """The layer for vectors, [N, width] -> [N, width]."""
@@ -58,8 +59,8 @@ class MLPGenerator:
     `slope`, where 0 is ReLU.
     """
 
-    widths: tuple[PositiveInt, ...]
-    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    widths: Widths
+    slope: Slope = 0.2
     batch_norm: BatchNorm | None = None
     dropout: Share = 0.0
     end: End = "tanh"
@@ -86,8 +87,8 @@ class MLPDiscriminator:
     last layer the standard deviation over groups of so many samples (Karras et al. 2018, section 3).
     """
 
-    widths: tuple[PositiveInt, ...]
-    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    widths: Widths
+    slope: Slope = 0.2
     dropout: Share = 0.0
     init: Init = "torch"
     spectral_norm: bool = False
@@ -111,8 +112,8 @@ class MLPEncoder:
     The encoder of Kingma and Welling 2014 (appendix C.2) for MNIST has one hidden layer of 500 units with tanh.
     """
 
-    widths: tuple[PositiveInt, ...] = (500,)
-    slope: Annotated[float, Field(ge=0.0)] = 0.2
+    widths: Widths = (500,)
+    slope: Slope = 0.2
     init: Init = "torch"
     activation: Activation = "relu"
 

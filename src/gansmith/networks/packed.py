@@ -22,7 +22,7 @@ class Packed:
     """
 
     network: Network
-    count: Annotated[int, Field(ge=2)] = 2
+    count: Annotated[int, Field(ge=2, le=1024)] = 2
 
     def build(self, shapes: Shapes) -> nn.Module:
         """The discriminator for these shapes."""

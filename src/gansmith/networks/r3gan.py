@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import TypeVar
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import SomeDepth, Width
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
@@ -35,8 +35,8 @@ class R3GanGenerator:
     """
 
     widths: Widths = (128, 128, 64, 32)
-    blocks: PositiveInt = 1  # in each stage
-    group: PositiveInt = 16  # channels in a group of the 3x3 convolutions
+    blocks: SomeDepth = 1  # in each stage
+    group: Width = 16  # channels in a group of the 3x3 convolutions
     end: End = "linear"
 
     def __post_init__(self) -> None:
@@ -66,8 +66,8 @@ class R3GanDiscriminator:
     """
 
     widths: Widths = (32, 64, 128, 128)
-    blocks: PositiveInt = 1  # in each stage
-    group: PositiveInt = 16  # channels in a group of the 3x3 convolutions
+    blocks: SomeDepth = 1  # in each stage
+    group: Width = 16  # channels in a group of the 3x3 convolutions
     spectral_norm: bool = False
     minibatch_std: Group | None = None
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-from pydantic import NonNegativeInt
 from torch import Tensor, nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Depth
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import Crop, Widths, image_shape
 from gansmith.networks.minibatch import Group, deviation
@@ -56,7 +56,7 @@ class ResidualDiscriminator:
     """
 
     widths: Widths = (64, 64, 64)
-    halvings: NonNegativeInt = 2
+    halvings: Depth = 2
     spectral_norm: bool = False
     minibatch_std: Group | None = None
     pool: Literal["sum", "mean"] = "sum"

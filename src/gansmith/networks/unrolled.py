@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated
 
-from pydantic import Field
 from torch import nn
 
 from gansmith.core.component import component
+from gansmith.core.fields import Slope
 from gansmith.networks.base import Shapes
 from gansmith.networks.dcgan import FromMap, ToMap, Widths, image_shape, started_small
 from gansmith.networks.stack import Stack
@@ -50,7 +49,7 @@ class UnrolledDiscriminator:
     """
 
     widths: Widths = (2, 4, 8)
-    slope: Annotated[float, Field(ge=0.0)] = 0.3
+    slope: Slope = 0.3
 
     def build(self, shapes: Shapes) -> nn.Module:
         """The discriminator for these shapes. Raises RecipeError for samples that are no images."""

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Literal
 
 import torch
-from pydantic import PositiveInt
 from torch import Tensor
 
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import BatchSize, Steps, Turns
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.augmentation import Augment, Augmentation
 from gansmith.objectives.auxiliary import AuxiliaryLoss, category_accuracy, require_head
@@ -43,7 +43,7 @@ class Adversarial:
 
     loss: Loss = NonSaturating()
     penalties: tuple[Penalty, ...] = ()
-    penalty_every: PositiveInt = 1  # steps between penalties, which are multiplied by it (lazy: Karras et al. 2020, appendix B)
+    penalty_every: Steps = 1  # steps between penalties, which are multiplied by it (lazy: Karras et al. 2020, appendix B)
     penalty_schedule: Schedule = Constant()  # multiplies every penalty over the run
     auxiliary: AuxiliaryLoss | None = None  # the loss of a head that predicts the condition
     augmentation: Augmentation | None = None  # of all samples that the discriminator sees, in both players' turns
@@ -51,9 +51,9 @@ class Adversarial:
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # reused from the discriminator's turn in the generator's
     joint_batch: bool = False  # score real and generated samples in one pass; makes a difference with batch norm
     turns: Literal["alternating", "simultaneous"] = "alternating"
-    discriminator_turns: PositiveInt = 1
-    discriminator_fakes: PositiveInt | None = None  # generated samples in its turn; None: as many as real ones
-    generator_fakes: PositiveInt | None = None  # generated samples in its turn; None: as many as real ones
+    discriminator_turns: Turns = 1
+    discriminator_fakes: BatchSize | None = None  # generated samples in its turn; None: as many as real ones
+    generator_fakes: BatchSize | None = None  # generated samples in its turn; None: as many as real ones
 
     def __post_init__(self) -> None:
         if self.share != "nothing" and (self.generator_fakes is not None or self.discriminator_turns > 1):

@@ -11,17 +11,18 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor
 
 from gansmith.core import distributed
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import ImageCount
 from gansmith.objectives.base import Turn
 from gansmith.optim.schedules import Constant, Linear, Schedule
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Amount = Annotated[float, Field(ge=0.0)]
+Amount = Annotated[float, Field(ge=0.0, le=100.0)]
 Degrees = Annotated[float, Field(ge=0.0, lt=90.0)]
 Target = Annotated[float, Field(gt=-1.0, lt=1.0)]
 
@@ -249,7 +250,7 @@ class Augment:
     probability: Share = 1.0
     schedule: Schedule = Constant()
     target: Target | None = None
-    speed_images: PositiveInt = 500_000  # real images in which p can rise from 0 to 1
+    speed_images: ImageCount = 500_000  # real images in which p can rise from 0 to 1
 
     def __call__(self, samples: Tensor, turn: Turn) -> Tensor:
         """Augmented samples, [N, ...] -> [N, ...]."""

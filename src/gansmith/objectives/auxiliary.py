@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
 from torch import Tensor
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import NotNegative
 from gansmith.networks.base import DiscriminatorOutput
 
-Weight = Annotated[float, Field(ge=0.0)]
+Weight = NotNegative
 
 
 @component

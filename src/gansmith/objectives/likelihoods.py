@@ -7,11 +7,11 @@ from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from pydantic import PositiveFloat
 from torch import Tensor
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Positive
 
 
 @runtime_checkable
@@ -94,7 +94,7 @@ class Gaussian:
     of a density: it depends on the recipe's value range and on sigma, and is not comparable with numbers of bits.
     """
 
-    sigma: PositiveFloat = 0.1
+    sigma: Positive = 0.1
 
     def target(self, real: Tensor) -> Tensor:
         """The samples to reconstruct, [N, ...]."""

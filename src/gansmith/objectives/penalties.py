@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from gansmith.core.component import component
+from gansmith.core.fields import NotNegative
 from gansmith.objectives.base import Turn
 
-Weight = Annotated[float, Field(ge=0.0)]
+Weight = NotNegative
 Side = Literal["real", "fake"]
 
 

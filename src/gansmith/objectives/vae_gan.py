@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
-from pydantic import PositiveFloat
+from pydantic import Field
 from torch import Tensor, nn
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Positive
 from gansmith.networks.base import Networks
 from gansmith.networks.stack import Stack
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
@@ -55,9 +57,9 @@ class VaeGan:
     """
 
     loss: Loss = NonSaturating()
-    gamma: PositiveFloat = 0.01
-    sigma: PositiveFloat = 1.0
-    layer: int = -2
+    gamma: Positive = 0.01
+    sigma: Positive = 1.0
+    layer: Annotated[int, Field(ge=-1000, le=1000)] = -2
 
     def players(self) -> tuple[Player, ...]:
         """Discriminator, encoder and generator, in this order."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Annotated
 
 import torch
-from pydantic import Field, PositiveInt
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gansmith.core.component import component
+from gansmith.core.fields import ImageCount, Positive
 from gansmith.optim.schedules import Constant, Schedule
 
 
@@ -23,8 +22,8 @@ class Ema:
     Cosine(first=0, end=1) lets it grow from 0. Buffers, such as the statistics of batch norm, are copied.
     """
 
-    half_life_images: PositiveInt = 10_000
-    ramp: Annotated[float, Field(gt=0.0)] | None = 0.05
+    half_life_images: ImageCount = 10_000
+    ramp: Positive | None = 0.05
     schedule: Schedule = Constant()
 
     def start(self, network: nn.Module) -> nn.Module:

@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Protocol, runtime_checkable
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 from torch.optim.sgd import sgd
 
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Positive
 from gansmith.optim.schedules import Constant, Schedule
 
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -89,9 +90,9 @@ class Adam:
     R3GAN does (Huang et al. 2024). Raises RecipeError where the schedule takes beta2 out of [0, 1).
     """
 
-    lr: PositiveFloat = 2e-4
+    lr: Positive = 2e-4
     betas: tuple[Decay, Decay] = (0.9, 0.999)
-    eps: PositiveFloat = 1e-8
+    eps: Positive = 1e-8
     schedule: Schedule = Constant()
     beta2_schedule: Schedule = Constant()
 
@@ -148,7 +149,7 @@ class SGD:
     `momentum_schedule` multiplies the momentum. Raises RecipeError where the schedule takes it out of [0, 1).
     """
 
-    lr: PositiveFloat = 0.1
+    lr: Positive = 0.1
     momentum: Decay = 0.0
     schedule: Schedule = Constant()
     momentum_schedule: Schedule = Constant()
@@ -201,9 +202,9 @@ class RmsProp:
     `eps` is added outside the root and `decay` is 0.99, as in PyTorch; the lecture has 0.9.
     """
 
-    lr: PositiveFloat = 5e-5
+    lr: Positive = 5e-5
     decay: Decay = 0.99
-    eps: PositiveFloat = 1e-8
+    eps: Positive = 1e-8
     schedule: Schedule = Constant()
 
     def init(self, params: Sequence[Tensor]) -> OptimizerState:
@@ -239,7 +240,7 @@ class Clipped:
     """
 
     optimizer: Optimizer = RmsProp()
-    bound: PositiveFloat = 0.01
+    bound: Positive = 0.01
 
     @property
     def lr(self) -> float:

@@ -11,9 +11,10 @@ from typing import Annotated, Protocol, runtime_checkable
 from pydantic import Field
 
 from gansmith.core.component import component
+from gansmith.core.fields import NotNegative, Positive
 
 Part = Annotated[float, Field(ge=0.0, lt=1.0)]
-Factor = Annotated[float, Field(ge=0.0)]
+Factor = NotNegative
 
 
 @runtime_checkable
@@ -64,7 +65,7 @@ class Cosine:
 class Exponential:
     """From 1 to `end`, changing by the same ratio in every step: end^progress."""
 
-    end: Annotated[float, Field(gt=0.0)] = 1e-3
+    end: Positive = 1e-3
 
     def factor(self, progress: float) -> float:
         """The factor at `progress` in [0, 1]."""

@@ -16,9 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.errors import GansmithError, RecipeError, cut, unknown
 from gansmith.core.overrides import override, parse_value, split_override
-from gansmith.core.user_code import load_file
+from gansmith.core.user_code import failure, load_file
+from gansmith.core.user_input import BUILTIN
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -81,8 +82,8 @@ def names_recipe(name: str) -> bool:
 
 
 def _entry(name: str) -> Entry | None:
-    """The catalogue's entry for a name, in any case and with `-` or `_`; None if there is none."""
-    return catalogue().get(name.replace("_", "-").lower())
+    """The catalogue's entry for a name, in any case, with `-` or `_`, and perhaps `builtin:`; None if there is none."""
+    return catalogue().get(name.replace("_", "-").lower().removeprefix(BUILTIN))
 
 
 def _is_in_file(name: str) -> bool:
@@ -150,12 +151,12 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     for text in overrides:
         key, grows, value = split_override(text)
         if parameters and key.split(".")[0] not in (*parameters, *fields):
-            raise RecipeError(f"override {text}: {unknown(f'setting of {name}', key, [*parameters, *fields])}")
+            raise RecipeError(f"override {cut(text)}: {unknown(f'setting of {name}', key, [*parameters, *fields])}")
         if key in parameters and not grows:
             try:
                 settings[key] = parse_value(value, hints.get(key, object))
             except RecipeError as error:
-                raise RecipeError(f"override {text}: {error}") from None
+                raise RecipeError(f"override {cut(text)}: {error}") from None
         elif key.startswith("data.") and "data" in settings:
             try:
                 settings["data"] = override(settings["data"], text.removeprefix("data."))
@@ -163,10 +164,7 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
                 raise RecipeError(str(error).replace("override ", "override data.", 1)) from None
         else:
             rest.append(text)
-    try:
-        recipe = function(**settings)
-    except TypeError as error:
-        raise RecipeError(f"recipe {name}: {error}") from None
+    recipe = _called(function, settings, name)
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"recipe {name}: expected a function that returns a Recipe, got {type(recipe).__name__}")
     if source is not None and not takes_data:
@@ -177,3 +175,19 @@ def make(name: str, overrides: Sequence[str] = (), data: str | None = None, skip
     if recipe.why and changed:  # the reasons are those of the recipe's function, which knows no overrides
         recipe = dataclasses.replace(recipe, why=(*recipe.why, f"changed by you: {', '.join(changed)}"))
     return recipe
+
+
+def _called(function: Callable[..., Recipe], settings: dict[str, Any], name: str) -> Recipe:
+    """The recipe that a function returns. Raises RecipeError for settings it does not take, or if a user's function fails."""
+    try:
+        inspect.signature(function).bind(**settings)
+    except TypeError as error:
+        raise RecipeError(f"recipe {name}: {error}") from None
+    try:
+        return function(**settings)
+    except GansmithError:
+        raise
+    except (Exception, SystemExit) as error:  # a user's function may raise any error; one of the package's own is a bug
+        if not _is_in_file(name):
+            raise
+        raise RecipeError(failure(inspect.getfile(function), error)) from error

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field
 
 from gansmith.core import rng
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError, unknown
+from gansmith.core.fields import BatchSize, Number, Times
 from gansmith.data import Source
 from gansmith.networks.base import Network, Shapes
 from gansmith.objectives.base import Objective, check_ownership
@@ -23,13 +24,26 @@ from gansmith.recipes.order import ReadingOrder, Shuffled
 from gansmith.sampling.conditions import Condition
 from gansmith.sampling.noise import Noise
 
+MAX_PICTURES = 10_000
+
+
+def _is_name(text: str) -> str:
+    """The text itself, if it can name a folder. Raises ValueError with what is expected."""
+    if not text.strip(". ") or len(text) > 100 or any(c in "/\\" or not c.isprintable() for c in text):
+        raise ValueError("a folder's name of at most 100 letters, without / and \\")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_is_name)]
+"""The name of a recipe, which is also that of its run folder."""
+
 
 @component
 class Pictures:
     """Pictures of samples that a run draws during training, always from the same seeds."""
 
     count: Annotated[int, Field(ge=1, le=1024)] = 64  # samples in a picture
-    columns: PositiveInt = 8  # samples in a row of the picture
+    columns: Annotated[int, Field(gt=0, le=1024)] = 8  # samples in a row of the picture
     every: Literal["growing"] | UntimedLength = "growing"  # the interval; "growing": up to 25 pictures at growing intervals
     arrays: bool = False  # also save the samples as .npz
 
@@ -40,7 +54,12 @@ class Pictures:
         """
         if self.every == "growing":
             return sorted({round(total_images * (i / (times - 1)) ** 2) for i in range(times)})
-        return sorted({*range(0, total_images, images_in(self.every, epoch_images)), total_images})
+        every = images_in(self.every, epoch_images)
+        if total_images // every > MAX_PICTURES:
+            raise RecipeError(
+                f"pictures.every={self.every} makes {total_images // every:,} pictures: expected at most {MAX_PICTURES:,}"
+            )
+        return sorted({*range(0, total_images, every), total_images})
 
 
 @component
@@ -54,9 +73,9 @@ class Scores:
     # Feature extractor; None: the one that fits the data.
     extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"] | None = None
     time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # largest share of the run's time for scoring
-    times: PositiveInt | None = None  # number of scorings; None: as many as `time_fraction` allows, up to 25
+    times: Times | None = None  # number of scorings; None: as many as `time_fraction` allows, up to 25
     until: Until | None = None  # end the run at this score: fd=5
-    patience: PositiveInt | None = None  # end the run after this number of scorings without a better score
+    patience: Times | None = None  # end the run after this number of scorings without a better score
 
     @property
     def is_required(self) -> bool:
@@ -84,10 +103,10 @@ class Watch:
     """How often the doctor measures the vital signs of a run during training, and what happens when it finds a problem."""
 
     time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # largest share of the run's time for looks
-    times: PositiveInt | None = None  # number of looks; None: as many as `time_fraction` allows, up to 40
+    times: Times | None = None  # number of looks; None: as many as `time_fraction` allows, up to 40
     # After a problem: log a warning, end the run, or return to a healthy checkpoint and change a setting.
     on_trouble: Literal["warn", "stop", "recover"] = "warn"
-    recoveries: PositiveInt = 3  # largest number of recoveries in a run
+    recoveries: Times = 3  # largest number of recoveries in a run
 
     def marks(self, total_images: int, times: int) -> list[int]:
         """The image counts of `times` looks, evenly spaced; the last is `total_images`."""
@@ -102,7 +121,7 @@ class Recipe:
         RecipeError: the parts do not fit together, such as a network that no player trains, or a player without an optimizer.
     """
 
-    name: str  # also names the run folder
+    name: Name  # also names the run folder
     data: Source  # the real samples
     noise: Noise  # the distribution of z
     networks: Mapping[str, Network]  # by name; "generator" makes the samples
@@ -111,12 +130,12 @@ class Recipe:
     # Input of the networks beside noise or sample, such as class labels. The discriminator gets it only if the category of
     # real samples is observed. None: an unconditional GAN.
     condition: Condition | None = None
-    batch_size: PositiveInt = 64  # real samples in a batch
+    batch_size: BatchSize = 64  # real samples in a batch
     budget: Length = "25epochs"  # length of the run
     order: ReadingOrder = Shuffled()  # in which training reads the real samples
     frozen: tuple[str, ...] = ()  # networks that are not trained
     ema: Ema | None = None  # running mean of the generator's weights, used for samples
-    value_range: tuple[float, float] = (-1.0, 1.0)  # pixel values 0 and 255 as the networks see them
+    value_range: tuple[Number, Number] = (-1.0, 1.0)  # pixel values 0 and 255 as the networks see them
     precision: Literal["float32", "bf16", "auto"] = "float32"  # auto: bf16 if the device multiplies it in hardware
     compile: bool = False  # torch.compile the networks: a delay at the start, possibly faster steps
     pictures: Pictures = Pictures()  # of samples, during training

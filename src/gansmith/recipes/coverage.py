@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import PositiveInt
-
+from gansmith.core.fields import Pieces
 from gansmith.data import Ring, Source, StackedMnist
 from gansmith.networks import BatchNorm, MaxoutDiscriminator, MLPGenerator, Packed, UnrolledDiscriminator, UnrolledGenerator
 from gansmith.networks.base import Network
@@ -17,7 +16,7 @@ from gansmith.sampling.noise import Normal
 FAMILY = ("mode coverage", 1)
 
 
-def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
+def pacgan_mixture(data: Source = Ring(), pack: Pieces = 1) -> Recipe:
     """The GAN of PacGAN's table 1, on a ring or a grid of Gaussians; `pack=2` is PacGAN2.
 
     z ~ N(0, I_2). G has four hidden layers of 400 units with batch norm and ReLU and a linear output. D has three maxout layers
@@ -52,7 +51,7 @@ def pacgan_mixture(data: Source = Ring(), pack: PositiveInt = 1) -> Recipe:
     )
 
 
-def stacked_mnist_unrolled(data: Source = StackedMnist(), pack: PositiveInt = 1, d_size: Literal["1/4", "1/2"] = "1/4") -> Recipe:
+def stacked_mnist_unrolled(data: Source = StackedMnist(), pack: Pieces = 1, d_size: Literal["1/4", "1/2"] = "1/4") -> Recipe:
     """Unrolled GAN's tiny GAN for stacked MNIST; `pack=4` is PacDCGAN4, `d_size=1/2` the larger D.
 
     z ~ N(0, I_256). G has 0.29 million weights: a linear layer, three 3x3 transposed convolutions with batch norm and ReLU, a 3x3

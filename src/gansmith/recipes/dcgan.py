@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from pydantic import PositiveInt
-
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Width
 from gansmith.data import FashionMnist, Source, display_name, train_shape
 from gansmith.networks import BatchNorm, ConvDiscriminator, ConvGenerator
 from gansmith.objectives import Adversarial
@@ -24,7 +23,7 @@ PUBLISHED, SMALL = 64, 32  # channels of the largest feature map
 
 
 def dcgan(
-    data: Source = FashionMnist(), published: bool = False, width: PositiveInt | None = None, budget: Length | None = None
+    data: Source = FashionMnist(), published: bool = False, width: Width | None = None, budget: Length | None = None
 ) -> Recipe:
     """DCGAN, adapted to the size of the images; published=true is the well-known network for 64 x 64.
 

@@ -6,7 +6,8 @@ import dataclasses
 import math
 
 from gansmith.core.formatting import listed
-from gansmith.data import FashionMnist, Source, train_shape
+from gansmith.data import FashionMnist, Source
+from gansmith.data.source import facts_of
 from gansmith.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
@@ -15,7 +16,7 @@ from gansmith.optim.optimizers import Adam
 from gansmith.optim.schedules import Cosine, Linear
 from gansmith.recipes.base import Pictures, Recipe
 from gansmith.recipes.lengths import Length, seconds_in
-from gansmith.sampling.conditions import Clusters
+from gansmith.sampling.conditions import Clusters, Condition
 from gansmith.sampling.noise import Normal
 
 FAMILY = ("start here", 1)
@@ -41,16 +42,25 @@ def default(data: Source = FashionMnist(), budget: Length = "5m") -> Recipe:
     Source: ours, after Radford et al. 2016 (DCGAN), Sage et al. 2018 and Liu et al. 2020 (clusters), Miyato and Koyama 2018
     (projection), Mescheder et al. 2018 (R1). `EXPERIMENTS.md` lists what was tried.
     """
-    count, *shape = train_shape(data)
-    categories = min(MAX_CLUSTERS, count // SAMPLES_PER_CLUSTER)
-    condition = Clusters(categories) if categories > 1 else None
-    reasons = (
-        [f"{categories} clusters found by k-means are the condition, so that no part of the data is lost"] if condition else []
-    )
+    return _adapted(data, budget)
+
+
+def _adapted(data: Source, budget: Length, condition: Condition | None = None) -> Recipe:
+    """`default` with a condition of one's own; None: clusters, if there are enough samples for them."""
+    known = facts_of(data)
+    count, *shape = known.shape
+    reasons = []
+    if condition is None:
+        categories = min(MAX_CLUSTERS, count // SAMPLES_PER_CLUSTER)
+        if categories > 1:
+            condition = Clusters(categories)
+            reasons.append(f"{categories} clusters found by k-means are the condition, so that no part of the data is lost")
+        if known.num_classes:
+            reasons.append(f"the labels of {known.num_classes:,} classes are not used; cgan, acgan and projection use them")
     stages = max(1, math.ceil(math.log2(max(shape[1:]) / 8))) if len(shape) == 3 else 0
     convolutional = len(shape) == 3 and min(shape[1:]) >= 2**stages
     recipe = _convolutional(data, budget, count, shape, stages) if convolutional else _fully_connected(data, budget, count, shape)
-    return dataclasses.replace(recipe, condition=condition, why=(*recipe.why, *reasons))
+    return dataclasses.replace(recipe, condition=condition, why=(*recipe.why, *reasons, *known.notes))
 
 
 def _convolutional(data: Source, budget: Length, count: int, shape: list[int], stages: int) -> Recipe:

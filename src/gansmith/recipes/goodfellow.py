@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import PositiveInt
-
+from gansmith.core.fields import Turns
 from gansmith.data import Mnist
 from gansmith.networks import MaxoutDiscriminator, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial, Critic
@@ -15,7 +14,7 @@ from gansmith.sampling.noise import Normal, Uniform
 FAMILY = ("classics", 1)
 
 
-def goodfellow_2014(k: PositiveInt = 1) -> Recipe:
+def goodfellow_2014(k: Turns = 1) -> Recipe:
     """The first GAN, on MNIST: k turns of D for one turn of G, maxout, SGD with momentum (algorithm 1).
 
     From the text: G with ReLU and a sigmoid output, so images in [0, 1]; D with maxout and dropout; uniform z; a batch of its own

@@ -24,7 +24,7 @@ from gansmith.objectives.losses import Hinge
 from gansmith.optim.optimizers import SGD, Adam
 from gansmith.optim.schedules import Exponential, Linear
 from gansmith.recipes.base import Pictures, Recipe
-from gansmith.recipes.default import default
+from gansmith.recipes.default import _adapted
 from gansmith.recipes.lengths import Length
 from gansmith.sampling.conditions import Labels
 from gansmith.sampling.noise import Normal, Uniform
@@ -149,12 +149,10 @@ def _conditional(
         wrap: gives D its condition, or an auxiliary classifier.
         changes: fields of the objective.
     """
-    base = default(data, budget or "15m")
+    base = _adapted(data, budget or "15m", Labels())
     return dataclasses.replace(
         base,
         name=name,
-        condition=Labels(),
         networks={**base.networks, "discriminator": wrap(base.networks["discriminator"])},
         objective=dataclasses.replace(base.objective, **changes),  # type: ignore[type-var]
-        why=base.why[:-1] if base.condition else base.why,
     )

@@ -7,9 +7,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|images?|h|m|s)")
-_UNTIL = re.compile(r"fd=(\d+(?:\.\d*)?|\.\d+)")
+from gansmith.core.limits import MAX_IMAGES, MAX_NUMBER
+
+_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(epochs?|images?|h|m|s)")
+_UNTIL = re.compile(r"fd=([0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_YEAR = 365 * 24 * 3600
+_MOST = {"epoch": 1_000_000, "image": MAX_IMAGES, "h": _YEAR // 3600, "m": _YEAR // 60, "s": _YEAR}  # of each unit
 
 
 def _is_length(text: str) -> str:
@@ -17,6 +21,9 @@ def _is_length(text: str) -> str:
     match = _LENGTH.fullmatch(text)
     if not match or float(match[1]) <= 0:
         raise ValueError("a length such as 25epochs, 1000000images, 5m or 2h")
+    unit = match[2].removesuffix("s") or "s"
+    if float(match[1]) > _MOST[unit]:
+        raise ValueError(f"at most {_MOST[unit]:,}{match[2]}")
     return text
 
 
@@ -29,7 +36,8 @@ def _is_untimed(text: str) -> str:
 
 def _is_until(text: str) -> str:
     """The text itself, if it is `fd=NUMBER`. Raises ValueError with what is expected."""
-    if not _UNTIL.fullmatch(text):
+    match = _UNTIL.fullmatch(text)
+    if not match or float(match[1]) > MAX_NUMBER:
         raise ValueError("fd=NUMBER, such as fd=5")
     return text
 

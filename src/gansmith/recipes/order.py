@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import PositiveInt
 
 from gansmith.core import rng
 from gansmith.core.component import component
+from gansmith.core.fields import ImageCount
 
 
 @runtime_checkable
@@ -55,7 +55,7 @@ class Shuffled:
 class WithReplacement:
     """Draws each batch from the whole data set, with replacement. `epoch` draws count as one epoch."""
 
-    epoch: PositiveInt
+    epoch: ImageCount
 
     def epoch_images(self, length: int) -> int:
         """The field `epoch`."""

@@ -12,9 +12,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
-from gansmith.data import Channels, FashionMnist, Mnist
+from gansmith.core.fields import BatchSize, Dim, Epochs, Positive
+from gansmith.data import Channels, FashionMnist, Mnist, Size
 from gansmith.networks import BatchNorm, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.losses import NonSaturating
@@ -64,13 +65,13 @@ def tutorial_small() -> Recipe:
 
 
 def tutorial_batchnorm(
-    epochs: PositiveInt = 200,
-    batch_size: PositiveInt = 128,
-    lr: PositiveFloat = 2e-4,
+    epochs: Epochs = 200,
+    batch_size: BatchSize = 128,
+    lr: Positive = 2e-4,
     beta1: Beta = 0.5,
     beta2: Beta = 0.999,
-    latent_size: PositiveInt = 100,
-    image_size: PositiveInt = 28,
+    latent_size: Dim = 100,
+    image_size: Size = 28,
     channels: Channels = 1,
 ) -> Recipe:
     """A wider GAN with batch norm in G, on Fashion-MNIST: recognizable clothes after many epochs.
@@ -106,13 +107,13 @@ def tutorial_batchnorm(
 
 
 def tutorial_batchnorm_tensorflow(
-    epochs: PositiveInt = 200,
-    batch_size: PositiveInt = 128,
-    lr: PositiveFloat = 2e-4,
+    epochs: Epochs = 200,
+    batch_size: BatchSize = 128,
+    lr: Positive = 2e-4,
     beta1: Beta = 0.5,
     beta2: Beta = 0.999,
-    latent_size: PositiveInt = 100,
-    image_size: PositiveInt = 28,
+    latent_size: Dim = 100,
+    image_size: Size = 28,
     channels: Channels = 1,
 ) -> Recipe:
     """The TensorFlow version of tutorial-batchnorm: simultaneous updates, and batch norm with a short memory.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import PositiveInt
-
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Dim, Width
 from gansmith.data import Mnist, Source, display_name, sample_shape
 from gansmith.networks import (
     BatchNorm,
@@ -35,8 +34,8 @@ FAMILY = ("autoencoders", 1)
 def vae(
     data: Source = Mnist(),
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
-    latent_size: PositiveInt = 20,
-    hidden: PositiveInt = 500,
+    latent_size: Dim = 20,
+    hidden: Width = 500,
     budget: Length = "5m",
 ) -> Recipe:
     """A variational autoencoder (VAE): an encoder maps images to z, and a decoder maps z to images.
@@ -75,7 +74,7 @@ def vae(
 
 
 def vae_gan(
-    data: Source = Mnist(), published: bool = False, latent_size: PositiveInt | None = None, budget: Length | None = None
+    data: Source = Mnist(), published: bool = False, latent_size: Dim | None = None, budget: Length | None = None
 ) -> Recipe:
     """VAE-GAN: a VAE that compares images by a discriminator's features, and a GAN that reconstructs.
 

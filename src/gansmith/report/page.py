@@ -11,9 +11,11 @@ import numpy as np
 from gansmith import doctor
 from gansmith.core import files
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import clock, shell_word
 from gansmith.core.formatting import plain_number as number
 from gansmith.data import display_name
 from gansmith.drawing import charts, grids, html
+from gansmith.drawing.figures import curve_name
 from gansmith.drawing.html import Picture
 from gansmith.evaluation.results import class_columns
 from gansmith.report.recipe_text import recipe_lines
@@ -41,7 +43,9 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
     """The report as HTML, with all text from the run escaped. Without an evaluation, it names the command for one."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=html.plain_value
+    )
     template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
     return template.render(
         title=f"{run.recipe.name} on {display_name(run.recipe.data)}",
@@ -63,10 +67,12 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         of_classes=evaluation.of_classes if evaluation else None,
         columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
         recipe=list(recipe_lines(run.recipe)),
+        full_cost=clock(evaluation.data["full_seconds"]) if evaluation and "full_seconds" in evaluation.data else None,
         notes=run.metadata.get("notes", []),
         cost=_cost(run),
         machine=run.metadata["environment"],
         number=number,
+        shell_word=shell_word,
     )
 
 
@@ -187,8 +193,8 @@ def _curves(run: Run) -> list[tuple[str, str]]:
     log = run.log
     if "images" not in log or len(log["images"]) < 2:
         return []
-    losses = {name.removesuffix("/loss"): name for name in log if name.endswith("/loss")}
-    outputs = {name.split("/")[-1]: name for name in log if name.endswith(OUTPUTS)}
+    losses = {curve_name(name): name for name in log if name.endswith("/loss")}
+    outputs = {curve_name(name): name for name in log if name.endswith(OUTPUTS)}
     rest = [n for n in log if n not in {*losses.values(), *outputs.values(), *NOT_CURVES} and not n.startswith(doctor.PREFIX)]
     titles = {SCORE: f"Frechet distance to the validation slice, {run.metadata.get('score')}"}
     groups = [("Losses", losses), ("Discriminator", outputs), *((titles.get(n, n), {n: n}) for n in rest)]

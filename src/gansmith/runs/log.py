@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from gansmith.core.files import parse_json, read_bytes
+from gansmith.doctor import PREFIX
 
 SCORE = "validation/fd"  # "score" in run.json names the feature extractor
 SCORE_SAMPLES = "validation/samples"  # generated samples in it, where there was time for fewer than usual
+CUT = "restore it, or delete this line"
+
+
+class _Record(TypedDict):
+    """The field that every record has. Vital signs, scores and times are numbers; further fields are kept."""
+
+    __pydantic_config__ = ConfigDict(extra="allow", strict=True)  # type: ignore[misc]
+    images: Annotated[int, Field(ge=0)]
+
+
+def _numbers_are_numbers(record: dict[str, Any]) -> dict[str, Any]:
+    for name, value in record.items():
+        if (name.startswith(PREFIX) or name in _NUMBERS) and not _is_number(value) and not (value is None and name == SCORE):
+            raise ValueError(f"a number as {name}")
+    return record
+
+
+_NUMBERS = ("epoch", "seconds", "images_per_second", SCORE)
+_CHECKED = Annotated[_Record, AfterValidator(_numbers_are_numbers)]
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The records of log.jsonl; empty if there is no file. A last line cut short by a kill is skipped."""
+    """The records of log.jsonl; empty if there is no file. A last line without its end, cut short by a kill, is skipped.
+
+    Raises RunError, with file, line and field, for any other line that is no record.
+    """
     if not path.exists():
         return []
-    records = []
-    for line in path.read_text().splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            records.append(json.loads(line))
-    return records
+    *lines, last = read_bytes(path).split(b"\n")
+    if last.startswith(b"{") and last.endswith(b"}"):
+        lines.append(last)  # all but its line end was written
+    return [parse_json(line, _CHECKED, f"{path}, line {number}", CUT) for number, line in enumerate(lines, 1)]
 
 
-def arrays_in(records: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """One float64 array [len(records)] for each name, NaN where a record has no such entry."""
+def arrays_in(records: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """One float64 array [len(records)] for each name, NaN where a record has no such entry or no number there."""
     names = dict.fromkeys(name for record in records for name in record)
-    return {name: np.array([r.get(name, np.nan) for r in records], dtype=np.float64) for name in names}
+    return {name: np.array([_float(record.get(name)) for record in records], np.float64) for name in names}
 
 
-def scores_in(records: Sequence[dict[str, Any]]) -> dict[int, float]:
+def scores_in(records: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     """The Frechet distances among the records, by image count; infinity where samples were not finite."""
     return {r["images"]: math.inf if r[SCORE] is None else float(r[SCORE]) for r in records if SCORE in r}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _float(value: Any) -> float:
+    return float(value) if _is_number(value) else math.nan

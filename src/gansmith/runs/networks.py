@@ -9,16 +9,21 @@ from gansmith.core.component import kebab
 from gansmith.core.errors import DataError, RunError
 from gansmith.data import Samples
 from gansmith.networks.build import build
+from gansmith.runs.checkpoints import Checkpoint, check_tensors, load_weights
 from gansmith.runs.run import Run
 from gansmith.sampling.inputs import one_hot
 
 
 def networks_of(run: Run) -> dict[str, nn.Module]:
     """All networks of a run at its checkpoint, in evaluation mode on the CPU; the generator is `run.module`."""
-    saved, recipe = run.saved, run.recipe
+    recipe = run.recipe
     networks = build(recipe.networks, recipe.seed, recipe.shapes(run.metadata["sample_shape"], len(run.condition_space.shares)))
-    for name, network in networks.items():
-        network.load_state_dict(saved.with_prefix(f"networks/{name}/"))
+
+    def load(saved: Checkpoint) -> None:
+        for name, network in networks.items():
+            load_weights(network, saved.with_prefix(f"networks/{name}/"))
+
+    run.using(load)
     networks["generator"] = run.module
     return {name: network.eval().requires_grad_(False) for name, network in networks.items()}
 
@@ -47,5 +52,11 @@ def condition_of(run: Run, samples: Samples) -> Tensor | None:
         raise DataError(
             f"run {run.path} has condition={name}, but real samples have no {name}: choose a run with labels or clusters"
         )
-    assign = condition.assign_function(run.recipe.data.load(), run.saved.tensors["kinds"].numpy())
+    real = run.recipe.data.load()
+
+    def categories_in(saved: Checkpoint) -> Tensor:
+        check_tensors(saved.tensors, {"kinds": torch.empty(len(real), dtype=torch.int32)})
+        return saved.tensors["kinds"]
+
+    assign = condition.assign_function(real, run.using(categories_in).numpy())
     return torch.from_numpy(one_hot(assign(samples), len(run.condition_space.shares)))

@@ -19,10 +19,13 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Sequence
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -30,23 +33,25 @@ from torch import Tensor, nn
 from gansmith import doctor
 from gansmith.core import distributed
 from gansmith.core.component import differences, to_json
-from gansmith.core.errors import RunError
-from gansmith.core.files import disk_errors, read_json, write_json
+from gansmith.core.errors import RunError, some
+from gansmith.core.files import disk_errors, read_as, write_json
+from gansmith.core.formatting import shell_word
 from gansmith.core.user_code import hashes_of_own_files
 from gansmith.data.modality import modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
-from gansmith.runs.checkpoints import Checkpoint, Checkpoints
+from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
 from gansmith.runs.lock import FOLDERS, locked
 from gansmith.runs.log import arrays_in, read_log, scores_in
-from gansmith.runs.metadata import changed_metadata, new_metadata, read_metadata
+from gansmith.runs.metadata import Results, changed_metadata, new_metadata, read_metadata, runs_in
 from gansmith.runs.trust import named, trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
 from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 
+T = TypeVar("T")
 KEPT_CHECKPOINTS = 3
 KEPT_FOR_RECOVERY = 8  # for a run that may recover: one of them should be older than the trouble
 
@@ -81,9 +86,12 @@ class Run:
         Raises RunError if the folder is no run folder, has an unknown format, or needs a file that `trust` does not name.
         """
         path = Path(path)
-        if not (path / "recipe.json").is_file():
-            what = "is empty or no run folder: it has no recipe.json" if path.is_dir() else "does not exist"
-            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {path}")
+        # os.path returns False where pathlib raises: names that are too long, forbidden folders.
+        if not os.path.isfile(path / "recipe.json"):
+            if inside := runs_in(path):
+                raise RunError(f"{path} is no run folder, but holds {len(inside)}: name one, such as {inside[0]}")
+            what = "is empty or no run folder: it has no recipe.json" if os.path.isdir(path) else "does not exist"
+            raise RunError(f"run folder {path} {what}; make one with: gansmith train RECIPE --run {shell_word(path)}")
         metadata = read_metadata(path / "run.json")
         return cls(path, trusted_recipe(path / "recipe.json", metadata["files"], trust), metadata)
 
@@ -111,8 +119,10 @@ class Run:
         comparable = dataclasses.replace(recipe, why=self.recipe.why)  # the reasons of a choice may be worded differently
         changed = list(differences(to_json(self.recipe), to_json(comparable)))
         if changed:
-            message = "; ".join(f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed)
-            raise RunError(f"run folder {self.path} holds another recipe: {message}. Choose another folder with --run")
+            message = some((f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed), separator="; ")
+            older = [place for place, old, new in changed if place.split(".")[-1] == "rules" and (old, new) == (1, 2)]
+            todo = f"To go on with the older run, add {older[0]}=1. To start anew, c" if older else "C"
+            raise RunError(f"run folder {self.path} holds another recipe: {message}. {todo}hoose another folder with --run")
         files = set(hashes_of_own_files(recipe).values())
         if files != set(self.metadata.get("files", {}).values()):
             raise RunError(
@@ -127,7 +137,7 @@ class Run:
         if checkpoint == "last":
             return Run(self.path, self.recipe, self.metadata, category=self.category)
         kept = sorted(set(self.checkpoints.images))
-        known = f"last or one of {', '.join(map(str, kept))}" if kept else "last"
+        known = f"last or one of {some(reversed(kept))}" if kept else "last"
         if checkpoint == "best":
             if self.best is None:
                 raise RunError(f"run {self.path} was not scored while it trained, so it has no best checkpoint: choose {known}")
@@ -144,15 +154,23 @@ class Run:
         """
         if distributed.rank() != 0:
             self.metadata = metadata
-        elif (self.path / "recipe.json").exists():
+            return
+        with disk_errors(self.path):
+            for name in FOLDERS:
+                (self.path / name).mkdir(exist_ok=True)
+        if (self.path / "recipe.json").exists():
             if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
                 self.update_metadata(**changed)
         else:
-            with disk_errors(self.path):
-                for name in FOLDERS:
-                    (self.path / name).mkdir(exist_ok=True)
             self.update_metadata(**new_metadata(metadata, hashes_of_own_files(self.recipe)))
             write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
+
+    def discard(self) -> None:
+        """Delete a new run that has no checkpoint yet: everything that `begin` and the first pictures have written."""
+        for name in ("recipe.json", "run.json", "log.jsonl"):  # recipe.json first: what is left is then no run
+            (self.path / name).unlink(missing_ok=True)
+        for name in (*FOLDERS, "events"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def update_metadata(self, **metadata: Any) -> None:
         """Add entries to the metadata in run.json, or replace them."""
@@ -185,19 +203,31 @@ class Run:
         """The newest undamaged checkpoint; None before the first. Raises RunError if all are damaged."""
         return self.checkpoints.latest()
 
-    def _chosen(self) -> Checkpoint:
-        """The checkpoint that `at` chose, other than "last". Raises RunError if it is gone or damaged."""
-        if (saved := self.checkpoints.at(self.images)) is None:
-            raise RunError(f"checkpoint {self.checkpoint} of run {self.path} is damaged: choose another checkpoint")
-        return saved
+    def using(self, use: Callable[[Checkpoint], T]) -> T:
+        """The result of `use` for the chosen checkpoint. Of damaged ones, `use` raises DamageError.
+
+        Where the newest is chosen and damaged, the one before is used. Raises RunError if there is none, or it is damaged.
+        """
+        if self.checkpoint == "last":
+            found = self.checkpoints.first(lambda saved: (use(saved),))
+            if found is None:
+                raise RunError(
+                    f"run folder {self.path} has no checkpoint yet: train it with gansmith train {shell_word(self.path)}"
+                )
+            return found[0]
+        try:
+            if (saved := self.checkpoints.at(self.images)) is not None:
+                return use(saved)
+        except DamageError as error:
+            reason = f" ({error})"
+        else:
+            reason = ""
+        raise RunError(f"checkpoint {self.checkpoint} of run {self.path} is damaged{reason}: choose another checkpoint")
 
     @property
     def saved(self) -> Checkpoint:
         """The chosen checkpoint, the newest by default. Raises RunError if there is none, or it is damaged."""
-        saved = self.latest() if self.checkpoint == "last" else self._chosen()
-        if saved is None:
-            raise RunError(f"run folder {self.path} has no checkpoint yet: train it with gansmith train {self.path}")
-        return saved
+        return self.using(lambda saved: saved)
 
     # ------------------------------------------------------------------------------------------ progress
 
@@ -251,6 +281,12 @@ class Run:
         """Whether there is nothing left to do: training is finished, the last checkpoint is undamaged, results are written."""
         return self.finished and bool(self.results) and (saved := self.latest()) is not None and saved.images == self.images
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether the report is there, and not older than the results: a kill may come between the two."""
+        times = [path.stat().st_mtime_ns for path in (self.path / "results.json", self.report) if path.exists()]
+        return len(times) == 2 and times[0] <= times[1]
+
     # ------------------------------------------------------------------------------------------ samples
 
     @cached_property
@@ -261,13 +297,12 @@ class Run:
         """
         shapes = self.recipe.shapes(self.metadata["sample_shape"], len(self.condition_space.shares))
         network = build(self.recipe.networks, self.recipe.seed, shapes)["generator"]
-        network.load_state_dict(self._generator_weights())
-        return network.eval().requires_grad_(False)
-
-    def _generator_weights(self) -> dict[str, Tensor]:
-        """The weights of the generator that samples come from, at the chosen checkpoint."""
         prefix = "average/" if self.recipe.ema else "networks/generator/"  # of tensor names in a checkpoint
-        return self.checkpoints.generator(prefix) if self.checkpoint == "last" else self._chosen().with_prefix(prefix)
+        if self.checkpoint == "last":
+            self.checkpoints.generator(prefix, lambda weights: load_weights(network, weights))
+        else:
+            self.using(lambda saved: load_weights(network, saved.with_prefix(prefix)))
+        return network.eval().requires_grad_(False)
 
     @property
     def condition_space(self) -> ConditionSpace:
@@ -319,7 +354,8 @@ class Run:
     @property
     def pictures(self) -> dict[int, Path]:
         """The pictures of samples drawn during training, by image count. All show samples of equal seeds."""
-        return {int(p.stem): p for p in sorted((self.path / "samples").glob("[0-9]*.png"))}
+        found = [p for p in (self.path / "samples").glob("*.png") if re.fullmatch(r"\d{12,}\.png", p.name) and p.is_file()]
+        return {int(path.stem): path for path in sorted(found)}
 
     @property
     def real_picture(self) -> Path:
@@ -350,7 +386,7 @@ class Run:
     def checkup(self) -> Checkup | None:
         """The doctor's checkup from the looks in the log; None if training was not monitored."""
         looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
-        found = Checkup.of_looks(looks, self.total_images or 1, recoveries or ())
+        found = Checkup.of_looks(looks, self.total_images or 1, recoveries or (), recipe=self.recipe)
         # After a recovery the checkpoints may be of a changed recipe, so they can't replace the looks in the log.
         return found if found.num_looks > 1 or recoveries is not None else None
 
@@ -358,7 +394,7 @@ class Run:
     def results(self) -> dict[str, Any]:
         """The results at the end of the budget: held-out accuracy, the best score and so on; empty before."""
         path = self.path / "results.json"
-        return dict(read_json(path)) if path.exists() else {}
+        return read_as(path, Results, "delete it, and train this folder again to have it written anew") if path.exists() else {}
 
 
 def load(run: str | Path, *, checkpoint: str | int = "last", trust: str | Path | None = None) -> Run:

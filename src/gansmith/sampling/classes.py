@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gansmith.core.errors import RunError, unknown
+from gansmith.core.errors import RunError, some, unknown
+from gansmith.data.order import own_labels
 from gansmith.sampling.conditions import Condition
 
 MAX_ROWS = 26  # with more categories, a picture does not have one row for each
-MAX_NAMED = 30  # class names that an error message lists
+MAX_NAMED = 10  # class names that an error message lists
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class ConditionSpace:
     def category_index(self, category: int | str, subject: str) -> int:
         """The index in 0..K-1 of a category given by its name, in any case, or by its number.
 
-        A name takes precedence over a number. `subject` is the subject of error messages.
+        A name takes precedence over a number, and where all names are numbers, a number is a name. `subject` is the subject of
+        error messages.
 
         Raises RunError if the generator is unconditional, the category is unknown, or no training sample belonged to it.
         """
@@ -45,15 +48,17 @@ class ConditionSpace:
         """The index of a category. Raises RunError if it is unknown."""
         word = str(category).strip()
         lower = [name.lower() for name in self.names or ()]
-        if self.names and isinstance(category, str):
+        is_name = isinstance(category, str) or own_labels(self.names) is not None
+        if self.names and is_name:
             if word in self.names:
                 return self.names.index(word)
             if lower.count(word.lower()) == 1:
                 return lower.index(word.lower())
-        if word.isdecimal() and int(word) < len(self.shares):
+        are_numbers = bool(self.names) and all(name.isdecimal() for name in self.names or ())
+        if not (is_name and are_numbers) and re.fullmatch(r"[0-9]{1,9}", word) and int(word) < len(self.shares):
             return int(word)
-        if self.names and len(self.names) <= MAX_NAMED:
-            raise RunError(f"{subject} has no class {word!r}: choose one of {', '.join(self.names)}")
+        if self.names and (are_numbers or len(self.names) <= MAX_NAMED):
+            raise RunError(f"{subject} has no class {word!r}: choose one of {some(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{subject}: {unknown('class', word, self.names)}")
         raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")

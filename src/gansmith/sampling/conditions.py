@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.data import Samples, Source, num_classes
 
-NumCategories = Annotated[int, Field(ge=2, le=10_000)]
+MAX_CATEGORIES = 10_000  # each has its own weights
+NumCategories = Annotated[int, Field(ge=2, le=MAX_CATEGORIES)]
 MAX_PIXELS = 16  # the longest side of the small copies that k-means compares
 
 AssignFunction = Callable[[Samples], np.ndarray]
@@ -96,6 +97,11 @@ class Labels:
         """The labels int64 [N]. Raises DataError if there are none, or one is not below `num`."""
         if samples.labels is None:
             raise DataError("condition labels: the data carry no labels; choose condition=clusters, or condition=none")
+        if not num and samples.num_classes > MAX_CATEGORIES:
+            raise DataError(
+                f"condition labels: expected at most {MAX_CATEGORIES:,} classes, the data have {samples.num_classes:,}; "
+                "choose condition=clusters, or condition=none"
+            )
         if num and (last := int(samples.labels.max())) >= num:
             raise DataError(f"condition labels(num={num}): the data have a label {last}: set condition.num={last + 1}")
         return samples.labels
@@ -147,7 +153,7 @@ class Codes:
     """
 
     num: NumCategories = 10
-    continuous: NonNegativeInt = 2
+    continuous: Annotated[int, Field(ge=0, le=1024)] = 2
     observed: ClassVar[bool] = False
     are_classes: ClassVar[bool] = False
 

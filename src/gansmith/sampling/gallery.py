@@ -10,14 +10,27 @@ import numpy as np
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
+from gansmith.core.limits import MAX_GRID
+from gansmith.data.arrays import CLASSES
 from gansmith.data.modality import Modality
+from gansmith.data.order import own_labels
 from gansmith.drawing.captions import name_rows
 from gansmith.drawing.grids import png, to_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_GRID = 10_000  # samples in one picture
+MAX_FILES = 1_000_000  # in one folder
+ENDINGS = (".npz", ".png")
+
+
+def check(path: Path, count: int) -> None:
+    """Raise RunError if `count` samples can't be saved at a path: see `Gallery.save`. Call it before they are made."""
+    files.check_output(path, "samples", ENDINGS, folder=True)
+    if path.suffix == ".png" and count > MAX_GRID:
+        raise RunError(f"{path}: a picture holds at most {MAX_GRID:,} samples, got {count:,}; use a folder or an .npz")
+    if path.suffix == "" and count > MAX_FILES:
+        raise RunError(f"{path}: a folder holds at most {MAX_FILES:,} pictures, got {count:,}; use an .npz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +39,10 @@ class Gallery:
 
     array: np.ndarray  # uint8 [N, H, W, C], or float32 [N, D] for points
     modality: Modality
-    labels: np.ndarray | None = None  # int64 [N], the class labels that the samples were made for, as in the data
+    labels: np.ndarray | None = None  # int64 [N], the class that each sample was made for, in the order of the classes
     columns: int | None = None  # of the picture; None: as square as possible
     names: tuple[str, ...] = ()  # captions of the picture's rows
+    classes: tuple[str, ...] | None = None  # the names of the classes
 
     def __len__(self) -> int:
         """N, the number of samples."""
@@ -51,7 +65,8 @@ class Gallery:
     def save(self, path: str | Path) -> Path:
         """Write the samples and return the path. The ending of `path` decides the format:
 
-        x.npz: the array as `images` or `points`, and class labels as `labels`.
+        x.npz: the array as `images` or `points`, the classes' names as `classes`, and the label of each sample as `labels`: the
+        class's place in `classes`, or the class's own number if all names are ascending whole numbers, such as 1990 and 2000.
         x.png: one picture of at most 10,000 samples.
         no ending: a new or empty folder with a picture of each sample, 000000.png and so on.
 
@@ -59,28 +74,28 @@ class Gallery:
         empty, or a path that can't be written, DiskError if the disk is full.
         """
         path = Path(path)
+        check(path, len(self))
         if path.suffix == ".npz":
             files.make_parent(path)
             with files.atomic(path) as file:
-                labels = {} if self.labels is None else {"labels": self.labels}
-                np.savez(file, **{self.modality.key: self.array}, **labels)  # type: ignore[arg-type]
+                np.savez(file, **{self.modality.key: self.array}, **self._labels())  # type: ignore[arg-type]
         elif path.suffix == ".png":
-            if len(self) > MAX_GRID:
-                raise RunError(
-                    f"{path}: a picture holds at most {MAX_GRID:,} samples, got {len(self):,}; use a folder or an .npz"
-                )
             files.make_parent(path)
             files.write(path, png(self.picture()))
-        elif path.suffix == "":
-            self._save_folder(path)
         else:
-            raise RunError(f"can't write samples as {path.suffix!r} ({path}): use x.npz, x.png or a folder's name")
+            self._save_folder(path)
         return path
+
+    def _labels(self) -> dict[str, np.ndarray]:
+        """The arrays about classes in an .npz: labels and names, each if it is known."""
+        if self.labels is None:
+            return {}
+        own = own_labels(self.classes)
+        names = {} if self.classes is None else {CLASSES: np.array(self.classes, dtype=np.str_)}
+        return {"labels": self.labels if own is None else own[self.labels], **names}
 
     def _save_folder(self, path: Path) -> None:
         """Write each sample as a picture into a new or empty folder."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunError(f"{path} is there already and not an empty folder; choose another --out")
         with files.atomic_folder(path) as folder:
             for i in range(len(self)):
                 picture = to_image(self.array[i]) if self.array.ndim == 4 else self.modality.picture(self.array[i : i + 1])

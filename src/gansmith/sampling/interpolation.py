@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
+from gansmith.core.limits import MAX_GRID
 from gansmith.drawing import animation, grids
-from gansmith.sampling.gallery import MAX_GRID
 from gansmith.sampling.sampler import Sampler
 
 STEPS = {".gif": 24, ".png": 8}  # from one seed to the next, by the ending of the file
@@ -24,10 +24,7 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
 
     Raises RunError for another ending, fewer than two seeds, points as x.gif, or more than 10,000 pictures.
     """
-    if path.suffix not in STEPS:
-        raise RunError(
-            f"can't write an interpolation as {path.suffix!r} ({path}): use x.gif for an animation, x.png for rows of pictures"
-        )
+    files.check_output(path, "an interpolation", tuple(STEPS))
     if len(seeds) < 2:
         raise RunError(f"an interpolation needs two seeds or more, got {len(seeds)}: give them as --seeds 0 1 2")
     steps = steps or STEPS[path.suffix]
@@ -38,6 +35,7 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
     if is_loop and not has_images:
         raise RunError(f"{path}: {sampler.name} makes points, which are not animated; use x.png")
     rows = sampler.walk([*seeds, seeds[0]] if is_loop else seeds, steps)
+    files.make_parent(path)
     if is_loop:
         frames = [grids.to_image(image) for row in rows for image in row[:-1]]
         scale = max(1, LONGEST_FRAME // max(frames[0].size))

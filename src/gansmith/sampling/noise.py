@@ -6,11 +6,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import PositiveInt
 
 from gansmith.core import rng
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
+from gansmith.core.fields import Dim, Number
 from gansmith.core.rng import Place, Stream
 
 
@@ -32,7 +32,7 @@ class Noise(Protocol):
 class Normal:
     """z ~ N(0, I)."""
 
-    dim: PositiveInt
+    dim: Dim
 
     def rows(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
         """Rows of independent N(0, 1) entries, float32 [count, dim]."""
@@ -43,9 +43,9 @@ class Normal:
 class Uniform:
     """Independent entries of z, uniform in [low, high]. Raises RecipeError unless low < high."""
 
-    dim: PositiveInt
-    low: float = -1.0
-    high: float = 1.0
+    dim: Dim
+    low: Number = -1.0
+    high: Number = 1.0
 
     def __post_init__(self) -> None:
         if self.low >= self.high:

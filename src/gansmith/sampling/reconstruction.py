@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from gansmith.core import files
 from gansmith.core.errors import DataError, RunError
+from gansmith.core.limits import MAX_GRID
 from gansmith.data import Samples, Source
 from gansmith.drawing import grids
-from gansmith.sampling.gallery import MAX_GRID
 from gansmith.sampling.posterior import encode
 from gansmith.sampling.sampler import Sampler
 
@@ -68,8 +68,7 @@ def save(
 
     Raises RunError for an ending other than .png, for points, for more than 5,000 samples, and for data of another shape.
     """
-    if path.suffix != ".png":
-        raise RunError(f"can't write reconstructions as {path.suffix!r} ({path}): use x.png")
+    files.check_output(path, "reconstructions", (".png",))
     if len(sampler.shape) != 3:
         raise RunError(
             f"{sampler.name} makes points, and only images can be drawn beside their reconstructions; use reconstruct from Python"

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gansmith.core.errors import RunError
+from gansmith.core import rng
+from gansmith.core.errors import RunError, cut
 from gansmith.data import memory
 from gansmith.data.modality import Modality
 from gansmith.sampling.classes import ConditionSpace, Layout
@@ -69,10 +70,16 @@ class Sampler:
 
         Raises RunError if they do not fit in memory.
         """
+        if count < 1 or first < 0 or not 0 <= seed <= rng.MAX_SEED:
+            raise RunError(
+                f"expected a count of at least 1, a first of at least 0 and a seed from 0 to 2**63 - 1, "
+                f"got {cut(f'{count}, {first} and {seed}')}"
+            )
         value_size = 1 if self.modality.key == "images" else 4  # bytes
         if value_size * count * math.prod(self.shape) > memory.usable_bytes():
             raise RunError(f"{count:,} samples don't fit in memory: choose a smaller count, and draw the rest with other seeds")
-        return Gallery(self.sample(seed, count, first), self.modality, self.labels(seed, count, first))
+        labels = self.labels(seed, count, first)
+        return Gallery(self.sample(seed, count, first), self.modality, labels, classes=self.condition_space.names)
 
     def labels(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
         """The classes of samples `first` to `first + count - 1` of a seed, int64 [count]; None if categories are not classes."""
@@ -90,7 +97,8 @@ class Sampler:
             )
         categories, columns = self.layout.categories, columns or self.layout.columns
         samples = self.generate(self.inputs.category_rows(seed, categories, columns))
-        return Gallery(samples, self.modality, np.repeat(categories, columns), columns, self.layout.names)
+        labels, names = np.repeat(categories, columns), self.condition_space.names
+        return Gallery(samples, self.modality, labels, columns, self.layout.names, names)
 
     def layout_samples(self, seed: int) -> np.ndarray:
         """The samples of a seed in the order of the layout, [layout.count, ...]."""

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from gansmith.core import files
 from gansmith.core.errors import RunError
-from gansmith.sampling.gallery import MAX_GRID, Gallery
+from gansmith.core.limits import MAX_GRID
+from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.sampler import Sampler
 
 
@@ -31,6 +33,5 @@ def slide(sampler: Sampler, code: int = 0, *, seed: int = 0, rows: int = 10, ste
 
 def save(gallery: Gallery, path: Path) -> None:
     """Write the gallery as a picture x.png. Raises RunError for any other ending."""
-    if path.suffix != ".png":
-        raise RunError(f"can't write a picture as {path.suffix!r} ({path}): use x.png")
+    files.check_output(path, "a picture", (".png",))
     gallery.save(path)

@@ -17,7 +17,7 @@ def checkup(run: Run) -> Checkup:
     found = run.checkup
     if found is None:
         looks = sorted(_looks_at_checkpoints(run) + doctor.looks_in(run.records), key=lambda look: look["images"])
-        found = Checkup.of_looks(looks, run.total_images or 1, from_checkpoints=True)
+        found = Checkup.of_looks(looks, run.total_images or 1, from_checkpoints=True, recipe=run.recipe)
     if not found.num_looks:
         raise RunError(f"run {run.path} has no checkpoint to measure yet: train it for longer")
     return found
@@ -44,7 +44,7 @@ def _looks_at_checkpoints(run: Run) -> list[dict[str, Any]]:
         if run.total_images:
             trainer.totals = Totals.stored(run.metadata)
         monitor = Monitor(trainer)
-        for saved in run.checkpoints.undamaged():
+        for saved in run.checkpoints.undamaged(trainer.check_fits):
             trainer.restore(saved)
             try:
                 signs = monitor.look()

@@ -20,14 +20,15 @@ from gansmith.networks.build import build
 from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in, seconds_in
+from gansmith.recipes.memory import must_fit
 from gansmith.training.backends import backend_of
 from gansmith.training.budget import planned_scores
+from gansmith.training.events import import_tensorboard
 from gansmith.training.files_plan import PICTURE_SEED
 from gansmith.training.process_settings import process_settings
 from gansmith.training.speed import measure_speed
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation, validation_for
-from gansmith.training.writer import tensorboard
 
 LARGE = 20_000_000  # weights of all networks
 
@@ -35,6 +36,7 @@ LARGE = 20_000_000  # weights of all networks
 def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
     """A recipe's fields, networks and cost of a step, as `gansmith show --json -` prints them."""
     shapes = recipe.shapes(sample_shape, num_categories)
+    must_fit(recipe, shapes)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}
     weights = sum(w.numel() for network in networks.values() for w in network.parameters())
@@ -125,6 +127,7 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
     samples = trainer.samples
     yield f"{recipe.name}, one step of {record.images} real images on {trainer.device}, in {trainer.backend.framework}"
     yield f"  data           {len(samples):,} samples of {list(samples.shape)}{skipped(samples.num_skipped)}"
+    yield from (f"                 {note}" for note in samples.notes)
     yield f"  noise          {[recipe.noise.dim]}"
     for network, module in trainer.networks.items():
         yield f"  {network:<14} {sum(p.numel() for p in module.parameters()):,} weights"
@@ -141,7 +144,7 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
 def seconds_of_the_end(trainer: Trainer) -> float:
     """The seconds that TensorBoard's import, pictures, plots and the report of a run take, by drawing some of them."""
     begun = time.perf_counter()
-    tensorboard()
+    import_tensorboard()
     picture = trainer.modality.picture(trainer.sampler.layout_samples(PICTURE_SEED), trainer.recipe.pictures.columns)
     grids.png(picture)
     images = np.arange(100.0)

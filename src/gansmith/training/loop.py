@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Generator
 from pathlib import Path
+
+import torch
 
 from gansmith.core.errors import TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
+from gansmith.training.arguments import Threads
 from gansmith.training.record import Record
-from gansmith.training.session import Session, Threads, open_session
+from gansmith.training.session import Session, open_session
 from gansmith.training.signals import SignalsWait
+from gansmith.training.trainer import Trainer
+
+logger = logging.getLogger("gansmith")
 
 
 def train(
@@ -61,17 +68,19 @@ def steps(
 
 def take_steps(session: Session) -> Generator[Record]:
     """Train an open session to its end, yielding a record after every step. Leaving the loop saves."""
-    trainer, supervisor, writer = session
-    try:
-        with SignalsWait() as signals:
+    trainer, supervisor, writer, watch = session
+    with SignalsWait() as signals:
+        try:
             while not supervisor.is_over(trainer):
                 with signals.held():
                     before = trainer.images
                     try:
-                        record = trainer.step()
+                        record = watch.step(trainer)
                         decision = supervisor.after(trainer, before)
                         trainer = decision.successor or trainer
                         writer.after(trainer, record, before, decision)
+                        if not decision.is_over and (threads := watch.fewer(trainer)) is not None:
+                            _change_threads(session, trainer, threads)
                     except TrainingError:
                         if (successor := supervisor.after_failure(trainer)) is None:
                             raise
@@ -81,6 +90,15 @@ def take_steps(session: Session) -> Generator[Record]:
                 if decision.scores or record.total_images != trainer.total_images:
                     record = dataclasses.replace(record, scores=decision.scores, total_images=trainer.total_images)
                 yield record
-        writer.finish(trainer, supervisor.results())
-    finally:
-        writer.leave(trainer)
+            writer.finish(trainer, supervisor.results())
+        finally:
+            with signals.held():  # a second Ctrl-C waits until the run is saved
+                writer.leave(trainer)
+
+
+def _change_threads(session: Session, trainer: Trainer, threads: int) -> None:
+    """Go on with another number of threads. What is saved and noted before lets a resumed run change it at the same image."""
+    session.writer.leave(trainer)
+    now = f"training has become slow beside another program: on with {threads} of {torch.get_num_threads()} threads"
+    session.writer.run.update_metadata(thread_changes=session.threads.note(trainer.images, threads))
+    logger.warning(f"{now} from {trainer.images:,} images")

@@ -14,12 +14,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gansmith.core import rng
+from gansmith.core import distributed, rng
 from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.networks.base import logits_of, pack_of
@@ -56,6 +57,17 @@ ROWS = 64  # of the batch on which the generator's gradient is taken
 Conditioned = tuple[Tensor, np.ndarray | None]  # samples [N, ...] and their condition [N, K]
 
 
+class _NotSharedError(KeyError):
+    """A turn reads a value that another turn of its step shares. Any other KeyError is a fault of the loss."""
+
+
+class _Shared(dict[str, Any]):
+    """The shared values of a turn that is alone: there are none."""
+
+    def __missing__(self, name: str) -> Any:
+        raise _NotSharedError(name)
+
+
 class Monitor:
     """Measures the vital signs of a trainer. `docs/doctor.md` explains each sign."""
 
@@ -72,6 +84,7 @@ class Monitor:
         """The trainer's present categories of `stored`; restoring a checkpoint may change them."""
         return None if self.trainer.categories is None else self.trainer.categories.index_select(0, self.indices)
 
+    @distributed.alone()
     def look(self) -> dict[str, float]:
         """The vital signs by name. Signs that are not finite are left out, and `finite` is then 0."""
         trainer = self.trainer
@@ -275,9 +288,9 @@ class Monitor:
             return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
 
         states = {name: value.clone() for name, value in trainer.states.items()}
-        turn = Turn(trainer.images, trainer.epoch_images, trainer.progress, draw, trainer.steps, {}, states)
+        turn = Turn(trainer.images, trainer.epoch_images, trainer.progress, draw, trainer.steps, _Shared(), states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
-        with torch.enable_grad(), contextlib.suppress(KeyError):  # a generator's loss that needs a value shared by another turn
+        with torch.enable_grad(), contextlib.suppress(_NotSharedError):  # the loss needs a value that another turn shares
             batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
             with recorded_logits(trainer.networks.get("discriminator")) as recorded:
                 losses = player.loss(trainer.networks, batch, turn).losses

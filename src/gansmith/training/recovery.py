@@ -18,6 +18,7 @@ from gansmith.core.errors import RecipeError
 from gansmith.core.overrides import override
 from gansmith.core.rng import MAX_SEED
 from gansmith.doctor import Diagnosis, Trouble
+from gansmith.doctor.suggestions import applied
 from gansmith.optim.optimizers import Adam
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint
@@ -42,7 +43,9 @@ class Recovery:
     @classmethod
     def read(cls, metadata: Mapping[str, Any], up_to: int) -> list[Recovery]:
         """The recoveries in a run's metadata, up to an image count."""
-        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in metadata.get("recoveries", [])]
+        names = [field.name for field in dataclasses.fields(cls)]
+        entries = ({name: entry[name] for name in names} for entry in metadata.get("recoveries", []))
+        found = [cls(**entry | {"changes": tuple(entry["changes"])}) for entry in entries]
         return [recovery for recovery in found if recovery.images <= up_to]
 
 
@@ -99,8 +102,9 @@ def _combined(
     for remedy in remedies:
         if (remedied := remedy(recipe, is_new)) is None:
             continue
+        if (made := applied(recipe, remedied[0])) is None:
+            continue
         try:
-            made = overridden(recipe, remedied[0])
             fits(made)
         except RecipeError:
             continue

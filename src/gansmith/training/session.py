@@ -7,28 +7,32 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from gansmith.core import distributed
-from gansmith.core.device import choose_device
-from gansmith.core.errors import RecipeError, TrainingError
+from gansmith.core.errors import GansmithError, RecipeError, TrainingError
+from gansmith.core.user_code import hashes_of_own_files
+from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.base import Recipe
+from gansmith.report import page
+from gansmith.runs.checkpoints import Checkpoint
+from gansmith.runs.metadata import check_same_data
 from gansmith.runs.run import Run
+from gansmith.runs.trust import check_trust
+from gansmith.training.arguments import Threads, check_arguments
 from gansmith.training.backends import backend_of
 from gansmith.training.budget import Plan, plan_run
 from gansmith.training.look_plan import monitor_for
 from gansmith.training.monitor import Monitor
 from gansmith.training.process_settings import process_settings
 from gansmith.training.recovery import Recovery, changed
-from gansmith.training.speed import quickest
+from gansmith.training.speed import ThreadWatch, quickest
 from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
 from gansmith.training.validation import Validation, validation_for
 from gansmith.training.writer import RunWriter
-
-Threads = int | Literal["auto"] | None
 
 logger = logging.getLogger("gansmith")
 
@@ -39,6 +43,7 @@ class Session(NamedTuple):
     trainer: Trainer  # where the run stands; a recovery replaces it
     supervisor: Supervisor
     writer: RunWriter
+    threads: ThreadWatch
 
 
 @contextlib.contextmanager
@@ -56,37 +61,66 @@ def open_session(
     The trainer stands at the newest checkpoint. When the block ends the folder is unlocked, and the settings of the process are
     as before. Saving the trainer is up to the block. `gansmith.steps` describes the arguments and the errors.
     """
-    chosen = choose_device(device)
+    chosen = check_arguments(recipe, run, device, threads, framework, trust)
     with distributed.joined(chosen), Run.locked(run, recipe, trust=trust) as folder:
         if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world_size() > 1:
             raise RecipeError("watch.on_trouble=recover: a run on several processes can't recover: choose warn or stop")
+        if trust is not None and not folder.metadata:
+            check_trust(trust, hashes_of_own_files(recipe), folder.path)
         if distributed.agree(int(folder.is_complete), chosen):
+            if distributed.rank() == 0 and not folder.is_reported:  # killed before the report was written
+                page.write(folder, Evaluation.of(folder))
             yield None
             return
-        with process_settings(compiles=recipe.compile):
+        with process_settings(compiles=recipe.compile), _no_empty_run(folder):
             session = _prepare(folder, recipe, chosen, threads, framework)
             try:
                 yield session
             except TrainingError as error:
-                kept = f"the last good checkpoint, at {folder.images:,} images, is kept in {folder.path}"
-                raise TrainingError(f"{error}; {kept}") from None
+                last = f"the last good checkpoint, at {folder.images:,} images," if folder.images else "no checkpoint"
+                raise TrainingError(f"{error}; {last} is kept in {folder.path}") from None
             finally:
                 session.writer.close()
+
+
+@contextlib.contextmanager
+def _no_empty_run(folder: Run) -> Iterator[None]:
+    """Leave no new run behind if an unforeseen error, such as one in the user's own loss, ends it before it is saved once.
+
+    The corrected file would count as another one, and the run could not go on.
+    """
+    is_new = not folder.metadata
+    try:
+        yield
+    except GansmithError:
+        raise
+    except Exception:
+        if is_new and distributed.rank() == 0 and not folder.checkpoints.images:
+            folder.discard()
+        raise
 
 
 def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads, framework: str | None) -> Session:
     """Trainer at the newest checkpoint, supervisor and writer of a locked folder. A new run is written down here."""
     # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
     known_images = distributed.agree(folder.total_images or 0, device)
-    saved, metadata = folder.latest(), folder.metadata
-    recoveries = Recovery.read(metadata, saved.images if saved else 0)
-    begun_with = metadata.get("environment", {}).get("threads")
-    if threads == "auto" and begun_with is not None:
+    metadata = folder.metadata
+    begun_with, chooses = metadata.get("environment", {}).get("threads"), threads == "auto"
+    if threads == "auto" and isinstance(begun_with, int):
         threads = min(begun_with, torch.get_num_threads())
     if isinstance(threads, int):
         torch.set_num_threads(threads)
     backend = backend_of(framework or metadata.get("framework", "torch"))
-    trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
+
+    def trainer_for(saved: Checkpoint | None) -> tuple[Checkpoint | None, Trainer]:
+        recoveries = Recovery.read(metadata, saved.images if saved else 0)
+        trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
+        if saved is not None:
+            check_same_data(folder.path, metadata or trainer.metadata(), trainer.metadata())  # before the fit of the weights
+            trainer.check_fits(saved)
+        return saved, trainer
+
+    saved, trainer = folder.checkpoints.first(trainer_for) or trainer_for(None)
     if threads == "auto":
         torch.set_num_threads(quickest(trainer))
     scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
@@ -98,6 +132,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     if validation is not None and plan.score_samples:
         validation = replace(validation, num_samples=plan.score_samples)
     trainer.totals = plan.totals.up_to(saved.images if saved else 0)
+    recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and plan.scorings else None
     folder.begin(trainer.metadata() | plan.metadata() | {"score": score})
     for note in plan.notes if distributed.rank() == 0 else ():
@@ -110,4 +145,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     writer = RunWriter(folder, trainer)
     supervisor = Supervisor(writer, trainer, validation, monitor, writer.rewind(trainer.images))
     writer.open(trainer, supervisor.is_over(trainer))
-    return Session(trainer, supervisor, writer)
+    changes = metadata.get("thread_changes", []) if chooses else []
+    for _, number in (change for change in changes if change[0] <= trainer.images):
+        torch.set_num_threads(number)
+    return Session(trainer, supervisor, writer, ThreadWatch(changes, chooses))

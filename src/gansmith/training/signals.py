@@ -7,9 +7,12 @@ import threading
 from types import FrameType
 from typing import Any
 
+# Signals that ask a program to end: by `kill`, by a closed terminal, by a limit of processor time (the last two not on Windows).
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGXCPU") if hasattr(signal, name))
+
 
 class SignalsWait:
-    """Ctrl-C and SIGTERM wait inside `held()` and are delivered when it ends; outside of it they are delivered at once.
+    """Ctrl-C and the signals of `ENDING` wait inside `held()` and are delivered when it ends, outside of it at once.
 
     Handlers are set once a run, as setting them at each step would slow small networks by a few percent. A handler that is set
     later, for example by a notebook between cells, stays: Ctrl-C may then interrupt a step, which is not saved. Signals reach the
@@ -24,7 +27,7 @@ class SignalsWait:
     def __enter__(self) -> SignalsWait:
         """Set the handlers."""
         if threading.current_thread() is threading.main_thread():
-            self.handlers = {number: signal.signal(number, self._arrive) for number in (signal.SIGINT, signal.SIGTERM)}
+            self.handlers = {number: signal.signal(number, self._arrive) for number in (signal.SIGINT, *ENDING)}
         return self
 
     def __exit__(self, *_: object) -> None:

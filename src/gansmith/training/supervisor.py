@@ -95,7 +95,7 @@ class Supervisor:
 
     def diagnoses(self) -> list[doctor.Diagnosis]:
         """The troubles that the looks so far show, the cause first."""
-        return doctor.diagnose(self.looks, self.total_images)
+        return doctor.diagnose(self.looks, self.total_images, recovery.changed(self.recipe, self.recoveries))
 
     # ------------------------------------------------------------------------------------------ the pace
 

@@ -23,7 +23,8 @@ from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
 from gansmith.recipes.base import Recipe
-from gansmith.runs.checkpoints import Checkpoint
+from gansmith.recipes.memory import batch_sizes, must_fit
+from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
 from gansmith.sampling.classes import condition_space_of, layout_of
 from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
 from gansmith.sampling.inputs import Inputs, one_hot
@@ -88,11 +89,14 @@ class Trainer:
         self.modality = modality_of(self.samples.shape, recipe.value_range)
         self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
         self.players = recipe.objective.players()
+        must_fit(recipe, self.shapes, device.type == "cpu")
         self.networks = {name: net.to(device) for name, net in build(recipe.networks, recipe.seed, self.shapes).items()}
         for part in parts(recipe.objective):
             if isinstance(part, Augmentation):
                 part.check_sample(self.shapes.sample)
         check_shapes(self.networks, self.shapes)
+        if self._smallest_batch() == 1:
+            check_shapes(self.networks, self.shapes, rows=1)
         self.stored = torch.from_numpy(self.samples.values).to(device)  # [N, ...] as the source stores them
         categories = self.samples.categories
         self.categories = None if categories is None else distributed.broadcast(torch.from_numpy(categories).to(device))
@@ -115,6 +119,10 @@ class Trainer:
         self.guard = LossGuard([p.name for p in self.players], device)
         self.whole = True  # False within a step and once the state is broken: then nothing is saved
         self.backend = backend(self)
+
+    def _smallest_batch(self) -> int:
+        """The smallest number of samples that a network gets in training, on this process."""
+        return max(1, min(batch_sizes(self.recipe)) // distributed.world_size())
 
     # ------------------------------------------------------------------------------------------ a step
 
@@ -261,8 +269,16 @@ class Trainer:
             tensors["kinds"] = self.categories.to(torch.int32)
         return Checkpoint(self.images, self.steps, tensors)
 
+    def check_fits(self, saved: Checkpoint) -> None:
+        """Raise DamageError if a saved state lacks a tensor of this trainer, or has one of another shape or type."""
+        own = {name: tensor for name, tensor in self.state().tensors.items() if not name.startswith("lasting/")}
+        check_tensors(saved.tensors, own, complete=("networks/", "average/", "optimizers/"))
+        if "kinds" in own and not 0 <= saved.tensors["kinds"].min() <= saved.tensors["kinds"].max() < self.shapes.categories:
+            raise DamageError("tensor kinds holds numbers of no category")
+
     def restore(self, saved: Checkpoint) -> None:
-        """Copy a saved state into this trainer."""
+        """Copy a saved state into this trainer. Raises DamageError, and copies nothing, if it does not fit."""
+        self.check_fits(saved)
         for name, network in self.networks.items():
             network.load_state_dict(saved.with_prefix(f"networks/{name}/"))
         if self.average is not None:

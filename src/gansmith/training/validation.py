@@ -10,19 +10,19 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from gansmith.core import rng
+from gansmith.core import distributed, rng
 from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
 from gansmith.data import Samples, modality
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
 from gansmith.evaluation.extractors import Extractor, find_extractor
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.scores import Moments
+from gansmith.evaluation.metrics.moments import Moments, MomentSum
 from gansmith.evaluation.results import name_of
 from gansmith.evaluation.scoring import CHUNK
 from gansmith.recipes.base import Recipe, Scores
@@ -77,8 +77,9 @@ class Validation:
         try:
             return reference.moments_of(rows, self.extractor, "slice")
         except (DiskError, RunError):  # training does not need the cache
-            return self._moments(rows)
+            return reference.extracted_moments(rows, self.extractor)
 
+    @distributed.alone()
     def score(self, sampler: Sampler, count: int | None = None) -> float:
         """The Frechet distance of `count` generated samples from the validation slice, or of as many as the run's scores have.
 
@@ -86,10 +87,12 @@ class Validation:
         """
         device = next((p.device for p in sampler.generator.parameters()), None)
         with rng.fork(device):
-            fake = reduce(Moments.__add__, map(self._moments, self._generated(sampler, count or self.count)))
-            if not math.isfinite(float(fake.outer.sum())):
-                return math.inf
-            return metrics.frechet_distance(self.real, fake)
+            fake = MomentSum()
+            for values in self._generated(sampler, count or self.count):
+                for chunk in reference.features_of(values, self.extractor):
+                    fake.add(chunk.features)
+            found = metrics.frechet_distance(self.real, fake.moments)
+            return found if math.isfinite(found) else math.inf
 
     def plan_scores(self, run_seconds: float, sampler: Sampler) -> Measurements:
         """Plan the scores of a run of `run_seconds` by timing some: their number, and fewer samples where time is short.
@@ -133,10 +136,6 @@ class Validation:
         for first in range(0, total, CHUNK):
             count = min(CHUNK, total - first)
             yield modality.to_source(sampler.sample(SEED, count, first))
-
-    def _moments(self, values: np.ndarray) -> Moments:
-        chunks = reference.features_of(values, self.extractor)
-        return reduce(Moments.__add__, (Moments.of(chunk.features) for chunk in chunks))
 
 
 def validation_for(recipe: Recipe, samples: Samples) -> Validation | str | None:

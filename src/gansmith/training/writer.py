@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import time
-import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch import Tensor
 from gansmith.core import distributed
 from gansmith.core.errors import TrainingError
 from gansmith.core.files import atomic, disk_errors, write, write_json
+from gansmith.core.formatting import plain
 from gansmith.drawing import animation, grids, plots
 from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.base import Recipe
@@ -25,6 +24,7 @@ from gansmith.report import page
 from gansmith.runs.log import read_log
 from gansmith.runs.run import Run
 from gansmith.training import discriminator_accuracy
+from gansmith.training.events import EventFile
 from gansmith.training.files_plan import PICTURE_SEED, FilePlan
 from gansmith.training.marks import Due, Every, Marks
 from gansmith.training.pace import Costs
@@ -81,7 +81,7 @@ class RunWriter:
         with disk_errors(self.run.path):
             self.log_file = open(self.run.path / "log.jsonl", "a")  # noqa: SIM115  # closed in close()
             if not is_over:  # else the event file would stay empty
-                self.board = _tensorboard(self.run, trainer.images)
+                self.board = EventFile(self.run.path / "events", trainer.images)
         if trainer.images == 0:
             stored = trainer.modality.to_model(trainer.stored[self._real_rows(trainer)])
             self._write_picture("real.png", trainer, trainer.modality.from_model(stored))
@@ -132,7 +132,7 @@ class RunWriter:
             self.log_file.flush()
             for name, value in (entry if shown is None else shown).items():
                 if name != "images":
-                    self.board.add_scalar(name, value, entry["images"])
+                    self.board.add_scalar(plain(name), value, entry["images"])
 
     def save(self, trainer: Trainer) -> None:
         """Write a checkpoint, unless there is one of this image count. Raises TrainingError for a state that is not finite."""
@@ -193,7 +193,7 @@ class RunWriter:
         write(self.run.path / "samples" / name, grids.png(picture))
         with disk_errors(self.run.path):
             tag = "real" if name == "real.png" else "samples"
-            self.board.add_image(tag, np.asarray(picture.convert("RGB")), trainer.images, dataformats="HWC")
+            self.board.add_image(tag, np.asarray(grids.on_white(picture).convert("RGB")), trainer.images)
 
     def _real_rows(self, trainer: Trainer) -> Tensor:
         """Indices of the real samples to show: the first ones, or the first of each category, repeated where it has too few."""
@@ -205,6 +205,7 @@ class RunWriter:
 
     # ------------------------------------------------------------------------------------------ at the end
 
+    @distributed.alone()
     def finish(self, trainer: Trainer, results: Mapping[str, Any]) -> None:
         """Write loss plot, animation, results with the discriminator's accuracy on held-out samples, and report, once."""
         path = self.run.path
@@ -230,37 +231,3 @@ def _due(recipe: Recipe, plan: FilePlan, trainer: Trainer) -> dict[str, Due]:
         if recipe.checkpoint_every
         else Marks.evenly(plan.checkpoints, first),
     }
-
-
-def _tensorboard(run: Run, images: int) -> Any:
-    """An event writer that continues from an image count."""
-    purge = images + 1 if images else None
-    return tensorboard().SummaryWriter(str(run.path / "events"), purge_step=purge, flush_secs=30)
-
-
-def tensorboard() -> Any:
-    """PyTorch's module for TensorBoard; its first import takes a second."""
-    with _without_tensorflow():
-        import torch.utils.tensorboard as module
-
-        return module
-
-
-@contextlib.contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Keep TensorBoard from importing TensorFlow, where it is installed: that takes 7 seconds.
-
-    TensorBoard takes its own stub instead while a module of this name exists. It chooses once, so the module can go again.
-    """
-    name = "tensorboard.compat.notf"
-    if "tensorflow" in sys.modules or name in sys.modules:
-        yield
-        return
-    sys.modules[name] = types.ModuleType(name)
-    try:
-        import tensorboard.compat
-
-        dir(tensorboard.compat.tf)  # the choice is made at the first use
-        yield
-    finally:
-        del sys.modules[name]

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import plain
 from gansmith.data import modality
+from gansmith.drawing.grids import on_white
 from gansmith.evaluation.attributes import classifier
 from gansmith.evaluation.attributes.classifier import AttributeClassifier, Progress
 from gansmith.sampling.inputs import GeneratorInput
@@ -173,13 +175,14 @@ def sheet(run: Run, found: Sequence[Direction], count: int = 4) -> Any:
     from PIL import Image, ImageDraw, ImageFont
 
     modality = run.sampler.modality
-    blocks = [(f"{d.attribute}: {d.value}", modality.picture(picture(run, d, count), SHOWN).convert("RGB")) for d in found]
+    pictures = (modality.picture(picture(run, d, count), SHOWN) for d in found)
+    blocks = [(f"{d.attribute}: {d.value}", on_white(drawn).convert("RGB")) for d, drawn in zip(found, pictures, strict=True)]
     font, head = ImageFont.load_default(20), 28
     width, height = max(b.width for _, b in blocks), sum(b.height + head for _, b in blocks)
     page = Image.new("RGB", (width, height), "white")
     draw, top = ImageDraw.Draw(page), 0
     for name, block in blocks:
-        draw.text((8, top + 2), f"{name} (to the right)", fill="black", font=font)
+        draw.text((8, top + 2), f"{plain(name)} (to the right)", fill="black", font=font)
         page.paste(block, (0, top + head))
         top += head + block.height
     return page

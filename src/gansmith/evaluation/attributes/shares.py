@@ -119,6 +119,8 @@ def corrected(predicted: np.ndarray, confusion: np.ndarray) -> np.ndarray:
     for _ in range(ROUNDS):
         before, likely = shares, shares @ confusion
         shares = shares * (confusion @ np.divide(predicted, likely, out=np.zeros_like(predicted), where=likely > 0))
+        if not shares.sum() > 0:  # a value that is predicted of samples and never of held-out images: nothing to correct by
+            return predicted
         shares = shares / shares.sum()
         if np.abs(shares - before).max() < 1e-9:
             break

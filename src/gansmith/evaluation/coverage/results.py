@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ConfigDict
 
 from gansmith.core import component as spec
 from gansmith.core import files, user_code
@@ -38,6 +39,8 @@ TENTH = 0.1  # share of a protocol's steps without `full`
 @dataclass(frozen=True)
 class Result:
     """The mode coverage of one run, and its settings."""
+
+    __pydantic_config__ = ConfigDict(strict=True)  # of `load`; unknown fields are ignored
 
     protocol: str
     recipe: str
@@ -149,20 +152,8 @@ def _weights(run: Run) -> dict[str, int]:
 
 def load(path: Path) -> Result:
     """Read a stored result. Raises RunError where the file is damaged."""
-    names = [field.name for field in dataclasses.fields(Result)]
-    content = files.read_json(path, "format", *names)
-    try:
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}, expected {FORMAT}")
-        counted = tuple(_counted(entry) for entry in content["counted"])
-        return Result(**{name: content[name] for name in names} | {"counted": counted, "overrides": tuple(content["overrides"])})
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}): delete it to make it again from its run") from None
-
-
-def _counted(entry: dict[str, Any]) -> Counted:
-    counted = Counted(**entry)
-    for name, value in dataclasses.asdict(counted).items():
-        if not isinstance(value, (int, float)) and not (value is None and name in ("high_quality", "sd_ratio")):
-            raise ValueError(f"{name} is {value!r}")
-    return counted
+    content, todo = files.read_bytes(path), "delete it to make it again from its run"
+    if (found := files.parse_json(content, dict[str, Any], str(path), todo).get("format")) != FORMAT:
+        raise RunError(f"{path} is damaged: it has format {spec.short(found)}, expected {FORMAT}; {todo}")
+    result: Result = files.parse_json(content, Result, str(path), todo)
+    return result

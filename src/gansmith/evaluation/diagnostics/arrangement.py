@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gansmith.evaluation.metrics import scores as metrics
-from gansmith.evaluation.metrics.scores import Moments
+from gansmith.evaluation.metrics.moments import Moments, joined
 
 SMALL = 8  # side of the small pictures in which arrangements are compared
 LIMIT = 2000  # images of each set
@@ -46,7 +46,7 @@ def closest(fake: Tensor, held_out: Tensor, real: Tensor, statistics: dict[str, 
         "best": min(as_is, found[change, share]),
         "change": change if better else None,
         "share": share if better else 0.0,
-        "variance": _variance(_even(unchanged)),
+        "variance": _even(unchanged).variance,
     }
 
 
@@ -144,18 +144,11 @@ def _moments(images: Tensor) -> Moments:
 
 def _mixed(plain: Moments, altered: Moments, share: float) -> Moments:
     """Moments of a mixture: `share` of altered images, the rest unchanged."""
-    total, outer = (share * new + (1 - share) * old for new, old in ((altered.total, plain.total), (altered.outer, plain.outer)))
-    return Moments(plain.count, total, outer)
+    return joined([plain, altered], [1 - share, share])
 
 
 def _even(moments: Moments) -> Moments:
     """Moments of the rows after normalisation to mean 0 and variance 1 over all rows and pixels together."""
-    count, width = moments.count, len(moments.total)
-    mean = float(moments.total.sum()) / (count * width)
-    scale = max(float(moments.outer.trace()) / (count * width) - mean**2, 1.0) ** 0.5
-    cross = mean * (moments.total[:, None] + moments.total[None]) - count * mean**2
-    return Moments(count, (moments.total - count * mean) / scale, (moments.outer - cross) / scale**2)
-
-
-def _variance(moments: Moments) -> float:
-    return float((moments.outer.diagonal() - moments.total.square() / moments.count).sum()) / (moments.count - 1)
+    centre = float(moments.mean.mean())
+    square = float(moments.factor.square().sum()) / moments.count + float((moments.mean - centre).square().sum())
+    return moments.scaled(centre, max(square / moments.width, 1.0) ** 0.5)

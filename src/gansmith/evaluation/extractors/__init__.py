@@ -9,7 +9,11 @@ inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, fr
 
 from __future__ import annotations
 
-from gansmith.core.errors import RecipeError, SettingError, unknown
+import os
+
+from gansmith.core.device import is_installed
+from gansmith.core.errors import DataError, RecipeError, SettingError, unknown
+from gansmith.core.user_code import read_code
 from gansmith.data import Source, base_source, own_extractor
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
@@ -19,11 +23,27 @@ NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points
 SMALL = 16  # images of at most this many pixels a side use `pixels` by default
 
 
+def check_extractor(name: str | None) -> None:
+    """Check the name of an extractor before data are loaded. Raises SettingError, RecipeError or DataError for an unknown one."""
+    if name is None or name in NAMES:
+        return
+    if name.startswith("inception:"):
+        if not os.path.isfile(weights := name.removeprefix("inception:")):
+            raise DataError(f"no such file: {weights}; name the weights file of torch-fidelity, as in inception:FILE.pth")
+        if not is_installed("torch_fidelity"):
+            raise SettingError("the inception extractor needs torch-fidelity: pip install 'gansmith[inception]'")
+    elif ".py:" in name:
+        read_code(name.rpartition(":")[0])
+    else:
+        raise SettingError(unknown("extractor", name, [*NAMES, "inception:WEIGHTS", "FILE.py:FUNCTION"]))
+
+
 def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> Extractor:
     """The extractor of a name, or with None the default one for a data set with samples of this shape.
 
     Raises RecipeError for an unknown name, for an extractor that does not fit the shape, or for an extra that is not installed.
     """
+    check_extractor(name)
     name = name or own_of(source, shape) or "efficientnet-lite0"
     is_image = len(shape) == 3
     if (name == "points") == is_image:
@@ -38,8 +58,6 @@ def find_extractor(name: str | None, source: Source, shape: tuple[int, ...]) -> 
         from gansmith.evaluation.extractors.own import own
 
         return own(name, shape)
-    if name not in NAMES:
-        raise SettingError(unknown("extractor", name, [*NAMES, "inception:WEIGHTS", "FILE.py:FUNCTION"]))
     return _known(name, source, shape)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gansmith.core.errors import DataError, SettingError
+from gansmith.core.user_input import opened
 from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
 from gansmith.evaluation.extractors.lenet import digest_of
 
@@ -28,7 +28,7 @@ def inception(weights: str) -> Extractor:
         ) from None
     try:
         # torch-fidelity would run any code in the pickle: check first that it holds tensors only.
-        digest = digest_of(torch.load(Path(weights), map_location="cpu", weights_only=True))
+        digest = digest_of(torch.load(opened(weights), map_location="cpu", weights_only=True))
         module: Any = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(weights))
     except FileNotFoundError:
         raise DataError(

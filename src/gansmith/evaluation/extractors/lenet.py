@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gansmith.core.errors import DataError
+from gansmith.core.user_input import read_bytes
 from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
 
 SIDE = 28
@@ -57,7 +58,7 @@ def shipped(name: str) -> Extractor:
 def load(path: Path) -> Extractor:
     """Load an extractor that `gansmith data extractor` wrote. Raises DataError for a missing or damaged file."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
         tensors = safetensors.torch.load(content)
         fields = metadata(path)
         if digest_of(tensors) != fields["sha256"]:

@@ -205,7 +205,7 @@ def _hits(queries: Tensor, references: Tensor, *balls: Tensor) -> list[_Hits]:
 def _within(pairs: _Distances, squared: Tensor, reach: Tensor, row: int, column: int) -> np.ndarray:
     """Mask of the pairs within `reach`, in the chunk that starts at (row, column): bool [rows, columns]."""
     within = squared < reach - pairs.error
-    unsure = (squared < reach + pairs.error).numpy() ^ within.numpy()
+    unsure = (squared <= reach + pairs.error).numpy() ^ within.numpy()  # identical rows have distances and an error of 0
     if unsure.any():
         i, j = map(torch.from_numpy, np.nonzero(unsure))
         within[i, j] = pairs.exact(i + row, j + column) <= reach.expand_as(squared)[i, j]

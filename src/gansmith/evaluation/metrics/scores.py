@@ -7,21 +7,17 @@ the order of the rows or on the size of the chunks.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
 from gansmith.core import rng
+from gansmith.evaluation.metrics.moments import Moments, frechet_distance
 from gansmith.evaluation.metrics.neighbours import Manifold, coverage, mean_of, nearest, prdc, prdc_without
-
-if TYPE_CHECKING:
-    from torchmetrics import Metric
 
 __all__ = [
     "GanTrainTest",
@@ -45,74 +41,9 @@ __all__ = [
     "prdc_without",
 ]
 
-_ROWS = 8192  # rows that are converted to float64 at once
+_ROWS = 1024  # rows whose kernels are in memory at once
 
 # ------------------------------------------------------------------------------------------- distances of distributions
-
-
-class _Ready(nn.Module):
-    """Identity in place of Inception: torchmetrics gets features that are computed already."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence torchmetrics' warnings about its memory and about the standard deviation of one split."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Count, sum and sum of outer products of features [N, F], as the Frechet distance needs them; `+` joins two sets."""
-
-    count: int
-    total: Tensor  # float64 [F], the sum of the rows
-    outer: Tensor  # float64 [F, F], the sum of their outer products
-
-    @classmethod
-    def of(cls, features: Tensor) -> Moments:
-        """The moments of [N, F] features."""
-        width = features.shape[1]
-        total, outer = torch.zeros(width, dtype=torch.float64), torch.zeros(width, width, dtype=torch.float64)
-        for rows in torch.split(features, _ROWS):
-            rows = rows.double()
-            total += rows.sum(0)
-            outer += rows.T @ rows
-        return cls(len(features), total, outer)
-
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.count + other.count, self.total + other.total, self.outer + other.outer)
-
-
-def frechet_distance(real: Moments, fake: Moments) -> float:
-    """|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)), C the covariance with n - 1 (Heusel et al. 2017, eq. 6), by torchmetrics.
-
-    It is called FID only for Inception features. Both sides need at least two rows. Rounding errors below 0, of about 1e-7 of
-    the features' variance, are cut off.
-    """
-    from torchmetrics.image.fid import FrechetInceptionDistance
-
-    metric = FrechetInceptionDistance(feature=_Ready(len(real.total)))
-    for is_real in (True, False):  # no rows: it only learns their type
-        metric.update(real.total.new_empty(0, len(real.total)), real=is_real)
-    for side, moments in (("real", real), ("fake", fake)):
-        setattr(metric, f"{side}_features_sum", moments.total)
-        setattr(metric, f"{side}_features_cov_sum", moments.outer)
-        setattr(metric, f"{side}_features_num_samples", torch.tensor(moments.count))
-    return max(0.0, _value(metric))
-
-
-def _value(metric: Metric) -> float:
-    with _quiet():
-        return float(metric.compute())
 
 
 class KernelDistance(NamedTuple):
@@ -123,21 +54,76 @@ class KernelDistance(NamedTuple):
 
 
 def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int = 1000, seed: int = 0) -> KernelDistance:
-    """The squared maximum mean discrepancy with kernel (x.y / F + 1)^3, unbiased, by torchmetrics (Binkowski et al. 2018, s. 4).
+    """The squared maximum mean discrepancy with kernel (x.y / F + 1)^3, unbiased (Binkowski et al. 2018, s. 4).
 
     The mean over `subsets` pairs of subsets of `subset_size` rows, or of all rows if there are fewer. Subsets are drawn with
-    `seed` from the sorted rows, so that the order of the rows does not matter.
+    `seed` from the sorted rows, so that the order of the rows does not matter. NaN for fewer than two rows on a side.
     """
-    from torchmetrics.image.kid import KernelInceptionDistance
-
     size = min(subset_size, len(real), len(fake))
-    with _quiet(), rng.fork():
+    if size < 2:
+        return KernelDistance(math.nan, math.nan)
+    real, fake = _sorted_rows(real), _sorted_rows(fake)
+    centre = real.mean(0)
+    real, fake = real - centre, fake - centre
+    with rng.fork():
         rng.seed_torch(seed)
-        metric = KernelInceptionDistance(feature=_Ready(real.shape[1]), subsets=subsets, subset_size=size)
-        metric.update(_sorted_rows(real), real=True)
-        metric.update(_sorted_rows(fake), real=False)
-        mean, sd = metric.compute()
-    return KernelDistance(float(mean), float(sd))
+        chosen = [(torch.randperm(len(real))[:size], torch.randperm(len(fake))[:size]) for _ in range(subsets)]
+    if subset_pairs(len(fake), len(real), subsets, subset_size) < _pairs(len(fake), len(real)):
+        every = torch.ones(1, size, dtype=torch.float64)
+        values = torch.cat([_discrepancies(real[i], fake[j], centre, every, every) for i, j in chosen])
+    else:
+        masks = [
+            functional.one_hot(torch.stack(rows), n).sum(1).double()
+            for rows, n in zip(zip(*chosen, strict=True), (len(real), len(fake)), strict=True)
+        ]
+        values = _discrepancies(real, fake, centre, *masks)
+    return KernelDistance(float(values.mean()), float(values.std(correction=0)))
+
+
+def _pairs(num_fake: int, num_real: int) -> int:
+    """Pairs of rows within and between two sets."""
+    return num_fake**2 + num_real**2 + num_fake * num_real
+
+
+def subset_pairs(num_fake: int, num_real: int, subsets: int, subset_size: int = 1000) -> int:
+    """Pairs of rows that a kernel distance of `subsets` pairs of subsets compares."""
+    size = min(subset_size, num_fake, num_real)
+    return subsets * _pairs(size, size)
+
+
+def _discrepancies(x: Tensor, y: Tensor, centre: Tensor, in_x: Tensor, in_y: Tensor) -> Tensor:
+    """The unbiased squared MMD of S pairs of subsets of rows [N, F] and [M, F], given without their `centre` c [F]: float64 [S].
+
+    The kernel is (s + p + q + w)^3, with s = c.c / F + 1 and, for rows u and v, p = c.u / F, q = c.v / F and w = u.v / F. Terms
+    in p alone or in q alone cancel in the MMD. They are left out, as for a mean far from 0 they drown all others.
+
+    Args:
+        in_x: 1 for the rows of each subset, else 0: float64 [S, N]; all subsets are of one size.
+        in_y: the same for y, [S, M].
+    """
+    width, count = len(centre), float(in_x[0].sum())
+    s = float(centre.square().sum()) / width + 1
+
+    def kernel(u: Tensor, v: Tensor) -> Tensor:
+        p, q, w = (u @ centre / width)[:, None], (v @ centre / width)[None], u @ v.T / width
+        t = p + q
+        squares = 2 * p * q + (2 * t + w) * w  # (p + q + w)^2 - p^2 - q^2
+        cubes = 3 * p * q * t + (3 * t * (t + w) + w * w) * w  # (p + q + w)^3 - p^3 - q^3
+        return 3 * s * (s * w + squares) + cubes
+
+    def total(u: Tensor, v: Tensor, in_u: Tensor, in_v: Tensor, same: bool) -> Tensor:
+        """Sum of the kernel over the pairs of each subset, [S]; with `same`, without the pairs of a row with itself."""
+        sums = torch.zeros(len(in_u), dtype=torch.float64)
+        for first in range(0, len(u), _ROWS):
+            rows = slice(first, first + _ROWS)
+            values = kernel(u[rows], v)
+            if same:
+                values.diagonal(first).zero_()
+            sums += (in_u[:, rows] @ values * in_v).sum(1)
+        return sums
+
+    within = total(x, x, in_x, in_x, True) + total(y, y, in_y, in_y, True)
+    return within / (count * (count - 1)) - 2 * total(x, y, in_x, in_y, False) / count**2
 
 
 def _sorted_rows(features: Tensor) -> Tensor:
@@ -147,17 +133,14 @@ def _sorted_rows(features: Tensor) -> Tensor:
 
 
 def classifier_score(probabilities: Tensor) -> float:
-    """exp of the mean KL(p(y|x) || p(y)), in one split, by torchmetrics: 1 at worst, K at best (Salimans et al. 2016, s. 4).
+    """exp of the mean KL(p(y|x) || p(y)), in one split: 1 at worst, K at best (Salimans et al. 2016, s. 4).
 
     This is the Inception score with a classifier of the data's own classes. Generated samples can score above real ones, as a
     classifier may be more certain of clear-cut fakes.
     """
-    from torchmetrics.image.inception import InceptionScore
-
-    with _quiet():
-        metric = InceptionScore(feature=_Ready(probabilities.shape[1]), splits=1)
-        metric.update(probabilities.double().clamp_min(1e-300).log())  # its own softmax makes them probabilities again
-        return float(metric.compute()[0])
+    p = probabilities.double()
+    p = p / p.sum(1, keepdim=True)
+    return float((torch.xlogy(p, p) - torch.xlogy(p, p.mean(0))).sum(1).mean().exp())
 
 
 # -------------------------------------------------------------------------------------------------------------- copies
@@ -244,8 +227,8 @@ def gan_train_test(train: Labelled, test: Labelled, fake: Labelled) -> GanTrainT
     from sklearn.preprocessing import StandardScaler
 
     def accuracy(learn: Labelled, of: Labelled) -> float:
-        if learn is fake and bool((fake.classes == fake.classes[0]).all()):  # a classifier of one class always predicts it
-            return mean_of(of.classes == fake.classes[0])
+        if bool((learn.classes == learn.classes[0]).all()):  # a classifier of one class always predicts it
+            return mean_of(of.classes == learn.classes[0])
         model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
         model.fit(learn.rows.double().numpy(), learn.classes.numpy())
         return float(model.score(of.rows.double().numpy(), of.classes.numpy()))

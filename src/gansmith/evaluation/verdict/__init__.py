@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gansmith.core.formatting import percent
+from gansmith.core.formatting import percent, shell_word
 from gansmith.core.formatting import short_number as number
+from gansmith.doctor import suggestions as do
+from gansmith.doctor.suggestions import Suggestion, advise
 from gansmith.evaluation.results import Finding
 from gansmith.evaluation.verdict import looks
 from gansmith.evaluation.verdict.complaints import all_complaints, unexplained
@@ -20,8 +22,11 @@ from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic
 MOST = 6  # complaints listed, the gravest
 
 
-def verdict(evaluation: Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Turn an evaluation's JSON into sentences: a summary, complaints (the gravest first), praise, and advice."""
+def verdict(evaluation: Mapping[str, Any], recipe: Any | None = None) -> tuple[Finding, ...]:
+    """Turn an evaluation's JSON into sentences: a summary, complaints (the gravest first), praise, and advice.
+
+    With the `recipe` of a run, advice is only what changes something in it.
+    """
     facts = Facts(evaluation)
     found = all_complaints(facts)
     wrong = unexplained(found)
@@ -29,7 +34,7 @@ def verdict(evaluation: Mapping[str, Any]) -> tuple[Finding, ...]:
     sentences = [first] if first else []
     sentences += [Finding(False, c.text, c.source) for c in wrong[:MOST]]
     sentences += praise(facts, {c.topic for c in found})
-    return (*sentences, advice(facts, wrong))
+    return (*sentences, advice(facts, wrong, recipe))
 
 
 def overall(facts: Facts, wrong: list[Complaint]) -> Finding | None:
@@ -78,30 +83,31 @@ class Advice:
     """What to try against complaints on some topics."""
 
     topics: tuple[Topic, ...]
-    run: str  # for a run
+    run: tuple[Suggestion, ...]  # for a run, the most helpful first
     other: str  # for stored samples
 
 
 _TRAIN = (
-    "train for longer (a larger budget=...), average the weights (ema=ema(half_life_images=2000)), "
-    "or use the default recipe: gansmith train --data {data}"
+    do.AVERAGE,
+    do.LONGER,
+    Suggestion("use the default recipe (gansmith train --data {data})", when=lambda recipe: recipe.name != "default"),
+    do.PENALTY,
+    do.FALLING,
+    Suggestion("give the networks more width"),
 )
+_LOOK = (Suggestion("compare the training images with the data they should match: gansmith data show {data}"),)
 _STORED = "check how the images were rotated, cropped, scaled or stored, beside real ones: gansmith data show {data}"
 _ADVICE = (
     Advice(
         ("copied",),
-        "train for a shorter time (a smaller budget=...), add training images, or use a smaller discriminator",
+        (do.AUGMENT, do.SHORTER, Suggestion("add training images, or use a smaller discriminator")),
         "compare the nearest training images, and remove training images from the set",
     ),
-    Advice(
-        ("arrangement", "colour"),
-        "compare the training images with the data they should match: gansmith data show {data}",
-        _STORED,
-    ),
+    Advice(("arrangement", "colour"), _LOOK, _STORED),
     Advice(("places", "another", "shapes"), _TRAIN, _STORED),
     Advice(
         ("repeats", "twins", "classes", "variety", "alike", "empty"),
-        "for more variety, add objective.penalties+=r1(weight=5), a larger batch_size, or optimizers.generator.betas=[0.5,0.999]",
+        (do.PENALTY, do.MOMENTUM, do.CONDITION, do.BATCH, do.HEAVIER_PENALTY, do.LONGER),
         "generate with other seeds, and check whether samples were stored twice or left out",
     ),
     Advice(
@@ -115,20 +121,23 @@ _ADVICE = (
         "compare the samples with real images (gansmith data show {data}), and train the generator for longer",
     ),
 )
+SUGGESTIONS = 2  # of each kind of complaint
 
 
-def advice(facts: Facts, wrong: list[Complaint]) -> Finding:
-    """At most two things to try, by the gravest complaints."""
+def advice(facts: Facts, wrong: list[Complaint], recipe: Any | None = None) -> Finding:
+    """What to try against the gravest complaints, of at most two kinds."""
     if not wrong:
         text = "No problems found. Look at the pictures as well, and compare runs with gansmith compare."
         return Finding(True, text, ("fd",))
-    found: list[str] = []
+    chosen: list[Advice] = []
     sources: list[str] = []
     for complaint in wrong[:MOST]:
         for entry in _ADVICE:
-            text = entry.run if facts["kind"] == "run" else entry.other
-            if complaint.topic in entry.topics and text not in found and len(found) < 2:
-                found.append(text)
+            if complaint.topic in entry.topics and entry not in chosen and len(chosen) < 2:
+                chosen.append(entry)
                 sources.extend(complaint.source)
-    text = "Try: " + "; or ".join(found) + "."
-    return Finding(False, text.format(data=facts["data.label"] or "DATA"), tuple(dict.fromkeys(sources)))
+    of_run = (words for entry in chosen for words in advise(recipe, entry.run, SUGGESTIONS))
+    texts = dict.fromkeys(of_run if facts["kind"] == "run" else (entry.other for entry in chosen))
+    data = shell_word(facts["data.spec.path"] or facts["data.label"] or "DATA")
+    text = f"Try: {'; or '.join(texts)}."
+    return Finding(False, text.replace("{data}", data), tuple(dict.fromkeys(sources)))

@@ -70,7 +70,19 @@ class Facts:
         """Shift of a statistic of the samples above (+) or below (-) real images, minus that of held-out ones: -1 to 1."""
         path = f"diagnostics.statistics.{name}"
         value, floor = self.number(f"{path}.shift"), abs(self.number(f"{path}.floor_shift"))
-        return math.copysign(max(0.0, abs(value) - floor), value)
+        return math.copysign(max(0.0, abs(value) - max(floor, 1.5 * self.shift_error)), value)
+
+    @property
+    def shift_error(self) -> float:
+        """Standard error of a shift between two sets of equal distribution: of Cliff's delta, sqrt((n + m + 1) / (3 n m))."""
+        n, m = (max(1.0, self.number(f"diagnostics.{name}", 1000.0)) for name in ("num", "num_real"))
+        return math.sqrt((n + m + 1) / (3 * n * m))
+
+    def widened(self, name: str) -> float:
+        """How much wider the 5 % to 95 % range of a statistic is than that of real images; below 0 if it is narrower."""
+        path = f"diagnostics.statistics.{name}"
+        own = self.number(f"{path}.high") - self.number(f"{path}.low")
+        return own * (1 - 1 / max(self.number(f"{path}.spread", 1.0), 1e-9))
 
     def excess_share(self, statistic: str, side: Literal["below", "above"]) -> float:
         """Share of samples below or above nearly all real images in a statistic, minus that of held-out images; at least 0."""
@@ -99,7 +111,8 @@ class Facts:
     def misfit(self) -> float:
         """Difference of the arrangement of small pictures from real images beyond the floor, over the variance of real ones."""
         as_is, floor, variance = (self.number(f"diagnostics.arrangement.{k}") for k in ("as_is", "floor", "variance"))
-        return max(0.0, as_is - floor) / variance if variance else 0.0
+        chance = 0.5 * floor  # of few images, the floor itself varies by so much
+        return max(0.0, as_is - floor - chance) / variance if variance else 0.0
 
     @property
     def trust(self) -> float:

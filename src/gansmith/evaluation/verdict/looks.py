@@ -122,8 +122,8 @@ def tones(facts: Facts) -> Iterator[Complaint]:
         text = f"The samples are {few}" if few else "There are too few grey levels: "
         text += f"an image has {levels} grey values, a real one {256 * real:.0f}."
         yield Complaint("levels", 0.3 + 0.4 * (1 - fake / max(real, 1e-9)), text, ("diagnostics.statistics.levels",), _FOLLOWS)
-    shift = facts.shift("midtones")
-    if abs(shift) > 1.25 * NOTICED:
+    shift, (fake, real) = facts.shift("midtones"), facts.medians("midtones")
+    if abs(shift) > 1.25 * NOTICED and abs(fake - real) > 0.03:  # of the pixels: fewer are not seen
         which = f"{'more' if shift > 0 else 'fewer'} half-tones (mid-greys) than real images"
         which += ", as if washed out or blended" if shift > 0 else ""
         text = f"The samples have {which}: share of pixels {compared_with_real(facts, 'midtones')}."
@@ -195,7 +195,8 @@ def content(facts: Facts) -> Iterator[Complaint]:
         yield Complaint("direction", 0.6 * abs(shift), text, ("diagnostics.statistics.direction",))
     for name in ("right", "down"):
         spread = facts.number(f"diagnostics.statistics.{name}.spread", 1.0)
-        if spread > 1.6 * max(1.0, facts.number(f"diagnostics.statistics.{name}.floor_spread", 1.0)):
+        chance = max(1.0, facts.number(f"diagnostics.statistics.{name}.floor_spread", 1.0))
+        if spread > 1.6 * chance and facts.widened(name) > 0.05:  # of the side
             text = f"The place where the content lies varies {spread:.1f} times as much as in real images ({name})."
             yield Complaint("content", min(0.6, 0.25 * (spread - 1)), text, (f"diagnostics.statistics.{name}.spread",))
 

@@ -1,0 +1,52 @@
+"""The terminal: everything that commands print goes through here, and no name in it can drive the terminal.
+
+Names of files, classes, recipes and scores come from outside. They may hold escape sequences, brackets that look like rich's
+markup, or bytes that are no text.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from gansmith.core.formatting import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print a text to standard output or standard error, with control characters made visible. A bar stays below it."""
+    print(printable(str(text)), end="\n" if nl else "", file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def console(*, err: bool = False, width: int | None = None, **settings: Any) -> Console:
+    """A rich console that prints text as it is: no markup, no emoji names, control characters made visible."""
+    from rich.console import Console
+    from rich.text import Text
+
+    class Plain(Console):
+        def render_str(self, text: str, **given: Any) -> Text:  # every string passes here: of print and of a table's cells
+            return super().render_str(printable(text), **given)
+
+    return Plain(stderr=err, width=width, markup=False, emoji=False, highlight=False, **settings)
+
+
+def prepare(notes: bool = True) -> None:
+    """Set up this process's output: notes of the log as lines, and no error for a character that the terminal can't show.
+
+    Without `notes` the process prints no warnings of the log: of several processes only the first one does.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(handlers=[_Notes()], level=logging.WARNING if notes else logging.CRITICAL)
+
+
+class _Notes(logging.Handler):
+    """Prints the log's warnings as notes."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record to standard error."""
+        echo(f"note: {record.getMessage()}", err=True)

@@ -1,0 +1,21 @@
+"""How the threads of PyTorch wait for each other, chosen before PyTorch is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# PyTorch's threads wait for each other after each layer. By default they do so by spinning, for many milliseconds: where another
+# program needs the core, it has to wait for its time slice to end. These limits let them sleep after about a tenth of a
+# millisecond. Alone, training is as quick with them as without.
+LIMITS = {
+    "GOMP_SPINCOUNT": "10000",  # GNU's OpenMP, which PyTorch has on Linux
+    "KMP_BLOCKTIME": "1",  # LLVM's and Intel's, in milliseconds
+}
+CHOSEN_BY_USER = ("OMP_WAIT_POLICY", *LIMITS)
+
+
+def wait_passively() -> None:
+    """Let waiting threads sleep soon, unless the user has chosen how they wait. No effect once PyTorch is imported."""
+    if "torch" not in sys.modules and not any(name in os.environ for name in CHOSEN_BY_USER):
+        os.environ.update(LIMITS)
