@@ -41,7 +41,7 @@ WRONG: list[tuple[dict[str, Any], tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "words"), WRONG, ids=[str(w)[:50] for w, _ in WRONG])
+@pytest.mark.parametrize(("wrong", "words"), WRONG, ids=[f"{n}-{next(iter(w))}" for n, (w, _) in enumerate(WRONG)])
 def test_a_wrong_argument_is_refused_before_work(wrong: dict[str, Any], words: tuple[str, ...], here: Path) -> None:
     arguments: dict[str, Any] = {"recipe": quick(), "run": "run", "device": "cpu"} | wrong
     with pytest.raises(GansmithError, match=refused(*words)):
