@@ -392,7 +392,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
         "from gansmith.recipes.default import default\n\n\n"
         "def mine(data) -> Recipe:\n"
         '    networks = {"generator": MLPGenerator((8,), end="linear"), "discriminator": MLPDiscriminator((8,))}\n'
-        '    return dataclasses.replace(default(data), name="mine/of mine", networks=networks)\n'
+        '    return dataclasses.replace(default(data), name="mine of mine", networks=networks)\n'
     )
     answer = cli("coverage", "ring", "--recipe", "mine.py:mine", "budget=256images", *TINY[2:], "--seeds", 1, "--threads", 1)
     assert answer.code == 0, answer.err
