@@ -268,6 +268,15 @@ def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
     assert answer.out.splitlines()[-1] == "HEAVY []"
 
 
+def test_help_needs_nothing_but_typer() -> None:
+    answer = python(
+        "import sys, contextlib\nsys.argv = ['gansmith', '--help']\nfrom gansmith.cli import main\n"
+        "with contextlib.suppress(SystemExit):\n    main()\n"
+        "print('HEAVY', sorted({'pydantic', 'numpy', 'torch', 'filelock'} & set(sys.modules)))"
+    )
+    assert answer.out.splitlines()[-1] == "HEAVY []"
+
+
 def test_every_module_is_imported_without_another_first() -> None:
     """No two modules need each other: each can be the first one imported."""
     modules = [p for p in sorted((ROOT / "src" / "gansmith").rglob("*.py")) if p.name not in ("__main__.py", "__init__.py")]
