@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import io
 import json
 import logging
@@ -31,6 +32,7 @@ import typer
 
 from gansmith.cli import main as command_line
 from gansmith.evaluation import evaluate as evaluation
+from gansmith.evaluation import results
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import _digest
 from support import assert_same_run, newest_checkpoint, quick, slim, stop_after, tiny, tree
@@ -39,7 +41,7 @@ LONGEST = 300  # letters of an error
 SECONDS = 60  # for a command, or it hangs
 NOBODY = 65534
 RUN_NAMES = ("run", "what", "runs", "recipe", "one")  # of the argument that is a run folder
-NO_RUN = {"list", "data list", "data fetch", "data show", "data extractor"}  # commands that take none
+NO_RUN = {"list", "data list", "data fetch", "data show", "data extractor", "trust"}  # commands that take none
 OUTS = ("x.npz", "x.png", "x.gif", "x.keras")  # for --out: the first that a whole run is written to
 SETTINGS = {"count": "100", "draws": "1", "threads": "1"}
 
@@ -390,6 +392,18 @@ def call_as_nobody(given: list[str]) -> Answer:
     return Answer(*json.loads(said)) if said else Answer(None, "", "Traceback: the child died")
 
 
+@contextlib.contextmanager
+def small_evaluations(count: int = 100, draws: int = 1) -> Iterator[None]:
+    """Take so few samples for a full evaluation, which `compare` makes where there is none."""
+    evaluate = inspect.unwrap(evaluation.evaluate)
+    before = results.COUNT, results.DRAWS, evaluate.__kwdefaults__
+    results.COUNT, results.DRAWS, evaluate.__kwdefaults__ = count, draws, before[2] | {"count": count, "draws": draws}
+    try:
+        yield
+    finally:
+        results.COUNT, results.DRAWS, evaluate.__kwdefaults__ = before
+
+
 class Bench:
     """Stored runs, and the commands that work on them."""
 
@@ -397,8 +411,6 @@ class Bench:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.bases = {base.name: base for base in bases() if base.name in names}
-        evaluation.COUNT, evaluation.DRAWS = 100, 1  # what `report` and `compare` take where there is no evaluation
-        evaluation.evaluate.__kwdefaults__ |= {"count": 100, "draws": 1}
         for base in self.bases.values():
             if base.name == "coverage":
                 (folder / base.name).mkdir()
