@@ -35,7 +35,7 @@ from gansmith.evaluation import evaluate as evaluation
 from gansmith.evaluation import results
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import _digest
-from support import assert_same_run, newest_checkpoint, quick, slim, stop_after, tiny, tree
+from support import assert_same_run, newest_checkpoint, quick, slim, stop_after, tiny, tree, tricks
 
 LONGEST = 300  # letters of an error
 SECONDS = 60  # for a command, or it hangs
@@ -79,11 +79,13 @@ def bases() -> list[Base]:
         Base("labels", slim(tiny("cgan", "ema=ema(half_life_images=400)"))),
         Base("codes", slim(tiny("infogan"))),
         Base("encoder", slim(tiny("vae-gan"))),
+        Base("points", quick("data=ring(num=600)")),
+        Base("adaptive", slim(tricks())),
         Base("coverage", quick(), whole=True),
     ]
 
 
-BASES = ("half", "whole", "labels", "codes", "encoder", "coverage")
+BASES = ("half", "whole", "labels", "codes", "encoder", "points", "adaptive", "coverage")
 
 
 def commands() -> dict[str, Any]:
