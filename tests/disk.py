@@ -16,6 +16,7 @@ import io
 import os
 import re
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -195,6 +196,8 @@ class Desk:
             if "run" in job.given[:3]:
                 shutil.copytree(self.folder / "start", self.here)
             self.here.mkdir(exist_ok=True)
+        if keras := sys.modules.get("keras"):
+            keras.utils.clear_session()  # layers are numbered from the start again, as in a new process
         back = Path.cwd()
         os.chdir(self.here)
         try:
