@@ -18,12 +18,12 @@ import torch
 import damage
 import gansmith
 from gansmith.core.errors import DiskError, RunError
-from gansmith.core.files import is_temporary, parse_json, read_bytes, write
+from gansmith.core.files import atomic, is_temporary, parse_json, read_bytes, write
 from gansmith.drawing.grids import read_picture
 from gansmith.evaluation.results import Evaluation
 from gansmith.report import page
 from gansmith.runs.checkpoints import Checkpoints, DamageError
-from gansmith.runs.lock import OLD, locked
+from gansmith.runs.lock import BESIDE, OLD, TRAINED, locked
 from gansmith.runs.log import arrays_in, read_log
 from support import Answer, assert_refused, assert_same_run, newest_checkpoint, quick, refused, stop_after, trainer, tree, tricks
 
@@ -254,22 +254,17 @@ def test_temporary_files_of_a_killed_process_are_swept_and_no_others(run: Path) 
     assert OLD < 3600
 
 
-def test_the_names_that_are_swept_are_those_that_a_kill_leaves(tmp_path: Path) -> None:
-    names: list[str] = []
-
-    class Killed(BaseException):
-        pass
-
-    def leave(path: Path) -> None:
-        names.extend(p.name for p in path.parent.iterdir())
-        raise Killed
-
-    from gansmith.core import files
-
-    with pytest.raises(Killed), files.atomic(tmp_path / "x.json"):
-        leave(tmp_path / "x.json")
-    assert len(names) == 1
-    assert is_temporary(names[0], r"x\.json")
+def test_the_names_that_are_swept_are_those_that_a_kill_leaves(run: Path) -> None:
+    """Of every file that is in a run folder when it ends: each is written by `atomic`, save those that are appended to."""
+    assert {"checkpoints", "samples", "generator"} <= {path.parent.name for path in run.rglob("*.*")}
+    for path in run.rglob("*.*"):
+        folder = str(path.parent.relative_to(run)).removeprefix(".")
+        if folder == "events" or path.name == ".lock":
+            continue
+        with atomic(path):
+            (left,) = [p.name for p in path.parent.glob(".*.tmp")]
+        swept = TRAINED[folder] if folder else f"{TRAINED['']}|{BESIDE}"
+        assert is_temporary(left, swept), left
 
 
 def test_a_kill_between_results_and_report_leads_to_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
