@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
+NAMED = 60  # letters of a name that its temporary name begins with: of at most 4 bytes each, they leave room for the rest
+
 
 @contextlib.contextmanager
 def disk_errors(path: str | Path) -> Iterator[None]:
@@ -121,7 +123,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """
     with disk_errors(path):
         path = target_of(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:NAMED]}.", suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -233,7 +235,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         path = Path(os.path.realpath(path)) if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:NAMED]}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary
             temporary.chmod(0o755)

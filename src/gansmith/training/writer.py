@@ -89,11 +89,10 @@ class RunWriter:
 
     def close(self) -> None:
         """Close the log and the event file."""
-        with contextlib.suppress(OSError):
-            if self.log_file:
-                self.log_file.close()
-            if self.board:
-                self.board.close()
+        for file in (self.log_file, self.board):
+            with contextlib.suppress(OSError):
+                if file:
+                    file.close()
 
     # ------------------------------------------------------------------------------------------ on the way
 
