@@ -174,6 +174,7 @@ class Facts:
     shape: tuple[int, ...]  # of the training split: (N, C, H, W) or (N, D)
     num_classes: int  # 0 without labels
     notes: tuple[str, ...] = ()  # how files were read
+    classes: tuple[str, ...] = ()  # names of the classes, where they have names
 
 
 def facts_of(source: Source) -> Facts:
@@ -181,7 +182,7 @@ def facts_of(source: Source) -> Facts:
     if isinstance(source, KnownShape) and isinstance(source, KnownClasses):
         return Facts(source.train_shape, source.num_classes)
     samples = source.load()
-    return Facts(tuple(samples.values.shape), samples.num_classes, samples.notes)
+    return Facts(tuple(samples.values.shape), samples.num_classes, samples.notes, tuple(samples.classes or ()))
 
 
 # ------------------------------------------------------------------------------------------------------------- checks

@@ -43,6 +43,7 @@ from gansmith.evaluation.results import (
     PerClassResult,
     Score,
     name_of,
+    within_range,
 )
 from gansmith.evaluation.scoring import Metrics, SampleFeatures
 from gansmith.evaluation.sources import SampleSource
@@ -248,7 +249,7 @@ def _scores(
         if key not in found[0].values:
             continue
         draws = tuple(metrics.values[key] for metrics in found)
-        low, high = intervals.get(key, (None, None))
+        low, high = within_range(key, *intervals[key]) if key in intervals else (None, None)
         spread = float(np.mean([metrics.subset_sd for metrics in found])) if key == "kid" else None
         if tag.startswith("inception:"):
             title = {"fd": "FID", "classifier_score": "Inception score"}.get(key, title)

@@ -20,7 +20,7 @@ from gansmith.drawing.figures import curve_name
 from gansmith.drawing.html import Picture
 from gansmith.evaluation.results import class_columns
 from gansmith.report.recipe_text import recipe_lines
-from gansmith.runs.log import SCORE
+from gansmith.runs.log import SCORE, SCORE_SAMPLES
 
 if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation, Finding, Memorisation
@@ -31,7 +31,7 @@ COLUMNS = 8  # of the timeline
 WALK_SEEDS, WALK_STEPS = 5, 10
 MAX_CLASSES = 20
 OUTPUTS = ("D(x)", "D(G(z))", "accuracy")  # names of the discriminator's curves
-NOT_CURVES = ("images", "epoch", "seconds", "images_per_second")
+NOT_CURVES = ("images", "epoch", "seconds", "images_per_second", SCORE_SAMPLES)
 
 
 def write(run: Run, evaluation: Evaluation | None = None) -> Path:
@@ -67,7 +67,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         classes=_classes(evaluation) if evaluation else None,
         of_classes=evaluation.of_classes if evaluation else None,
         columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
-        recipe=list(recipe_lines(run.recipe)),
+        recipe=[*recipe_lines(run.recipe), *([("why", "; ".join(run.recipe.why))] if run.recipe.why else [])],
         full_cost=clock(evaluation.data["full_seconds"]) if evaluation and "full_seconds" in evaluation.data else None,
         notes=run.metadata.get("notes", []),
         cost=_cost(run),

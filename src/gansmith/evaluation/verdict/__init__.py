@@ -93,7 +93,7 @@ _TRAIN = (
     Suggestion("use the default recipe (gansmith train --data {data})", when=lambda recipe: recipe.name != "default"),
     do.PENALTY,
     do.FALLING,
-    Suggestion("give the networks more width"),
+    do.WIDER,
 )
 _LOOK = (Suggestion("compare the training images with the data they should match: gansmith data show {data}"),)
 _STORED = "check how the images were rotated, cropped, scaled or stored, beside real ones: gansmith data show {data}"
