@@ -15,6 +15,7 @@ from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
 from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
 from gansmith.cli.terminal import echo
 from gansmith.core import files
+from gansmith.core.errors import RecipeError, cut
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -190,8 +191,17 @@ def _recipe_and_folder(
             unchanged_run(folder, trust, changed=True)
         return dataclasses.replace(kept, data=moved(kept.data, data)), folder
     recipe = recipe_with(use, name, overrides, data, skip_bad)
+    if run is None:
+        _check_name(recipe.name)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
     return recipe, run or Path("runs") / file_name(f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
+
+
+def _check_name(name: str) -> None:
+    """Raise RecipeError unless the name of a recipe can name its run folder."""
+    if not name.strip(". ") or len(name) > 100 or any(c in "/\\" or not c.isprintable() for c in name):
+        expected = "a folder's name of at most 100 letters, without / and \\"
+        raise RecipeError(f"name={cut(name)}: expected {expected}; or choose the folder with --run")
 
 
 def _print_results(run: Run) -> None:

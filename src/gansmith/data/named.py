@@ -183,6 +183,25 @@ def train_shape(source: Source) -> tuple[int, ...]:
     return source.load().values.shape
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a recipe may adapt to in its data."""
+
+    shape: tuple[int, ...]  # of the training split: (N, C, H, W) or (N, D)
+    num_classes: int  # 0 without labels
+    notes: tuple[str, ...] = ()  # how files were read
+    classes: tuple[str, ...] = ()  # names of the classes, where they have names
+
+
+def facts_of(source: Source) -> Facts:
+    """The facts about the training split. The source is loaded, once, unless shape and classes are known without."""
+    base = base_source(source)
+    if isinstance(base, KnownClasses) and isinstance(base, KnownShape) and (source is base or known_counts(source)):
+        return Facts(train_shape(source), base.num_classes)
+    samples = source.load()
+    return Facts(tuple(samples.values.shape), samples.num_classes, samples.notes, tuple(samples.classes or ()))
+
+
 def num_classes(source: Source) -> int:
     """Number of classes of the training split. The source is loaded only if it does not know its classes.
 

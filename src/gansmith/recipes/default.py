@@ -7,7 +7,7 @@ import math
 
 from gansmith.core.formatting import listed, plain
 from gansmith.data import FashionMnist, Source
-from gansmith.data.source import facts_of
+from gansmith.data.named import facts_of
 from gansmith.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
