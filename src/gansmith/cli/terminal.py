@@ -27,8 +27,12 @@ def filled(text: str, stream: TextIO) -> str:
     """A sentence in lines that break between words on a terminal; in one line in a file or a pipe."""
     if not stream.isatty():
         return text
-    width = shutil.get_terminal_size().columns - 1
-    return textwrap.fill(printable(text), max(width, 20), break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(printable(text), width_of(stream, 1000), break_long_words=False, break_on_hyphens=False)
+
+
+def width_of(stream: TextIO, most: int) -> int:
+    """Characters in a line on a terminal, at least 20 and at most `most`; `most` in a file or a pipe."""
+    return min(most, max(20, shutil.get_terminal_size().columns - 1)) if stream.isatty() else most
 
 
 def console(*, err: bool = False, width: int | None = None, **settings: Any) -> Console:

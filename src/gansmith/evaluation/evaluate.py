@@ -21,6 +21,7 @@ import torch
 
 from gansmith.core.component import to_json
 from gansmith.core.errors import DataError, RecipeError, some
+from gansmith.core.formatting import of_points
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.data.order import own_labels
@@ -251,6 +252,8 @@ def _scores(
         draws = tuple(metrics.values[key] for metrics in found)
         low, high = within_range(key, *intervals[key]) if key in intervals else (None, None)
         spread = float(np.mean([metrics.subset_sd for metrics in found])) if key == "kid" else None
+        if tag.startswith("points"):
+            about = of_points(about)
         if tag.startswith("inception:"):
             title = {"fd": "FID", "classifier_score": "Inception score"}.get(key, title)
         scores[key] = Score(

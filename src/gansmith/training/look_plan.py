@@ -13,8 +13,8 @@ from gansmith.training.vitals import COUNT
 
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # looks of fewer samples rather than fewer looks; a shorter run is watched where it asks for it
-LEAST_TIMES_OF_FEW = 3  # fewer looks, and a run is not watched unless it asks for looks
-MOST_SHARES = 2  # of the allowed time, which so few looks may take together
+LEAST_TIMES_OF_FEW = 3  # looks at a run that has time for fewer, if they take at most MOST_SHARES of the allowed time
+MOST_SHARES = 2
 FEWEST = 64  # samples of a look, where time is short
 RELIED_ON = 20  # looks, at least, at a run that is to stop or recover
 LEAST_SECONDS = 4.0  # a shorter run is over before looks are planned
