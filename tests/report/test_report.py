@@ -246,6 +246,7 @@ def test_what_was_chosen_and_counted_is_no_list_and_no_curve(done: Run, monkeypa
     monkeypatch.setattr(run, "recipe", dataclasses.replace(done.recipe, why=("one reason", "it's another")))
     page = assert_self_contained(page_module.page(run))
     assert "validation/samples" not in page.text
+    assert "100 samples of seed 1000 against" in assert_self_contained(page_module.page(run, evaluated(seeds=[1000]))).text
     assert "one reason; it's another" in page.text
 
 
