@@ -123,8 +123,8 @@ class Folder:
                 values = np.empty((len(files), *image.shape), np.uint8)
             if image.shape != values.shape[1:]:
                 raise DataError(
-                    f"{root} has images of several sizes: {kept[0]} is {_width_by_height(values)} and {file} is "
-                    f"{_width_by_height(image)}; give them one with data.size=..."
+                    f"{root} has images of several sizes: {kept[0].relative_to(root)} is {_width_by_height(values)} and "
+                    f"{file.relative_to(root)} is {_width_by_height(image)}; give them one with data.size=..."
                 )
             values[len(kept)] = image
             kept.append(file)
