@@ -236,7 +236,8 @@ def _common_channels(headers: dict[Path, Header]) -> int | None:
     other = next((file for file, header in headers.items() if header.channels != num), None)
     if other:
         raise DataError(
-            f"mixed channels: {first} has {num} and {other} has {headers[other].channels}; choose one, as in data.channels=3"
+            f"mixed channels: {first} has {num} and {other} has {headers[other].channels}; choose data.channels=3 "
+            "(colour, with white behind what is transparent), 4 (colour and transparency) or 1 (grey)"
         )
     return num
 
