@@ -17,7 +17,7 @@ from gansmith.cli.terminal import echo
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
-from gansmith.core.waiting import wait_passively
+from gansmith.core.waiting import keep_traces_out, wait_passively
 from gansmith.training.signals import ENDING
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
@@ -131,6 +131,7 @@ def main() -> None:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
             signal.signal(number, _leave)
     wait_passively()
+    keep_traces_out()
     try:
         _check_encoding(sys.argv[1:])
         code = command_line()(prog_name="gansmith", standalone_mode=False)

@@ -219,12 +219,12 @@ def _print_results(run: Run) -> None:
         echo(f"ended early: {results['stopped']}")
     if "best" in results:
         best = results["best"]
-        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best")
+        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images (--checkpoint best)")
     if run.metadata.get("looks") and (found := run.checkup) is not None:
         echo(f"doctor: {found.word}; details: gansmith doctor {folder}")
     took = duration(results.get("seconds", 0))
     echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
-    echo(f"  report.html: everything on one page; gansmith report {folder} adds scores and a verdict")
+    echo(f"  report.html: everything on one page; with scores: gansmith report {folder}")
     echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     echo(f"  gansmith sample {folder} --count 1000 --seed 1 --out samples.npz")
     echo(f"  tensorboard --logdir {folder}")

@@ -11,14 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import IO, TYPE_CHECKING, Any
 
 from gansmith.core import user_input
-from gansmith.core.component import expected, short
 from gansmith.core.errors import DiskError, GansmithError, RunError
 from gansmith.core.formatting import json_text
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
 
@@ -182,6 +182,8 @@ def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> A
 
     Raises RunError, with place, field, what was expected and what came, for anything else, also for nesting 200 deep.
     """
+    from pydantic import ValidationError
+
     try:
         return _adapter(shape).validate_json(content, strict=True)
     except ValidationError as error:
@@ -199,11 +201,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-_adapter = functools.cache(TypeAdapter)
+@functools.cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    """Pydantic's reader of a type. Pydantic is imported when it is used: `gansmith --help` needs none."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(shape)
 
 
 def _first_fault(error: ValidationError) -> str:
     """The first fault of a pydantic error in words: `files.x: expected a text, got 5`, `it has no format`."""
+    from gansmith.core.component import expected, short
+
     fault = error.errors(include_url=False)[0]
     place = ".".join(map(str, fault["loc"]))
     match fault["type"]:
