@@ -333,7 +333,7 @@ def test_the_command_trains_counts_and_goes_on(cli: Cli, here: Path, monkeypatch
     said = json.loads(path.read_text())
     assert (said["images"], said["share"], said["seed"]) == (400, 1e-5, 0)
     again = counting.count_samples(Run.open(run).sample(1000, 2500).array, PROTOCOLS["ring"])
-    assert coverage_results.load(path).counted == again
+    assert coverage_results.load(path, PROTOCOLS["ring"]).counted == again
     assert "0.001 % of the protocol's 400,000 steps of 100, seed 0," in answer.out
     for words in ("GAN (PacGAN, table 1)", "PacGAN4 (PacGAN, table 1)", "a perfect generator", "pacgan-mixture budget=400images"):
         assert words in answer.out
@@ -399,7 +399,7 @@ def test_a_recipe_of_ones_own_is_measured(cli: Cli, here: Path) -> None:
     assert answer.code == 0, answer.err
     (path,) = (here / "runs" / "coverage").glob("*.json")
     assert path.name.startswith("ring-mine_of_mine-")
-    assert coverage_results.load(path).weights == {
+    assert coverage_results.load(path, PROTOCOLS["ring"]).weights == {
         "generator": (2 + 50) * 8 + 8 + 8 * 2 + 2,
         "discriminator": 2 * 8 + 8 + 8 + 1 + 50 * 8,
     }
@@ -433,6 +433,8 @@ def test_mistakes_are_answered_in_a_line_and_leave_nothing_behind(
         lambda said: json.dumps(said | {"counted": [{"count": 2500}]}),
         lambda said: json.dumps(said | {"counted": [said["counted"][0] | {"kl": "much"}]}),
         lambda said: json.dumps(said | {"counted": 3}),
+        lambda said: json.dumps(said | {"counted": []}),
+        lambda said: json.dumps(said | {"counted": [said["counted"][0] | {"count": 7}]}),
         lambda said: json.dumps(said | {"format": 99}),
     ],
 )
@@ -454,10 +456,10 @@ def test_a_damaged_file_is_named(spoil: Callable[[dict[str, object]], str], cli:
         / f"{coverage_results.key_of(PROTOCOLS['ring'], coverage_results.make_recipe(PROTOCOLS['ring'], None, overrides))}.json"
     )
     path.write_text(json.dumps(said))
-    assert coverage_results.load(path).counted == (Counted(**counted),)  # type: ignore[arg-type]
+    assert coverage_results.load(path, PROTOCOLS["ring"]).counted == (Counted(**counted),)  # type: ignore[arg-type]
     path.write_text(spoil(said))
     with pytest.raises(RunError, match=r"s0\.json"):
-        coverage_results.load(path)
+        coverage_results.load(path, PROTOCOLS["ring"])
     assert_refused(cli("coverage", "ring", *overrides, "--seeds", 1, "--results", here), path.name)
 
 

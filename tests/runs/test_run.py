@@ -34,6 +34,7 @@ from gansmith.objectives.losses import NonSaturating
 from gansmith.recipes.base import Recipe
 from gansmith.runs.lock import locked
 from gansmith.runs.run import Run
+from gansmith.runs.training_run import TrainingRun
 from gansmith.training.loop import take_steps
 from gansmith.training.session import open_session
 from gansmith.training.trainer import Trainer
@@ -205,7 +206,7 @@ def test_equal_checkpoints_are_equal_files(done: Path, tmp_path: Path) -> None:
     for folder in folders:
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "generator").mkdir()
-        Run(folder, run.recipe, run.metadata).save(saved, run.module.state_dict())
+        TrainingRun(folder, run.recipe, run.metadata).save(saved, run.module.state_dict())
     assert all(tree(folder) == tree(folders[0]) for folder in folders)
     assert tree(folders[0]).keys() >= {f"checkpoints/{newest_checkpoint(done).name}", "generator/generator.safetensors"}
 
@@ -484,14 +485,14 @@ def test_killed_while_the_folder_was_begun_it_is_begun_again(tmp_path: Path) -> 
 
 def test_begun_in_vain_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C or a full disk before the recipe is written."""
-    from gansmith.runs import run as run_module
+    from gansmith.runs import training_run
 
     for fault in (KeyboardInterrupt(), DiskError("can't write: No space left on device")):
 
         def write_json(path: Path, value: Any, fault: BaseException = fault) -> None:
             raise fault
 
-        monkeypatch.setattr(run_module, "write_json", write_json)
+        monkeypatch.setattr(training_run, "write_json", write_json)
         with pytest.raises(type(fault)):
             gansmith.train(quick(), tmp_path / "deep" / "run", device="cpu")
         assert tree(tmp_path) == {}

@@ -92,7 +92,7 @@ def _result(
     key = kept.key_of(protocol, recipe)
     path, folder = results / f"{key}.json", runs / key
     if path.exists():
-        return kept.load(path)
+        return kept.load(path, protocol)
     files.make_parent(path)  # a bad path fails here, before hours of work
     with contextlib.closing(steps(recipe, folder, threads=threads or "auto")) as records:
         progress.follow(records, f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}", quiet)

@@ -150,10 +150,13 @@ def _weights(run: Run) -> dict[str, int]:
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
 
 
-def load(path: Path) -> Result:
-    """Read a stored result. Raises RunError where the file is damaged."""
+def load(path: Path, protocol: Protocol) -> Result:
+    """Read a stored result of a protocol. Raises RunError where the file is damaged."""
     content, todo = files.read_bytes(path), "delete it to make it again from its run"
     if (found := files.parse_json(content, dict[str, Any], str(path), todo).get("format")) != FORMAT:
         raise RunError(f"{path} is damaged: it has format {spec.short(found)}, expected {FORMAT}; {todo}")
     result: Result = files.parse_json(content, Result, str(path), todo)
+    found, expected = [counted.count for counted in result.counted], list(protocol.counts)
+    if found != expected:
+        raise RunError(f"{path} is damaged: counted: expected sets of {expected} samples, got {spec.short(found)}; {todo}")
     return result
