@@ -18,7 +18,9 @@ from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
 from gansmith.core.waiting import wait_passively
-from gansmith.training.signals import ENDING
+from gansmith.training.signals import ENDING, Ended
+
+CTRL_C = 130  # the exit code
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
@@ -136,13 +138,17 @@ def main() -> None:
         code = command_line()(prog_name="gansmith", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk may refuse only now
+        if code == CTRL_C:  # Typer's answer to KeyboardInterrupt
+            raise KeyboardInterrupt
     except GansmithError as error:
         _fail(str(error), error.exit_code)
-    except (typer.Abort, KeyboardInterrupt) as error:
+    except (typer.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends: a second Ctrl-C can only print a traceback
-        if not getattr(error, "is_reported", False):
-            _fail("stopped by Ctrl-C", 130)
-        sys.exit(130)
+        _fail("stopped by Ctrl-C", CTRL_C)
+    except SystemExit as error:
+        if not isinstance(error, Ended) and (own := failed_code(error)):
+            _fail(own, 2)
+        raise
     except BrokenPipeError:
         _discard(sys.stdout)
         sys.exit(1)
@@ -171,7 +177,7 @@ def _check_encoding(arguments: list[str]) -> None:
             raise SettingError(f"argument {plain(argument)} is no text in UTF-8: rename the file or folder")
 
 
-def failed_code(error: Exception) -> str | None:
+def failed_code(error: BaseException) -> str | None:
     """The message for an error that was raised in a Python file of the user's own; None for any other."""
     code = sys.modules.get("gansmith.core.user_code")  # not imported: no such file has run
     file = code.failed_file(error) if code else None
@@ -204,8 +210,8 @@ def _refusal(error: Any) -> str:
 
 
 def _leave(number: int, _: Any) -> None:
-    """Turn a signal into SystemExit, so that open files are closed first."""
-    raise SystemExit(128 + number)
+    """Turn a signal into an exception, so that open files are closed first."""
+    raise Ended(number)
 
 
 def _discard(stream: Any) -> None:
