@@ -17,7 +17,7 @@ from gansmith.cli.terminal import echo
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
-from gansmith.core.waiting import wait_passively
+from gansmith.core.waiting import draw_without_a_window, wait_passively
 from gansmith.training.signals import ENDING, Ended
 
 CTRL_C = 130  # the exit code
@@ -125,13 +125,14 @@ def _show_brackets(command: Any) -> None:
 def main() -> None:
     """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
     number."""
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts; the others print nothing
+    is_first = not _is_one_of_several() or os.environ.get("RANK") == "0"  # the others print nothing
     terminal.prepare(is_first)
     if not is_first:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
     for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
             signal.signal(number, _leave)
+    draw_without_a_window()
     wait_passively()
     try:
         _check_encoding(sys.argv[1:])
@@ -167,7 +168,16 @@ def main() -> None:
         if not error.format_message():  # a group without a command: Typer has shown its help
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
-    sys.exit(code if isinstance(code, int) else 0)
+    _end(code if isinstance(code, int) else 0)
+
+
+def _end(code: int) -> NoReturn:
+    """Leave with an exit code. One of several processes leaves at once: PyTorch's threads may abort while Python shuts down."""
+    if _is_one_of_several():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _check_encoding(arguments: list[str]) -> None:
@@ -230,9 +240,14 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _is_one_of_several() -> bool:
+    """Whether a launcher such as torchrun started this process as one of several. WORLD_SIZE or RANK alone may be left over."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ and "MASTER_ADDR" in os.environ
+
+
 def _reports_error() -> bool:
     """Whether this process prints its error."""
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    if not _is_one_of_several():
         return True
     from gansmith.core.distributed import reports_error
 

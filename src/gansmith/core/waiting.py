@@ -1,4 +1,4 @@
-"""How the threads of PyTorch wait for each other, chosen before PyTorch is imported."""
+"""What is chosen for this process before a library reads it: how PyTorch's threads wait, and how matplotlib draws."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ LIMITS = {
     "KMP_BLOCKTIME": "1",  # LLVM's and Intel's, in milliseconds
 }
 CHOSEN_BY_USER = ("OMP_WAIT_POLICY", *LIMITS)
+
+
+def draw_without_a_window() -> None:
+    """Let matplotlib draw into memory, whatever MPLBACKEND is: a notebook sets it to a backend that another environment lacks."""
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"
 
 
 def wait_passively() -> None:
