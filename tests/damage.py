@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import io
 import json
 import logging
@@ -31,15 +32,16 @@ import typer
 
 from gansmith.cli import main as command_line
 from gansmith.evaluation import evaluate as evaluation
+from gansmith.evaluation import results
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import _digest
-from support import assert_same_run, newest_checkpoint, quick, slim, stop_after, tiny, tree
+from support import assert_same_run, newest_checkpoint, quick, slim, stop_after, tiny, tree, tricks
 
 LONGEST = 300  # letters of an error
 SECONDS = 60  # for a command, or it hangs
 NOBODY = 65534
 RUN_NAMES = ("run", "what", "runs", "recipe", "one")  # of the argument that is a run folder
-NO_RUN = {"list", "data list", "data fetch", "data show", "data extractor"}  # commands that take none
+NO_RUN = {"list", "data list", "data fetch", "data show", "data extractor", "trust"}  # commands that take none
 OUTS = ("x.npz", "x.png", "x.gif", "x.keras")  # for --out: the first that a whole run is written to
 SETTINGS = {"count": "100", "draws": "1", "threads": "1"}
 
@@ -77,11 +79,13 @@ def bases() -> list[Base]:
         Base("labels", slim(tiny("cgan", "ema=ema(half_life_images=400)"))),
         Base("codes", slim(tiny("infogan"))),
         Base("encoder", slim(tiny("vae-gan"))),
+        Base("points", quick("data=ring(num=600)")),
+        Base("adaptive", slim(tricks())),
         Base("coverage", quick(), whole=True),
     ]
 
 
-BASES = ("half", "whole", "labels", "codes", "encoder", "coverage")
+BASES = ("half", "whole", "labels", "codes", "encoder", "points", "adaptive", "coverage")
 
 
 def commands() -> dict[str, Any]:
@@ -269,7 +273,13 @@ def _header(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
 
 
 def _meta(**values: Any) -> Callable[[bytes], bytes]:
-    return _header(lambda h: h | {"__metadata__": {"gansmith": json.dumps({"format": 1, "images": 0, "steps": 0} | values)}})
+    """A header whose metadata have other entries."""
+
+    def change(header: Any) -> Any:
+        known = json.loads(header.get("__metadata__", {}).get("gansmith", '{"format": 1, "images": 0, "steps": 0}'))
+        return header | {"__metadata__": {"gansmith": json.dumps(known | values)}}
+
+    return _header(change)
 
 
 def _first(**values: Any) -> Callable[[bytes], bytes]:
@@ -299,6 +309,8 @@ CRAFTED: dict[str, Callable[[bytes], bytes]] = {
     "images of no number": _meta(images="x"),
     "images null": _meta(images=None),
     "images infinite": _meta(images=float("inf")),
+    "steps infinite": _meta(steps=float("inf")),
+    "steps of no run": _meta(steps=-(10**30)),
     "no tensors": lambda c: safetensors.torch.save({}),
     "offsets outside": _first(data_offsets=[0, 2**40]),
     "offsets the wrong way": _first(data_offsets=[64, 0]),
@@ -390,6 +402,18 @@ def call_as_nobody(given: list[str]) -> Answer:
     return Answer(*json.loads(said)) if said else Answer(None, "", "Traceback: the child died")
 
 
+@contextlib.contextmanager
+def small_evaluations(count: int = 100, draws: int = 1) -> Iterator[None]:
+    """Take so few samples for a full evaluation, which `compare` makes where there is none."""
+    evaluate = inspect.unwrap(evaluation.evaluate)
+    before = results.COUNT, results.DRAWS, evaluate.__kwdefaults__
+    results.COUNT, results.DRAWS, evaluate.__kwdefaults__ = count, draws, before[2] | {"count": count, "draws": draws}
+    try:
+        yield
+    finally:
+        results.COUNT, results.DRAWS, evaluate.__kwdefaults__ = before
+
+
 class Bench:
     """Stored runs, and the commands that work on them."""
 
@@ -397,8 +421,6 @@ class Bench:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.bases = {base.name: base for base in bases() if base.name in names}
-        evaluation.COUNT, evaluation.DRAWS = 100, 1  # what `report` and `compare` take where there is no evaluation
-        evaluation.evaluate.__kwdefaults__ |= {"count": 100, "draws": 1}
         for base in self.bases.values():
             if base.name == "coverage":
                 (folder / base.name).mkdir()
@@ -449,7 +471,8 @@ class Bench:
             left = [str(p.relative_to(here)) for p in here.rglob(".*.tmp")]
             made: Any = None
             if answer.code == 0 and given[0] == "sample":
-                made = np.load(here / "x.npz")["images"]
+                arrays = np.load(here / "x.npz")
+                made = arrays["images" if "images" in arrays else "points"]
             if answer.code == 0 and given[0] in ("train", "coverage"):
                 shutil.rmtree(self.folder / "made", ignore_errors=True)
                 shutil.move(here / "run", self.folder / "made")

@@ -250,13 +250,13 @@ def test_the_package_says_that_it_is_typed() -> None:
     [
         "import gansmith",
         "import gansmith.cli",
-        "import sys; sys.argv = ['gansmith', '--help']; from gansmith.cli import main; main()",
-        "import sys; sys.argv = ['gansmith', '--version']; from gansmith.cli import main; main()",
-        "import sys; sys.argv = ['gansmith']; from gansmith.cli import main; main()",
-        "import sys; sys.argv = ['gansmith', 'list']; from gansmith.cli import main; main()",
-        "import sys; sys.argv = ['gansmith', 'data', 'list']; from gansmith.cli import main; main()",
-        "import sys; sys.argv = ['gansmith', 'train', '--help']; from gansmith.cli import main; main()",
-        "import sys; sys.argv = ['gansmith', 'train', 'no-such-recipe']; from gansmith.cli import main; main()",
+        "import sys; sys.argv = ['gansmith', '--help']; from gansmith.cli.main import main; main()",
+        "import sys; sys.argv = ['gansmith', '--version']; from gansmith.cli.main import main; main()",
+        "import sys; sys.argv = ['gansmith']; from gansmith.cli.main import main; main()",
+        "import sys; sys.argv = ['gansmith', 'list']; from gansmith.cli.main import main; main()",
+        "import sys; sys.argv = ['gansmith', 'data', 'list']; from gansmith.cli.main import main; main()",
+        "import sys; sys.argv = ['gansmith', 'train', '--help']; from gansmith.cli.main import main; main()",
+        "import sys; sys.argv = ['gansmith', 'train', 'no-such-recipe']; from gansmith.cli.main import main; main()",
     ],
 )
 def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
@@ -265,6 +265,17 @@ def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
         "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))"
     )
     answer = python(f"{watched}\n{code}")
+    assert "Traceback" not in answer.err
+    assert answer.out.splitlines()[-1] == "HEAVY []"
+
+
+def test_help_needs_nothing_but_typer() -> None:
+    answer = python(
+        "import sys, contextlib\nsys.argv = ['gansmith', '--help']\nfrom gansmith.cli.main import main\n"
+        "with contextlib.suppress(SystemExit):\n    main()\n"
+        "print('HEAVY', sorted({'pydantic', 'numpy', 'torch', 'filelock'} & set(sys.modules)))"
+    )
+    assert "Traceback" not in answer.err
     assert answer.out.splitlines()[-1] == "HEAVY []"
 
 

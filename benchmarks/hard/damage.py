@@ -9,6 +9,7 @@ The cases and their judge are `tests/damage.py`. Prints each case that fails, an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import sys
@@ -32,7 +33,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only cases whose name holds this")
     given = parser.parse_args()
     hurry()
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(damage.small_evaluations())
         bench = damage.Bench(Path(folder), given.base or damage.BASES)
         works = {base: bench.works_on(base) for base in bench.bases}
         cases = [case for base in works for case in bench.cases(base, works[base]) if given.only in str(case)]

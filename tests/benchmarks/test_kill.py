@@ -19,7 +19,7 @@ QUICK = ("scores=none", "watch=none", "networks.generator.widths=[8]", "networks
 
 
 def test_ten_kills_by_three_signals_leave_a_run_equal_to_the_last_bit(tmp_path: Path) -> None:
-    found = kill.kill_recipe("tutorial-small", 10, random.Random(0), tmp_path, QUICK)
+    found = kill.kill_recipe("tutorial-small", 10, random.Random(0), tmp_path, QUICK, {kill.PLOTS_ARE_DOTS: "1"})
     assert found.faults == []
     assert found.kills == {"SIGKILL": 4, "SIGTERM": 3, "SIGINT": 3}
 

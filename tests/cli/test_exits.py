@@ -16,7 +16,18 @@ from gansmith.training.signals import ENDING
 from support import Answer, Child, quick, stop_after
 
 FULL = Path("/dev/full")
-TINY = ["--data", "digits", "--device", "cpu", "--threads", "1", "scores=none", "log_every=32images", "budget=960images"]
+TINY = [
+    "--data",
+    "digits",
+    "--device",
+    "cpu",
+    "--threads",
+    "1",
+    "scores=none",
+    "watch=none",
+    "log_every=32images",
+    "budget=960images",
+]
 TRAIN = ["train", "tutorial-small", *TINY, "networks.generator.widths=[4]", "networks.discriminator.widths=[4]", "--run"]
 on_linux = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 

@@ -124,12 +124,12 @@ def test_on_real_terminals(tmux: list[str], tmp_path: Path) -> None:
         started = [*tmux, "new-session", "-d", *size, sys.executable, str(tmp_path / "bar.py")]
         subprocess.run(started, check=True, env=environment() | {"TERM": "screen-256color"})
     for width in WIDTHS:
-        screen: list[str] = []
+        screen, before = [""], [""]
         until = time.monotonic() + 60
-        while FD not in "".join(screen) and time.monotonic() < until:
-            time.sleep(0.1)
+        while (FD not in "".join(screen) or screen != before) and time.monotonic() < until:  # until nothing is redrawn
+            time.sleep(0.8)
             answer = subprocess.run([*tmux, "capture-pane", "-p", "-t", f"w{width}"], capture_output=True, check=True)
-            screen = [line for line in answer.stdout.decode().splitlines() if line.strip()]
+            screen, before = [line for line in answer.stdout.decode().splitlines() if line.strip()], screen
         title, *lines = screen
         assert title == "tutorial-small -> runs/tutorial-small"
         assert_whole(lines, width)

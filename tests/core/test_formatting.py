@@ -24,6 +24,8 @@ def test_items_are_listed(items: tuple[object, ...], text: str) -> None:
 
 
 NUMBERS = [
+    *(("brief", 1.17e26, "1.17e+26"), ("plain_number", 1_958_487_989.0, "1.96e+09"), ("short_number", -1e8, "-1e+08")),
+    *(("brief", 9_999_999, "9,999,999"), ("plain_number", 9_999_999, "9,999,999"), ("short_number", 9_999_999, "9999999")),
     *(("brief", 0, "0"), ("brief", 12.345, "12.3"), ("brief", 0.000012, "1.2e-05"), ("brief", 1234.5, "1,234")),
     *(("plain_number", 12.34, "12.3"), ("plain_number", 0.00123, "0.00123"), ("plain_number", 0.8, "0.8")),
     *(("plain_number", 0.00002, "0.00002"), ("plain_number", 1234.5, "1,234"), ("plain_number", 0, "0")),
@@ -41,3 +43,19 @@ NUMBERS = [
 @pytest.mark.parametrize(("name", "value", "text"), NUMBERS)
 def test_a_number_is_formatted(name: str, value: Any, text: str) -> None:
     assert getattr(formatting, name)(value) == text
+
+
+SAID_OF_POINTS = [
+    (
+        "Held-out real images are; 4 samples show 2 different pictures.",
+        "Held-out real samples are; 4 samples show 2 different samples.",
+    ),
+    ("unlike any real image, but", "unlike any real sample, but"),
+    ("gansmith data show images.npz (budget=64000images data.path=images/x pictures.count=8)", None),
+    ("Look at the pictures as well", None),
+]
+
+
+@pytest.mark.parametrize(("text", "of_points"), SAID_OF_POINTS)
+def test_a_sentence_about_images_is_said_of_points(text: str, of_points: str | None) -> None:
+    assert formatting.of_points(text) == (of_points or text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import random
 import sys
 import tracemalloc
@@ -34,8 +35,19 @@ def _fuzzer() -> Any:
 FUZZER = _fuzzer()
 # Components with a path, and the readers in the fuzzer's table that read their files.
 READERS_OF = {"Arrays": {"npy", "npz"}, "Folder": {"images", "csv"}, "Idx": {"idx"}}
+
+
+def _header(meta: str) -> bytes:
+    """A checkpoint of no tensors with this metadata."""
+    header = json.dumps({"__metadata__": {"gansmith": meta}}).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
 FOUND: list[tuple[str, bytes]] = [
     ("csv", b',"ael;file\n"1","a.png"\n'),  # a line break in the name of a column, and so in the message
+    ("safetensors", b")" + bytes(7) + b"5".ljust(41)),  # a header that is a number
+    ("safetensors", _header('{"images": 1e999, "steps": 1}')),
+    ("safetensors", _header('{"images": 640, "steps": 1e999}')),
 ]
 
 

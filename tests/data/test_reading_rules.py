@@ -16,7 +16,7 @@ from PIL import Image
 from gansmith.core.component import from_json, to_json
 from gansmith.core.errors import RunError
 from gansmith.data import Arrays, Folder, Idx, Rare
-from gansmith.runs.run import Run
+from gansmith.runs.training_run import TrainingRun
 from support import quick, refused
 
 SOURCES = [Arrays("x.npz"), Folder("x"), Idx("x")]
@@ -98,7 +98,7 @@ def test_rule_1_loads_what_versions_before_it_loaded(kind: str, here: Path) -> N
 
 def test_a_run_of_the_first_rules_says_how_it_goes_on(tmp_path: Path) -> None:
     older, newer = (quick(f"data=folder(path=x, rules={rules})") for rules in (1, 2))
-    run = Run(tmp_path, older, {"files": {}})
+    run = TrainingRun(tmp_path, older, {"files": {}})
     with pytest.raises(RunError, match=refused("data.rules was 1, now 2", "add data.rules=1", "--run")):
         run.check_same(newer)
     run.check_same(older)

@@ -12,9 +12,10 @@ import pytest
 import gansmith
 from gansmith import doctor
 from gansmith.doctor.advice import ADVICE, WITHOUT_DISCRIMINATOR, Advice
-from gansmith.doctor.suggestions import NOTHING_LEFT, Suggestion, advise, applied
+from gansmith.doctor.suggestions import NOTHING_LEFT, Suggestion, advise, applied, wider
 from gansmith.evaluation import verdict as verdicts
 from gansmith.evaluation.verdict.facts import Complaint, Facts
+from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
 from gansmith.report.page import page
 from gansmith.runs.run import Run
@@ -107,6 +108,16 @@ def test_a_suggestion_that_is_refused_or_changes_nothing_is_not_made() -> None:
     assert advise(recipe, dead) == [NOTHING_LEFT]
     assert advise(recipe, [Suggestion(str(i)) for i in range(9)], most=2) == ["0", "1"]
     assert advise(None, dead[:1]) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_more_width_is_an_override_that_a_network_can_be_built_with(name: str) -> None:
+    recipe = make("default", data="digits")
+    changed = applied(recipe, wider(name)(recipe))
+    assert changed is not None
+    assert changed.networks[name].widths == tuple(2 * width for width in recipe.networks[name].widths)
+    widest = applied(recipe, [f"networks.{name}.widths=[1024]"])
+    assert wider(name)(widest) == []
 
 
 def test_without_a_recipe_all_is_advised() -> None:

@@ -66,7 +66,15 @@ def by_hand(shares: tuple[float, ...] = ()) -> Any:
 
     recipe = SimpleNamespace(data=Marks(), name="by-hand")
     return SimpleNamespace(
-        recipe=recipe, inputs=inputs, module=module, modality=modality, sampler=sampler, sample=sample, path="by-hand", images=0
+        data=recipe.data,
+        recipe=recipe,
+        inputs=inputs,
+        module=module,
+        modality=modality,
+        sampler=sampler,
+        sample=sample,
+        path="by-hand",
+        images=0,
     )
 
 

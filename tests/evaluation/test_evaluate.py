@@ -356,7 +356,7 @@ def test_a_comparison_marks_the_best_and_names_everything() -> None:
     assert table.keys == ("fd",)
     assert table.rows()[1] == ["Frechet distance", "3.5 [3, 4]", "2 [1.5, 2.5]*", "0.5", "lower"]
     markdown = table.markdown()
-    assert markdown.splitlines()[0] == "| score | runs/x | runs/<y> | floor | better |"
+    assert markdown.splitlines()[0] == "| score | runs/x | runs/\\<y\\> | floor | better |"
     for word in ("x (SHA-256 11111111)", "50,000 images of mnist", "seeds 1000 to 1001", "10,000 of the test split"):
         assert word in markdown
     assert "runs/&lt;y&gt;" in table.html()
@@ -505,7 +505,7 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], words: tuple[str, ...
 
 def test_too_few_samples_of_a_run(run: gansmith.Run, cli: Cli) -> None:
     assert_refused(cli("evaluate", run.path, "--count", 1), "count 1", "10000")
-    assert_refused(cli("evaluate", run.path, "--draws", 0), "draws 0", "at least 1")
+    assert_refused(cli("evaluate", run.path, "--draws", 0), "--draws", "greater than or equal to 1")
     with pytest.raises(RunError, match="was not scored while it trained"):
         evaluate(run, checkpoint="best")
 

@@ -120,7 +120,7 @@ def test_a_run_that_is_told_labels_is_measured_by_class(run: Run, tmp_path: Path
     assert 'id="of-classes"' in html
     assert 'data-label="coverage, real"' in html
     digits = Digits().load()  # other data, of whose classes nobody asked for any
-    np.savez(tmp_path / "other.npz", images=to_saved(digits.values), labels=digits.labels)
+    np.savez(tmp_path / "other.npz", images=255 - to_saved(digits.values), labels=digits.labels)
     assert "class_fd" not in evaluate(run, str(tmp_path / "other.npz"), count=300, draws=1).scores
 
 

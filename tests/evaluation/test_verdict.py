@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ from torch import Tensor
 
 from gansmith.evaluation.diagnostics import DiagnosticSet, diagnostics
 from gansmith.evaluation.diagnostics.arrangement import changes
+from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.metrics import scores as metrics
 from gansmith.evaluation.metrics.scores import Moments
+from gansmith.evaluation.results import ABOUT, SHARES, within_range
 from gansmith.evaluation.verdict import _ADVICE, verdict
 from gansmith.evaluation.verdict.complaints import all_complaints, share_below, unexplained
 from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, describe_box, share_of_samples
@@ -250,6 +253,23 @@ def test_points_are_diagnosed_by_their_features_alone() -> None:
     collapsed = diagnostics(DiagnosticSet(ring[0][:1].repeat(200, 1)), DiagnosticSet(ring[1]), DiagnosticSet(ring[2]))
     assert collapsed["variety"]["groups"] == 1
     assert collapsed["variety"]["near_duplicates"] == 1
+
+
+@pytest.mark.parametrize("change", [0.0, 0.5, 1.0])
+def test_no_sentence_calls_points_images(change: float, tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(900, 3)).astype(np.float32)
+    np.savez(tmp_path / "images.npz", points=points[:600])
+    found = evaluate(points[600:] * (1 - change) + change, data=str(tmp_path / "images.npz"))
+    told = [s.text for s in found.verdict] + [score.about for score in found.scores.values()]
+    assert not [text for text in told if "image" in text.replace("images.npz", "") or "different picture" in text]
+
+
+@pytest.mark.parametrize("key", ABOUT)
+def test_an_interval_stays_where_its_score_can_be(key: str) -> None:
+    low, high = within_range(key, -0.5, 1.5)
+    assert (low, high) == (-0.5 if key == "kid" else 0.0, 1.0 if key in SHARES else 1.5)
+    assert within_range(key, 0.25, 0.75) == (0.25, 0.75)
+    assert key in SHARES or not ABOUT[key][2].startswith(("share", "accuracy", "coverage"))
 
 
 def test_images_too_small_for_edges_are_diagnosed_without() -> None:

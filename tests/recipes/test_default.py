@@ -15,7 +15,7 @@ from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
 from gansmith.recipes import make
 from gansmith.recipes.default import default
-from gansmith.runs.run import Run
+from gansmith.runs.training_run import TrainingRun
 from gansmith.sampling.conditions import Clusters
 from gansmith.training.loop import train
 from support import trainer
@@ -123,9 +123,9 @@ def test_sizes_of_other_data_are_those_of_what_is_loaded(tmp_path: Path) -> None
 def test_a_run_goes_on_whatever_is_said_of_the_choice(tmp_path: Path) -> None:
     recipe = make("default", ["budget=128images", "scores=none"], "digits")
     train(recipe, tmp_path / "run", device="cpu")
-    Run.open(tmp_path / "run").check_same(dataclasses.replace(recipe, why=("put in other words",)))
+    TrainingRun.open(tmp_path / "run").check_same(dataclasses.replace(recipe, why=("put in other words",)))
     with pytest.raises(RunError, match="batch_size was 16"):
-        Run.open(tmp_path / "run").check_same(dataclasses.replace(recipe, batch_size=8))
+        TrainingRun.open(tmp_path / "run").check_same(dataclasses.replace(recipe, batch_size=8))
 
 
 def test_a_recipe_of_ones_own_may_ask_for_the_data(tmp_path: Path) -> None:

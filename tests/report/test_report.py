@@ -228,12 +228,26 @@ def test_it_fits_every_kind_of_run(kind: str, tmp_path: Path) -> None:
         "no discriminator's word": lambda: slim(tiny("noise-critic")),
     }[kind]()
     run = gansmith.train(override(recipe, "budget=128images"), tmp_path / "run", device="cpu")
-    assert assert_self_contained(run.report.read_text()).ids >= ALWAYS
+    shown = assert_self_contained(run.report.read_text())
+    assert shown.ids >= ALWAYS
+    assert ("real images seen" not in shown.text.lower()) == (kind == "points")
     assert assert_self_contained(page_module.page(run, evaluated())).ids >= ALWAYS | {"scores"}
     assert (
         assert_self_contained(page_module.page(run, evaluated(memorisation=None, classes=None, verdict=[], scores={}))).ids
         >= ALWAYS
     )
+
+
+def test_what_was_chosen_and_counted_is_no_list_and_no_curve(done: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = done.log
+    few = log | {"validation/samples": np.full(len(log["images"]), 100.0)}
+    monkeypatch.setattr(Run, "log", property(lambda _: few))
+    run = Run.open(done.path)
+    monkeypatch.setattr(run, "recipe", dataclasses.replace(done.recipe, why=("one reason", "it's another")))
+    page = assert_self_contained(page_module.page(run))
+    assert "validation/samples" not in page.text
+    assert "100 samples of seed 1000 against" in assert_self_contained(page_module.page(run, evaluated(seeds=[1000]))).text
+    assert "one reason; it's another" in page.text
 
 
 def test_it_is_there_for_a_run_that_goes_on(tmp_path: Path) -> None:

@@ -9,16 +9,14 @@ from pathlib import Path
 import pytest
 
 import damage
-from gansmith.evaluation import evaluate as evaluation
 
 SLICE = 24
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[damage.Bench]:
-    before = evaluation.COUNT, evaluation.DRAWS, dict(evaluation.evaluate.__kwdefaults__)
-    yield damage.Bench(tmp_path_factory.mktemp("bench"), ("half",))
-    evaluation.COUNT, evaluation.DRAWS, evaluation.evaluate.__kwdefaults__ = before
+    with damage.small_evaluations():
+        yield damage.Bench(tmp_path_factory.mktemp("bench"), ("half",))
 
 
 def test_every_command_that_takes_a_run_is_damaged(bench: damage.Bench) -> None:

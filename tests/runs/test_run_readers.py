@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ import torch
 import damage
 import gansmith
 from gansmith.core.errors import DiskError, RunError
-from gansmith.core.files import is_temporary, parse_json, read_bytes, write
+from gansmith.core.files import atomic, is_temporary, parse_json, read_bytes, write
 from gansmith.drawing.grids import read_picture
 from gansmith.evaluation.results import Evaluation
 from gansmith.report import page
-from gansmith.runs.checkpoints import Checkpoints
-from gansmith.runs.lock import OLD, locked
+from gansmith.runs.checkpoints import Checkpoints, DamageError
+from gansmith.runs.lock import BESIDE, OLD, TRAINED, locked
 from gansmith.runs.log import arrays_in, read_log
-from support import Answer, assert_refused, assert_same_run, newest_checkpoint, quick, refused, stop_after, tree
+from support import Answer, assert_refused, assert_same_run, newest_checkpoint, quick, refused, stop_after, trainer, tree, tricks
 
 Cli = Callable[..., Answer]
 
@@ -167,6 +168,22 @@ def test_the_checkpoint_before_one_that_does_not_fit_is_used(run: Path, stored: 
         assert [m for m in caplog.messages if "falling back to the one before" in m], name
 
 
+def test_the_probability_of_an_adaptive_augmentation_fits_its_run() -> None:
+    game = trainer(tricks())
+    game.step()
+    saved = game.state()
+    (name,) = [name for name in saved.tensors if name.startswith("lasting/")]
+    game.check_fits(saved)
+    for tensors, words in (
+        ({name: torch.zeros(3)}, r"float32 \[3\], expected float32 \[\]"),
+        ({name: torch.zeros((), dtype=torch.int64)}, "int64"),
+        ({}, f"no tensor {name}"),
+    ):
+        rest = {key: value for key, value in saved.tensors.items() if key != name}
+        with pytest.raises(DamageError, match=words):
+            trainer(tricks()).restore(replace(saved, tensors=rest | tensors))
+
+
 def test_weights_that_are_not_finite_are_not_sampled(run: Path, cli: Cli) -> None:
     for path in [run / "generator" / "generator.safetensors", *(run / "checkpoints").iterdir()]:
         damage.store_weights(path, damage.CRAFTED["tensors NaN"](path.read_bytes()))
@@ -237,22 +254,17 @@ def test_temporary_files_of_a_killed_process_are_swept_and_no_others(run: Path) 
     assert OLD < 3600
 
 
-def test_the_names_that_are_swept_are_those_that_a_kill_leaves(tmp_path: Path) -> None:
-    names: list[str] = []
-
-    class Killed(BaseException):
-        pass
-
-    def leave(path: Path) -> None:
-        names.extend(p.name for p in path.parent.iterdir())
-        raise Killed
-
-    from gansmith.core import files
-
-    with pytest.raises(Killed), files.atomic(tmp_path / "x.json"):
-        leave(tmp_path / "x.json")
-    assert len(names) == 1
-    assert is_temporary(names[0], r"x\.json")
+def test_the_names_that_are_swept_are_those_that_a_kill_leaves(run: Path) -> None:
+    """Of every file that is in a run folder when it ends: each is written by `atomic`, save those that are appended to."""
+    assert {"checkpoints", "samples", "generator"} <= {path.parent.name for path in run.rglob("*.*")}
+    for path in run.rglob("*.*"):
+        folder = str(path.parent.relative_to(run)).removeprefix(".")
+        if folder == "events" or path.name == ".lock":
+            continue
+        with atomic(path):
+            (left,) = [p.name for p in path.parent.glob(".*.tmp")]
+        swept = TRAINED[folder] if folder else f"{TRAINED['']}|{BESIDE}"
+        assert is_temporary(left, swept), left
 
 
 def test_a_kill_between_results_and_report_leads_to_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +318,7 @@ def test_without_a_checkpoint_none_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_checkpoint_of_another_shape_is_named(run: Path) -> None:
-    from gansmith.runs.checkpoints import DamageError, check_tensors, load_weights
+    from gansmith.runs.checkpoints import check_tensors, load_weights
 
     layer = torch.nn.Linear(2, 3)
     for weights, words in (

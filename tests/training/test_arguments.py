@@ -37,7 +37,7 @@ WRONG: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"device": "meta"}, ("device 'meta' is not available", "use --device cpu")),
     ({"trust": "/no/such.py"}, ("can't read /no/such.py",)),
     ({"trust": "/dev"}, ("/dev is a folder", "name a Python file")),
-    ({"trust": "/dev/zero"}, ("/dev/zero is no regular file", "name a Python file")),
+    ({"trust": "/dev/zero"}, ("/dev/zero: it is a device", "name a Python file")),
 ]
 
 

@@ -14,6 +14,7 @@ import torch
 from gansmith.core.errors import TrainingError
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
+from gansmith.runs.training_run import TrainingRun
 from gansmith.training import speed as speed_module
 from gansmith.training.loop import steps
 from gansmith.training.record import Record
@@ -192,8 +193,8 @@ def test_a_change_of_threads_is_saved_and_noted_before_it_applies(monkeypatch: p
             raise KeyboardInterrupt
         real(self, **metadata)
 
-    real = Run.update_metadata
-    monkeypatch.setattr(Run, "update_metadata", die)
+    real = TrainingRun.update_metadata
+    monkeypatch.setattr(TrainingRun, "update_metadata", die)
     with pytest.raises(KeyboardInterrupt):
         threads_of_steps(recipe, tmp_path / "run")
     assert "thread_changes" not in Run.open(tmp_path / "run").metadata

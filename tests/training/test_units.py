@@ -46,7 +46,8 @@ def saved(path: Path, rows: np.ndarray) -> Arrays:
 
 def recipe(data: Source, *overrides: str) -> Recipe:
     made = default(data, "1000images")
-    for text in (*SMALL, "condition.num=3", *overrides):
+    planned = ("log_every=250images", "checkpoint_every=500images", "pictures.every=500images")  # else by the clock
+    for text in (*SMALL, *planned, "condition.num=3", *overrides):
         made = override(made, text)
     return made
 

@@ -156,8 +156,8 @@ def test_scores_go_to_log_and_records(done: Path, tmp_path: Path) -> None:
     assert seen[0].scores == {}
     values = list(run.scored.values())
     assert seen[-1].scores == {"FD": values[-1], "best": min(values)}
-    assert progress.figures(seen[-1]).endswith(f"FD {values[-1]:.3g} (best {min(values):.3g})")
-    assert "FD" not in progress.figures(seen[0])
+    assert progress.score(seen[-1]) == f"FD {values[-1]:.3g} (best {min(values):.3g})"
+    assert progress.score(seen[0]) == ""
 
 
 def test_scores_go_to_tensorboard(done: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from gansmith.cli import json_output
 from gansmith.cli.options import JsonOut, RunFolder, Trust
-from gansmith.cli.terminal import echo
+from gansmith.cli.terminal import echo, width_of
 
 
 def doctor(run: RunFolder, json_out: JsonOut = None, trust: Trust = None) -> None:
@@ -17,4 +19,4 @@ def doctor(run: RunFolder, json_out: JsonOut = None, trust: Trust = None) -> Non
 
     found = checkup(Run.open(run, trust=trust))
     if json_output.write(json_out, found.to_json()):
-        echo(found.text(str(run)))
+        echo(found.text(str(run), width_of(sys.stdout, 110)))

@@ -13,11 +13,19 @@ from gansmith.core.errors import unknown
 from gansmith.export import FORMATS
 
 
+def _check_format(format: str) -> str:
+    """The format. Raises BadParameter for an unknown one."""
+    if format not in FORMATS:
+        raise typer.BadParameter(unknown("format", format, FORMATS), param_hint="--format")
+    return format
+
+
 def export(
     run: RunFolder,
     out: Annotated[Path, out_option("Output file, such as x.keras.", "a generator", ".keras")],
     format: Annotated[
-        str, typer.Option(help=f"File format: {', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS))
+        str,
+        typer.Option(callback=_check_format, help=f"File format: {', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS)),
     ] = "keras",
     checkpoint: Checkpoint = "last",
     trust: Trust = None,
@@ -26,8 +34,6 @@ def export(
 
     It maps z to images in the run's value range, channels last, or to points.
     """
-    if format not in FORMATS:
-        raise typer.BadParameter(unknown("format", format, FORMATS), param_hint="--format")
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)

@@ -17,7 +17,7 @@ from gansmith.cli.terminal import echo
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
-from gansmith.core.waiting import draw_without_a_window, wait_passively
+from gansmith.core.waiting import draw_without_a_window, keep_traces_out, wait_passively
 from gansmith.training.signals import ENDING, Ended
 
 CTRL_C = 130  # the exit code
@@ -134,6 +134,7 @@ def main() -> None:
             signal.signal(number, _leave)
     draw_without_a_window()
     wait_passively()
+    keep_traces_out()
     try:
         _check_encoding(sys.argv[1:])
         code = command_line()(prog_name="gansmith", standalone_mode=False)

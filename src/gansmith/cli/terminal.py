@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+import textwrap
+from typing import TYPE_CHECKING, Any, TextIO
 
 from gansmith.core.formatting import printable
 
@@ -20,6 +22,18 @@ if TYPE_CHECKING:
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
     """Print a text to standard output or standard error, with control characters made visible. A bar stays below it."""
     print(printable(str(text)), end="\n" if nl else "", file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def filled(text: str, stream: TextIO) -> str:
+    """A sentence in lines that break between words on a terminal; in one line in a file or a pipe."""
+    if not stream.isatty():
+        return text
+    return textwrap.fill(printable(text), width_of(stream, 1000), break_long_words=False, break_on_hyphens=False)
+
+
+def width_of(stream: TextIO, most: int) -> int:
+    """Characters in a line on a terminal, at least 20 and at most `most`; `most` in a file or a pipe."""
+    return min(most, max(20, shutil.get_terminal_size().columns - 1)) if stream.isatty() else most
 
 
 def console(*, err: bool = False, width: int | None = None, **settings: Any) -> Console:
@@ -67,4 +81,4 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record to standard error."""
-        echo(f"note: {record.getMessage()}", err=True)
+        echo(filled(f"note: {record.getMessage()}", sys.stderr), err=True)

@@ -16,6 +16,7 @@ from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust
 from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
 from gansmith.cli.terminal import echo
 from gansmith.core import files
+from gansmith.core.errors import RecipeError, cut
 
 if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
@@ -191,8 +192,17 @@ def _recipe_and_folder(
             unchanged_run(folder, trust, changed=True)
         return dataclasses.replace(kept, data=moved(kept.data, data)), folder
     recipe = recipe_with(use, name, overrides, data, skip_bad)
+    if run is None:
+        _check_name(recipe.name)
     # Other data make another recipe, which does not fit a run in the recipe's own folder.
     return recipe, run or Path("runs") / file_name(f"{recipe.name}-{display_name(recipe.data)}" if data else recipe.name)
+
+
+def _check_name(name: str) -> None:
+    """Raise RecipeError unless the name of a recipe can name its run folder."""
+    if not name.strip(". ") or len(name) > 100 or any(c in "/\\" or not c.isprintable() for c in name):
+        expected = "a folder's name of at most 100 letters, without / and \\"
+        raise RecipeError(f"name={cut(name)}: expected {expected}; or choose the folder with --run")
 
 
 def _print_results(run: Run) -> None:
@@ -210,12 +220,12 @@ def _print_results(run: Run) -> None:
         echo(f"ended early: {results['stopped']}")
     if "best" in results:
         best = results["best"]
-        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images; use it with --checkpoint best")
+        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images (--checkpoint best)")
     if run.metadata.get("looks") and (found := run.checkup) is not None:
         echo(f"doctor: {found.word}; details: gansmith doctor {folder}")
     took = duration(results.get("seconds", 0))
     echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
-    echo(f"  report.html: everything on one page; gansmith report {folder} adds scores and a verdict")
+    echo(f"  report.html: everything on one page; with scores: gansmith report {folder}")
     echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     echo(f"  gansmith sample {folder} --count 1000 --seed 1 --out samples.npz")
     echo(f"  tensorboard --logdir {folder}")

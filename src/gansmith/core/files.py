@@ -11,16 +11,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import IO, TYPE_CHECKING, Any
 
 from gansmith.core import user_input
-from gansmith.core.component import expected, short
 from gansmith.core.errors import DiskError, GansmithError, RunError
 from gansmith.core.formatting import json_text
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
 _REFUSALS = (PermissionError, NotADirectoryError, FileNotFoundError, FileExistsError, IsADirectoryError)
+
+NAMED = 60  # letters of a name that its temporary name begins with: of at most 4 bytes each, they leave room for the rest
 
 
 @contextlib.contextmanager
@@ -121,7 +123,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """
     with disk_errors(path):
         path = target_of(path)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:NAMED]}.", suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -180,6 +182,8 @@ def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> A
 
     Raises RunError, with place, field, what was expected and what came, for anything else, also for nesting 200 deep.
     """
+    from pydantic import ValidationError
+
     try:
         return _adapter(shape).validate_json(content, strict=True)
     except ValidationError as error:
@@ -197,11 +201,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-_adapter = functools.cache(TypeAdapter)
+@functools.cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    """Pydantic's reader of a type. Pydantic is imported when it is used: `gansmith --help` needs none."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(shape)
 
 
 def _first_fault(error: ValidationError) -> str:
     """The first fault of a pydantic error in words: `files.x: expected a text, got 5`, `it has no format`."""
+    from gansmith.core.component import expected, short
+
     fault = error.errors(include_url=False)[0]
     place = ".".join(map(str, fault["loc"]))
     match fault["type"]:
@@ -224,7 +235,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         path = Path(os.path.realpath(path)) if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".tmp", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:NAMED]}.", suffix=".tmp", dir=path.parent))
         try:
             yield temporary
             temporary.chmod(0o755)

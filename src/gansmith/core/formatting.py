@@ -54,25 +54,30 @@ def json_text(value: Any) -> str:
 # ---------------------------------------------------------------------------------------------------- numbers
 
 
+HUGE = 1e7  # from here on a number has an exponent
+
+
 def brief(value: float) -> str:
-    """A number in a table: three significant digits, `0.988`, `1,234`; with an exponent below 0.0001, `1.2e-05`."""
+    """A number in a table: three significant digits, `0.988`, `1,234`; with an exponent below 0.0001 and from 1e7 on."""
+    if abs(value) >= HUGE:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}"
 
 
 def plain_number(value: float | None) -> str:
-    """A number in a report: three significant digits, `0.00123`, `1,234`; no exponent from 1e-6 on; a dash for None and NaN."""
+    """A number in a report: three significant digits, `0.00123`, `1,234`; no exponent from 1e-6 to 1e7; a dash for NaN."""
     if value is None or not math.isfinite(value):
         return "–"
     if 1e-6 <= abs(value) < 1000:
         from numpy import format_float_positional
 
         return format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < HUGE else f"{value:.3g}" if abs(value) >= HUGE else f"{value:.2g}"
 
 
 def short_number(value: float) -> str:
-    """A number in a sentence: three significant digits, and no decimals from 100 on, `12.3`, `1234`."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    """A number in a sentence: three significant digits, no decimals from 100 on, `12.3`, `1234`; an exponent from 1e7 on."""
+    return f"{value:.0f}" if 100 <= abs(value) < HUGE else f"{value:.3g}"
 
 
 def percent(share: float) -> str:
@@ -111,6 +116,11 @@ def listed(items: Sequence[object], most: int = 6) -> str:
     words = [str(item) for item in items]
     shown = words if len(words) <= most else [*words[:most], f"{len(words) - most} more"]
     return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+
+
+def of_points(text: str) -> str:
+    """A sentence about images, as it is said of points: `real images` becomes `real samples`. Names of files stay."""
+    return re.sub(r"(?<![\w./=-])(?:image|(?<=different )picture)(s?)(?!\.?[\w/-])", r"sample\1", text)
 
 
 def skipped(count: int) -> str:

@@ -61,6 +61,6 @@ def _check(path: str, found: os.stat_result) -> None:
     """Raise OSError unless a file is a regular one."""
     kind = stat.S_IFMT(found.st_mode)
     if kind == stat.S_IFDIR:
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        raise IsADirectoryError(errno.EISDIR, "it is a folder, no regular file", path)
     if kind != stat.S_IFREG:
         raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'a special file')}, no regular file", path)

@@ -1,4 +1,4 @@
-"""What is chosen for this process before a library reads it: how PyTorch's threads wait, and how matplotlib draws."""
+"""What libraries read from the environment when they are imported: how PyTorch waits and what it prints, how matplotlib draws."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def wait_passively() -> None:
     """Let waiting threads sleep soon, unless the user has chosen how they wait. No effect once PyTorch is imported."""
     if "torch" not in sys.modules and not any(name in os.environ for name in CHOSEN_BY_USER):
         os.environ.update(LIMITS)
+
+
+def keep_traces_out() -> None:
+    """Keep PyTorch's stack traces about a lost process out of the output of several processes: gansmith says it in one line."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

@@ -123,8 +123,8 @@ class Folder:
                 values = np.empty((len(files), *image.shape), np.uint8)
             if image.shape != values.shape[1:]:
                 raise DataError(
-                    f"{root} has images of several sizes: {kept[0]} is {_width_by_height(values)} and {file} is "
-                    f"{_width_by_height(image)}; give them one with data.size=..."
+                    f"{root} has images of several sizes: {kept[0].relative_to(root)} is {_width_by_height(values)} and "
+                    f"{file.relative_to(root)} is {_width_by_height(image)}; give them one with data.size=..."
                 )
             values[len(kept)] = image
             kept.append(file)
@@ -236,7 +236,8 @@ def _common_channels(headers: dict[Path, Header]) -> int | None:
     other = next((file for file, header in headers.items() if header.channels != num), None)
     if other:
         raise DataError(
-            f"mixed channels: {first} has {num} and {other} has {headers[other].channels}; choose one, as in data.channels=3"
+            f"mixed channels: {first} has {num} and {other} has {headers[other].channels}; choose data.channels=3 "
+            "(colour, with white behind what is transparent), 4 (colour and transparency) or 1 (grey)"
         )
     return num
 

@@ -94,6 +94,7 @@ NAMES: dict[str, NamedData] = {
     ),
 }
 
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 _ARRAY_SUFFIXES = (".npy", ".npz")
 _FILE_SUFFIXES = (*_ARRAY_SUFFIXES, *SUFFIXES, ".gz", ".zip")
 
@@ -139,12 +140,19 @@ def _source_at(text: str, skip_bad: bool) -> Source:
         if re.search(r"idx|ubyte", path.name):
             return Idx(text)
         raise DataError(
-            f"{text} is no data set: expected a folder of images, a .npy or .npz file, or an idx file; give its folder"
+            f"{text} is no data set: expected a folder of images, a .npy or .npz file, or an idx file; {_instead(path)}"
         )
     is_path = os.sep in text or "/" in text or text.startswith("~") or text.lower().endswith(_FILE_SUFFIXES)
     if is_path:
         raise DataError(f"no such file or folder: {text}; give a path that exists, or a name from gansmith data list")
     raise DataError(unknown("data set", text, NAMES))
+
+
+def _instead(path: Path) -> str:
+    """What to give instead of a file that is no data set."""
+    if path.suffix.lower() in _TABLE_SUFFIXES:
+        return "save a table of numbers as .npy, with np.save('table.npy', np.loadtxt(FILE, delimiter=',', skiprows=1))"
+    return "give its folder"
 
 
 def display_name(source: Source) -> str:
@@ -173,6 +181,25 @@ def train_shape(source: Source) -> tuple[int, ...]:
     if counts and isinstance(base, KnownShape):
         return (sum(counts), *base.train_shape[1:])
     return source.load().values.shape
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a recipe may adapt to in its data."""
+
+    shape: tuple[int, ...]  # of the training split: (N, C, H, W) or (N, D)
+    num_classes: int  # 0 without labels
+    notes: tuple[str, ...] = ()  # how files were read
+    classes: tuple[str, ...] = ()  # names of the classes, where they have names
+
+
+def facts_of(source: Source) -> Facts:
+    """The facts about the training split. The source is loaded, once, unless shape and classes are known without."""
+    base = base_source(source)
+    if isinstance(base, KnownClasses) and isinstance(base, KnownShape) and (source is base or known_counts(source)):
+        return Facts(train_shape(source), base.num_classes)
+    samples = source.load()
+    return Facts(tuple(samples.values.shape), samples.num_classes, samples.notes, tuple(samples.classes or ()))
 
 
 def num_classes(source: Source) -> int:

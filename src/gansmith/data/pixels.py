@@ -27,7 +27,10 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
+Level = Annotated[float, Field(ge=-1e12, le=1e12)]
+"""A value of a pixel in a file."""
+
+Range = Annotated[tuple[Level, Level], AfterValidator(_ascending)]
 """The values that become black and white."""
 
 Fit = Literal["crop", "stretch", "pad"]

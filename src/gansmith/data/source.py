@@ -167,23 +167,6 @@ def base_source(source: Source) -> Source:
     return source
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a recipe may adapt to in its data."""
-
-    shape: tuple[int, ...]  # of the training split: (N, C, H, W) or (N, D)
-    num_classes: int  # 0 without labels
-    notes: tuple[str, ...] = ()  # how files were read
-
-
-def facts_of(source: Source) -> Facts:
-    """The facts about the training split. The source is loaded, once, unless it knows its shape and its classes."""
-    if isinstance(source, KnownShape) and isinstance(source, KnownClasses):
-        return Facts(source.train_shape, source.num_classes)
-    samples = source.load()
-    return Facts(tuple(samples.values.shape), samples.num_classes, samples.notes)
-
-
 # ------------------------------------------------------------------------------------------------------------- checks
 
 

@@ -166,7 +166,7 @@ ADVICE: dict[Trouble, Advice] = {
             FASTER_D,
             MORE_TURNS,
             Suggestion("weigh the penalty less", do.lighter_penalty, "a smaller penalty"),
-            Suggestion("give the discriminator more width"),
+            Suggestion("give the discriminator more width", do.wider("discriminator"), "networks.discriminator.widths=[...]"),
         ),
     ),
     "D the wrong way round": Advice(

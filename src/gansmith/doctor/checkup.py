@@ -75,17 +75,17 @@ class Checkup:
         """The checkup as JSON values: its fields and `word`."""
         return {"word": self.word, **dataclasses.asdict(self)}
 
-    def text(self, name: str) -> str:
-        """The checkup as text for a terminal; `name` is that of the run."""
+    def text(self, name: str, width: int = 110) -> str:
+        """The checkup as text in lines of `width` characters for a terminal; `name` is that of the run."""
         looks = f"{self.num_looks} look{'s' * (self.num_looks != 1)}, the newest at {self.images:,} images"
         where = (
             ", at its checkpoints, because it was not monitored: watch.times=40 monitors a run" if self.from_checkpoints else ""
         )
         paragraphs = [f"{name}: {self.word} ({looks}{where})."]
         if self.remark:
-            paragraphs.append(textwrap.fill(self.remark, 110, initial_indent="  ", subsequent_indent="  "))
+            paragraphs.append(textwrap.fill(self.remark, width, initial_indent="  ", subsequent_indent="  "))
         if self.diagnoses:
-            paragraphs.append(textwrap.fill(ABOUT_TRAINING, 110, initial_indent="  ", subsequent_indent="  "))
+            paragraphs.append(textwrap.fill(ABOUT_TRAINING, width, initial_indent="  ", subsequent_indent="  "))
         for recovery in self.recoveries:
             paragraphs.append(f"  Recovered at {recovery['images']:,} images: {recovery['why']}")
         for found in self.diagnoses[:1]:
@@ -100,6 +100,6 @@ class Checkup:
             for title, sentence in parts.items():
                 if sentence:
                     paragraphs.append(
-                        textwrap.fill(f"{title + ':':<9}{sentence}", 110, initial_indent="   ", subsequent_indent=" " * 12)
+                        textwrap.fill(f"{title + ':':<9}{sentence}", width, initial_indent="   ", subsequent_indent=" " * 12)
                     )
         return "\n".join(paragraphs)

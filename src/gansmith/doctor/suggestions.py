@@ -16,6 +16,7 @@ from gansmith.core.errors import RecipeError
 from gansmith.core.overrides import override
 
 MOST = 4  # suggestions made at once
+MOST_WIDTH = 1024  # of a layer that is made wider
 TINY_LR, HUGE_LR, USUAL_LR = 1e-7, 1.0, 2e-4  # weights in float32 do not move; weights explode; a usual learning rate
 NOTHING_LEFT = "train for longer, on more data or with wider networks, as this run has the usual remedies already"
 
@@ -154,6 +155,21 @@ def leaky(recipe: Any) -> list[str]:
     return [f"networks.{name}.slope=0.2" for name, network in recipe.networks.items() if getattr(network, "slope", None) == 0]
 
 
+def wider(*names: str) -> Callable[[Any], Sequence[str]]:
+    """Overrides that double the widths of these networks, or of all that have `widths`, up to 1,024."""
+
+    def changes(recipe: Any) -> list[str]:
+        networks = {name: network for name, network in recipe.networks.items() if not names or name in names}
+        widths = {name: tuple(getattr(network, "widths", None) or ()) for name, network in networks.items()}
+        return [
+            f"networks.{name}.widths=[{','.join(str(2 * width) for width in found)}]"
+            for name, found in widths.items()
+            if found and 2 * max(found) <= MOST_WIDTH
+        ]
+
+    return changes
+
+
 def quicker_average(recipe: Any) -> list[str]:
     """Overrides for a tenth of the half-life of the average of the weights."""
     half_life = getattr(recipe.ema, "half_life_images", 0)
@@ -187,6 +203,7 @@ AVERAGE = Suggestion(
     lambda recipe: [] if recipe.ema else ["ema=ema(half_life_images=2000)"],
     "ema=ema(half_life_images=2000)",
 )
+WIDER = Suggestion("give the networks more width", wider(), "networks.generator.widths=[...]")
 LONGER = Suggestion("train for longer", longer, "budget=20m")
 SHORTER = Suggestion("train for a shorter time", shorter, "a smaller budget=...")
 BATCH = Suggestion(

@@ -119,8 +119,8 @@ def _unlike(one: Evaluation, other: Evaluation) -> str | None:
 
 
 def _no_markdown(text: str) -> str:
-    """A text whose names are shown as they are by a reader of Markdown."""
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", plain(text, 1000))
+    """A text whose names are shown as they are by a reader of Markdown; an underscore inside a word is no markup there."""
+    return re.sub(r"([\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", plain(text, 1000))
 
 
 def with_interval(score: Score) -> str:

@@ -21,6 +21,7 @@ import torch
 
 from gansmith.core.component import to_json
 from gansmith.core.errors import DataError, RecipeError, some
+from gansmith.core.formatting import of_points
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.data.order import own_labels
@@ -43,6 +44,7 @@ from gansmith.evaluation.results import (
     PerClassResult,
     Score,
     name_of,
+    within_range,
 )
 from gansmith.evaluation.scoring import Metrics, SampleFeatures
 from gansmith.evaluation.sources import SampleSource
@@ -248,8 +250,10 @@ def _scores(
         if key not in found[0].values:
             continue
         draws = tuple(metrics.values[key] for metrics in found)
-        low, high = intervals.get(key, (None, None))
+        low, high = within_range(key, *intervals[key]) if key in intervals else (None, None)
         spread = float(np.mean([metrics.subset_sd for metrics in found])) if key == "kid" else None
+        if tag.startswith("points"):
+            about = of_points(about)
         if tag.startswith("inception:"):
             title = {"fd": "FID", "classifier_score": "Inception score"}.get(key, title)
         scores[key] = Score(

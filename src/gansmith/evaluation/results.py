@@ -60,6 +60,19 @@ ABOUT: dict[str, tuple[str, Better, str]] = {
 """Title, better direction and explanation of each score by key, in the order of tables."""
 
 
+UNBOUNDED = ("kid",)  # scores that may be below 0
+SHARES = (
+    *("precision", "recall", "coverage", "top_probability", "smallest_class", "class_accuracy", "kind_agreement"),
+    *("class_coverage", "worst_class_coverage", "gan_train", "gan_test", "near_copies"),
+)  # scores between 0 and 1
+
+
+def within_range(key: str, low: float, high: float) -> tuple[float, float]:
+    """An interval of a score, without the part that the score can't reach: no share is below 0 or above 1."""
+    least, most = -math.inf if key in UNBOUNDED else 0.0, 1.0 if key in SHARES else math.inf
+    return max(low, least), min(high, most)
+
+
 def name_of(key: str, tag: str, num_real: int, num_fake: int) -> str:
     """Full name of a score, such as `fd[lenet-mnist:ab12cd34]@50k/10k`."""
     return f"{key}[{tag}]@{brief_count(num_real)}/{brief_count(num_fake)}"

@@ -276,7 +276,11 @@ class Augment:
 
     def _p(self, turn: Turn, device: torch.device) -> Tensor:
         """The adaptive probability p, a number that persists across steps."""
-        return turn.state("augmentation", lambda: torch.zeros((), device=device))
+        return turn.state("augmentation", lambda: self.states()["augmentation"].to(device))
+
+    def states(self) -> dict[str, Tensor]:
+        """The probability p at the start of a run, where it is adaptive."""
+        return {} if self.target is None else {"augmentation": torch.zeros(())}
 
     def check_sample(self, shape: tuple[int, ...]) -> None:
         """Raise RecipeError where an operation does not support samples of this shape."""

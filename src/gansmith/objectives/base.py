@@ -86,6 +86,15 @@ class Turn:
         return self.states[name]
 
 
+@runtime_checkable
+class Stateful(Protocol):
+    """A part of an objective that names its state across steps. A checkpoint that lacks it is then noticed."""
+
+    def states(self) -> dict[str, Tensor]:
+        """What `Turn.state` makes in the first step, by name."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """The losses of a turn and the values to log. Logs are functions, which are only called when a log is written."""

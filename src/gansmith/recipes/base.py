@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from gansmith.core import rng
 from gansmith.core.component import component
@@ -25,17 +25,6 @@ from gansmith.sampling.conditions import Condition
 from gansmith.sampling.noise import Noise
 
 MAX_PICTURES = 10_000
-
-
-def _is_name(text: str) -> str:
-    """The text itself, if it can name a folder. Raises ValueError with what is expected."""
-    if not text.strip(". ") or len(text) > 100 or any(c in "/\\" or not c.isprintable() for c in text):
-        raise ValueError("a folder's name of at most 100 letters, without / and \\")
-    return text
-
-
-Name = Annotated[str, AfterValidator(_is_name)]
-"""The name of a recipe, which is also that of its run folder."""
 
 
 @component
@@ -121,7 +110,7 @@ class Recipe:
         RecipeError: the parts do not fit together, such as a network that no player trains, or a player without an optimizer.
     """
 
-    name: Name  # also names the run folder
+    name: str  # also names the run folder
     data: Source  # the real samples
     noise: Noise  # the distribution of z
     networks: Mapping[str, Network]  # by name; "generator" makes the samples

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from gansmith.core.formatting import listed
+from gansmith.core.formatting import listed, plain
 from gansmith.data import FashionMnist, Source
-from gansmith.data.source import facts_of
+from gansmith.data.named import facts_of
 from gansmith.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator
 from gansmith.objectives import Adversarial
 from gansmith.objectives.penalties import R1
@@ -23,6 +23,7 @@ FAMILY = ("start here", 1)
 
 MAX_CLUSTERS = 50
 SAMPLES_PER_CLUSTER = 50
+MOST_NAMED = 5  # classes named in a reason
 FEW = 5000  # images; with fewer, D soon memorizes them
 LARGE = 32  # pixels a side; above, and for colour images of any size, D learns too fast to leave G a gradient
 SHORT = 120.0  # seconds; in a shorter run many small steps reach more than fewer large ones
@@ -56,7 +57,9 @@ def _adapted(data: Source, budget: Length, condition: Condition | None = None) -
             condition = Clusters(categories)
             reasons.append(f"{categories} clusters found by k-means are the condition, so that no part of the data is lost")
         if known.num_classes:
-            reasons.append(f"the labels of {known.num_classes:,} classes are not used; cgan, acgan and projection use them")
+            names = f" ({listed([plain(name, 24) for name in known.classes], MOST_NAMED)})" if known.classes else ""
+            labels = f"the labels of {known.num_classes:,} classes{names}"
+            reasons.append(f"{labels} are not used; cgan, acgan and projection use them")
     stages = max(1, math.ceil(math.log2(max(shape[1:]) / 8))) if len(shape) == 3 else 0
     convolutional = len(shape) == 3 and min(shape[1:]) >= 2**stages
     recipe = _convolutional(data, budget, count, shape, stages) if convolutional else _fully_connected(data, budget, count, shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from gansmith import doctor
 from gansmith.core import files
 from gansmith.core.errors import DataError
-from gansmith.core.formatting import clock, shell_word
+from gansmith.core.formatting import clock, of_points, shell_word
 from gansmith.core.formatting import plain_number as number
 from gansmith.data import display_name
 from gansmith.data.location import digest_of_samples
@@ -20,7 +21,7 @@ from gansmith.drawing.figures import curve_name
 from gansmith.drawing.html import Picture
 from gansmith.evaluation.results import class_columns
 from gansmith.report.recipe_text import recipe_lines
-from gansmith.runs.log import SCORE
+from gansmith.runs.log import SCORE, SCORE_SAMPLES
 
 if TYPE_CHECKING:
     from gansmith.evaluation.results import Evaluation, Finding, Memorisation
@@ -31,7 +32,7 @@ COLUMNS = 8  # of the timeline
 WALK_SEEDS, WALK_STEPS = 5, 10
 MAX_CLASSES = 20
 OUTPUTS = ("D(x)", "D(G(z))", "accuracy")  # names of the discriminator's curves
-NOT_CURVES = ("images", "epoch", "seconds", "images_per_second")
+NOT_CURVES = ("images", "epoch", "seconds", "images_per_second", SCORE_SAMPLES)
 
 
 def write(run: Run, evaluation: Evaluation | None = None) -> Path:
@@ -63,15 +64,16 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         evaluation=evaluation,
         findings=[(finding, _numbers(finding, evaluation)) for finding in evaluation.verdict] if evaluation else [],
         pairs=_pairs(run, evaluation) if evaluation else [],
-        distances=_distances(evaluation.memorisation) if evaluation and evaluation.memorisation else None,
+        distances=_distances(run, evaluation.memorisation) if evaluation and evaluation.memorisation else None,
         classes=_classes(evaluation) if evaluation else None,
         of_classes=evaluation.of_classes if evaluation else None,
         columns=class_columns(evaluation.of_classes) if evaluation and evaluation.of_classes else [],
-        recipe=list(recipe_lines(run.recipe)),
+        recipe=[*recipe_lines(run.recipe), *([("why", "; ".join(run.recipe.why))] if run.recipe.why else [])],
         full_cost=clock(evaluation.data["full_seconds"]) if evaluation and "full_seconds" in evaluation.data else None,
         notes=run.metadata.get("notes", []),
         cost=_cost(run),
         machine=run.metadata["environment"],
+        images=_said(run, "images"),
         number=number,
         shell_word=shell_word,
     )
@@ -137,7 +139,7 @@ def _walk(run: Run) -> Picture:
     if _draws_images(run):
         alt = f"{len(cells)} rows of images, each an interpolation between the samples of two seeds"
         return html.grid(flat, alt, WALK_STEPS + 1, html.PAGE_WIDTH)
-    return html.plot(run.sampler.modality.picture(flat), "Points interpolated between the samples of two seeds")
+    return html.plot(run.sampler.modality.picture(flat, WALK_STEPS + 1), "Points interpolated between the samples of two seeds")
 
 
 def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, float]]:
@@ -167,6 +169,11 @@ def _pairs(run: Run, evaluation: Evaluation) -> list[tuple[Picture, Picture, flo
 
 def _draws_images(run: Run) -> bool:
     return len(run.metadata["sample_shape"]) == 3
+
+
+def _said(run: Run, text: str) -> str:
+    """A text about images, as it is said of the run's samples."""
+    return text if _draws_images(run) else of_points(text)
 
 
 def _count(run: Run) -> int:
@@ -203,19 +210,24 @@ def _curves(run: Run) -> list[tuple[str, str]]:
     titles = {SCORE: f"Frechet distance to the validation slice, {run.metadata.get('score')}"}
     groups = [("Losses", losses), ("Discriminator", outputs), *((titles.get(n, n), {n: n}) for n in rest)]
     return [
-        (title, charts.lines({shown: (log["images"], log[name]) for shown, name in group.items()}, f"{title} over images seen"))
+        (title, charts.lines(_series(log, group), _said(run, f"{title} over images seen"), x=_said(run, "real images seen")))
         for title, group in groups
         if any(np.isfinite(log[name]).any() for name in group.values())
     ]
 
 
-def _distances(found: Memorisation) -> str:
+def _series(log: Mapping[str, np.ndarray], names: Mapping[str, str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The values of a log by name in the legend, over images."""
+    return {shown: (log["images"], log[name]) for shown, name in names.items()}
+
+
+def _distances(run: Run, found: Memorisation) -> str:
     percent = 100 * np.array(found.quantiles, float)
-    series = {"samples": found.fake_distances, "held-out real images": found.held_out_distances}
+    series = {"samples": found.fake_distances, _said(run, "held-out real images"): found.held_out_distances}
     return charts.lines(
         {name: (percent, np.array(values, float)) for name, values in series.items()},
-        "Quantiles of the distance to the nearest training image, for samples and held-out real images",
-        x="% of the images are nearer",
+        _said(run, "Quantiles of the distance to the nearest training image, for samples and held-out real images"),
+        x=_said(run, "% of the images are nearer"),
         y="distance",
     )
 
@@ -240,13 +252,17 @@ def _classes(evaluation: Evaluation) -> tuple[str, int] | None:
 def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]]:
     """(title, number, remark) at the head of the page."""
     cost = dict(_cost(run))
-    tiles = [("Real images seen", f"{run.images:,}", cost["epochs"] + " epochs"), ("Training time", cost["time"], "")]
+    tiles = [(_said(run, "Real images seen"), f"{run.images:,}", cost["epochs"] + " epochs"), ("Training time", cost["time"], "")]
     if (best := run.best) is not None:
-        found = f"images; Frechet distance {number(run.scored[best])} (validation slice)"
+        found = f"{_said(run, 'images')}; Frechet distance {number(run.scored[best])} (validation slice)"
         tiles.append(("Best checkpoint", f"{best:,}", found))
     if evaluation and evaluation.scores:
         first = next(iter(evaluation.scores.values()))
-        floor = f"held-out real images {number(first.floor)}" if first.floor is not None else f"{first.better} is better"
+        floor = (
+            f"{_said(run, 'held-out real images')} {number(first.floor)}"
+            if first.floor is not None
+            else f"{first.better} is better"
+        )
         tiles.append((first.title[:1].upper() + first.title[1:], number(first.value), floor))
     return tiles
 

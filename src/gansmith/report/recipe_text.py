@@ -10,8 +10,10 @@ from gansmith.recipes.base import Recipe
 
 
 def recipe_lines(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Yield (field, value) pairs of a recipe in the syntax of overrides."""
+    """Yield (field, value) pairs of a recipe in the syntax of overrides; without the reasons in `why`, which are no setting."""
     for field in dataclasses.fields(recipe):
+        if field.name == "why":
+            continue
         value = getattr(recipe, field.name)
         if isinstance(value, dict):
             for key, item in value.items():

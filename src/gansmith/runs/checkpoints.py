@@ -20,6 +20,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from gansmith.core import user_input
+from gansmith.core.component import short
 from gansmith.core.errors import RunError
 from gansmith.core.files import read_bytes, read_json, write, write_json
 from gansmith.core.formatting import shell_word
@@ -220,10 +221,12 @@ def _read(path: Path) -> Checkpoint:
         meta = json.loads(content[8 : 8 + size])["__metadata__"]
         meta = json.loads(meta["gansmith"]) if "gansmith" in meta else meta  # the first checkpoints had one entry for each
         images, steps = int(meta["images"]), int(meta["steps"])
-    except (KeyError, ValueError, TypeError, RecursionError):
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise DamageError("its header has no image count and steps") from None
     if images != _images_of(path):
-        raise DamageError(f"its header says {images} images")
+        raise DamageError(f"its header says {short(images)} images")
+    if not 0 <= steps <= images:
+        raise DamageError(f"its header says {short(steps)} steps for {images} images")
     return Checkpoint(images, steps, tensors)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gansmith.core.errors import DataError
+from gansmith.core.formatting import shell_word
 from gansmith.data import Samples, Source, location
 from gansmith.recipes.base import Recipe
 
@@ -50,7 +51,8 @@ def check_data_place(run: Path, recipe: Recipe) -> None:
     """Raise DataError if nothing is at the path of a run's data any more."""
     if (path := location.path_of(recipe.data)) is not None and not _exists(path):
         raise DataError(
-            f"the data of run {run} are no longer at {path}: tell it their new place, with gansmith train {run} --data PATH"
+            f"the data of run {run} are no longer at {path}: tell it their new place, with "
+            f"gansmith train {shell_word(run)} --data PATH"
         )
 
 

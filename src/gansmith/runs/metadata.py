@@ -137,6 +137,8 @@ def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mappi
     Raises RunError if the data have changed.
     """
     check_data(run, then, trainer_metadata)
+    if then.get("data_sha256") is None:
+        logger.warning(f"run {run} was begun before data were known by a digest: whether they have changed can't be checked")
     before = {"framework": "torch", **then["environment"], **then}
     now = {**environment(), **trainer_metadata}
     warn_of_changes(before, now)
@@ -149,14 +151,12 @@ def changed_metadata(run: Path, then: Mapping[str, Any], trainer_metadata: Mappi
 
 
 def check_data(run: Path, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise RunError unless the data are those that a run was begun with. Logs a warning for a run that can't tell."""
+    """Raise RunError unless the data are those that a run was begun with, as far as it can tell: the first runs lack a digest."""
     for key in ("sample_shape", "num_real"):
         if now[key] != then[key]:
             change = f"{key} was {then[key]}, now {now[key]}"
             raise RunError(f"run {run}: the data have changed, {change}; restore them, or use another --run")
-    if then.get("data_sha256") is None:
-        logger.warning(f"run {run} was begun before data were known by a digest: whether they have changed can't be checked")
-    elif now["data_sha256"] != then["data_sha256"]:
+    if then.get("data_sha256") not in (None, now["data_sha256"]):
         change = f"their SHA-256 was {then['data_sha256'][:12]}..., now {now['data_sha256'][:12]}..."
         raise RunError(
             f"run {run}: the data have changed, {change}; restore them, name their place with --data, or use another --run"

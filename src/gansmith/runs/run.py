@@ -15,48 +15,37 @@ generator/      generator.safetensors and generator.json, the weights that sampl
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import json
 import math
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from gansmith import doctor
-from gansmith.core import distributed
-from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError, some
-from gansmith.core.files import disk_errors, read_as, write_json
+from gansmith.core.files import read_as
 from gansmith.core.formatting import shell_word
-from gansmith.core.user_code import hashes_of_own_files
 from gansmith.data import Source
-from gansmith.data.location import path_of, same_path
 from gansmith.data.modality import Modality, modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
-from gansmith.runs.data_place import at_place_of, check_data_place, loaded_metadata, with_located_data
-from gansmith.runs.lock import FOLDERS, locked
+from gansmith.runs.data_place import check_data_place, with_located_data
 from gansmith.runs.log import arrays_in, read_log, scores_in
-from gansmith.runs.metadata import Results, changed_metadata, check_data, new_metadata, read_metadata, runs_in
-from gansmith.runs.trust import named, trusted_recipe
+from gansmith.runs.metadata import Results, read_metadata, runs_in
+from gansmith.runs.trust import trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
 from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 
 T = TypeVar("T")
-KEPT_CHECKPOINTS = 3
-KEPT_FOR_RECOVERY = 8  # for a run that may recover: one of them should be older than the trouble
 
 
 class Run:
@@ -76,7 +65,6 @@ class Run:
     ) -> None:
         self.path, self.recipe, self.metadata, self.checkpoint, self.category = path, recipe, metadata, checkpoint, category
         self.checkpoints = Checkpoints(path)
-        self.has_moved_data = False  # whether recipe.json names a former place of the data
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
@@ -84,7 +72,7 @@ class Run:
     # ------------------------------------------------------------------------------------------ opening
 
     @classmethod
-    def open(cls, path: str | Path, *, trust: str | Path | None = None) -> Run:
+    def open(cls, path: str | Path, *, trust: str | Path | None = None) -> Self:
         """Open a run folder. No file in it can execute code: if a run uses a Python file of your own, name that file in `trust`.
 
         Raises RunError if the folder is no run folder, has an unknown format, or needs a file that `trust` does not name.
@@ -99,48 +87,6 @@ class Run:
         metadata = read_metadata(path / "run.json")
         recipe = trusted_recipe(path / "recipe.json", metadata["files"], trust)
         return cls(path, with_located_data(recipe, path, metadata), metadata)
-
-    @classmethod
-    @contextlib.contextmanager
-    def locked(cls, path: str | Path, recipe: Recipe, *, trust: str | Path | None = None) -> Iterator[Run]:
-        """Open or make a run folder to train in, locked for the duration of a `with` block.
-
-        Raises RunError if the folder holds other files or a run of another recipe, or if another process has locked it.
-        """
-        path = Path(path)
-        if distributed.rank() != 0:
-            yield cls(path, recipe, {})
-            return
-        with locked(path):
-            if (path / "recipe.json").is_file():
-                run = cls.open(path, trust=trust)
-                run.check_same(recipe)
-                run.take_data(recipe)
-                yield run
-            else:
-                yield cls(path, recipe, {})
-
-    def check_same(self, recipe: Recipe) -> None:
-        """Raise RunError if this run has another recipe, listing the fields that differ, or if a file of your own changed."""
-        comparable = dataclasses.replace(recipe, why=self.recipe.why)  # the reasons of a choice may be worded differently
-        comparable = at_place_of(comparable, self.recipe, self.metadata)  # `begin` compares the content of the data
-        changed = list(differences(to_json(self.recipe), to_json(comparable)))
-        if changed:
-            message = some((f"{place} was {_text(old)}, now {_text(new)}" for place, old, new in changed), separator="; ")
-            older = [place for place, old, new in changed if place.split(".")[-1] == "rules" and (old, new) == (1, 2)]
-            todo = f"To go on with the older run, add {older[0]}=1. To start anew, c" if older else "C"
-            raise RunError(f"run folder {self.path} holds another recipe: {message}. {todo}hoose another folder with --run")
-        files = set(hashes_of_own_files(recipe).values())
-        if files != set(self.metadata.get("files", {}).values()):
-            raise RunError(
-                f"run folder {self.path} was made with {named(self.metadata['files'])}, which has changed; use another --run"
-            )
-
-    def take_data(self, recipe: Recipe) -> None:
-        """Read the data from where a recipe has them. Raises DataError if nothing is there."""
-        if not same_path(path_of(recipe.data), path_of(self.recipe.data)):
-            self.recipe, self.has_moved_data = dataclasses.replace(self.recipe, data=recipe.data), True
-        _ = self.data
 
     @property
     def data(self) -> Source:
@@ -166,71 +112,7 @@ class Run:
         chosen = "best" if checkpoint == "best" else int(checkpoint)
         return Run(self.path, self.recipe, self.metadata, chosen, self.category)
 
-    def begin(self, metadata: dict[str, Any]) -> None:
-        """Write recipe.json and run.json of a new run. For a run that is resumed, log what changed on the machine.
-
-        Raises RunError if the data have changed.
-        """
-        if distributed.rank() != 0:
-            self.metadata = metadata
-            return
-        with disk_errors(self.path):
-            for name in FOLDERS:
-                (self.path / name).mkdir(exist_ok=True)
-        if (self.path / "recipe.json").exists():
-            if changed := changed_metadata(self.path, self.metadata, metadata, self.images):
-                self.update_metadata(**changed)
-            self._write_moved_data()
-        else:
-            self.update_metadata(**new_metadata(metadata, hashes_of_own_files(self.recipe)))
-            write_json(self.path / "recipe.json", to_json(self.recipe))  # last: a folder with a recipe is a run
-
-    def keep_data_place(self) -> None:
-        """Write down where the data of a finished run were moved to. Raises RunError if they are other data."""
-        if self.has_moved_data and distributed.rank() == 0:
-            now = loaded_metadata(self.path, self.recipe.data)
-            check_data(self.path, self.metadata, now)
-            self.update_metadata(**{key: now[key] for key in ("data_sha256", "data_path")})
-            self._write_moved_data()
-
-    def _write_moved_data(self) -> None:
-        """Write the new place of the data into recipe.json."""
-        if self.has_moved_data:
-            write_json(self.path / "recipe.json", to_json(self.recipe))
-
-    def discard(self) -> None:
-        """Delete a new run that has no checkpoint yet: everything that `begin` and the first pictures have written."""
-        for name in ("recipe.json", "run.json", "log.jsonl"):  # recipe.json first: what is left is then no run
-            (self.path / name).unlink(missing_ok=True)
-        for name in (*FOLDERS, "events"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
-
-    def update_metadata(self, **metadata: Any) -> None:
-        """Add entries to the metadata in run.json, or replace them."""
-        self.metadata |= metadata
-        write_json(self.path / "run.json", self.metadata)
-
     # ------------------------------------------------------------------------------------------ checkpoints
-
-    def save(self, saved: Checkpoint, sampler: dict[str, Tensor]) -> None:
-        """Write a checkpoint and the generator's weights, then delete the oldest checkpoints. Each file is written atomically."""
-        self.checkpoints.write(saved, sampler)
-        self.checkpoints.prune(KEPT_FOR_RECOVERY if self.may_recover else KEPT_CHECKPOINTS, self.best, self.interrupted_at)
-
-    @property
-    def may_recover(self) -> bool:
-        """Whether training returns to an earlier checkpoint when the doctor finds trouble (`watch.on_trouble=recover`)."""
-        return self.recipe.watch is not None and self.recipe.watch.on_trouble == "recover"
-
-    @property
-    def interrupted_at(self) -> list[int]:
-        """Image counts of checkpoints written because training was interrupted. Recorded only for runs that may recover."""
-        return list(self.metadata.get("left_at", ()))
-
-    @property
-    def recovery_points(self) -> list[int]:
-        """Image counts of the checkpoints that a recovery may start from, the newest first: all except `interrupted_at`."""
-        return [images for images in self.checkpoints.images if images not in self.interrupted_at]
 
     def latest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint; None before the first. Raises RunError if all are damaged."""
@@ -447,8 +329,3 @@ def load(run: str | Path, *, checkpoint: str | int = "last", trust: str | Path |
 def sample(run: str | Path | Run, seed: int = 0, count: int = 16) -> Gallery:
     """Draw `count` samples of a seed from a run or a run folder. Sample i depends on the seed and i alone."""
     return (run if isinstance(run, Run) else load(run)).sample(seed, count)
-
-
-def _text(value: Any) -> str:
-    """A value of a recipe in an error message; for a component, only its type."""
-    return json.dumps(value) if not isinstance(value, dict) else str(value.get("type", value))

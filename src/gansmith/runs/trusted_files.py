@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
+from gansmith.core.user_input import read_bytes
 
 logger = logging.getLogger("gansmith")
 
@@ -59,7 +60,7 @@ def trusted_files() -> dict[str, TrustedFile]:
         if not _is_private(path):
             logger.warning(f"{path} may be written by other users, so no file is trusted: make it yours alone")
             return {}
-        return _LIST.validate_json(path.read_bytes(), strict=True)
+        return _LIST.validate_json(read_bytes(path), strict=True)
     except (OSError, ValidationError):
         logger.warning(f"{path} is damaged, so no file is trusted: delete it")
         return {}

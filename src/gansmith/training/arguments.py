@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from gansmith.core.device import choose_device, is_installed
+from gansmith.core.device import choose_device
 from gansmith.core.errors import RecipeError, RunError, SettingError, cut, unknown
 from gansmith.core.files import check_writable
 from gansmith.core.limits import max_threads
@@ -16,7 +16,7 @@ from gansmith.core.user_code import read_code
 from gansmith.recipes.base import Recipe
 
 Threads = int | Literal["auto"] | None
-FRAMEWORKS = {"torch": "torch", "tensorflow": "keras"}  # the module that each needs
+FRAMEWORKS = ("torch", "tensorflow")
 
 
 def check_arguments(
@@ -36,11 +36,8 @@ def check_arguments(
 
 def check_settings(device: str, threads: Threads, framework: str | None) -> torch.device:
     """The device of a name. Raises SettingError if device, number of threads or framework is wrong or not available."""
-    if framework is not None:
-        if framework not in FRAMEWORKS:
-            raise SettingError(unknown("framework", str(framework), FRAMEWORKS))
-        if not is_installed(FRAMEWORKS[framework]):
-            raise SettingError(f"{framework} is not installed: pip install 'gansmith[{framework}]'")
+    if framework is not None and framework not in FRAMEWORKS:
+        raise SettingError(unknown("framework", str(framework), FRAMEWORKS))
     is_number = isinstance(threads, int) and not isinstance(threads, bool)
     if threads not in (None, "auto") and not (is_number and 1 <= int(threads or 0) <= max_threads()):
         raise SettingError(

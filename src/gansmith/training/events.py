@@ -25,12 +25,12 @@ class EventFile:
         self._file = open(folder / name, "wb")  # noqa: SIM115  # closed in close()
         self._records = make_writer(self._file)
         self._flushed = 0.0
-        if images:
-            start = self._proto.SessionLog(status=self._proto.SessionLog.START)
-            self._write(images + 1, file_version="brain.Event:2")
-            self._write(images + 1, session_log=start)
-        else:
-            self._write(0, file_version="brain.Event:2")
+        try:
+            self._begin(images)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self.close()
+            raise
 
     def add_scalar(self, name: str, value: float, images: int) -> None:
         """Add a number at an image count."""
@@ -43,6 +43,15 @@ class EventFile:
     def close(self) -> None:
         """Write what is buffered, and close the file."""
         self._file.close()
+
+    def _begin(self, images: int) -> None:
+        """Write what a file begins with."""
+        if images:
+            start = self._proto.SessionLog(status=self._proto.SessionLog.START)
+            self._write(images + 1, file_version="brain.Event:2")
+            self._write(images + 1, session_log=start)
+        else:
+            self._write(0, file_version="brain.Event:2")
 
     def _write(self, images: int, **what: Any) -> None:
         self._records.write(self._proto.Event(wall_time=time.time(), step=int(images), **what).SerializeToString())

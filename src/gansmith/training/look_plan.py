@@ -13,7 +13,8 @@ from gansmith.training.vitals import COUNT
 
 MOST_TIMES = 40
 LEAST_TIMES, LEAST_STEPS = 8, 400  # looks of fewer samples rather than fewer looks; a shorter run is watched where it asks for it
-LEAST_TIMES_OF_FEW = 3  # fewer looks, and a run is not watched unless it asks for looks
+LEAST_TIMES_OF_FEW = 3  # looks at a run that has time for fewer, if they take at most MOST_SHARES of the allowed time
+MOST_SHARES = 2
 FEWEST = 64  # samples of a look, where time is short
 RELIED_ON = 20  # looks, at least, at a run that is to stop or recover
 LEAST_SECONDS = 4.0  # a shorter run is over before looks are planned
@@ -72,6 +73,8 @@ def plan_looks(monitor: Monitor, run_seconds: float) -> Measurements:
         begun += time.perf_counter() - ready  # not timed either
         vital_signs_of(monitor)
         each, times = fitting()
+    if times < LEAST_TIMES_OF_FEW and LEAST_TIMES_OF_FEW * each <= MOST_SHARES * allowed:
+        times = LEAST_TIMES_OF_FEW
     times = setting.times or min(MOST_TIMES, times)
     if is_relied_on and not setting.times:
         times = max(times, RELIED_ON)

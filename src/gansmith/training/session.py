@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -20,7 +20,7 @@ from gansmith.report import page
 from gansmith.runs.checkpoints import Checkpoint
 from gansmith.runs.data_place import data_metadata
 from gansmith.runs.metadata import check_data
-from gansmith.runs.run import Run
+from gansmith.runs.training_run import TrainingRun
 from gansmith.runs.trust import check_trust
 from gansmith.training.arguments import Threads, check_arguments
 from gansmith.training.backends import backend_of
@@ -64,7 +64,7 @@ def open_session(
     as before. Saving the trainer is up to the block. `gansmith.steps` describes the arguments and the errors.
     """
     chosen = check_arguments(recipe, run, device, threads, framework, trust)
-    with distributed.joined(chosen), Run.locked(run, recipe, trust=trust) as folder:
+    with distributed.joined(chosen), TrainingRun.locked(run, recipe, trust=trust) as folder:
         if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world_size() > 1:
             raise RecipeError("watch.on_trouble=recover: a run on several processes can't recover: choose warn or stop")
         if recipe.batch_size < (processes := distributed.world_size()):
@@ -89,7 +89,7 @@ def open_session(
 
 
 @contextlib.contextmanager
-def _no_empty_run(folder: Run) -> Iterator[None]:
+def _no_empty_run(folder: TrainingRun) -> Iterator[None]:
     """Leave no new run behind if an unforeseen error, such as one in the user's own loss, ends it before it is saved once.
 
     The corrected file would count as another one, and the run could not go on.
@@ -105,7 +105,7 @@ def _no_empty_run(folder: Run) -> Iterator[None]:
         raise
 
 
-def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads, framework: str | None) -> Session:
+def _prepare(folder: TrainingRun, recipe: Recipe, device: torch.device, threads: Threads, framework: str | None) -> Session:
     """Trainer at the newest checkpoint, supervisor and writer of a locked folder. A new run is written down here."""
     # Agreed before the checkpoints are looked at: the first process may still be writing one as it leaves the run.
     known_images = distributed.agree(folder.total_images or 0, device)
@@ -121,7 +121,7 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
         recoveries = Recovery.read(metadata, saved.images if saved else 0)
         trainer = Trainer(changed(recipe, recoveries), device, backend=backend)
         if saved is not None:
-            now = trainer.metadata() | data_metadata(folder.path, trainer.recipe.data, trainer.samples)
+            now = _metadata_of(trainer, folder)
             check_data(folder.path, metadata or now, now)  # before the fit of the weights
             trainer.check_fits(saved)
         return saved, trainer
@@ -129,20 +129,11 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     saved, trainer = folder.checkpoints.first(trainer_for) or trainer_for(None)
     if threads == "auto":
         torch.set_num_threads(quickest(trainer))
-    scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
-    plan = Plan.read(metadata) if known_images else plan_run(recipe, trainer, scorer, monitor, folder)
-    plan = plan.agreed(device)
-    if monitor is not None and plan.look_samples != monitor.most:
-        monitor = Monitor(trainer, plan.look_samples)
-    validation = scorer if isinstance(scorer, Validation) else None
-    if validation is not None and plan.score_samples:
-        validation = replace(validation, num_samples=plan.score_samples)
+    plan, validation, monitor = _planned(folder, recipe, trainer, is_new=not known_images)
     trainer.totals = plan.totals.up_to(saved.images if saved else 0)
     recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and plan.scorings else None
-    folder.begin(
-        trainer.metadata() | data_metadata(folder.path, trainer.recipe.data, trainer.samples) | plan.metadata() | {"score": score}
-    )
+    folder.begin(_metadata_of(trainer, folder) | plan.metadata() | {"score": score})
     for note in plan.notes if distributed.rank() == 0 else ():
         logger.warning(note)
     if score != folder.metadata.get("score"):
@@ -157,3 +148,23 @@ def _prepare(folder: Run, recipe: Recipe, device: torch.device, threads: Threads
     for _, number in (change for change in changes if change[0] <= trainer.images):
         torch.set_num_threads(number)
     return Session(trainer, supervisor, writer, ThreadWatch(changes, chooses))
+
+
+def _metadata_of(trainer: Trainer, folder: TrainingRun) -> dict[str, Any]:
+    """The fields of run.json that a trainer and its data give."""
+    return trainer.metadata() | data_metadata(folder.path, trainer.recipe.data, trainer.samples)
+
+
+def _planned(
+    folder: TrainingRun, recipe: Recipe, trainer: Trainer, *, is_new: bool
+) -> tuple[Plan, Validation | None, Monitor | None]:
+    """The plan of a run, made now if it is new, and what scores and watches with as many samples as the plan says."""
+    scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
+    plan = plan_run(recipe, trainer, scorer, monitor, folder) if is_new else Plan.read(folder.metadata)
+    plan = plan.agreed(trainer.device)
+    if monitor is not None and plan.look_samples != monitor.most:
+        monitor = Monitor(trainer, plan.look_samples)
+    validation = scorer if isinstance(scorer, Validation) else None
+    if validation is not None and plan.score_samples:
+        validation = replace(validation, num_samples=plan.score_samples)
+    return plan, validation, monitor

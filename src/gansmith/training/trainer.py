@@ -21,7 +21,7 @@ from gansmith.data import Endless, Samples, source
 from gansmith.data.modality import modality_for
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
-from gansmith.objectives.base import Batch, Outcome, Player, Turn
+from gansmith.objectives.base import Batch, Outcome, Player, Stateful, Turn
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.memory import batch_sizes, must_fit
 from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
@@ -276,6 +276,9 @@ class Trainer:
     def check_fits(self, saved: Checkpoint) -> None:
         """Raise DamageError if a saved state lacks a tensor of this trainer, or has one of another shape or type."""
         own = {name: tensor for name, tensor in self.state().tensors.items() if not name.startswith("lasting/")}
+        if saved.steps:
+            stateful = [part for part in parts(self.recipe.objective) if isinstance(part, Stateful)]
+            own |= {f"lasting/{name}": tensor for part in stateful for name, tensor in part.states().items()}
         check_tensors(saved.tensors, own, complete=("networks/", "average/", "optimizers/"))
         if "kinds" in own and not 0 <= saved.tensors["kinds"].min() <= saved.tensors["kinds"].max() < self.shapes.categories:
             raise DamageError("tensor kinds holds numbers of no category")

@@ -22,7 +22,7 @@ from gansmith.recipes.base import Recipe
 from gansmith.recipes.lengths import images_in
 from gansmith.report import page
 from gansmith.runs.log import read_log
-from gansmith.runs.run import Run
+from gansmith.runs.training_run import TrainingRun
 from gansmith.training import discriminator_accuracy
 from gansmith.training.events import EventFile
 from gansmith.training.files_plan import PICTURE_SEED, FilePlan
@@ -50,7 +50,7 @@ class RunWriter:
     and `costs` what it took.
     """
 
-    def __init__(self, run: Run, trainer: Trainer) -> None:
+    def __init__(self, run: TrainingRun, trainer: Trainer) -> None:
         self.run, self.recipe, self.epoch_images = run, run.recipe, trainer.epoch_images
         self.writes, self.costs = distributed.rank() == 0, Costs()
         self.due = _due(self.recipe, FilePlan.read(run.metadata), trainer)
@@ -89,11 +89,10 @@ class RunWriter:
 
     def close(self) -> None:
         """Close the log and the event file."""
-        with contextlib.suppress(OSError):
-            if self.log_file:
-                self.log_file.close()
-            if self.board:
-                self.board.close()
+        for file in (self.log_file, self.board):
+            with contextlib.suppress(OSError):
+                if file:
+                    file.close()
 
     # ------------------------------------------------------------------------------------------ on the way
 

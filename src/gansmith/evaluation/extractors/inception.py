@@ -28,7 +28,8 @@ def inception(weights: str) -> Extractor:
         ) from None
     try:
         # torch-fidelity would run any code in the pickle: check first that it holds tensors only.
-        digest = digest_of(torch.load(opened(weights), map_location="cpu", weights_only=True))
+        with opened(weights) as file:
+            digest = digest_of(torch.load(file, map_location="cpu", weights_only=True))
         module: Any = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], str(weights))
     except FileNotFoundError:
         raise DataError(

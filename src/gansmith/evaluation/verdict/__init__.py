@@ -7,10 +7,10 @@ A verdict depends on the JSON of an evaluation alone, so that it can be made aga
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from gansmith.core.formatting import percent, shell_word
+from gansmith.core.formatting import of_points, percent, shell_word
 from gansmith.core.formatting import short_number as number
 from gansmith.doctor import suggestions as do
 from gansmith.doctor.suggestions import Suggestion, advise
@@ -34,7 +34,10 @@ def verdict(evaluation: Mapping[str, Any], recipe: Any | None = None) -> tuple[F
     sentences = [first] if first else []
     sentences += [Finding(False, c.text, c.source) for c in wrong[:MOST]]
     sentences += praise(facts, {c.topic for c in found})
-    return (*sentences, advice(facts, wrong, recipe))
+    sentences.append(advice(facts, wrong, recipe))
+    if facts["extractor.name"] == "points":
+        sentences = [replace(finding, text=of_points(finding.text)) for finding in sentences]
+    return tuple(sentences)
 
 
 def overall(facts: Facts, wrong: list[Complaint]) -> Finding | None:
@@ -93,7 +96,7 @@ _TRAIN = (
     Suggestion("use the default recipe (gansmith train --data {data})", when=lambda recipe: recipe.name != "default"),
     do.PENALTY,
     do.FALLING,
-    Suggestion("give the networks more width"),
+    do.WIDER,
 )
 _LOOK = (Suggestion("compare the training images with the data they should match: gansmith data show {data}"),)
 _STORED = "check how the images were rotated, cropped, scaled or stored, beside real ones: gansmith data show {data}"
