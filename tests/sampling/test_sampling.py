@@ -363,3 +363,10 @@ def test_a_run_without_a_checkpoint_has_no_samples_and_says_so(tmp_path: Path) -
 def test_a_count_or_seed_out_of_range_is_refused_in_python(seed: int, count: int, first: int, folder: Path) -> None:
     with pytest.raises(RunError, match="expected a count of at least 1"):
         gansmith.load(folder).sample(seed, count, first)
+
+
+@pytest.mark.parametrize(("seed", "count"), [(1.5, 1), (0, "3"), (True, 1), (0, 2.0)])
+def test_a_count_or_seed_that_is_no_whole_number_is_refused(seed: object, count: object, folder: Path) -> None:
+    with pytest.raises(RunError, match="expected whole numbers"):
+        gansmith.load(folder).sample(seed, count)  # type: ignore[arg-type]
+    assert len(gansmith.load(folder).sample(np.int64(0), np.int32(2))) == 2  # type: ignore[arg-type]

@@ -74,6 +74,7 @@ def test_a_constant_column_is_only_centred(constant: float) -> None:
     inside = points.to_model(torch.from_numpy(rows))
     assert bool((inside[:, 0] == 0).all())
     assert np.array_equal(points.from_model(inside)[:, 0], rows[:, 0])
+    assert np.array_equal(points.from_model(torch.randn(100, 2))[:, 0], rows[:, 0])  # whatever a generator makes
 
 
 def test_what_a_run_keeps_makes_the_same_modality_again() -> None:
@@ -158,7 +159,7 @@ DAMAGED = [
     ("columns", 5),
     ("columns", {"mean": [0.0]}),
     ("columns", {"mean": [0.0, 1.0], "scale": [1.0], "is_signal": None}),
-    ("columns", {"mean": [0.0] * 4, "scale": [0.0] * 4, "is_signal": None}),
+    ("columns", {"mean": [0.0] * 4, "scale": [-1.0] * 4, "is_signal": None}),
     ("columns", {"mean": [float("nan")] * 4, "scale": [1.0] * 4, "is_signal": None}),
     ("columns", {"mean": [0.0] * 3, "scale": [1.0] * 3, "is_signal": None}),
     ("data_sha256", "abc"),
@@ -180,6 +181,9 @@ def test_damaged_fields_of_the_data_are_one_line(tmp_path: Path) -> None:
         assert "Input should" not in str(found.value)
         assert name in str(found.value)
         assert len(str(found.value).replace(str(tmp_path), "")) < 250
+    constant = whole["columns"] | {"scale": [0.0] * 4}
+    file.write_text(json.dumps({**whole, "columns": constant}))
+    assert gansmith.load(tmp_path / "run").sample(0, 2).array.tolist() == [constant["mean"]] * 2
     file.write_text(json.dumps({**whole, "data_path": "a\0b"}))
     assert gansmith.load(tmp_path / "run").sample(0, 2).array.shape == (2, 4)
 

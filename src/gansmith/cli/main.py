@@ -17,8 +17,10 @@ from gansmith.cli.terminal import echo
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
-from gansmith.core.waiting import keep_traces_out, wait_passively
-from gansmith.training.signals import ENDING
+from gansmith.core.waiting import draw_without_a_window, keep_traces_out, wait_passively
+from gansmith.training.signals import ENDING, Ended
+
+CTRL_C = 130  # the exit code
 
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
@@ -123,13 +125,14 @@ def _show_brackets(command: Any) -> None:
 def main() -> None:
     """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
     number."""
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts; the others print nothing
+    is_first = not _is_one_of_several() or os.environ.get("RANK") == "0"  # the others print nothing
     terminal.prepare(is_first)
     if not is_first:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
     for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores a closed terminal
             signal.signal(number, _leave)
+    draw_without_a_window()
     wait_passively()
     keep_traces_out()
     try:
@@ -137,13 +140,17 @@ def main() -> None:
         code = command_line()(prog_name="gansmith", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk may refuse only now
+        if code == CTRL_C:  # Typer's answer to KeyboardInterrupt
+            raise KeyboardInterrupt
     except GansmithError as error:
         _fail(str(error), error.exit_code)
-    except (typer.Abort, KeyboardInterrupt) as error:
+    except (typer.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends: a second Ctrl-C can only print a traceback
-        if not getattr(error, "is_reported", False):
-            _fail("stopped by Ctrl-C", 130)
-        sys.exit(130)
+        _fail("stopped by Ctrl-C", CTRL_C)
+    except SystemExit as error:
+        if not isinstance(error, Ended) and (own := failed_code(error)):
+            _fail(own, 2)
+        raise
     except BrokenPipeError:
         _discard(sys.stdout)
         sys.exit(1)
@@ -162,7 +169,16 @@ def main() -> None:
         if not error.format_message():  # a group without a command: Typer has shown its help
             sys.exit(2)
         _fail(_refusal(error), getattr(error, "exit_code", 2))
-    sys.exit(code if isinstance(code, int) else 0)
+    _end(code if isinstance(code, int) else 0)
+
+
+def _end(code: int) -> NoReturn:
+    """Leave with an exit code. One of several processes leaves at once: PyTorch's threads may abort while Python shuts down."""
+    if _is_one_of_several():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _check_encoding(arguments: list[str]) -> None:
@@ -172,7 +188,7 @@ def _check_encoding(arguments: list[str]) -> None:
             raise SettingError(f"argument {plain(argument)} is no text in UTF-8: rename the file or folder")
 
 
-def failed_code(error: Exception) -> str | None:
+def failed_code(error: BaseException) -> str | None:
     """The message for an error that was raised in a Python file of the user's own; None for any other."""
     code = sys.modules.get("gansmith.core.user_code")  # not imported: no such file has run
     file = code.failed_file(error) if code else None
@@ -205,8 +221,8 @@ def _refusal(error: Any) -> str:
 
 
 def _leave(number: int, _: Any) -> None:
-    """Turn a signal into SystemExit, so that open files are closed first."""
-    raise SystemExit(128 + number)
+    """Turn a signal into an exception, so that open files are closed first."""
+    raise Ended(number)
 
 
 def _discard(stream: Any) -> None:
@@ -225,9 +241,14 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _is_one_of_several() -> bool:
+    """Whether a launcher such as torchrun started this process as one of several. WORLD_SIZE or RANK alone may be left over."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ and "MASTER_ADDR" in os.environ
+
+
 def _reports_error() -> bool:
     """Whether this process prints its error."""
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    if not _is_one_of_several():
         return True
     from gansmith.core.distributed import reports_error
 

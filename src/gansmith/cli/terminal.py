@@ -7,6 +7,7 @@ markup, or bytes that are no text.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import textwrap
@@ -52,10 +53,27 @@ def prepare(notes: bool = True) -> None:
 
     Without `notes` the process prints no warnings of the log: of several processes only the first one does.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(handlers=[_Notes()], level=logging.WARNING if notes else logging.CRITICAL)
+
+
+def _open_closed_streams() -> None:
+    """Send standard output and error to nowhere if they are closed.
+
+    Python has None for a closed one, and the next file that is opened gets its number: what a library writes to it would land
+    in a file of the run.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the smallest free number, which is this one
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until the process ends
 
 
 class _Notes(logging.Handler):

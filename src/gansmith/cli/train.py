@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -147,16 +148,16 @@ def _said_when_stopped(folder: Path) -> Iterator[None]:
     """Print what is saved when Ctrl-C or SIGTERM ends the block."""
     from gansmith.core import distributed
     from gansmith.runs.checkpoints import Checkpoints
+    from gansmith.training.signals import Ended
 
     try:
         yield
-    except (KeyboardInterrupt, SystemExit) as error:
-        error.is_reported = True  # type: ignore[union-attr]
+    except (KeyboardInterrupt, Ended) as error:
         if distributed.rank() == 0:
             saved = max(Checkpoints(folder).images, default=0)
             then = "the same command goes on" if saved else "the same command begins anew"
             echo(f"gansmith: stopped; {folder} is saved at {saved:,} images; {then}", err=True)
-        raise
+        raise error if isinstance(error, Ended) else Ended(signal.SIGINT) from None
 
 
 def _nothing_left(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""What PyTorch reads from the environment when it is imported: how its threads wait for each other, and what it prints."""
+"""What libraries read from the environment when they are imported: how PyTorch waits and what it prints, how matplotlib draws."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ LIMITS = {
     "KMP_BLOCKTIME": "1",  # LLVM's and Intel's, in milliseconds
 }
 CHOSEN_BY_USER = ("OMP_WAIT_POLICY", *LIMITS)
+
+
+def draw_without_a_window() -> None:
+    """Let matplotlib draw into memory, whatever MPLBACKEND is: a notebook sets it to a backend that another environment lacks."""
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"
 
 
 def wait_passively() -> None:

@@ -98,7 +98,7 @@ class Points:
     """
 
     mean: tuple[float, ...] = ()  # [D], of the training split; empty: not standardised
-    scale: tuple[float, ...] = ()  # [D], the standard deviations
+    scale: tuple[float, ...] = ()  # [D], the standard deviations; 0 for a constant column, which is only centred
     is_signal: bool | None = None  # whether the columns are in order, as in a sound; None: judged by the samples shown
     key = "points"
 
@@ -106,7 +106,7 @@ class Points:
     def of(cls, values: np.ndarray, *, has_units: bool) -> Points:
         """The modality of a training split, float32 [N, D]; with `has_units` each column is standardised by its own values.
 
-        A constant column is only centred.
+        A constant column is only centred, and every sample has its value there.
         """
         is_signal = are_ordered(values) if values.shape[1] > FEW_COLUMNS else None
         if not has_units:
@@ -115,13 +115,16 @@ class Points:
         mean = values.mean(0, dtype=np.float64).astype(np.float32)
         squares = (np.square(values[i : i + ROWS] - mean.astype(np.float64)).sum(0) for i in range(0, len(values), ROWS))
         scale = np.sqrt(sum(squares) / len(values)).astype(np.float32)
-        scale[scale < np.finfo(np.float32).tiny] = 1.0
+        scale[scale < np.finfo(np.float32).tiny] = 0.0
         return cls(tuple(mean.tolist()), tuple(scale.tolist()), is_signal)
 
     def to_model(self, values: Tensor) -> Tensor:
         """The points as float32 [N, D], standardised where the columns have units."""
         values = values.to(torch.float32)
-        return (values - _row(self.mean, values.device)) / _row(self.scale, values.device) if self.mean else values
+        if not self.mean:
+            return values
+        scale = _row(self.scale, values.device)
+        return (values - _row(self.mean, values.device)) / scale.where(scale > 0, 1.0)
 
     def from_model(self, samples: Tensor) -> np.ndarray:
         """The points as float32 [N, D], in the units of the data."""

@@ -16,12 +16,14 @@ from gansmith.core.fields import BatchSize, Steps, Turns
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.augmentation import Augment, Augmentation
 from gansmith.objectives.auxiliary import AuxiliaryLoss, category_accuracy, require_head
-from gansmith.objectives.base import Batch, Outcome, Player, RunSettings, Turn
+from gansmith.objectives.base import Batch, Outcome, Player, RunSettings, Turn, check_values
 from gansmith.objectives.logits import (
     Discriminate,
     Output,
     discriminator_logs,
+    generator_losses,
     logits_of_both,
+    losses_of_both,
     mean_over_packs,
     mean_over_patches,
     sum_of_both,
@@ -116,7 +118,7 @@ class Adversarial:
             fake = fake.to(real.dtype)
             real_output, fake_output = logits_of_both(discriminate, real, fake, self.joint_batch, pack)
             real_logits, fake_logits = logits_of(real_output), logits_of(fake_output)
-            losses = sum_of_both(*self.loss.discriminator(real_logits, fake_logits))
+            losses = sum_of_both(*losses_of_both(self.loss, real_logits, fake_logits))
             if self.reduction == "mean":
                 losses = 0.5 * losses
             logs = discriminator_logs(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
@@ -124,7 +126,9 @@ class Adversarial:
                 losses = losses + self._auxiliary_loss(real_output, fake_output, batch, logs)
             inputs = PenaltyInput(real, fake, real_logits, fake_logits, lambda samples: logits_of(discriminate(samples)))
             for penalty in penalties:
-                penalty_loss = mean_over_packs(penalty(inputs, turn), pack)
+                penalty_loss = penalty(inputs, turn)
+                check_values(penalty, "", penalty_loss, [len(real)], "one loss for each sample")
+                penalty_loss = mean_over_packs(penalty_loss, pack)
                 losses = losses + factor * penalty_loss
                 logs[kebab(type(penalty).__name__)] = partial(torch.mean, penalty_loss.detach())
         if self.augmentation is not None:
@@ -140,7 +144,7 @@ class Adversarial:
             with torch.no_grad():
                 real_logits = logits_of(discriminate(batch.real))
         output = discriminate(fake)
-        losses = mean_over_patches(self.loss.generator(real_logits, logits_of(output)))
+        losses = mean_over_patches(generator_losses(self.loss, real_logits, logits_of(output)))
         if self.auxiliary is not None and (condition := batch.condition_for(len(fake))) is not None:
             losses = losses + self.auxiliary.generator * self.auxiliary.per_sample(require_head(output), condition)
         return Outcome(losses)

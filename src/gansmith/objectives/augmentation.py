@@ -18,7 +18,7 @@ from gansmith.core import distributed
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
 from gansmith.core.fields import ImageCount
-from gansmith.objectives.base import Turn
+from gansmith.objectives.base import Turn, check_values
 from gansmith.optim.schedules import Constant, Linear, Schedule
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -260,6 +260,7 @@ class Augment:
             return samples
         for operation in self.operations:
             changed = operation(samples, turn.progress)
+            check_values(operation, "", changed, list(samples.shape), "a sample for each sample")
             always = isinstance(p, float) and p >= 1.0
             samples = changed if always else torch.where(_for_each(samples) < p, changed, samples)
         return samples

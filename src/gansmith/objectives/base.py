@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from gansmith.core.component import kebab
 from gansmith.core.errors import RecipeError, unknown
 from gansmith.networks.base import Network, Networks
 from gansmith.objectives.losses import Loss
@@ -100,6 +101,13 @@ class Outcome:
 
     losses: Tensor  # [N], the loss of each sample or pack; training takes the mean over all processes
     logs: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
+
+
+def check_values(component: object, method: str, values: object, shape: list[int], expected: str) -> None:
+    """Raise RecipeError unless `values`, which a component that may be the user's own returned, are a tensor of this shape."""
+    found = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+    if found != shape:
+        raise RecipeError(f"{kebab(type(component).__name__)}{method}: expected {expected}, shape {shape}, got {found}")
 
 
 class RunSettings(Protocol):

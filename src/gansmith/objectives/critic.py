@@ -8,7 +8,7 @@ from torch import Tensor
 from gansmith.core.component import component
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
-from gansmith.objectives.logits import Output, discriminator_logs, logits_of_both, mean_over_patches
+from gansmith.objectives.logits import Output, discriminator_logs, logits_of_both, losses_of_both, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
 
 
@@ -36,6 +36,6 @@ class Critic:
 
         fake, pack = fake.to(batch.real.dtype), pack_of(networks["discriminator"])
         real_logits, fake_logits = map(logits_of, logits_of_both(discriminate, batch.real, fake, joint_batch=True, pack=pack))
-        real_loss, fake_loss = self.loss.discriminator(real_logits, fake_logits)
+        real_loss, fake_loss = losses_of_both(self.loss, real_logits, fake_logits)
         logs = discriminator_logs(real_logits.detach(), fake_logits.detach(), self.loss.undecided)
         return Outcome(0.5 * mean_over_patches(real_loss + fake_loss), logs)

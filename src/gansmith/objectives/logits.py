@@ -7,8 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from gansmith.core.component import kebab
 from gansmith.core.errors import RecipeError
 from gansmith.networks.base import DiscriminatorOutput, logits_of
+from gansmith.objectives.base import check_values
+from gansmith.objectives.losses import Loss
 
 Output = Tensor | DiscriminatorOutput
 Discriminate = Callable[[Tensor], Output]  # samples [N, ...] -> logits [N, M], or [N // pack, M], with or without a head's output
@@ -46,6 +49,25 @@ def _split(output: Output, rows: list[int]) -> tuple[Output, Output]:
         return DiscriminatorOutput(*real), DiscriminatorOutput(*fake)
     real_logits, fake_logits = torch.split(output, rows)
     return real_logits, fake_logits
+
+
+def losses_of_both(loss: Loss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The discriminator's losses of real [R, M] and generated logits [F, M]. Raises RecipeError if they have other shapes."""
+    both = loss.discriminator(real, fake)
+    if not isinstance(both, tuple) or len(both) != 2:
+        found = f"a tuple of {len(both)}" if isinstance(both, tuple) else f"a {type(both).__name__}"
+        name = kebab(type(loss).__name__)
+        raise RecipeError(f"{name}.discriminator: expected the losses of real and of fake logits, got {found}")
+    for losses, logits in zip(both, (real, fake), strict=True):
+        check_values(loss, ".discriminator", losses, list(logits.shape), "one loss for each logit")
+    return both
+
+
+def generator_losses(loss: Loss, real: Tensor | None, fake: Tensor) -> Tensor:
+    """The generator's losses of generated logits [F, M]. Raises RecipeError if they have another shape."""
+    losses = loss.generator(real, fake)
+    check_values(loss, ".generator", losses, list(fake.shape), "one loss for each logit")
+    return losses
 
 
 def sum_of_both(real: Tensor, fake: Tensor) -> Tensor:

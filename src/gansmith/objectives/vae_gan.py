@@ -17,7 +17,7 @@ from gansmith.core.fields import Positive
 from gansmith.networks.base import Networks
 from gansmith.networks.stack import Stack
 from gansmith.objectives.base import Batch, Outcome, Player, Turn
-from gansmith.objectives.logits import discriminator_logs, mean_over_patches
+from gansmith.objectives.logits import discriminator_logs, generator_losses, losses_of_both, mean_over_patches
 from gansmith.objectives.losses import Loss, NonSaturating
 from gansmith.sampling.posterior import Posterior, check_noise, encode
 
@@ -74,8 +74,8 @@ class VaeGan:
         passes, discriminator = self._passes(networks, batch, turn), networks["discriminator"]
         condition = batch.observed_condition_for(len(batch.real))
         real, again, fake = (discriminator(x.detach(), condition) for x in (batch.real, passes.again, passes.fake))
-        real_loss, again_loss = self.loss.discriminator(real, again)
-        fake_loss = self.loss.discriminator(real, fake)[1]
+        real_loss, again_loss = losses_of_both(self.loss, real, again)
+        fake_loss = losses_of_both(self.loss, real, fake)[1]
         logs = discriminator_logs(real.detach(), fake.detach(), self.loss.undecided)
         return Outcome(mean_over_patches(real_loss + again_loss + fake_loss), logs)
 
@@ -91,7 +91,9 @@ class VaeGan:
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
         """gamma times the reconstruction error plus the adversarial losses of x~ and x_p, per sample."""
         scores = self._scores(networks, batch, turn)
-        adversarial = self.loss.generator(scores.real, scores.again) + self.loss.generator(scores.real, scores.fake)
+        adversarial = generator_losses(self.loss, scores.real, scores.again) + generator_losses(
+            self.loss, scores.real, scores.fake
+        )
         return Outcome(self.gamma * scores.error + mean_over_patches(adversarial))
 
     def _passes(self, networks: Networks, batch: Batch, turn: Turn) -> Passes:

@@ -41,7 +41,7 @@ class Columns(TypedDict):
     """How the columns of points are scaled and drawn, as `data.modality.Points` writes it."""
 
     mean: list[FiniteFloat]
-    scale: list[Annotated[FiniteFloat, Field(gt=0)]]
+    scale: list[Annotated[FiniteFloat, Field(ge=0)]]
     is_signal: bool | None
 
 

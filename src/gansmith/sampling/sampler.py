@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -70,6 +71,8 @@ class Sampler:
 
         Raises RunError if they do not fit in memory.
         """
+        if any(isinstance(n, bool) or not isinstance(n, Integral) for n in (seed, count, first)):
+            raise RunError(f"expected whole numbers as count, first and seed, got {cut(count)}, {cut(first)}, {cut(seed)}")
         if count < 1 or first < 0 or not 0 <= seed <= rng.MAX_SEED:
             raise RunError(
                 f"expected a count of at least 1, a first of at least 0 and a seed from 0 to 2**63 - 1, "

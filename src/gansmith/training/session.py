@@ -29,6 +29,7 @@ from gansmith.training.look_plan import monitor_for
 from gansmith.training.monitor import Monitor
 from gansmith.training.process_settings import process_settings
 from gansmith.training.recovery import Recovery, changed
+from gansmith.training.signals import Ended
 from gansmith.training.speed import ThreadWatch, quickest
 from gansmith.training.supervisor import Supervisor
 from gansmith.training.trainer import Trainer
@@ -66,6 +67,8 @@ def open_session(
     with distributed.joined(chosen), TrainingRun.locked(run, recipe, trust=trust) as folder:
         if recipe.watch and recipe.watch.on_trouble == "recover" and distributed.world_size() > 1:
             raise RecipeError("watch.on_trouble=recover: a run on several processes can't recover: choose warn or stop")
+        if recipe.batch_size < (processes := distributed.world_size()):
+            raise RecipeError(f"batch_size={recipe.batch_size}: expected at least {processes}, a sample for each process")
         if trust is not None and not folder.metadata:
             check_trust(trust, hashes_of_own_files(recipe), folder.path)
         if distributed.agree(int(folder.is_complete), chosen):
@@ -94,9 +97,9 @@ def _no_empty_run(folder: TrainingRun) -> Iterator[None]:
     is_new = not folder.metadata
     try:
         yield
-    except GansmithError:
+    except (GansmithError, Ended):
         raise
-    except Exception:
+    except (Exception, SystemExit):
         if is_new and distributed.rank() == 0 and not folder.checkpoints.images:
             folder.discard()
         raise

@@ -11,6 +11,13 @@ from typing import Any
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGXCPU") if hasattr(signal, name))
 
 
+class Ended(SystemExit):
+    """A signal of `ENDING` arrived. Any other SystemExit comes from a user's own code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+
+
 class SignalsWait:
     """Ctrl-C and the signals of `ENDING` wait inside `held()` and are delivered when it ends, outside of it at once.
 
@@ -49,7 +56,7 @@ class SignalsWait:
             if callable(handler):
                 handler(number, frame)
             elif handler == signal.SIG_DFL:
-                raise SystemExit(128 + number)
+                raise Ended(number)
 
     def _arrive(self, number: int, frame: FrameType | None) -> None:
         self.waiting.append((number, frame))
