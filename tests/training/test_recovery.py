@@ -20,7 +20,8 @@ from gansmith.doctor.advice import ADVICE
 from gansmith.objectives import Adversarial
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe, Scores
-from gansmith.runs.run import KEPT_FOR_RECOVERY, Run
+from gansmith.runs.run import Run
+from gansmith.runs.training_run import KEPT_FOR_RECOVERY
 from gansmith.training import recovery
 from gansmith.training.recovery import REMEDIES, Recovery
 from gansmith.training.supervisor import Supervisor
