@@ -311,5 +311,5 @@ def test_a_header_that_claims_too_much_is_refused_before_memory_is_given(tmp_pat
 
 
 def test_a_folder_is_no_array(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=refused("can't read", "directory")):
+    with pytest.raises(DataError, match=refused("can't read", "it is a folder")):
         Arrays(str(tmp_path)).load()
