@@ -125,7 +125,7 @@ def soak(folder: Path, chosen: argparse.Namespace) -> int:
                 commands, next_command = commands + 1, time.monotonic() + 60
     finally:
         for process in (*others, trainer):
-            process.send_signal(signal.SIGINT if process is trainer else signal.SIGKILL)
+            process.send_signal(signal.SIGTERM if process is trainer else signal.SIGKILL)  # a shell may ignore SIGINT
             process.wait(120)
     return report(found, run, json.loads(counts.read_text()) | {"commands": commands}, chosen)
 
