@@ -88,3 +88,22 @@ def test_a_folder_that_may_not_be_written_is_refused_before_work(here: Path) -> 
     (here / "closed").mkdir(mode=0o500)
     with pytest.raises(GansmithError, match=r"can't write closed/x\.json"):
         files.check_writable(Path("closed/x.json"))
+
+
+@pytest.mark.parametrize("command", [("list", "--json=~/x.json"), ("data", "show", "digits", "--out=~/x.png")])
+def test_a_path_that_begins_with_a_tilde_is_in_the_home_folder(
+    command: tuple[str, ...], here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    answer = cli(*command)
+    assert answer.code == 0, answer.err
+    assert [path.name for path in here.iterdir()] == ["home"]
+    assert [path.stem for path in (here / "home").iterdir()] == ["x"]
+
+
+def test_a_run_at_a_tilde_is_in_the_home_folder(here: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here / "home"))
+    given = ("budget=64images", "scores=none", "watch=none", "--device", "cpu")
+    answer = cli("train", "tutorial-small", "--data", "digits", "--run=~/run", *given)
+    assert answer.code == 0, answer.err
+    assert [path.name for path in here.iterdir()] == ["home"]

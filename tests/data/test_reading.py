@@ -591,3 +591,11 @@ def test_a_recipes_name_that_is_also_a_run_here_is_refused(here: Path, cli: Cli)
     assert_refused(cli("train", "starter"), "./starter", "builtin:starter")
     assert cli("show", "builtin:starter", "--data", "digits").code == 0
     assert "run.json" in cli("show", "./starter").err
+
+
+def test_a_range_that_no_image_uses_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", noise(4, 4))
+    given = Folder(str(tmp_path), size=4, range=(0, 100)).load()
+    assert given.notes == ("data.range=0,100 has no effect: no image here has more than 8 bits",)
+    assert np.array_equal(given.values, Folder(str(tmp_path), size=4).load().values)
+    assert Folder(str(tmp_path), size=4).load().notes == ()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import gansmith
-from gansmith.data import Digits, Folder, fit_images
+from gansmith.data import Digits, Folder, fit_images, memory
 from gansmith.evaluation.evaluate import evaluate
 from gansmith.evaluation.real_data import real_source
 from gansmith.evaluation.sizes import at_one_size
@@ -134,3 +134,18 @@ def test_data_that_are_gone_are_named(trained: Path, tmp_path: Path) -> None:
     run.recipe.data.__dict__["path"] = str(tmp_path / "gone")
     with pytest.raises(gansmith.DataError, match=r"no longer at .*gone.*--data"):
         evaluate(run, count=100, draws=1)
+
+
+@pytest.mark.parametrize("kind", ["folder", "array"])
+def test_a_size_that_does_not_fit_in_memory_is_answered_with_its_option(
+    kind: str, tmp_path: Path, cli: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, real = pictures(tmp_path / "made", (12, 12)), pictures(tmp_path / "real", (12, 12))
+    if kind == "array":
+        made = tmp_path / "made.npz"
+        np.savez(made, images=np.zeros((COUNT, 12, 12), np.uint8))
+    monkeypatch.setattr(memory, "usable_bytes", lambda: COUNT * 16 * 16 - 1)
+    answer = cli("evaluate", made, "--data", real, "--size", 16)
+    assert answer.code == 2
+    assert "compare smaller images with --size, or use fewer samples" in answer.err
+    assert "data.size" not in answer.err

@@ -337,3 +337,16 @@ def test_real_images_get_no_complaint_however_few_there_are(num_fake: int, num_r
         sides = [torch.from_numpy(images.values[rows]) for rows in parts]
         found = diagnostics(*(DiagnosticSet(side.float().flatten(1), None, side) for side in sides))
         assert [c.text for c in all_complaints(Facts({"diagnostics": found, "scores": {}, "num_fake": num_fake}))] == []
+
+
+@pytest.mark.parametrize("kind", ["images", "points"])
+def test_samples_like_real_ones_that_are_all_equal_are_no_twins_and_no_copies(kind: str, tmp_path: Path) -> None:
+    one = world().real[:1].transpose(0, 2, 3, 1) if kind == "images" else np.ones((1, 2), np.float32)
+    np.savez(tmp_path / "real.npz", **{kind: one.repeat(600, 0)})
+    texts = [said.text for said in evaluate(one.repeat(200, 0), str(tmp_path / "real.npz"), extractor=EQUAL[kind]).verdict]
+    assert not [text for text in texts if re.search("twin|repeat each other|cop(y|ies)", text)]
+    assert any(text.startswith("No problems found") for text in texts)
+    assert not [text for text in texts if "are copied" in text]  # nothing can be said of that
+
+
+EQUAL = {"images": "pixels", "points": None}  # the extractor

@@ -528,3 +528,12 @@ def test_a_run_from_before_scores_goes_on_without(tmp_path: Path) -> None:
     run = gansmith.train(run.recipe, tmp_path / "run", device="cpu")
     assert run.finished
     assert run.best is None
+
+
+@pytest.mark.parametrize(("what", "samples"), [("images", colours(383)), ("samples", Samples(np.zeros((383, 2), np.float32)))])
+def test_too_small_a_slice_says_how_many_samples_are_enough(what: str, samples: Samples) -> None:
+    recipe = make("tutorial-small")
+    expected = f"has 63 {what}; expected at least 64: train on 384 {what} or more, or turn scores off with scores=none"
+    with pytest.raises(RecipeError, match=expected):
+        validation._extractor(recipe, Scores(), samples)
+    assert len(validation_rows(384)) == validation.LEAST

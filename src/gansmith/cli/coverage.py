@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion
-from gansmith.cli.options import Quiet, Threads, Use
+from gansmith.cli.options import Quiet, Threads, Use, with_home
 from gansmith.core import files
 from gansmith.core.errors import TrainingError
 
@@ -42,9 +42,10 @@ def coverage(
     full: Annotated[
         bool, typer.Option("--full", help="Train for all steps of the protocol. Without this, for a tenth of them.")
     ] = False,
-    runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/coverage"),
+    runs: Annotated[Path, typer.Option(help="Folder for the runs.", callback=with_home)] = Path("runs/coverage"),
     results: Annotated[
-        Path | None, typer.Option(help="Folder for the results, one file per run.", show_default="the folder of the runs")
+        Path | None,
+        typer.Option(help="Folder for the results, one file per run.", show_default="the folder of the runs", callback=with_home),
     ] = None,
     threads: Threads = None,
     quiet: Quiet = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,16 @@ from gansmith.core import files
 from gansmith.core.limits import max_threads
 
 
+def with_home(path: Path | None) -> Path | None:
+    """A path to write to, with `~` as the home folder: a shell leaves it as it is in `--out=~/x`."""
+    return None if path is None else Path(os.path.expanduser(path))
+
+
 def out_option(help: str, what: str, *endings: str, folder: bool = False, **settings: Any) -> Any:
     """An option for the file, or the `folder`, that a command writes `what` to. It is checked before the command begins."""
 
     def check(path: Path | None) -> Path | None:
+        path = with_home(path)
         if path is not None:
             files.check_output(path, what, endings, folder=folder)
         return path
@@ -26,6 +33,7 @@ def out_option(help: str, what: str, *endings: str, folder: bool = False, **sett
 
 def _check_json(path: Path | None) -> Path | None:
     """The path of `--json`. Raises RunError before the command begins if it can't be written."""
+    path = with_home(path)
     if path is not None and str(path) != "-":
         files.check_writable(path)
     return path

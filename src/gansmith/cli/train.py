@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gansmith.cli import completion
-from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust, Use
+from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust, Use, with_home
 from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
 from gansmith.cli.terminal import echo
 from gansmith.core import files
@@ -39,6 +39,7 @@ def train(
         typer.Option(
             help="Folder for the run. An existing run is continued.",
             show_default="runs/RECIPE, or runs/RECIPE-DATA with --data",
+            callback=with_home,
             autocompletion=completion.run_folders,
         ),
     ] = None,

@@ -46,8 +46,8 @@ class Folder:
         labels: a CSV file with the columns `file`, relative to the folder, and `label`, one row per image; it gives the classes.
             A path, or the name of a file in the folder.
         skip_bad: leave out unreadable files and count them, instead of raising an error.
-        range: the values that become black and white, such as 0,4095, for images of more than 8 bits. None: those that the tags
-            of the files state, or else the least and the largest value of all files.
+        range: the values that become black and white, such as 0,4095, for images of more than 8 bits; others stay as they are.
+            None: those that the tags of the files state, or else the least and the largest value of all files.
         rules: how the files are read. 1 is how versions before rule 2 read them, for runs that they began.
     """
 
@@ -143,7 +143,8 @@ class Folder:
         """The range of the values of more than 8 bits, and what is said of it: given, stated by the files, or found in all."""
         wide = [file for file, header in headers.items() if header.is_wide]
         if self.rules == 1 or not wide:
-            return FULL_RANGE, []
+            given = f"data.range={brief(self.range[0])},{brief(self.range[1])}" if self.rules == 2 and self.range else ""
+            return FULL_RANGE, [f"{given} has no effect: no image here has more than 8 bits"] if given else []
         how = "as data.range says"
         low, high = self.range or (0.0, 0.0)
         if self.range is None:

@@ -50,6 +50,14 @@ def usable_bytes() -> int:
     return int(_SHARE * _usable_memory())
 
 
+class TooLarge(DataError):
+    """Data that do not fit in memory. `problem` is the message without its advice."""
+
+    def __init__(self, problem: str, advice: str = "make the images smaller with data.size=..., or use fewer samples") -> None:
+        super().__init__(f"{problem}: {advice}")
+        self.problem = problem
+
+
 def must_unpack(num_packed: int, num_bytes: int, what: object) -> None:
     """Check that compressed data are no bomb, and announce a long wait. Call it before they are unpacked.
 
@@ -78,11 +86,11 @@ def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> Non
         what: file, folder or data set to name in the message.
 
     Raises:
-        DataError: the array is larger than `usable_bytes()`.
+        TooLarge: the array is larger than `usable_bytes()`.
     """
     num_bytes, limit = math.prod(shape) * np.dtype(dtype).itemsize, usable_bytes()
     if num_bytes > limit:
-        raise DataError(
+        raise TooLarge(
             f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, but the limit is {limit / 2**30:.3g} GiB, "
-            f"{_SHARE:.0%} of the usable memory: make the images smaller with data.size=..., or use fewer samples"
+            f"{_SHARE:.0%} of the usable memory"
         )

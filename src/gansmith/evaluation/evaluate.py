@@ -58,6 +58,7 @@ PAIRS, SHOWN = 16, 64
 
 
 @threads_restored()
+@sizes.size_advised()
 def evaluate(
     what: str | Path | Run | np.ndarray,
     data: str | Source | None = None,

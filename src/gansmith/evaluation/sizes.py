@@ -7,15 +7,17 @@ becomes colour, and transparency beside none is composited on white.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
 from gansmith.core.errors import DataError, SettingError
 from gansmith.data import Folder, Samples, Split, fit_images
 from gansmith.data.image_files import BadImage, read_header
 from gansmith.data.layout import layout_of, list_images
+from gansmith.data.memory import TooLarge
 
 SEVERAL = 64  # the side of images of several sizes, as in training
 MAX_SIZE = 4096
@@ -48,6 +50,15 @@ def check_size(size: int | None) -> None:
     """Raise SettingError for a size that no image can have."""
     if size is not None and not 1 <= size <= MAX_SIZE:
         raise SettingError(f"size {size}: expected the side of the images in pixels, 1 to {MAX_SIZE}")
+
+
+@contextlib.contextmanager
+def size_advised() -> Iterator[None]:
+    """Where samples do not fit in memory, advise the size that an evaluation takes, not the setting of a recipe."""
+    try:
+        yield
+    except TooLarge as error:
+        raise TooLarge(error.problem, "compare smaller images with --size, or use fewer samples") from None
 
 
 def at_own_size(folder: Folder, size: int | None = None, beside: tuple[int, ...] = ()) -> tuple[Folder, tuple[str, ...]]:

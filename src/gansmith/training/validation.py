@@ -158,7 +158,9 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
     if "generator" in recipe.frozen:
         raise RecipeError("the generator is frozen, so all scores would be equal: set scores=none")
     if (count := len(validation_rows(len(samples)))) < LEAST:
+        what = "images" if len(samples.shape) == 3 else "samples"
         raise RecipeError(
-            f"the validation slice, a sixth of the training set, has {count} images; expected at least {LEAST}: set scores=none"
+            f"the validation slice, a sixth of the training set, has {count:,} {what}; expected at least {LEAST}: "
+            f"train on {6 * LEAST:,} {what} or more, or turn scores off with scores=none"
         )
     return find_extractor(setting.extractor, recipe.data, samples.shape, modality.modality_for(samples))

@@ -95,6 +95,7 @@ def _variety(fake: DiagnosticSet, held_out: DiagnosticSet, real: DiagnosticSet) 
     cutoff = float(held[:, 0].quantile(0.01))
     found: dict[str, Any] = {
         "near_duplicates": mean_of(distances[:, 0] <= cutoff),
+        "held_out_duplicates": mean_of(held[:, 0] <= cutoff),  # 0.01, or more where real images repeat each other
         "groups": _groups(distances, indices, cutoff),
         "real_variance": _spread(real.features),
     }

@@ -72,7 +72,7 @@ def praise(facts: Facts, topics: set[Topic]) -> Iterator[Finding]:
     if facts["classes.fake"] and not topics & {"classes", "structure", "realism", "empty", "repeats"}:
         yield Finding(True, "Every class is about as frequent as among real images.", ("classes.fake", "classes.real"))
     near = facts.score("near_copies")
-    if near and not facts.broken and not topics & {"copied", "repeats", "empty"}:
+    if near and near[1] < 0.1 and not facts.broken and not topics & {"copied", "repeats", "empty"}:
         text = f"No training images are copied: {percent(near[0])} of the samples are very near to one"
         yield Finding(True, f"{text}, held-out real images {percent(near[1])}.", ("near_copies",))
     if facts["diagnostics.statistics"] and not topics & {*looks.LOOKS, "structure", "empty"}:

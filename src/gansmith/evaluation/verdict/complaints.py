@@ -47,7 +47,7 @@ def emptiness(facts: Facts) -> Iterator[Complaint]:
 def repeats(facts: Facts) -> Iterator[Complaint]:
     """Equal or nearly equal samples."""
     exact = facts.number("diagnostics.repeats.exact") - facts.number("diagnostics.repeats.held_out")
-    near = facts.number("diagnostics.variety.near_duplicates")
+    near, real = (facts.number(f"diagnostics.variety.{key}", 0.01) for key in ("near_duplicates", "held_out_duplicates"))
     num, groups = facts.number("diagnostics.num"), facts.number("diagnostics.variety.groups")
     different = f"{num:,.0f} samples show about {groups:,.0f} different picture" + "s" * (groups > 1)
     few: tuple[Topic, ...] = ()
@@ -57,8 +57,9 @@ def repeats(facts: Facts) -> Iterator[Complaint]:
         text = f"The same pictures come over and over: {percent(exact)} of the samples equal another in every pixel; {different}."
         source = ("diagnostics.repeats.exact", "diagnostics.variety.groups")
         yield Complaint("repeats", exact + 0.5, text, source, ("variety", "alike", *few, *(looks.LOOKS if few else ())))
-    elif near > 0.15 + facts.margin():
-        text = f"Samples repeat each other: {percent(near)} have a near twin among the others, real images 1 %; {different}."
+    elif near - real > 0.14 + facts.margin():
+        text = f"Samples repeat each other: {percent(near)} have a near twin among the others, real images {percent(real)}; "
+        text += f"{different}."
         source = ("diagnostics.variety.near_duplicates", "diagnostics.variety.groups")
         yield Complaint("twins", near + (0.5 if few else 0.0), text, source, ("variety", "alike", *few))
 
@@ -88,7 +89,7 @@ def share_below(facts: Facts, factor: float) -> float | None:
     if not at or not fake or not held:
         return None
     edge = factor * np.interp(0.01, at, held)
-    return float(np.interp(edge, fake, at, left=0.0))
+    return float(np.interp(edge, fake, at, left=0.0)) if edge > 0 else 0.0  # nothing is nearer than an equal image
 
 
 # --------------------------------------------------------------------------------------------------- features and classes
