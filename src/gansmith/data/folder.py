@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -236,8 +237,9 @@ def _common_channels(headers: dict[Path, Header]) -> int | None:
     num = headers[first].channels
     other = next((file for file, header in headers.items() if header.channels != num), None)
     if other:
+        beside = os.path.relpath(other, first.parent)
         raise DataError(
-            f"mixed channels: {first} has {num} and {other} has {headers[other].channels}; choose data.channels=3 "
+            f"mixed channels: {first} has {num} and {beside} has {headers[other].channels}; choose data.channels=3 "
             "(colour, with white behind what is transparent), 4 (colour and transparency) or 1 (grey)"
         )
     return num
