@@ -191,6 +191,16 @@ def test_a_trust_is_given_once_and_can_be_taken_back(mine: Path, trained: None, 
     assert_refused(cli(*sample), "code of your own", "--trust FILE")
 
 
+def test_the_trust_in_a_copy_is_taken_back_by_either_path(mine: Path, here: Path, cli: Cli) -> None:
+    """The list holds a content once, under the path that was trusted last."""
+    shutil.copy(mine, here / "copy.py")
+    for name in ("my_loss.py", "copy.py"):
+        assert cli("trust", "my_loss.py", "copy.py").code == 0
+        answer = cli("trust", "--revoke", name)
+        assert answer.code == 0, answer.err
+        assert "no file is trusted" in cli("trust").out
+
+
 def test_only_the_content_that_was_trusted_runs(mine: Path, here: Path, trained: None, cli: Cli, tmp_path: Path) -> None:
     """Neither another content at the trusted path, nor another file that a run folder names with a trusted digest."""
     assert cli("trust", mine).code == 0

@@ -584,6 +584,31 @@ def test_names_of_classes_are_read_from_an_npz(tmp_path: Path) -> None:
         Arrays(str(tmp_path / "x.npz")).load()
 
 
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([1, 2])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array(["cat", "cat"])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([b"cat", b"dog"])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array("cat")}, "expected one text per class"),
+        ({"classes": np.array(["cat", "dog"])}, "there are no labels"),
+    ],
+)
+def test_names_of_classes_that_are_not_used_are_said(tmp_path: Path, arrays: dict[str, np.ndarray], said: str) -> None:
+    np.savez(tmp_path / "x.npz", images=noise(4, 8, 8), **arrays)  # type: ignore[arg-type]
+    samples = Arrays(str(tmp_path / "x.npz")).load()
+    assert len(samples.notes) == 1
+    assert f"array classes, is not used: {said}" in samples.notes[0]
+
+
+def test_large_points_are_shown_with_their_mean(tmp_path: Path, cli: Cli) -> None:
+    np.savez(tmp_path / "x.npz", points=np.full((20, 2), 3e38, np.float32) * np.array([[1.0, 0.5]], np.float32))
+    answer = cli("data", "show", tmp_path / "x.npz", "--out", tmp_path / "x.png")
+    assert answer.code == 0, answer.err
+    assert "range   1.5e+38 to 3e+38, mean 2.25e+38" in answer.out
+    assert "Warning" not in answer.err
+
+
 def test_a_recipes_name_that_is_also_a_run_here_is_refused(here: Path, cli: Cli) -> None:
     (here / "starter").mkdir()
     (here / "starter/recipe.json").write_text("{}")

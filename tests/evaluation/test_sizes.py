@@ -13,7 +13,7 @@ from PIL import Image
 import gansmith
 from gansmith.data import Digits, Folder, fit_images, memory
 from gansmith.evaluation.evaluate import evaluate
-from gansmith.evaluation.real_data import real_source
+from gansmith.evaluation.real_data import real_source, source_beside
 from gansmith.evaluation.sizes import at_one_size
 from gansmith.evaluation.sources import find_samples
 from gansmith.recipes import make
@@ -149,3 +149,16 @@ def test_a_size_that_does_not_fit_in_memory_is_answered_with_its_option(
     assert answer.code == 2
     assert "compare smaller images with --size, or use fewer samples" in answer.err
     assert "data.size" not in answer.err
+
+
+def test_other_images_of_16_bits_become_the_greys_of_the_runs_own(tmp_path: Path) -> None:
+    """The range that was found in the run's folder, not one of the other folder's own."""
+    for name, value in (("own/a", 4000), ("own/b", 0), ("other/a", 2000), ("other/b", 0)):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((8, 8), value, np.uint16)).save(path)
+    own, other = Folder(str(tmp_path / "own"), size=8), str(tmp_path / "other")
+    source, _ = source_beside(own, (1, 8, 8), other)
+    assert source.load().values.max() == 128
+    shutil.rmtree(tmp_path / "own")  # data that were moved have the range that training found
+    assert source_beside(own, (1, 8, 8), other)[0].load().values.max() == 255

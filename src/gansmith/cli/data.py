@@ -103,7 +103,8 @@ def data_show(
     for note in samples.notes:
         echo(f"  note    {note}")
     echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
-    echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {samples.values.mean():.2f}")
+    mean = samples.values.mean(dtype="float64")  # sums of float32 overflow
+    echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {mean:{'.2f' if abs(mean) < 1e6 else '.4g'}}")
     if samples.labels is not None:
         import numpy as np
 

@@ -26,6 +26,7 @@ _LABELS: dict[Split, tuple[str, ...]] = {"train": ("labels", "train_labels", "y_
 _VAL_IMAGES, _VAL_LABELS = ("val_images", "x_val"), ("val_labels", "y_val")  # the test split where there is no other
 MOST_NAMED = 5  # arrays that a message names
 CLASSES = "classes"  # the names of the classes, an array of text
+_NO_NAMES = "expected one text per class, each another one"
 _UNITS = "each column of the points is standardised for training; samples come in the units of the file"
 
 
@@ -56,7 +57,8 @@ class Arrays:
         with _reading(path):
             members = _members(path, split, self.rules)
             values = _read_values(path, members.values)
-            labels, classes = _read_classes(path, members, len(values), self.rules)
+            names = None if self.rules == 1 else _read_names(path, members)
+            labels, classes = _read_classes(path, members, names, len(values), self.rules)
         if values.ndim == 4:
             values = fit_images(values, self.size, self.channels, path)
             values = one_invisible_colour(values) if self.rules == 2 else values
@@ -65,6 +67,9 @@ class Arrays:
         if self.rules == 1:
             return Samples(values, labels, classes)
         notes = members.notes if values.ndim == 4 else (*members.notes, _UNITS)
+        if members.classes and names is None:
+            reason = _NO_NAMES if members.labels else "there are no labels"
+            notes = (*notes, f"{_place(path, members.classes)}, is not used: {reason}")
         return Samples(values, labels, classes, notes=notes, has_units=values.ndim == 2)
 
 
@@ -232,7 +237,9 @@ def _read_labels(path: Path, member: str, num: int) -> np.ndarray:
     return labels
 
 
-def _read_classes(path: Path, members: _Members, num: int, rules: Rules) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+def _read_classes(
+    path: Path, members: _Members, names: tuple[str, ...] | None, num: int, rules: Rules
+) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """The class of each sample, int64 [num], and the names of the classes; (None, None) without labels.
 
     The classes are those of an array of names. Without one, they are the labels that occur in any split, in ascending order.
@@ -242,7 +249,6 @@ def _read_classes(path: Path, members: _Members, num: int, rules: Rules) -> tupl
     labels = _read_labels(path, members.labels, num)
     if rules == 1:
         return labels, None
-    names = None if members.classes is None else _read_names(path, members.classes)
     if names is None:
         others = [_read_labels(path, name, _read_header(path, name)[0][0]) for name in members.other_labels]
         return numbered_classes(labels, *others)
@@ -257,8 +263,11 @@ def _read_classes(path: Path, members: _Members, num: int, rules: Rules) -> tupl
     return labels, names
 
 
-def _read_names(path: Path, member: str) -> tuple[str, ...] | None:
-    """The names of the classes; None if the array is no list of different texts."""
+def _read_names(path: Path, members: _Members) -> tuple[str, ...] | None:
+    """The names of the classes; None without labels, without such an array, or if it is no list of different texts."""
+    member = members.classes
+    if member is None or members.labels is None:
+        return None
     shape, dtype = _read_header(path, member)
     if dtype.kind != "U" or len(shape) != 1 or not shape[0]:
         return None

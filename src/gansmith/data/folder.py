@@ -90,6 +90,14 @@ class Folder:
             labels, classes = numbered(kept, labels_of, self.rules)
         return Samples(values, labels, classes, num_skipped=len(files) - len(kept), notes=tuple(notes))
 
+    def wide_range(self) -> Range | None:
+        """The values that become black and white, for images of more than 8 bits; None if there are none here."""
+        layout = layout_of(self.path, "train", self.rules)
+        headers = self._headers(list_images(layout.root), layout.root)
+        if self.range is not None or self.rules == 1 or not any(header.is_wide for header in headers.values()):
+            return self.range
+        return self._range(headers, layout)[0]
+
     def _headers(self, files: Sequence[Path], root: Path) -> dict[Path, Header]:
         """The headers of all readable files. Raises DataError for unreadable files, or channels that would be lost."""
         headers, bad = _each(files, lambda file: read_header(file, self.rules), root)

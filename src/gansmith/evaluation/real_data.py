@@ -40,8 +40,18 @@ def source_beside(
     found = find_source(data)
     like = None if own is None else base_source(own)
     if like is not None and type(found) is type(like) and location.path_of(like) is not None:
-        return _without_missing_table(location.moved(like, data), data), ()
+        return _in_range_of(like, _without_missing_table(location.moved(like, data), data)), ()
     return at_own_size(dataclasses.replace(found, size=None), size, shape) if isinstance(found, Folder) else (found, ())
+
+
+def _in_range_of(own: Source, source: Source) -> Source:
+    """A folder whose values of more than 8 bits become the same greys as those of the run's folder, where that is still there."""
+    if not isinstance(own, Folder) or not isinstance(source, Folder) or source.path == own.path:
+        return source
+    try:
+        return dataclasses.replace(source, range=own.wide_range())
+    except DataError:
+        return source
 
 
 def _without_missing_table(source: Source, path: str) -> Source:

@@ -18,7 +18,8 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from gansmith.core import files
-from gansmith.core.errors import RunError
+from gansmith.core.errors import RecipeError, RunError
+from gansmith.core.user_code import digest_of
 from gansmith.core.user_input import read_bytes
 
 logger = logging.getLogger("gansmith")
@@ -74,14 +75,15 @@ def remember(path: str | Path, digest: str) -> None:
 
 
 def revoke(names: Sequence[str]) -> list[TrustedFile]:
-    """Take files off the list: each by its path, or by the first 6 or more digits of its SHA-256. Returns the files.
+    """Take files off the list: each by its path, its content, or the first 6 or more digits of its SHA-256. Returns the files.
 
     Raises RunError if one is not on the list; then all stay.
     """
     with _changing() as known:
         found: dict[str, TrustedFile] = {}
         for name in names:
-            meant = {digest: file for digest, file in known.items() if _is_meant(name, digest, file)}
+            content = _content(name)
+            meant = {digest: file for digest, file in known.items() if digest == content or _is_meant(name, digest, file)}
             if not meant:
                 raise RunError(f"{name} is no trusted file: gansmith trust lists them, with SHA-256 and path")
             found |= meant
@@ -93,6 +95,14 @@ def revoke(names: Sequence[str]) -> list[TrustedFile]:
 def _is_meant(name: str, digest: str, file: TrustedFile) -> bool:
     """Whether the user's word names this file."""
     return os.path.abspath(name) == file.path or (len(name) >= 6 and digest.startswith(name.lower()))
+
+
+def _content(name: str) -> str | None:
+    """The SHA-256 of a file that is there now: the list may hold its content under the path of a copy."""
+    try:
+        return digest_of(name)
+    except RecipeError:
+        return None
 
 
 def _path() -> Path:
