@@ -55,6 +55,16 @@ def change(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
+# ---------------------------------------------------------------------------------------------------- its path
+
+
+@pytest.mark.parametrize("path", [None, 5, b"run", ["run"]])
+@pytest.mark.parametrize("use", [gansmith.load, gansmith.sample])
+def test_what_is_no_path_is_refused(use: Callable[[Any], object], path: Any) -> None:
+    with pytest.raises(RunError, match=refused("expected the path of a run folder", "as a text")):
+        use(path)
+
+
 # ---------------------------------------------------------------------------------------------------- the log
 
 GOOD = '{"images": 1, "epoch": 0.1, "seconds": 0.1, "later": {"kept": [1]}}'

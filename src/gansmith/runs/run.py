@@ -27,6 +27,7 @@ import numpy as np
 from torch import nn
 
 from gansmith import doctor
+from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
 from gansmith.core.formatting import shell_word
@@ -77,6 +78,8 @@ class Run:
 
         Raises RunError if the folder is no run folder, has an unknown format, or needs a file that `trust` does not name.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise RunError(f"expected the path of a run folder, got {short(path)}: write it as a text, as in 'runs/default'")
         path = Path(path)
         # os.path returns False where pathlib raises: names that are too long, forbidden folders.
         if not os.path.isfile(path / "recipe.json"):
