@@ -65,6 +65,19 @@ def test_what_is_no_path_is_refused(use: Callable[[Any], object], path: Any) -> 
         use(path)
 
 
+# ---------------------------------------------------------------------------------------------------- its lock
+
+
+@pytest.mark.parametrize(("make", "what"), [(Path.mkdir, "a folder"), (os.mkfifo, "no regular file")])
+def test_a_lock_that_is_no_file_is_named(make: Callable[[Path], object], what: str, run: Path) -> None:
+    (run / ".lock").unlink(missing_ok=True)
+    make(run / ".lock")
+    before = sorted(run.rglob("*"))
+    with pytest.raises(RunError, match=refused("/.lock is ", what, "delete it")), locked(run):
+        pass
+    assert sorted(run.rglob("*")) == before
+
+
 # ---------------------------------------------------------------------------------------------------- the log
 
 GOOD = '{"images": 1, "epoch": 0.1, "seconds": 0.1, "later": {"kept": [1]}}'
