@@ -17,6 +17,7 @@ import torch
 
 import damage
 import gansmith
+from gansmith.core import user_input
 from gansmith.core.errors import DiskError, RunError
 from gansmith.core.files import atomic, is_temporary, parse_json, read_bytes, write
 from gansmith.drawing.grids import read_picture
@@ -158,6 +159,26 @@ def test_an_evaluation_that_is_none_is_named(content: bytes, tmp_path: Path) -> 
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(RunError, match=refused("x.json", "evaluate")):
         Evaluation.load(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.json"])
+@pytest.mark.parametrize(
+    ("error", "todo"),
+    [(FileNotFoundError(2, "No such file"), "; (restore|delete) it"), (PermissionError(13, "denied"), "; make it readable")],
+)
+def test_a_file_of_a_run_that_cant_be_read_is_named_with_what_to_do(
+    name: str, error: OSError, todo: str, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = user_input.opened
+
+    def refusing(path: str | Path) -> Any:
+        if Path(path).name == name:
+            raise error
+        return opened(path)
+
+    monkeypatch.setattr(user_input, "opened", refusing)
+    with pytest.raises(RunError, match=f"can't read .*{name}.*{todo}"):
+        _ = gansmith.load(whole).results
 
 
 def test_a_folder_or_a_pipe_is_no_file(tmp_path: Path) -> None:

@@ -169,12 +169,13 @@ def is_temporary(name: str, of: str) -> bool:
 RESTORE = "restore it, or train in another folder"
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a regular file. Raises RunError, naming it, if it can't be read: a folder or a pipe is no regular file."""
+def read_bytes(path: Path, todo: str = "restore it") -> bytes:
+    """The content of a regular file. Raises RunError, naming it and what to do, if it can't be read, as a folder or a pipe."""
     try:
         return user_input.read_bytes(path)
     except OSError as error:
-        raise RunError(f"can't read {path}: {error.strerror or error}") from None
+        todo = "make it readable" if isinstance(error, PermissionError) else todo
+        raise RunError(f"can't read {path}: {error.strerror or error}; {todo}") from None
 
 
 def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> Any:
@@ -192,7 +193,7 @@ def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> A
 
 def read_as(path: Path, shape: Any, todo: str = RESTORE) -> Any:
     """Read a JSON file as a type that pydantic knows; see `parse_json`. Raises RunError naming the file."""
-    return parse_json(read_bytes(path), shape, str(path), todo)
+    return parse_json(read_bytes(path, todo), shape, str(path), todo)
 
 
 def read_json(path: Path) -> dict[str, Any]:
