@@ -181,6 +181,17 @@ def test_a_file_of_a_run_that_cant_be_read_is_named_with_what_to_do(
         _ = gansmith.load(whole).results
 
 
+@pytest.mark.parametrize(
+    ("total", "seen"),
+    [(3_000, "1,625 of 3,000 images"), (1_625, "1,625 of 1,625 images"), (1_600, "1,625 images, its budget of 1,600 spent")],
+)
+def test_a_run_never_sees_more_images_than_all(total: int, seen: str, whole: Path, tmp_path: Path, cli: Cli) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    change(folder / "run.json", total_images=total)
+    assert f", {seen})" in repr(gansmith.load(folder))
+    assert f"The run {folder}: {seen}.\n" in cli("show", folder).out
+
+
 def test_a_folder_or_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, what in ((tmp_path, "a folder"), (tmp_path / "pipe", "no regular file"), (tmp_path / "no", "No such file")):

@@ -67,7 +67,7 @@ def show(
         run = unchanged_run(folder, trust, changed=bool(overrides or data or use))
         chosen, shape = run.recipe, tuple(run.metadata["sample_shape"])
         categories = len(run.condition_space.shares)
-        about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
+        about = f"The run {folder}: {run.seen}."
     else:
         from gansmith.data import sample_shape
         from gansmith.sampling.conditions import num_categories

@@ -68,7 +68,7 @@ class Run:
         self.checkpoints = Checkpoints(path)
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
+        return f"Run({str(self.path)!r}, {self.recipe.name}, {self.seen})"
 
     # ------------------------------------------------------------------------------------------ opening
 
@@ -153,6 +153,14 @@ class Run:
     def total_images(self) -> int | None:
         """The budget in real images; None before training has begun."""
         return self.metadata.get("total_images")
+
+    @property
+    def seen(self) -> str:
+        """The images seen, and of how many: `320 of 1,000 images`. The last batch may pass the end of the budget."""
+        total = self.total_images or 0
+        if self.images > total > 0:
+            return f"{self.images:,} images, its budget of {total:,} spent"
+        return f"{self.images:,} of {total:,} images"
 
     @property
     def images(self) -> int:
