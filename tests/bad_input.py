@@ -194,6 +194,12 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-batchnorm", "--data", "digits", "epoch=20"), ("epoch=20", "did you mean 'epochs'")),
     (("train", "tutorial-batchnorm", "--data", "digits", "batchsize=20"), ("batchsize=20", "did you mean 'batch_size'")),
     ((*SMALL, "--dry-run", "networks.generator.widths=[100000000000000]"), ("expected at most 65,536", "100000000000000")),
+    # a setting given twice
+    ((*SMALL, "budget=5m", "budget=6m"), ("budget is given twice, as 5m and 6m: give it once",)),
+    ((*SMALL, "batch_size=8", "batch-size=8"), ("batch_size is given twice",)),
+    ((*SMALL, "--until", "fd=5", "scores.until=fd=4"), ("scores.until is given twice",)),
+    (("show", "tutorial-batchnorm", "--data", "digits", "epochs=2", "epochs=3"), ("epochs is given twice, as 2 and 3",)),
+    (("coverage", "ring", "budget=5m", "budget=6m"), ("budget is given twice",)),
     # parts that don't fit together
     ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' trains it")),
     ((*SMALL, "objective.generator_fakes=8"), ("share", "generator_fakes")),

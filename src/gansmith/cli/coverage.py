@@ -56,6 +56,7 @@ def coverage(
     A seed whose training diverges is left out of the table and named above it.
     """
     from gansmith.cli import progress, tables
+    from gansmith.core.overrides import check_once
     from gansmith.core.user_code import load_file, require_use
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept
@@ -63,6 +64,7 @@ def coverage(
     for folder in {runs, results or runs}:
         files.check_writable(folder, folder=True)
     chosen, overrides = protocols.find_protocol(protocol), overrides or []
+    check_once(overrides)
     for path in use or ():
         load_file(path)
     recipes = [kept.make_recipe(chosen, recipe, overrides, seed, full) for seed in range(seeds)]

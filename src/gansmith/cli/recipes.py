@@ -148,9 +148,11 @@ def recipe_with(
     use: Sequence[Path] | None, name: str, overrides: Sequence[str], data: str | None, skip_bad: bool = False
 ) -> Recipe:
     """Make a recipe whose overrides may name components of the user's own files. Raises RecipeError for a file without use."""
+    from gansmith.core.overrides import check_once
     from gansmith.core.user_code import load_file, require_use
     from gansmith.recipes import make
 
+    check_once(overrides)
     for path in use or ():
         load_file(path)
     recipe = make(name, overrides, data, skip_bad)
