@@ -297,6 +297,7 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-batchnorm", "--data", "digits", "batch_size=1"), ("can't train on a batch of 1", "larger batch_size")),
     (("train", "ring", "data.num=10000000000"), ("ring is a data set",)),
     (("sample", "nowhere", "--out", "x.png", "--count", "3000000"), ("at most 10,000 samples, got 3,000,000", "an .npz")),
+    (("sample", "nowhere", "--out", "x.PNG", "--count", "3000000"), ("at most 10,000 samples, got 3,000,000", "an .npz")),
     (("sample", "nowhere", "--out", "x", "--count", "30000000"), ("at most 1,000,000 pictures", "an .npz")),
     # names and texts
     ((*SMALL, "name=../../x"), ("name=../../x", "a folder's name")),

@@ -83,20 +83,25 @@ def _longest_name(folder: Path) -> int:
         return 255
 
 
+def ending(path: Path) -> str:
+    """The ending of a file's name in lower case, which says how the file is written: `x.PNG` is a .png. Empty without one."""
+    return path.suffix.lower()
+
+
 def check_output(path: Path, what: str, endings: Sequence[str], *, folder: bool = False) -> None:
     """Check a path that a command is to write to, before its work begins. Nothing is left there.
 
     Args:
         what: what is written, such as "samples", for messages.
-        endings: the endings that a file's name may have, such as ".png".
+        endings: the endings that a file's name may have, in any case, such as ".png".
         folder: whether a name without an ending is a new or empty folder.
 
     Raises RunError for another ending, for what is no regular file, and if the path can't be written.
     """
     if str(path) == "-":
         raise RunError(f"can't write {what} to standard output: name a file, as in --out x{endings[0]}")
-    as_folder = folder and path.suffix == ""
-    if not as_folder and path.suffix not in endings:
+    as_folder = folder and ending(path) == ""
+    if not as_folder and ending(path) not in endings:
         names = [f"x{ending}" for ending in endings] + ["a folder's name"] * folder
         choice = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
         raise RunError(f"can't write {what} as {path.suffix!r} ({path}): use {choice}")
