@@ -77,7 +77,7 @@ def coverage(
             broken.append((made.seed, error))
             if len(broken) == len(recipes):
                 raise
-    with progress.stages(quiet) as stages:
+    with progress.stages("counting modes", quiet) as stages:
         rows = table.rows(chosen, found, counting.floors(chosen, stages))
     tables.show_rows([*table.about(chosen, found), *(f"  left out: seed {seed}, {error}" for seed, error in broken)], rows)
 
@@ -98,5 +98,5 @@ def _result(
     files.make_parent(path)  # a bad path fails here, before hours of work
     with contextlib.closing(steps(recipe, folder, threads=threads or "auto")) as records:
         progress.follow(records, f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}", quiet)
-    with progress.stages(quiet) as stages:
+    with progress.stages("counting modes", quiet) as stages:
         return kept.measure(protocol, Run.open(folder), path, overrides, stages)
