@@ -194,6 +194,12 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-batchnorm", "--data", "digits", "epoch=20"), ("epoch=20", "did you mean 'epochs'")),
     (("train", "tutorial-batchnorm", "--data", "digits", "batchsize=20"), ("batchsize=20", "did you mean 'batch_size'")),
     ((*SMALL, "--dry-run", "networks.generator.widths=[100000000000000]"), ("expected at most 65,536", "100000000000000")),
+    # a setting given twice
+    ((*SMALL, "budget=5m", "budget=6m"), ("budget is given twice, as 5m and 6m: give it once",)),
+    ((*SMALL, "batch_size=8", "batch-size=8"), ("batch_size is given twice",)),
+    ((*SMALL, "--until", "fd=5", "scores.until=fd=4"), ("scores.until is given twice",)),
+    (("show", "tutorial-batchnorm", "--data", "digits", "epochs=2", "epochs=3"), ("epochs is given twice, as 2 and 3",)),
+    (("coverage", "ring", "budget=5m", "budget=6m"), ("budget is given twice",)),
     # parts that don't fit together
     ((*SMALL, "frozen+=generator"), ("'generator' is frozen", "'generator' trains it")),
     ((*SMALL, "objective.generator_fakes=8"), ("share", "generator_fakes")),
@@ -291,6 +297,7 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-batchnorm", "--data", "digits", "batch_size=1"), ("can't train on a batch of 1", "larger batch_size")),
     (("train", "ring", "data.num=10000000000"), ("ring is a data set",)),
     (("sample", "nowhere", "--out", "x.png", "--count", "3000000"), ("at most 10,000 samples, got 3,000,000", "an .npz")),
+    (("sample", "nowhere", "--out", "x.PNG", "--count", "3000000"), ("at most 10,000 samples, got 3,000,000", "an .npz")),
     (("sample", "nowhere", "--out", "x", "--count", "30000000"), ("at most 1,000,000 pictures", "an .npz")),
     # names and texts
     ((*SMALL, "name=../../x"), ("name=../../x", "a folder's name")),

@@ -8,10 +8,16 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gansmith.core import files
 from gansmith.core.errors import GansmithError, RunError
+from gansmith.data import find_source
+from gansmith.data.modality import modality_of
+from gansmith.evaluation import comparison
+from gansmith.sampling import gallery as galleries
+from gansmith.sampling.gallery import Gallery
 from support import Answer, tree
 
 Cli = Callable[..., Answer]
@@ -37,6 +43,29 @@ def test_what_is_no_regular_file_is_never_replaced(path: str, desk: Path) -> Non
             write(Path(path))
     assert os.lstat(path) == before or stat.S_ISDIR(before.st_mode)
     assert os.path.islink(path) or not stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def gallery() -> Gallery:
+    """Four points, on which a picture and an array can be told apart."""
+    array = np.linspace(0, 1, 8, dtype=np.float32).reshape(4, 2)
+    return Gallery(array, modality_of(array.shape[1:], (-1.0, 1.0)))
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("PNG", b"\x89PNG"), ("Npz", b"PK")])
+def test_an_ending_may_be_in_any_case(ending: str, begins: bytes, here: Path) -> None:
+    assert gallery().save(f"x.{ending}").read_bytes().startswith(begins)
+    if ending == "Npz":
+        assert np.array_equal(find_source("x.Npz").load().values, gallery().array)
+
+
+@pytest.mark.parametrize("path", ["X.MD", "x.Html"])
+def test_the_ending_of_a_comparison_may_be_in_any_case(path: str) -> None:
+    comparison.check(2, Path(path))
+
+
+def test_the_limits_of_an_ending_hold_in_any_case(here: Path) -> None:
+    with pytest.raises(RunError, match="at most 10,000"):
+        galleries.check(Path("x.PNG"), 10_001)
 
 
 @pytest.mark.parametrize("path", ["link", "new"])

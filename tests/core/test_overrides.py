@@ -10,7 +10,7 @@ import pytest
 
 from gansmith.core import component as spec
 from gansmith.core.errors import RecipeError
-from gansmith.core.overrides import override
+from gansmith.core.overrides import check_once, override
 from gansmith.networks import BatchNorm
 from gansmith.objectives import Adversarial
 from gansmith.objectives.losses import Hinge, LeastSquares, NonSaturating, Relativistic, Wasserstein
@@ -149,6 +149,10 @@ def test_an_override_that_does_not_hold_is_refused_in_one_line(text: str, words:
     assert text.split("=")[0].rstrip("+") in message
     for word in words:
         assert word in message, message
+
+
+def test_a_list_may_be_extended_twice_on_one_line() -> None:
+    check_once(["frozen=[]", "frozen+=generator", "frozen+=discriminator", "budget=5m"])
 
 
 def test_overrides_are_taken_in_the_order_given() -> None:

@@ -178,13 +178,13 @@ def test_counts_out_of_range_are_refused(folder: Path, cli: Callable[..., Answer
 
 def test_stages_are_told_off_a_terminal_at_growing_intervals(capsys: pytest.CaptureFixture[str]) -> None:
     now = 0.0
-    told = StageLines(lambda: now)
+    told = StageLines("evaluating", lambda: now)
     for second in range(200):
         now = float(second)
         told("draw 1 of 4", 10 * second, 2000)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "draw 1 of 4: 20 of 2,000"
+    assert lines[0] == "evaluating: draw 1 of 4: 20 of 2,000"
     assert 8 <= len(lines) <= 14
     now += 31
     told("intervals", 0, 1)
-    assert capsys.readouterr().err == "intervals\n"
+    assert capsys.readouterr().err == "evaluating: intervals\n"

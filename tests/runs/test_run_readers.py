@@ -17,6 +17,7 @@ import torch
 
 import damage
 import gansmith
+from gansmith.core import user_input
 from gansmith.core.errors import DiskError, RunError
 from gansmith.core.files import atomic, is_temporary, parse_json, read_bytes, write
 from gansmith.drawing.grids import read_picture
@@ -53,6 +54,29 @@ def run(stored: Path, tmp_path: Path) -> Path:
 
 def change(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+# ---------------------------------------------------------------------------------------------------- its path
+
+
+@pytest.mark.parametrize("path", [None, 5, b"run", ["run"]])
+@pytest.mark.parametrize("use", [gansmith.load, gansmith.sample])
+def test_what_is_no_path_is_refused(use: Callable[[Any], object], path: Any) -> None:
+    with pytest.raises(RunError, match=refused("expected the path of a run folder", "as a text")):
+        use(path)
+
+
+# ---------------------------------------------------------------------------------------------------- its lock
+
+
+@pytest.mark.parametrize(("make", "what"), [(Path.mkdir, "a folder"), (os.mkfifo, "no regular file")])
+def test_a_lock_that_is_no_file_is_named(make: Callable[[Path], object], what: str, run: Path) -> None:
+    (run / ".lock").unlink(missing_ok=True)
+    make(run / ".lock")
+    before = sorted(run.rglob("*"))
+    with pytest.raises(RunError, match=refused("/.lock is ", what, "delete it")), locked(run):
+        pass
+    assert sorted(run.rglob("*")) == before
 
 
 # ---------------------------------------------------------------------------------------------------- the log
@@ -135,6 +159,37 @@ def test_an_evaluation_that_is_none_is_named(content: bytes, tmp_path: Path) -> 
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(RunError, match=refused("x.json", "evaluate")):
         Evaluation.load(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.json"])
+@pytest.mark.parametrize(
+    ("error", "todo"),
+    [(FileNotFoundError(2, "No such file"), "; (restore|delete) it"), (PermissionError(13, "denied"), "; make it readable")],
+)
+def test_a_file_of_a_run_that_cant_be_read_is_named_with_what_to_do(
+    name: str, error: OSError, todo: str, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = user_input.opened
+
+    def refusing(path: str | Path) -> Any:
+        if Path(path).name == name:
+            raise error
+        return opened(path)
+
+    monkeypatch.setattr(user_input, "opened", refusing)
+    with pytest.raises(RunError, match=f"can't read .*{name}.*{todo}"):
+        _ = gansmith.load(whole).results
+
+
+@pytest.mark.parametrize(
+    ("total", "seen"),
+    [(3_000, "1,625 of 3,000 images"), (1_625, "1,625 of 1,625 images"), (1_600, "1,625 images, its budget of 1,600 spent")],
+)
+def test_a_run_never_sees_more_images_than_all(total: int, seen: str, whole: Path, tmp_path: Path, cli: Cli) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    change(folder / "run.json", total_images=total)
+    assert f", {seen})" in repr(gansmith.load(folder))
+    assert f"The run {folder}: {seen}.\n" in cli("show", folder).out
 
 
 def test_a_folder_or_a_pipe_is_no_file(tmp_path: Path) -> None:

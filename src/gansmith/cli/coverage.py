@@ -57,6 +57,7 @@ def coverage(
     A seed whose training diverges is left out of the table and named above it.
     """
     from gansmith.cli import progress, tables
+    from gansmith.core.overrides import check_once
     from gansmith.core.user_code import load_file, require_use
     from gansmith.evaluation.coverage import counting, protocols, table
     from gansmith.evaluation.coverage import results as kept
@@ -64,6 +65,7 @@ def coverage(
     for folder in {runs, results or runs}:
         files.check_writable(folder, folder=True)
     chosen, overrides = protocols.find_protocol(protocol), overrides or []
+    check_once(overrides)
     for path in use or ():
         load_file(path)
     recipes = [kept.make_recipe(chosen, recipe, overrides, seed, full) for seed in range(seeds)]
@@ -76,7 +78,7 @@ def coverage(
             broken.append((made.seed, error))
             if len(broken) == len(recipes):
                 raise
-    with progress.stages(quiet) as stages:
+    with progress.stages("counting modes", quiet) as stages:
         rows = table.rows(chosen, found, counting.floors(chosen, stages))
     tables.show_rows([*table.about(chosen, found), *(f"  left out: seed {seed}, {error}" for seed, error in broken)], rows)
 
@@ -97,5 +99,5 @@ def _result(
     files.make_parent(path)  # a bad path fails here, before hours of work
     with contextlib.closing(steps(recipe, folder, threads=threads or "auto")) as records:
         progress.follow(records, f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}", quiet)
-    with progress.stages(quiet) as stages:
+    with progress.stages("counting modes", quiet) as stages:
         return kept.measure(protocol, Run.open(folder), path, overrides, stages)

@@ -147,7 +147,7 @@ def data_extractor(
     from gansmith.cli import progress
     from gansmith.evaluation.extractors import training
 
-    with progress.stages() as stages:
+    with progress.stages("training an extractor") as stages:
         made = training.make(name, out, stages)
     echo(
         f"{made['name']}: {100 * made['test_accuracy']:.2f} % accuracy on the test split, "

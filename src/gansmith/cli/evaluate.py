@@ -66,7 +66,7 @@ def _evaluation_for_report(run: Run, data: str | None, count: int | None, draws:
         return known
     _ = run.module  # a run without a generator is refused before anything is printed
     within = Allowance(REPORT_SECONDS, _tell) if count is None and draws is None else None
-    with progress.stages() as stages:
+    with progress.stages("evaluating") as stages:
         found = evaluation.evaluate(
             run,
             data,
@@ -133,7 +133,7 @@ def evaluate(
     is_kept = is_usual and checkpoint == "last" and os.path.isfile(os.path.join(what, "recipe.json"))
     if is_kept:
         files.check_writable(Path(what) / "evaluation.json")
-    with progress.stages() as stages:
+    with progress.stages("evaluating") as stages:
         found = evaluation.evaluate(
             what,
             data,
@@ -217,7 +217,7 @@ def _evaluation_of(run: Run) -> Evaluation:
 
         _ = run.module  # a run without a generator is refused before anything is printed
         echo(f"{run.path} has no full evaluation of its present state: evaluating it first, which takes minutes", err=True)
-        with progress.stages() as stages:
+        with progress.stages("evaluating") as stages:
             known = evaluation.evaluate(run, progress=stages)
         known.keep(run)
     return known

@@ -115,7 +115,7 @@ def find_directions(
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    with progress.stages() as stages:
+    with progress.stages("finding directions") as stages:
         found = directions.find_directions(opened, stages)
     files.make_parent(out)
     files.write(out, grids.png(directions.sheet(opened, found)))
@@ -141,7 +141,7 @@ def attributes(
     from gansmith.runs.run import load
 
     opened = load(run, checkpoint=checkpoint, trust=trust)
-    with progress.stages() as stages:
+    with progress.stages("counting attributes") as stages:
         found = shares.measure_shares(opened, count, stages)
     if json_output.write(json_out, shares.to_json(opened, found)):
         about = f"{run}: {count:,} samples of seed {shares.SEED}, labelled by a classifier trained on real images"

@@ -158,13 +158,16 @@ def _lines(records: Iterable[Record]) -> None:
 
 
 @contextmanager
-def stages(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function `report(stage, done, total)` that draws a bar on a terminal, and prints an occasional line elsewhere."""
+def stages(work: str, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function `report(stage, done, total)` that draws a bar on a terminal, and prints an occasional line elsewhere.
+
+    Such a line begins with what the work is, as in `evaluating: intervals`.
+    """
     if quiet:
         yield lambda *_: None
         return
     if not sys.stderr.isatty():
-        yield StageLines()
+        yield StageLines(work)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=terminal.console(err=True), transient=True, refresh_per_second=4) as bar:
@@ -173,10 +176,10 @@ def stages(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
 
 
 class StageLines:
-    """Prints the stage of long work: after 2 seconds, then at growing intervals of up to 30 seconds."""
+    """Prints work and stage, `evaluating: intervals`: after 2 seconds, then at growing intervals of up to 30 seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.clock, self.last, self.wait = clock, clock(), 2.0
+    def __init__(self, work: str, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.work, self.clock, self.last, self.wait = work, clock, clock(), 2.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Report that `done` of `total` parts of a stage are done."""
@@ -184,4 +187,4 @@ class StageLines:
         if now - self.last >= self.wait:
             self.last, self.wait = now, min(30.0, 1.5 * self.wait)
             share = f": {done:,} of {total:,}" if total > 1 else ""
-            terminal.echo(f"{stage}{share}", err=True)
+            terminal.echo(f"{self.work}: {stage}{share}", err=True)

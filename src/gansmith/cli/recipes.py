@@ -67,7 +67,7 @@ def show(
         run = unchanged_run(folder, trust, changed=bool(overrides or data or use))
         chosen, shape = run.recipe, tuple(run.metadata["sample_shape"])
         categories = len(run.condition_space.shares)
-        about = f"The run {folder}: {run.images:,} of {run.total_images:,} images."
+        about = f"The run {folder}: {run.seen}."
     else:
         from gansmith.data import sample_shape
         from gansmith.sampling.conditions import num_categories
@@ -148,9 +148,11 @@ def recipe_with(
     use: Sequence[Path] | None, name: str, overrides: Sequence[str], data: str | None, skip_bad: bool = False
 ) -> Recipe:
     """Make a recipe whose overrides may name components of the user's own files. Raises RecipeError for a file without use."""
+    from gansmith.core.overrides import check_once
     from gansmith.core.user_code import load_file, require_use
     from gansmith.recipes import make
 
+    check_once(overrides)
     for path in use or ():
         load_file(path)
     recipe = make(name, overrides, data, skip_bad)

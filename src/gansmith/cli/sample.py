@@ -9,6 +9,7 @@ import typer
 
 from gansmith.cli.options import Checkpoint, ClassLabel, RunFolder, Seed, Trust, out_option
 from gansmith.cli.terminal import echo
+from gansmith.core import files
 from gansmith.core.limits import MAX_SAMPLES
 
 
@@ -38,7 +39,7 @@ def sample(
     opened = load(run, checkpoint=checkpoint, trust=trust)
     if class_label is not None:
         opened = opened.asked(class_label)
-    is_in_rows = out.suffix == ".png" and count is None and class_label is None and bool(opened.layout.categories)
+    is_in_rows = files.ending(out) == ".png" and count is None and class_label is None and bool(opened.layout.categories)
     gallery = opened.rows(seed) if is_in_rows else opened.sample(seed, count or 64)
     of_class = "" if class_label is None else f" of class {class_label}"
     in_rows = f", a row for each of {len(opened.layout.categories)} categories," if is_in_rows else ""

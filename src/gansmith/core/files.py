@@ -83,20 +83,25 @@ def _longest_name(folder: Path) -> int:
         return 255
 
 
+def ending(path: Path) -> str:
+    """The ending of a file's name in lower case, which says how the file is written: `x.PNG` is a .png. Empty without one."""
+    return path.suffix.lower()
+
+
 def check_output(path: Path, what: str, endings: Sequence[str], *, folder: bool = False) -> None:
     """Check a path that a command is to write to, before its work begins. Nothing is left there.
 
     Args:
         what: what is written, such as "samples", for messages.
-        endings: the endings that a file's name may have, such as ".png".
+        endings: the endings that a file's name may have, in any case, such as ".png".
         folder: whether a name without an ending is a new or empty folder.
 
     Raises RunError for another ending, for what is no regular file, and if the path can't be written.
     """
     if str(path) == "-":
         raise RunError(f"can't write {what} to standard output: name a file, as in --out x{endings[0]}")
-    as_folder = folder and path.suffix == ""
-    if not as_folder and path.suffix not in endings:
+    as_folder = folder and ending(path) == ""
+    if not as_folder and ending(path) not in endings:
         names = [f"x{ending}" for ending in endings] + ["a folder's name"] * folder
         choice = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
         raise RunError(f"can't write {what} as {path.suffix!r} ({path}): use {choice}")
@@ -169,12 +174,13 @@ def is_temporary(name: str, of: str) -> bool:
 RESTORE = "restore it, or train in another folder"
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a regular file. Raises RunError, naming it, if it can't be read: a folder or a pipe is no regular file."""
+def read_bytes(path: Path, todo: str = "restore it") -> bytes:
+    """The content of a regular file. Raises RunError, naming it and what to do, if it can't be read, as a folder or a pipe."""
     try:
         return user_input.read_bytes(path)
     except OSError as error:
-        raise RunError(f"can't read {path}: {error.strerror or error}") from None
+        todo = "make it readable" if isinstance(error, PermissionError) else todo
+        raise RunError(f"can't read {path}: {error.strerror or error}; {todo}") from None
 
 
 def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> Any:
@@ -192,7 +198,7 @@ def parse_json(content: bytes, shape: Any, place: str, todo: str = RESTORE) -> A
 
 def read_as(path: Path, shape: Any, todo: str = RESTORE) -> Any:
     """Read a JSON file as a type that pydantic knows; see `parse_json`. Raises RunError naming the file."""
-    return parse_json(read_bytes(path), shape, str(path), todo)
+    return parse_json(read_bytes(path, todo), shape, str(path), todo)
 
 
 def read_json(path: Path) -> dict[str, Any]:

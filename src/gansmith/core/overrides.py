@@ -36,6 +36,16 @@ def split_override(text: str) -> tuple[str, bool, str]:
     return match[1].replace("-", "_"), match[2] == "+=", match[3].strip()
 
 
+def check_once(texts: Sequence[str]) -> None:
+    """Raise RecipeError if one setting is given twice with `=`. `+=` may extend a list again and again."""
+    given: dict[str, str] = {}
+    for path, appends, value in map(split_override, texts):
+        if path in given and not appends:
+            raise RecipeError(f"{cut(path)} is given twice, as {cut(given[path])} and {cut(value)}: give it once")
+        if not appends:
+            given[path] = value
+
+
 def override(value: T, text: str) -> T:
     """A copy of a component with one field changed: `override(recipe, "objective.penalties+=r1(weight=5)")`.
 

@@ -102,7 +102,7 @@ class _Members(NamedTuple):
 
 def _members(path: Path, split: Split, rules: Rules) -> _Members:
     """The arrays of a split. Raises DataError if the file has none for it."""
-    if path.suffix != ".npz":
+    if path.suffix.lower() != ".npz":
         if split == "test":
             raise DataError(f"{path} has no test split: save an .npz with the arrays images and test_images")
         return _Members("")

@@ -135,7 +135,7 @@ def _source_at(text: str, skip_bad: bool) -> Source:
         has_idx = any(mnist_style_files(path, split)[0] for split in ("train", "test"))
         return Idx(text) if has_idx else Folder(text, skip_bad=skip_bad)
     if text and os.path.exists(path):
-        if path.suffix in _ARRAY_SUFFIXES:
+        if path.suffix.lower() in _ARRAY_SUFFIXES:
             return Arrays(text)
         if re.search(r"idx|ubyte", path.name):
             return Idx(text)

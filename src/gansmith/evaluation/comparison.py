@@ -78,7 +78,7 @@ class Comparison:
         path = Path(path)
         check(len(self.evaluations), path)
         files.make_parent(path)
-        files.write(path, (self.markdown() if path.suffix == ".md" else self.html()).encode())
+        files.write(path, (self.markdown() if files.ending(path) == ".md" else self.html()).encode())
         return path
 
 
@@ -86,7 +86,7 @@ def check(count: int, path: Path | None) -> None:
     """Raise RunError for fewer than two evaluations, or for a file name that ends in neither .md nor .html."""
     if count < 2:
         raise RunError(f"a comparison needs at least two evaluations, got {count}: name another run or file")
-    if path and path.suffix not in (".md", ".html"):
+    if path and files.ending(path) not in (".md", ".html"):
         raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
 
 

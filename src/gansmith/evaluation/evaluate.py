@@ -118,7 +118,7 @@ def evaluate(
         subject, _, _ = sizes.at_one_size(again, load_stored, named.display_name(source), size)
     has_labels = subject.kind != "run" or is_own  # a run knows the classes of its own data only
     reference_set = real.reference_set()
-    progress("floor", 0, 1)
+    progress("the scores of real data", 0, 1)
     floor = real.floor(subject.count, has_labels and _labels(subject, real, 0) is not None)
     num_draws = len(subject.seeds or (0,))
     num_copies_searched = scoring.MOST // num_draws
@@ -139,7 +139,7 @@ def evaluate(
             first, fake_set = sample, scoring.diagnostic_set(sample, images)
         if within and within.left < (begun - within.left) / PLANNED:  # slower than planned: no time for another draw
             break
-    progress("intervals", 0, 1)
+    progress("intervals of the scores", 0, 1)
     seeds = subject.seeds and subject.seeds[: len(found)]
     if seeds:
         intervals = scoring.intervals_of_draws([metrics.values for metrics in found])

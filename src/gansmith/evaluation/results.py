@@ -252,7 +252,7 @@ class Evaluation:
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
         """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
-        return cls._read(files.read_bytes(Path(path)), str(path))
+        return cls._read(files.read_bytes(Path(path), AGAIN), str(path))
 
 
 def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, ...]]]:

@@ -194,7 +194,7 @@ def _open_samples(
         folder, notes = sizes.at_own_size(Folder(str(what), size=None), size)
         samples = folder.load()
         return _check_count(StoredSamples(str(what), "folder", samples.values, samples.labels, samples.classes, notes=notes))
-    if os.path.isfile(path) and path.endswith((".npz", ".npy")):
+    if os.path.isfile(path) and path.lower().endswith((".npz", ".npy")):
         samples = Arrays(str(what)).load()
         return _check_count(StoredSamples(str(what), "file", samples.values, samples.labels, samples.classes))
     if os.path.exists(path):

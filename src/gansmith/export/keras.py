@@ -27,8 +27,9 @@ def export(run: Run, path: Path) -> Path:
     make_parent(path)
     model = _model(run)
     with tempfile.TemporaryDirectory() as folder, disk_errors(path):
-        model.save(Path(folder) / path.name)
-        write(path, read_bytes(Path(folder) / path.name))
+        made = Path(folder) / f"{path.stem}.keras"  # Keras knows its own ending in lower case only
+        model.save(made)
+        write(path, read_bytes(made))
     return path
 
 

@@ -73,10 +73,14 @@ def _lock(path: Path) -> Iterator[None]:
 
     The operating system releases both when the process ends, even when it is killed.
     """
-    lock = FileLock(path / ".lock", timeout=0, thread_local=False)  # a generator may be closed in another thread
+    place = path / ".lock"
+    lock = FileLock(place, timeout=0, thread_local=False)  # a generator may be closed in another thread
     taken = RunError(f"run folder {path} is being trained by another process; wait for it, or choose another --run")
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
+    if place.exists() and not place.is_file():
+        raise RunError(f"{place} is {'a folder' if place.is_dir() else 'no regular file'}, not the lock file of a run: delete it")
+    with disk_errors(place):
         try:
             lock.acquire()
         except Timeout:

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from gansmith.core.component import short
 from gansmith.core.device import environment, warn_of_changes
 from gansmith.core.errors import RunError
-from gansmith.core.files import parse_json, read_bytes
+from gansmith.core.files import RESTORE, parse_json, read_bytes
 from gansmith.runs.checkpoints import FORMAT
 
 logger = logging.getLogger("gansmith")
@@ -111,7 +111,7 @@ Results = Annotated[_Results, AfterValidator(_is_judged)]  # the fields of resul
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read run.json. Raises RunError if its format is unknown, or if it is damaged."""
-    content = read_bytes(path)
+    content = read_bytes(path, RESTORE)
     found = parse_json(content, dict[str, Any], str(path)).get("format", FORMAT)  # a missing one is told below
     if found != FORMAT:
         todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"

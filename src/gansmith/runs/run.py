@@ -27,6 +27,7 @@ import numpy as np
 from torch import nn
 
 from gansmith import doctor
+from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
 from gansmith.core.formatting import shell_word
@@ -67,7 +68,7 @@ class Run:
         self.checkpoints = Checkpoints(path)
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, {self.recipe.name}, {self.images:,} of {self.total_images or 0:,} images)"
+        return f"Run({str(self.path)!r}, {self.recipe.name}, {self.seen})"
 
     # ------------------------------------------------------------------------------------------ opening
 
@@ -77,6 +78,8 @@ class Run:
 
         Raises RunError if the folder is no run folder, has an unknown format, or needs a file that `trust` does not name.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise RunError(f"expected the path of a run folder, got {short(path)}: write it as a text, as in 'runs/default'")
         path = Path(path)
         # os.path returns False where pathlib raises: names that are too long, forbidden folders.
         if not os.path.isfile(path / "recipe.json"):
@@ -150,6 +153,14 @@ class Run:
     def total_images(self) -> int | None:
         """The budget in real images; None before training has begun."""
         return self.metadata.get("total_images")
+
+    @property
+    def seen(self) -> str:
+        """The images seen, and of how many: `320 of 1,000 images`. The last batch may pass the end of the budget."""
+        total = self.total_images or 0
+        if self.images > total > 0:
+            return f"{self.images:,} images, its budget of {total:,} spent"
+        return f"{self.images:,} of {total:,} images"
 
     @property
     def images(self) -> int:

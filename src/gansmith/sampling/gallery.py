@@ -27,9 +27,9 @@ ENDINGS = (".npz", ".png")
 def check(path: Path, count: int) -> None:
     """Raise RunError if `count` samples can't be saved at a path: see `Gallery.save`. Call it before they are made."""
     files.check_output(path, "samples", ENDINGS, folder=True)
-    if path.suffix == ".png" and count > MAX_GRID:
+    if files.ending(path) == ".png" and count > MAX_GRID:
         raise RunError(f"{path}: a picture holds at most {MAX_GRID:,} samples, got {count:,}; use a folder or an .npz")
-    if path.suffix == "" and count > MAX_FILES:
+    if files.ending(path) == "" and count > MAX_FILES:
         raise RunError(f"{path}: a folder holds at most {MAX_FILES:,} pictures, got {count:,}; use an .npz")
 
 
@@ -63,7 +63,7 @@ class Gallery:
         return name_rows(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:
-        """Write the samples and return the path. The ending of `path` decides the format:
+        """Write the samples and return the path. The ending of `path`, in any case, decides the format:
 
         x.npz: the array as `images` or `points`, the classes' names as `classes`, and the label of each sample as `labels`: the
         class's place in `classes`, or the class's own number if all names are ascending whole numbers, such as 1990 and 2000.
@@ -75,11 +75,11 @@ class Gallery:
         """
         path = Path(path)
         check(path, len(self))
-        if path.suffix == ".npz":
+        if files.ending(path) == ".npz":
             files.make_parent(path)
             with files.atomic(path) as file:
                 np.savez(file, **{self.modality.key: self.array}, **self._labels())  # type: ignore[arg-type]
-        elif path.suffix == ".png":
+        elif files.ending(path) == ".png":
             files.make_parent(path)
             files.write(path, png(self.picture()))
         else:

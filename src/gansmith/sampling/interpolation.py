@@ -27,10 +27,10 @@ def save(sampler: Sampler, path: Path, seeds: Sequence[int], steps: int | None =
     files.check_output(path, "an interpolation", tuple(STEPS))
     if len(seeds) < 2:
         raise RunError(f"an interpolation needs two seeds or more, got {len(seeds)}: give them as --seeds 0 1 2")
-    steps = steps or STEPS[path.suffix]
+    steps = steps or STEPS[files.ending(path)]
     if len(seeds) * (steps + 1) > MAX_GRID:
         raise RunError(f"{path}: {len(seeds)} seeds in {steps} steps make more than {MAX_GRID:,} pictures; use fewer")
-    is_loop = path.suffix == ".gif"
+    is_loop = files.ending(path) == ".gif"
     has_images = len(sampler.shape) == 3
     if is_loop and not has_images:
         raise RunError(f"{path}: {sampler.name} makes points, which are not animated; use x.png")

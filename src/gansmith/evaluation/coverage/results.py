@@ -152,7 +152,8 @@ def _weights(run: Run) -> dict[str, int]:
 
 def load(path: Path, protocol: Protocol) -> Result:
     """Read a stored result of a protocol. Raises RunError where the file is damaged."""
-    content, todo = files.read_bytes(path), "delete it to make it again from its run"
+    todo = "delete it to make it again from its run"
+    content = files.read_bytes(path, todo)
     if (found := files.parse_json(content, dict[str, Any], str(path), todo).get("format")) != FORMAT:
         raise RunError(f"{path} is damaged: it has format {spec.short(found)}, expected {FORMAT}; {todo}")
     result: Result = files.parse_json(content, Result, str(path), todo)
