@@ -122,7 +122,10 @@ def test_on_real_terminals(tmux: list[str], tmp_path: Path) -> None:
     for width in WIDTHS:
         size = ["-x", str(width), "-y", "8", "-s", f"w{width}"]
         started = [*tmux, "new-session", "-d", *size, sys.executable, str(tmp_path / "bar.py")]
-        subprocess.run(started, check=True, env=environment() | {"TERM": "screen-256color"})
+        own = {
+            name: value for name, value in environment().items() if name not in ("COLUMNS", "LINES")
+        }  # the terminal has its own
+        subprocess.run(started, check=True, env=own | {"TERM": "screen-256color"})
     for width in WIDTHS:
         screen, before = [""], [""]
         until = time.monotonic() + 60
