@@ -69,7 +69,7 @@ class _Metadata(TypedDict):
     kinds: NotRequired[list[Annotated[float, Field(ge=0, le=1)]] | None]
     classes: NotRequired[list[str] | None]
     framework: NotRequired[str]
-    frameworks: NotRequired[list[tuple[str, Count]]]
+    frameworks: NotRequired[list[Annotated[list[str | Count], Field(min_length=2, max_length=2)]]]  # [name, first image]
     precision: NotRequired[str]
     scorings: NotRequired[Count]
     looks: NotRequired[Count]
