@@ -25,7 +25,7 @@ from gansmith.evaluation.results import Evaluation
 from gansmith.report import page
 from gansmith.runs.checkpoints import Checkpoints, DamageError
 from gansmith.runs.lock import BESIDE, OLD, TRAINED, locked
-from gansmith.runs.log import arrays_in, read_log
+from gansmith.runs.log import SCORE, arrays_in, read_log
 from support import Answer, assert_refused, assert_same_run, newest_checkpoint, quick, refused, stop_after, trainer, tree, tricks
 
 Cli = Callable[..., Answer]
@@ -398,3 +398,13 @@ def test_a_damaged_picture_is_named(run: Path, cli: Cli) -> None:
     answer = cli("train", run, "--threads", "1")  # which reads it for the animation
     assert answer.code == 2
     assert "000000000000.png is damaged" in answer.err
+
+
+def test_of_a_long_log_only_the_lines_asked_for_are_read(tmp_path: Path) -> None:
+    steps = [f'{{"images": {n}, "discriminator/loss": 0.5}}' for n in range(3)]
+    lines = [*steps, '{"images": 3, "validation/fd": 2.5, "validation/samples": 100}', '{"images": 4, "doctor/recovery": 1}']
+    (tmp_path / "log.jsonl").write_text("\n".join(["5", *lines]) + "\n")  # its first line is damaged
+    assert [r["images"] for r in read_log(tmp_path / "log.jsonl", holding=(SCORE,))] == [3]
+    assert [r["images"] for r in read_log(tmp_path / "log.jsonl", holding=("doctor/",))] == [4]
+    with pytest.raises(RunError, match="line 1"):
+        read_log(tmp_path / "log.jsonl")

@@ -37,8 +37,11 @@ _NUMBERS = ("epoch", "seconds", "images_per_second", SCORE)
 _CHECKED = Annotated[_Record, AfterValidator(_numbers_are_numbers)]
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
+def read_log(path: Path, *, holding: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The records of log.jsonl; empty if there is no file. A last line without its end, cut short by a kill, is skipped.
+
+    With `holding`, only the lines in which a name begins with one of these are read: training asks for scores at each checkpoint,
+    and most lines of a long log are steps.
 
     Raises RunError, with file, line and field, for any other line that is no record.
     """
@@ -47,7 +50,9 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     *lines, last = read_bytes(path).split(b"\n")
     if last.startswith(b"{") and last.endswith(b"}"):
         lines.append(last)  # all but its line end was written
-    return [parse_json(line, _CHECKED, f"{path}, line {number}", CUT) for number, line in enumerate(lines, 1)]
+    words = [f'"{name}'.encode() for name in holding]
+    wanted = ((n, line) for n, line in enumerate(lines, 1) if not words or any(word in line for word in words))
+    return [parse_json(line, _CHECKED, f"{path}, line {number}", CUT) for number, line in wanted]
 
 
 def arrays_in(records: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:

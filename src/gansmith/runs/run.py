@@ -38,7 +38,7 @@ from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
 from gansmith.runs.data_place import check_data_place, with_located_data
-from gansmith.runs.log import arrays_in, read_log, scores_in
+from gansmith.runs.log import SCORE, arrays_in, read_log, scores_in
 from gansmith.runs.metadata import Results, read_metadata, runs_in
 from gansmith.runs.trust import trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
@@ -46,6 +46,7 @@ from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 
+RECOVERY = f"{doctor.PREFIX}recovery"  # in a log record: the number of the recovery that began there
 T = TypeVar("T")
 
 
@@ -185,13 +186,13 @@ class Run:
 
         Infinity if samples were not finite. `metadata["score"]` names the feature extractor.
         """
-        return {images: value for images, value in scores_in(self.records).items() if images <= self._newest_images}
+        return {images: value for images, value in scores_in(self._holding(SCORE)).items() if images <= self._newest_images}
 
     @property
     def best(self) -> int | None:
         """The image count of the checkpoint with the lowest Frechet distance, the earliest in a tie; None if there is none."""
         # A recovery replaces the weights, so a score at its image count is of other weights than the checkpoint.
-        recovered = {record["images"] for record in self.records if f"{doctor.PREFIX}recovery" in record}
+        recovered = {record["images"] for record in self._holding(RECOVERY)}
         scored, kept = self.scored, set(self.checkpoints.images) - recovered
         return min((images for images in scored if images in kept and scored[images] < math.inf), key=scored.get, default=None)  # type: ignore[arg-type]
 
@@ -199,7 +200,7 @@ class Run:
     def stopped(self) -> str | None:
         """The reason why scores or the doctor stopped the run before its budget was spent; None if they did not."""
         by_scores = self.recipe.scores.stop_reason(list(self.scored.values())) if self.recipe.scores else None
-        looks = [look for look in doctor.looks_in(self.records) if look["images"] <= self._newest_images]
+        looks = [look for look in doctor.looks_in(self._holding(doctor.PREFIX)) if look["images"] <= self._newest_images]
         return by_scores or doctor.stop_reason(self.recipe.on_trouble, looks, self.total_images or 1)
 
     @property
@@ -308,6 +309,10 @@ class Run:
         """The records of the log, in order."""
         return read_log(self.path / "log.jsonl")
 
+    def _holding(self, name: str) -> list[dict[str, Any]]:
+        """The log's records in which a name begins with `name`."""
+        return read_log(self.path / "log.jsonl", holding=(name,))
+
     @property
     def evaluation_path(self) -> Path:
         """The path of the latest evaluation with default settings."""
@@ -316,7 +321,7 @@ class Run:
     @property
     def checkup(self) -> Checkup | None:
         """The doctor's checkup from the looks in the log; None if training was not monitored."""
-        looks, recoveries = doctor.looks_in(self.records), self.metadata.get("recoveries")
+        looks, recoveries = doctor.looks_in(self._holding(doctor.PREFIX)), self.metadata.get("recoveries")
         found = Checkup.of_looks(looks, self.total_images or 1, recoveries or (), recipe=self.recipe)
         # After a recovery the checkpoints may be of a changed recipe, so they can't replace the looks in the log.
         return found if found.num_looks > 1 or recoveries is not None else None
