@@ -12,8 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from gansmith.core.before_import import wait_passively
 from gansmith.core.version import __version__ as __version__
-from gansmith.core.waiting import wait_passively
 
 if TYPE_CHECKING:
     from gansmith.core.component import component

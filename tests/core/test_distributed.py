@@ -20,7 +20,8 @@ CPU = torch.device("cpu")
 def as_one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of torchrun with two processes; a group that is made here has this one alone, so that nothing waits."""
     real = dist.init_process_group
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "localhost"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(dist, "rendezvous", lambda _: iter([(dist.HashStore(), 0, 2)]))
     monkeypatch.setattr(dist, "init_process_group", lambda backend, store, **_: real(backend, store=store, rank=0, world_size=1))
 

@@ -14,10 +14,10 @@ from typer.core import TyperGroup
 
 from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
 from gansmith.cli.terminal import echo
+from gansmith.core.before_import import draw_without_a_window, is_one_of_several, keep_traces_out, wait_passively
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
 from gansmith.core.formatting import plain
 from gansmith.core.version import __version__
-from gansmith.core.waiting import draw_without_a_window, keep_traces_out, wait_passively
 from gansmith.training.signals import ENDING, Ended
 
 CTRL_C = 130  # the exit code
@@ -125,7 +125,7 @@ def _show_brackets(command: Any) -> None:
 def main() -> None:
     """Run the command line. A user's mistake is one line and exit code 2, a disk error 1, Ctrl-C 130, another signal 128 and its
     number."""
-    is_first = not _is_one_of_several() or os.environ.get("RANK") == "0"  # the others print nothing
+    is_first = not is_one_of_several() or os.environ.get("RANK") == "0"  # the others print nothing
     terminal.prepare(is_first)
     if not is_first:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until the process ends
@@ -174,7 +174,7 @@ def main() -> None:
 
 def _end(code: int) -> NoReturn:
     """Leave with an exit code. One of several processes leaves at once: PyTorch's threads may abort while Python shuts down."""
-    if _is_one_of_several():
+    if is_one_of_several():
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
@@ -241,14 +241,9 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _is_one_of_several() -> bool:
-    """Whether a launcher such as torchrun started this process as one of several. WORLD_SIZE or RANK alone may be left over."""
-    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ and "MASTER_ADDR" in os.environ
-
-
 def _reports_error() -> bool:
     """Whether this process prints its error."""
-    if not _is_one_of_several():
+    if not is_one_of_several():
         return True
     from gansmith.core.distributed import reports_error
 

@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from gansmith.core.before_import import is_one_of_several
 from gansmith.core.errors import RunError
 
 _joinings = itertools.count()  # equal on all processes, because they join and leave together
@@ -28,7 +29,7 @@ def join(device: torch.device) -> bool:
 
     Does nothing if torchrun started a single process, or if this process has joined before. Raises RunError if that fails.
     """
-    if os.environ.get("WORLD_SIZE", "1") == "1" or dist.is_initialized():
+    if not is_one_of_several() or dist.is_initialized():
         return False
     try:
         store, rank, world_size = next(dist.rendezvous("env://"))  # type: ignore[attr-defined]
@@ -78,7 +79,7 @@ def reports_error() -> bool:
 
     When one process fails, the others lose their connection to it and fail as well. The user wants to read one line: the cause.
     """
-    if os.environ.get("WORLD_SIZE", "1") == "1":
+    if not is_one_of_several():
         return True
     if not _claims:
         try:

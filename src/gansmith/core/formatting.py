@@ -119,7 +119,7 @@ def listed(items: Sequence[object], most: int = 6) -> str:
 
 
 def of_points(text: str) -> str:
-    """A sentence about images, as it is said of points: `real images` becomes `real samples`. Names of files stay."""
+    """Reword a sentence about images for points: `real images` becomes `real samples`. File names stay as they are."""
     return re.sub(r"(?<![\w./=-])(?:image|(?<=different )picture)(s?)(?!\.?[\w/-])", r"sample\1", text)
 
 

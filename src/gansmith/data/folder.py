@@ -149,7 +149,7 @@ class Folder:
         return kept, values[: len(kept)]
 
     def _range(self, headers: dict[Path, Header], layout: Layout) -> tuple[tuple[float, float], list[str]]:
-        """The range of the values of more than 8 bits, and what is said of it: given, stated by the files, or found in all."""
+        """The range of the values of more than 8 bits: given, stated by the files, or found in all. And the notes on it."""
         wide = [file for file, header in headers.items() if header.is_wide]
         if self.rules == 1 or not wide:
             given = f"data.range={brief(self.range[0])},{brief(self.range[1])}" if self.rules == 2 and self.range else ""
@@ -172,7 +172,7 @@ class Folder:
         return (low, high), [f"{what}: {brief(low)} becomes black and {brief(high)} white, {how}"]
 
     def _notes(self, headers: Sequence[Header]) -> Iterator[str]:
-        """What is said of the images' sizes, colours and frames."""
+        """Notes on the images' sizes, colours and frames."""
         if self.size and (change := self._resizing({(header.width, header.height) for header in headers})):
             yield change
         if num := sum(header.is_print for header in headers):
@@ -231,7 +231,7 @@ def _names(files: Sequence[Path], root: Path) -> str:
 
 
 def _skipped(files: Sequence[Path], kept: Sequence[Path], root: Path) -> list[str]:
-    """What is said of unreadable files that were left out."""
+    """A note on unreadable files that were left out."""
     good = set(kept)
     bad = [file for file in files if file not in good]
     return [f"left out because they can't be read: {_names(bad, root)}"] if bad else []

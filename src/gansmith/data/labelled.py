@@ -21,7 +21,7 @@ MOST_NAMED = 5  # columns that a message names
 
 
 def labels_from(table: str, root: Path, images: Iterable[Path], rules: Rules = 2) -> tuple[dict[Path, str], list[str]]:
-    """Read the label of each image file from a table. Returns the labels, and what is said of columns that are not used.
+    """Read the label of each image file from a table. Returns the labels, and a note on columns that are not used.
 
     Args:
         table: path of the CSV file; if it does not exist, a file of this name in `root`.

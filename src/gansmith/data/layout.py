@@ -87,7 +87,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 
 def _notes(folder: Path, splits: dict[str, Path]) -> tuple[str, ...]:
-    """What is said of the splits that were found."""
+    """Notes on the splits that were found."""
     names = {kind: place.name for kind, place in splits.items()}
     test = next((names[kind] for kind in ("test", "val") if kind in names), None)
     parts = [f"{names['train']} is the training split", f"{test} is the test split" if test else "there is no test split"]

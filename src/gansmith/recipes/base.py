@@ -91,7 +91,8 @@ class Scores:
 class Watch:
     """How often the doctor measures the vital signs of a run during training, and what happens when it finds a problem."""
 
-    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02  # largest share of the run's time for looks
+    # Largest share of the run's time for looks. Three looks may take twice as much, as fewer say nothing.
+    time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02
     times: Times | None = None  # number of looks; None: as many as `time_fraction` allows, up to 40
     # After a problem: log a warning, end the run, or return to a healthy checkpoint and change a setting.
     on_trouble: Literal["warn", "stop", "recover"] = "warn"

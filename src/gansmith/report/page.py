@@ -172,7 +172,7 @@ def _draws_images(run: Run) -> bool:
 
 
 def _said(run: Run, text: str) -> str:
-    """A text about images, as it is said of the run's samples."""
+    """A text about images, worded for the run's samples."""
     return text if _draws_images(run) else of_points(text)
 
 

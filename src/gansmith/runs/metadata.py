@@ -112,7 +112,7 @@ Results = Annotated[_Results, AfterValidator(_is_judged)]  # the fields of resul
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read run.json. Raises RunError if its format is unknown, or if it is damaged."""
     content = read_bytes(path, RESTORE)
-    found = parse_json(content, dict[str, Any], str(path)).get("format", FORMAT)  # a missing one is told below
+    found = parse_json(content, dict[str, Any], str(path)).get("format", FORMAT)  # a missing one is an error below
     if found != FORMAT:
         todo = "upgrade gansmith" if isinstance(found, int) and found > FORMAT else "open it with the gansmith that made it"
         raise RunError(f"run folder {path.parent} has format {short(found)}, this gansmith reads {FORMAT}: {todo}")

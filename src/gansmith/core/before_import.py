@@ -1,4 +1,4 @@
-"""What libraries read from the environment when they are imported: how PyTorch waits and what it prints, how matplotlib draws."""
+"""The environment, read and set before PyTorch and matplotlib are imported, because they read it only then."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ LIMITS = {
 CHOSEN_BY_USER = ("OMP_WAIT_POLICY", *LIMITS)
 
 
+def is_one_of_several() -> bool:
+    """Whether a launcher such as torchrun started this process as one of several. WORLD_SIZE or RANK alone may be left over."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and "RANK" in os.environ and "MASTER_ADDR" in os.environ
+
+
 def draw_without_a_window() -> None:
     """Let matplotlib draw into memory, whatever MPLBACKEND is: a notebook sets it to a backend that another environment lacks."""
     if "matplotlib" not in sys.modules:
@@ -29,5 +34,5 @@ def wait_passively() -> None:
 
 def keep_traces_out() -> None:
     """Keep PyTorch's stack traces about a lost process out of the output of several processes: gansmith says it in one line."""
-    if os.environ.get("WORLD_SIZE", "1") != "1":
+    if is_one_of_several():
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
