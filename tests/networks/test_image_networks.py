@@ -70,7 +70,8 @@ def test_every_network_is_listed() -> None:
 @pytest.mark.parametrize(("name", "small", "large"), LISTED, ids=[name for name, _, _ in LISTED])
 def test_the_page_counts_the_weights(name: str, small: str, large: str) -> None:
     around = {"class-normed-generator": "residual-generator"}
-    around |= dict.fromkeys(("packed", "joined-discriminator", "auxiliary-discriminator"), "conv-discriminator")
+    wrappers = ("packed", "joined-discriminator", "auxiliary-discriminator", "unconditional-discriminator")
+    around |= dict.fromkeys(wrappers, "conv-discriminator")
     given = f"(network={around[name]})" if name in around else "(widths=[256, 256])" if name.startswith("mlp") else ""
     network = parse_value(name + given, Network)
     for sample, listed in (((1, 28, 28), small), ((3, 32, 32), large)):

@@ -26,7 +26,12 @@ from support import RECIPES, components, name_of
 MNIST = (1, 28, 28)
 FOR_POINTS_TOO = (
     *("MLPGenerator", "MLPDiscriminator", "MLPEncoder", "MaxoutDiscriminator", "MirzaGenerator", "MirzaDiscriminator", "Packed"),
-    *("JoinedDiscriminator", "AuxiliaryDiscriminator", "ClassNormedGenerator"),  # here around such networks
+    *(
+        "JoinedDiscriminator",
+        "AuxiliaryDiscriminator",
+        "ClassNormedGenerator",
+        "UnconditionalDiscriminator",
+    ),  # here around such networks
 )
 SHAPES = [(1, 28, 28), (1, 8, 8), (3, 12, 10), (4, 5, 7), (2,)]
 

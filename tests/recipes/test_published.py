@@ -27,6 +27,7 @@ from gansmith.sampling.noise import Normal, Uniform
 from support import tiny, trainer
 
 LOSSES = ("wgan", "wgan-gp", "lsgan", "hinge", "r3gan")
+DIGITS = Shapes(64, (1, 8, 8))
 COLOUR = ("data.size=64", "data.channels=3")
 
 
@@ -307,8 +308,8 @@ def test_a_step_with_a_gradient_penalty_is_counted() -> None:
     """The penalty differentiates at D's own input, where a counter that tells modules apart fails."""
     from gansmith.training.dry_run import step_cost
 
-    plain = step_cost(make("wgan-gp", ["objective.penalties=[]"], data="digits"), (1, 8, 8))
-    penalised = step_cost(make("wgan-gp", data="digits"), (1, 8, 8))
+    plain = step_cost(make("wgan-gp", ["objective.penalties=[]"], data="digits"), DIGITS)
+    penalised = step_cost(make("wgan-gp", data="digits"), DIGITS)
     assert plain["images"] == penalised["images"] == 5 * 64
     assert penalised["flops"] > 1.2 * plain["flops"]
 
@@ -318,4 +319,4 @@ def test_a_large_step_is_counted_in_small_parts_with_as_many_fakes() -> None:
     from gansmith.training.dry_run import large_step_cost, step_cost
 
     recipe = make("wgan", ["batch_size=8", "objective.generator_fakes=16"], data="digits")
-    assert large_step_cost(recipe, (1, 8, 8)) == step_cost(recipe, (1, 8, 8))
+    assert large_step_cost(recipe, DIGITS) == step_cost(recipe, DIGITS)

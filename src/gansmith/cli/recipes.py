@@ -65,20 +65,15 @@ def show(
 
     if folder := run_folder(recipe):
         run = unchanged_run(folder, trust, changed=bool(overrides or data or use))
-        chosen, shape = run.recipe, tuple(run.metadata["sample_shape"])
-        categories = len(run.condition_space.shares)
+        chosen, shapes = run.recipe, run.shapes
         about = f"The run {folder}: {run.seen}."
     else:
-        from gansmith.data import sample_shape
-        from gansmith.sampling.conditions import num_categories
-
         chosen = recipe_with(use, recipe, overrides, data)
-        categories = num_categories(chosen.condition, chosen.data)
-        shape, about = sample_shape(chosen.data), inspect.getdoc(find_recipe(recipe)) or ""
+        shapes, about = chosen.shapes_of_data(), inspect.getdoc(find_recipe(recipe)) or ""
     from gansmith.report.recipe_text import recipe_lines
     from gansmith.training.dry_run import describe_recipe
 
-    description = describe_recipe(chosen, shape, categories)
+    description = describe_recipe(chosen, shapes)
     if not json_output.write(json_out, description):
         return
     echo("\n".join([chosen.name, "", about, "", *chosen.why]))

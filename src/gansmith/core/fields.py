@@ -23,6 +23,9 @@ Widths = Annotated[tuple[Width, ...], Field(max_length=1000)]
 Dim = Annotated[int, Field(gt=0, le=65_536)]
 """The number of entries of a vector."""
 
+NoiseDim = Annotated[int, Field(ge=0, le=65_536)]
+"""The number of entries of z; 0 for a translator, whose samples depend on the source image alone."""
+
 Pieces = Annotated[int, Field(gt=0, le=1024)]
 """How many copies or groups something has."""
 

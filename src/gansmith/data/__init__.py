@@ -42,6 +42,7 @@ from gansmith.data.source import (
     Samples,
     Source,
     Split,
+    Validated,
     base_source,
 )
 from gansmith.data.stacked import StackedMnist
@@ -75,6 +76,7 @@ __all__ = [
     "Source",
     "Split",
     "StackedMnist",
+    "Validated",
     "base_source",
     "display_name",
     "find_source",

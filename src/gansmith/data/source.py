@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from gansmith.core.errors import DataError
 from gansmith.core.formatting import plain
 
 Split = Literal["train", "test"]
+
+MAX_CHANNELS = 16  # of source images, as of satellites
 
 Rules = Literal[1, 2]
 """How files are read; the largest number is the present way. A stored recipe without the number has 1."""
@@ -49,6 +51,8 @@ class Samples:
     categories: np.ndarray | None = None
     num_categories: int = 0  # set together with `categories`
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
+    # uint8 [N, C, H, W] in 0..255, C in 1 to 16: the source image of each sample, which a translator turns into it
+    source_images: np.ndarray | None = None
     notes: tuple[str, ...] = ()  # how the files were read: what was cropped, scaled or left out, one sentence each
 
     def __post_init__(self) -> None:
@@ -72,11 +76,17 @@ class Samples:
             return len(self.classes)
         return 0 if self.labels is None else int(self.labels.max()) + 1
 
+    @property
+    def source_shape(self) -> tuple[int, ...]:
+        """Shape of one source image, (C, H, W); empty without source images."""
+        return () if self.source_images is None else tuple(int(n) for n in self.source_images.shape[1:])
+
     def __getitem__(self, rows: np.ndarray | slice) -> Samples:
-        """The samples at the given indices, in that order, with their labels, categories and attributes."""
-        labels, categories = (None if array is None else array[rows] for array in (self.labels, self.categories))
+        """The samples at the given indices, in that order, with all that belongs to them."""
+        arrays = {name: getattr(self, name) for name in ("values", "labels", "categories", "source_images")}
+        picked: dict[str, Any] = {name: None if array is None else array[rows] for name, array in arrays.items()}
         attributes = {name: attribute[rows] for name, attribute in self.attributes.items()}
-        return replace(self, values=self.values[rows], labels=labels, categories=categories, attributes=attributes)
+        return replace(self, **picked, attributes=attributes)
 
 
 @runtime_checkable
@@ -127,6 +137,18 @@ class Repeats(Protocol):
     @property
     def without_repeats(self) -> Source:
         """The source with each sample once."""
+        ...
+
+
+@runtime_checkable
+class Validated(Protocol):
+    """A source that keeps samples for validation apart: training does not read them, and no reported score uses them.
+
+    Scores during training use them, and so they choose the best checkpoint. Without this, a slice of the training split serves.
+    """
+
+    def validation(self) -> Samples:
+        """The validation samples. Raises DataError as `load` does."""
         ...
 
 
@@ -190,6 +212,7 @@ def check(samples: Samples, source: Source, method: str = "load") -> None:
     if not is_image and not np.isfinite(values).all():
         bad = int((~np.isfinite(values).all(axis=1)).argmax())
         raise DataError(f"{who}: expected finite points, got NaN or infinity in row {bad}; leave such rows out in {method}")
+    _check_source_images(who, samples)
     for name, attribute in samples.attributes.items():
         _check_attribute(f"{who}: attribute {name!r}", attribute, len(values))
     if labels is None:
@@ -199,13 +222,27 @@ def check(samples: Samples, source: Source, method: str = "load") -> None:
         raise DataError(f"{who}: expected {wanted}, got {_description(labels)}; convert them in {method}")
 
 
+def _check_source_images(who: str, samples: Samples) -> None:
+    """Raise DataError unless the source images, if there are any, are uint8 [N, C, H, W] with C in 1 to 16."""
+    images, count = samples.source_images, len(samples)
+    if images is None:
+        return
+    is_array = isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.ndim == 4
+    if not is_array or len(images) != count or not 1 <= images.shape[1] <= MAX_CHANNELS:
+        wanted = f"source_images uint8 [{count}, C, H, W] with C in 1 to {MAX_CHANNELS}, one per sample"
+        raise DataError(f"{who}: expected {wanted}, got {_description(images)}; convert them in load")
+
+
 def check_batch(batch: Samples, count: int, loaded: Samples, source: Source) -> None:
     """Check a batch of an `Endless` source: `count` samples with the shape and dtype of the `loaded` ones. Raises DataError."""
     check(batch, source, "batch_maker")
     wanted = f"{loaded.values.dtype} {[count, *loaded.shape]}, the requested number and the shape that load gives"
+    who = f"data source {type(source).__name__}"
     if (len(batch), *batch.shape) != (count, *loaded.shape) or batch.values.dtype != loaded.values.dtype:
-        who = f"data source {type(source).__name__}"
         raise DataError(f"{who}: expected batch_maker to make {wanted}, got {_description(batch.values)}")
+    if batch.source_shape != loaded.source_shape:
+        shapes = f"source images {list(loaded.source_shape)}, the shape that load gives, got {list(batch.source_shape)}"
+        raise DataError(f"{who}: expected batch_maker to make {shapes}")
 
 
 def _check_attribute(what: str, attribute: Attribute, count: int) -> None:

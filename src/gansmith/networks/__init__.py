@@ -5,7 +5,12 @@ What does not: losses and penalties (`objectives`), or optimizers (`optim`).
 """
 
 from gansmith.networks.acgan import AcGanDiscriminator, AcGanGenerator
-from gansmith.networks.conditional import AuxiliaryDiscriminator, ClassNormedGenerator, JoinedDiscriminator
+from gansmith.networks.conditional import (
+    AuxiliaryDiscriminator,
+    ClassNormedGenerator,
+    JoinedDiscriminator,
+    UnconditionalDiscriminator,
+)
 from gansmith.networks.dcgan import ConvDiscriminator, ConvEncoder, ConvGenerator
 from gansmith.networks.infogan import InfoGanDiscriminator, InfoGanGenerator
 from gansmith.networks.larsen import LarsenDiscriminator, LarsenGenerator
@@ -46,6 +51,7 @@ __all__ = [
     "ResidualDiscriminator",
     "ResidualGenerator",
     "Stack",
+    "UnconditionalDiscriminator",
     "UnrolledDiscriminator",
     "UnrolledGenerator",
 ]

@@ -3,6 +3,9 @@
 generator(noise [N, Z], condition)          -> samples [N, ...]
 discriminator(samples [N, ...], condition)  -> logits [N, M]      M logits of each sample: 1, or h*w for patches
 
+A condition is a code [N, K + S], a one-hot category and continuous values, or a source image [N, C', H', W'], which a translator
+such as pix2pix turns into a sample.
+
 A discriminator that scores m samples at once has the attribute `pack = m` and returns logits [N // m, M]. One that also predicts
 the condition of a sample returns a `DiscriminatorOutput`.
 """
@@ -38,9 +41,10 @@ class Shapes:
 
     noise        number of entries of z
     sample       shape of one sample, (C, H, W) for images and (D,) for points
-    categories   K, number of categories of the condition; 0 without a condition
+    categories   K, number of categories of the condition; 0 without a category
     continuous   S, number of continuous codes of the condition
-    observed     whether the category of real samples is known. Where it is not, only the generator gets a condition.
+    observed     whether the condition of real samples is known. Where it is not, only the generator gets a condition.
+    source       shape (C', H', W') of the source image, if the condition is one; empty otherwise
     """
 
     noise: int
@@ -48,19 +52,25 @@ class Shapes:
     categories: int = 0
     continuous: int = 0
     observed: bool = True
+    source: tuple[int, ...] = ()
 
     @property
     def condition_dim(self) -> int:
-        """Number of entries of a condition, K + S; 0 without a condition."""
+        """Number of entries of a condition that is a code, K + S; 0 without one."""
         return self.categories + self.continuous
 
-    def condition_dim_for(self, network: str) -> int:
-        """Number of entries of the condition that this network gets: 0 except for the generator if it is unobserved."""
-        return self.condition_dim if network == "generator" or self.observed else 0
+    @property
+    def condition(self) -> tuple[int, ...]:
+        """Shape of one condition: (C', H', W') for a source image, (K + S,) for a code, empty without a condition."""
+        return self.source or ((self.condition_dim,) if self.condition_dim else ())
+
+    def condition_for(self, network: str) -> tuple[int, ...]:
+        """Shape of the condition that this network gets: empty except for the generator if the condition is unobserved."""
+        return self.condition if network == "generator" or self.observed else ()
 
     def without_condition(self) -> Shapes:
         """The shapes of an unconditional network."""
-        return dataclasses.replace(self, categories=0, continuous=0)
+        return dataclasses.replace(self, categories=0, continuous=0, source=())
 
 
 @runtime_checkable

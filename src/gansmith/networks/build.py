@@ -45,10 +45,10 @@ def check_shapes(networks: Mapping[str, nn.Module], shapes: Shapes, rows: int = 
 
 def _shape_of(network: nn.Module, name: str, inputs: str, shape: tuple[int, ...], shapes: Shapes, rows: int) -> tuple[int, ...]:
     """The shape that a network makes of one input, without its first axis."""
-    condition_dim = shapes.condition_dim_for(name)
+    condition_shape = shapes.condition_for(name)
     try:
         with torch.no_grad():
-            condition = torch.empty(rows, condition_dim, device="meta") if condition_dim else None
+            condition = torch.empty(rows, *condition_shape, device="meta") if condition_shape else None
             output = copy.deepcopy(network).to("meta")(torch.empty(rows, *shape, device="meta"), condition)
             return tuple(logits_of(output).shape[1:])
     except RecipeError as error:

@@ -1,11 +1,13 @@
-"""Conditional networks: how generator and discriminator get the condition [N, K + S] of a sample.
+"""Conditional networks: how generator and discriminator get the condition of a sample.
 
-The condition is a one-hot category [K] followed by S continuous codes. A generator gets it joined to the noise, or, with
-`class-normed-generator(network=...)`, in its batch norms. A discriminator gets it in one of three ways:
+A condition that is a code [N, K + S] is a one-hot category followed by S continuous codes. A generator gets it joined to the
+noise, or, with `class-normed-generator(network=...)`, in its batch norms. A condition that is a source image [N, C', H', W'] is
+the input of a translator, such as `unet-generator`, which takes it itself. A discriminator gets a condition in one of these ways:
 
-conv-discriminator(...) and others     in the last layer, by projection
-joined-discriminator(network=...)      joined to the sample, as further channels
-auxiliary-discriminator(network=...)   not at all: it predicts the condition of the sample instead
+conv-discriminator(...) and others     a code in the last layer, by projection
+joined-discriminator(network=...)      a code or a source image joined to the sample, as further channels
+auxiliary-discriminator(network=...)   no code: it predicts the code of the sample instead
+unconditional-discriminator(network=...)   not at all
 """
 
 from __future__ import annotations
@@ -41,8 +43,15 @@ def build_network(description: Network, name: str, shapes: Shapes) -> nn.Module:
     condition joined to its noise. Every other network gets it by projection in its last layer, and only where the condition of
     real samples is observed. Raises RecipeError where that layer is not linear with one output.
     """
-    if not shapes.condition_dim or isinstance(description, TakesCondition):
+    if not shapes.condition or isinstance(description, TakesCondition):
         return description.build(shapes)
+    if shapes.source:
+        wanted = (
+            "expected one that starts from an image, such as unet-generator"
+            if name == "generator"
+            else "choose joined-discriminator(network=...), which gets it, or unconditional-discriminator(network=...)"
+        )
+        raise RecipeError(f"network {name!r}: {kebab(type(description).__name__)} takes no source image: {wanted}")
     unconditional = shapes.without_condition()
     if name == "generator":
         return Joined(description.build(dataclasses.replace(unconditional, noise=shapes.noise + shapes.condition_dim)))
@@ -152,8 +161,9 @@ class ClassNormed(nn.Module):
 class JoinedDiscriminator:
     """Any discriminator, with the condition joined to its samples (Mirza and Osindero 2014, section 3.2).
 
-    An image gets K + S further channels, each constant over the image; a point gets K + S further coordinates. `network` is
-    built for these larger samples.
+    An image gets K + S further channels, each constant over the image; a point gets K + S further coordinates. A source image,
+    which must be as large as the sample, gives its channels (Isola et al. 2017, section 3). `network` is built for these larger
+    samples. Raises RecipeError for a source image of another size.
     """
 
     network: Network
@@ -161,16 +171,26 @@ class JoinedDiscriminator:
 
     def build(self, shapes: Shapes) -> nn.Module:
         """[N, C, ...], [N, K + S] -> logits; `network` itself where real samples have no observed condition."""
-        if not shapes.condition_dim or not shapes.observed:
+        if not shapes.condition or not shapes.observed:
             return self.network.build(shapes.without_condition())
-        sample = (shapes.sample[0] + shapes.condition_dim, *shapes.sample[1:])
+        if shapes.source and shapes.source[1:] != shapes.sample[1:]:
+            raise RecipeError(
+                f"joined-discriminator joins source and sample, which have {_size(shapes.source)} and {_size(shapes.sample)} "
+                "pixels: expected equal sizes, or choose unconditional-discriminator(network=...)"
+            )
+        sample = (shapes.sample[0] + shapes.condition[0], *shapes.sample[1:])
         return JoinedToSample(self.network.build(dataclasses.replace(shapes.without_condition(), sample=sample)))
 
 
-class JoinedToSample(nn.Module):
-    """A discriminator whose samples are joined with the condition: [N, C, ...], [N, K + S] -> logits [N, M].
+def _size(shape: tuple[int, ...]) -> str:
+    """Height and width of an image in a message: `64 x 64`."""
+    return " x ".join(map(str, shape[1:]))
 
-    `network` takes samples [N, C + K + S, ...].
+
+class JoinedToSample(nn.Module):
+    """A discriminator whose samples are joined with the condition: [N, C, ...], [N, K + S] or [N, C', ...] -> logits [N, M].
+
+    `network` takes samples [N, C + K + S, ...] or [N, C + C', ...].
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -179,10 +199,39 @@ class JoinedToSample(nn.Module):
         self.pack = pack_of(network)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Samples [N, C, ...] and condition [N, K + S] -> logits [N, M], or [N // pack, M]."""
-        condition = condition.to(x.dtype).view(*condition.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
+        """Samples [N, C, ...] and condition [N, K + S] or [N, C', ...] -> logits [N, M], or [N // pack, M]."""
+        condition = condition.to(x.dtype)
+        if condition.ndim < x.ndim:
+            condition = condition.view(*condition.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
         logits: Tensor = self.network(torch.cat([x, condition], 1), None)
         return logits
+
+
+@component
+class UnconditionalDiscriminator:
+    """A discriminator that does not get the condition: it scores samples alone, as in SRGAN (Ledig et al. 2017)."""
+
+    network: Network
+    takes_condition: ClassVar[bool] = True
+
+    def build(self, shapes: Shapes) -> nn.Module:
+        """[N, ...], any condition -> logits [N, M]."""
+        network = self.network.build(shapes.without_condition())
+        return WithoutCondition(network) if shapes.condition and shapes.observed else network
+
+
+class WithoutCondition(nn.Module):
+    """A discriminator that ignores its condition on purpose: [N, ...] -> logits [N, M]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.pack = pack_of(network)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor | DiscriminatorOutput:
+        """Samples [N, ...] -> logits [N, M], or [N // pack, M]."""
+        output: Tensor | DiscriminatorOutput = self.network(x, None)
+        return output
 
 
 @component

@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 
-def describe_network(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int = 0) -> dict[str, Any]:
+def describe_network(network: nn.Module, input_shape: tuple[int, ...], condition_shape: tuple[int, ...] = ()) -> dict[str, Any]:
     """Describe a network as JSON values: its input shape, its layers and its number of weights.
 
     Layers come in the order in which they run, each with its output shape for one sample and its number of weights.
     """
-    layers = list(_layers(network, input_shape, condition_dim))
+    layers = list(_layers(network, input_shape, condition_shape))
     return {"input": list(input_shape), "layers": layers, "weights": sum(p.numel() for p in network.parameters())}
 
 
-def _layers(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int) -> Iterator[dict[str, Any]]:
+def _layers(network: nn.Module, input_shape: tuple[int, ...], condition_shape: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Run a copy on the meta device, and record each layer without children."""
     network = copy.deepcopy(network).to("meta").eval()
     rows: list[dict[str, Any]] = []
@@ -32,7 +32,6 @@ def _layers(network: nn.Module, input_shape: tuple[int, ...], condition_dim: int
 
             module.register_forward_hook(note)
     with torch.no_grad():
-        network(
-            torch.empty(1, *input_shape, device="meta"), torch.empty(1, condition_dim, device="meta") if condition_dim else None
-        )
+        condition = torch.empty(1, *condition_shape, device="meta") if condition_shape else None
+        network(torch.empty(1, *input_shape, device="meta"), condition)
     yield from rows

@@ -6,6 +6,7 @@ A recipe is frozen, survives a round trip through JSON, and is checked when it i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,14 +15,14 @@ from gansmith.core import rng
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError, unknown
 from gansmith.core.fields import BatchSize, Number, Times
-from gansmith.data import Source
+from gansmith.data import Source, sample_shape
 from gansmith.networks.base import Network, Shapes
 from gansmith.objectives.base import Objective, check_ownership
 from gansmith.optim.ema import Ema
 from gansmith.optim.optimizers import Optimizer
 from gansmith.recipes.lengths import Length, Until, UntimedLength, images_in
 from gansmith.recipes.order import ReadingOrder, Shuffled
-from gansmith.sampling.conditions import Condition
+from gansmith.sampling.conditions import Categorical, Condition, ImageCondition, num_categories
 from gansmith.sampling.noise import Noise
 
 MAX_PICTURES = 10_000
@@ -117,8 +118,8 @@ class Recipe:
     networks: Mapping[str, Network]  # by name; "generator" makes the samples
     objective: Objective  # the players, their losses and the order of their turns
     optimizers: Mapping[str, Optimizer]  # one for each player, by its name
-    # Input of the networks beside noise or sample, such as class labels. The discriminator gets it only if the category of
-    # real samples is observed. None: an unconditional GAN.
+    # Input of the networks beside noise or sample: class labels, clusters, codes or a source image. The discriminator gets it
+    # only if the condition of real samples is observed. None: an unconditional GAN.
     condition: Condition | None = None
     batch_size: BatchSize = 64  # real samples in a batch
     budget: Length = "25epochs"  # length of the run
@@ -155,6 +156,10 @@ class Recipe:
         low, high = self.value_range
         if low >= high:
             raise RecipeError(f"value_range: expected low < high, got [{low}, {high}]")
+        if not self.noise.dim and not isinstance(self.condition, ImageCondition):
+            raise RecipeError(
+                "noise.dim=0 makes all samples equal: expected at least 1, or condition=source-image for a translator"
+            )
         for player in players:
             player.fits(self)
 
@@ -163,8 +168,26 @@ class Recipe:
         """What happens when the doctor finds a problem: "warn", "stop" or "recover"; None if the run is not monitored."""
         return self.watch.on_trouble if self.watch else None
 
-    def shapes(self, sample: Sequence[int], num_categories: int = 0) -> Shapes:
-        """The shapes of the networks' inputs and outputs, for samples of shape `sample` and `num_categories` categories."""
+    def shapes(self, sample: Sequence[int], num_categories: int = 0, source: Sequence[int] = ()) -> Shapes:
+        """The shapes of the networks' inputs and outputs.
+
+        Args:
+            sample: of one sample, (C, H, W) or (D,).
+            num_categories: K, the number of categories of the condition.
+            source: of one source image, (C, H, W), where the condition is one.
+        """
+        shapes = Shapes(self.noise.dim, tuple(sample))
         if self.condition is None:
-            return Shapes(self.noise.dim, tuple(sample))
-        return Shapes(self.noise.dim, tuple(sample), num_categories, self.condition.continuous, self.condition.observed)
+            return shapes
+        if isinstance(self.condition, ImageCondition):
+            return replace(shapes, source=tuple(source), observed=self.condition.observed)
+        continuous = self.condition.continuous if isinstance(self.condition, Categorical) else 0
+        return replace(shapes, categories=num_categories, continuous=continuous, observed=self.condition.observed)
+
+    def shapes_of_data(self) -> Shapes:
+        """The shapes on the recipe's own data, which are loaded only if needed."""
+        condition, source = self.condition, ()
+        if isinstance(condition, ImageCondition):
+            few = self.data.load()[:1]
+            source = tuple(condition.source_images(few, 0, rng.Place()).shape[1:])
+        return self.shapes(sample_shape(self.data), num_categories(condition, self.data), source)

@@ -34,6 +34,7 @@ from gansmith.core.formatting import shell_word
 from gansmith.data import Source
 from gansmith.data.modality import Modality, modality_of
 from gansmith.doctor.checkup import Checkup
+from gansmith.networks.base import Shapes
 from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
@@ -223,14 +224,19 @@ class Run:
         Images are in the recipe's value range. Points are standardised where the data's columns have units of their own;
         `modality.from_model` undoes it.
         """
-        shapes = self.recipe.shapes(self.metadata["sample_shape"], len(self.condition_space.shares))
-        network = build(self.recipe.networks, self.recipe.seed, shapes)["generator"]
+        network = build(self.recipe.networks, self.recipe.seed, self.shapes)["generator"]
         prefix = "average/" if self.recipe.ema else "networks/generator/"  # of tensor names in a checkpoint
         if self.checkpoint == "last":
             self.checkpoints.generator(prefix, lambda weights: load_weights(network, weights))
         else:
             self.using(lambda saved: load_weights(network, saved.with_prefix(prefix)))
         return network.eval().requires_grad_(False)
+
+    @property
+    def shapes(self) -> Shapes:
+        """The shapes of the networks' inputs and outputs."""
+        metadata = self.metadata
+        return self.recipe.shapes(metadata["sample_shape"], len(self.condition_space.shares), metadata.get("source_shape") or ())
 
     @property
     def condition_space(self) -> ConditionSpace:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gansmith.core.errors import RunError, some, unknown
 from gansmith.data.order import own_labels
-from gansmith.sampling.conditions import Condition
+from gansmith.sampling.conditions import Categorical, Condition
 
 MAX_ROWS = 26  # with more categories, a picture does not have one row for each
 MAX_NAMED = 10  # class names that an error message lists
@@ -74,7 +74,7 @@ class ConditionSpace:
 def condition_space_of(condition: Condition | None, metadata: dict[str, Any]) -> ConditionSpace:
     """The condition space of a run, from its recipe's condition and the metadata in its run.json."""
     shares, classes = metadata.get("kinds"), metadata.get("classes")
-    if condition is None or not shares:
+    if not isinstance(condition, Categorical) or not shares:
         return ConditionSpace()
     # A condition may have more categories than the data have classes. No training sample belonged to these.
     names = (*classes, *map(str, range(len(classes), len(shares)))) if condition.are_classes and classes else None

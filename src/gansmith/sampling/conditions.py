@@ -1,7 +1,9 @@
-"""Conditions: the category of a sample and its continuous codes, inputs of the networks beside noise or a sample.
+"""Conditions: inputs of the networks beside noise or a sample. A condition is a code or a source image.
 
-A condition is a float32 tensor [N, K + S]: a one-hot category (a mixture of two between interpolated samples), then S continuous
+A code is a float32 tensor [N, K + S]: a one-hot category (a mixture of two between interpolated samples), then S continuous
 codes, in [-1, 1] during training. Categories are class labels, clusters found by k-means, or random codes.
+
+A source image is a float32 tensor [N, C, H, W], scaled as samples are. A translator turns it into a sample.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pydantic import Field
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
+from gansmith.core.rng import Place
 from gansmith.data import Samples, Source, num_classes
 
 MAX_CATEGORIES = 10_000  # each has its own weights
@@ -26,6 +29,28 @@ AssignFunction = Callable[[Samples], np.ndarray]
 
 @runtime_checkable
 class Condition(Protocol):
+    """An input of the networks beside noise or a sample: a `Categorical` or an `ImageCondition`."""
+
+    @property
+    def observed(self) -> bool:
+        """Whether the condition of real samples is known, so that the discriminator can be conditional too."""
+        ...
+
+
+@runtime_checkable
+class ImageCondition(Condition, Protocol):
+    """A condition that is a source image."""
+
+    def source_images(self, samples: Samples, seed: int, place: Place) -> np.ndarray:
+        """The source image of each sample, uint8 [N, C, H, W]. A source that is made at random depends on seed and place alone.
+
+        Raises DataError where samples have none.
+        """
+        ...
+
+
+@runtime_checkable
+class Categorical(Condition, Protocol):
     """The definition of the categories, and the assignment of real samples to them.
 
     Categories of generated samples are drawn with their frequencies among the real samples.
@@ -39,11 +64,6 @@ class Condition(Protocol):
     @property
     def continuous(self) -> int:
         """S, the number of continuous codes in [-1, 1] that the generator gets in addition to the category."""
-        ...
-
-    @property
-    def observed(self) -> bool:
-        """Whether the category of real samples is known, so that the discriminator can be conditional too."""
         ...
 
     @property
@@ -170,14 +190,29 @@ class Codes:
         raise DataError("condition codes: real samples have no category; choose condition=labels or condition=clusters")
 
 
+@component
+class SourceImage:
+    """The source image of each pair of the data: the translator's input (Isola et al. 2017)."""
+
+    observed: ClassVar[bool] = True
+
+    def source_images(self, samples: Samples, seed: int, place: Place) -> np.ndarray:
+        """The source images of the samples, uint8 [N, C, H, W]. Raises DataError where the data are no pairs."""
+        if samples.source_images is None:
+            raise DataError(
+                "condition source-image: the data are no pairs of images: choose pairs, as --data emoji-pairs, or condition=none"
+            )
+        return samples.source_images
+
+
 def num_categories(condition: Condition | None, data: Source) -> int:
-    """K, the number of categories of a condition on these data; 0 without a condition. The data are loaded only if needed."""
-    return 0 if condition is None else condition.num or num_classes(data)
+    """K, the number of categories of a condition on these data; 0 without a category. The data are loaded only if needed."""
+    return condition.num or num_classes(data) if isinstance(condition, Categorical) else 0
 
 
 def with_categories(samples: Samples, condition: Condition | None) -> Samples:
     """A copy of the samples with the categories of a condition. Samples that have categories already are returned unchanged."""
-    if condition is None or samples.num_categories:
+    if not isinstance(condition, Categorical) or samples.num_categories:
         return samples
     categories = condition.categories_of(samples)
     return dataclasses.replace(samples, categories=categories, num_categories=condition.num or samples.num_classes)

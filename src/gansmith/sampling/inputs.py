@@ -1,4 +1,7 @@
-"""Generator inputs: the noise and the condition of each sample, as a function of the seed and the sample's number."""
+"""Generator inputs: the noise and the condition of each sample, as a function of the seed and the sample's number.
+
+With source images, sample i has image i of a fixed table, whatever the seed.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from gansmith.core import rng
 from gansmith.core.rng import Place, Stream
+from gansmith.data.modality import Modality
 from gansmith.sampling.noise import Noise, interpolate
 
 
@@ -18,7 +23,7 @@ class GeneratorInput:
     """The generator input of N samples."""
 
     z: np.ndarray  # noise, float32 [N, Z]
-    condition: np.ndarray | None = None  # float32 [N, K + S], one-hot category and continuous codes; None: unconditional
+    condition: np.ndarray | None = None  # float32 codes [N, K + S] or source images [N, C, H, W]; None: unconditional
 
     def __getitem__(self, rows: slice) -> GeneratorInput:
         """The input of some of the samples."""
@@ -30,8 +35,27 @@ class GeneratorInput:
 
     def padded(self, length: int) -> GeneratorInput:
         """A copy with rows of zeros appended, up to `length` rows."""
-        padding = ((0, length - len(self)), (0, 0))
-        return GeneratorInput(np.pad(self.z, padding), None if self.condition is None else np.pad(self.condition, padding))
+        missing = length - len(self)
+        padded = [None if a is None else np.pad(a, [(0, missing), *[(0, 0)] * (a.ndim - 1)]) for a in (self.z, self.condition)]
+        assert padded[0] is not None
+        return GeneratorInput(padded[0], padded[1])
+
+
+@dataclass(frozen=True, eq=False)
+class SourceTable:
+    """The source images that a translator's samples are made from."""
+
+    images: np.ndarray  # uint8 [M, C, H, W]
+    modality: Modality
+
+    def __len__(self) -> int:
+        """M, the number of images."""
+        return len(self.images)
+
+    def rows(self, first: int, count: int) -> np.ndarray:
+        """Source images for samples `first` to `first + count - 1`, float32 [count, C, H, W]: after the last, from the start."""
+        numbers = np.arange(first, first + count) % len(self)
+        return self.modality.to_model(torch.from_numpy(self.images[numbers])).numpy()
 
 
 @dataclass(frozen=True)
@@ -42,11 +66,18 @@ class Inputs:
     shares: tuple[float, ...] = ()  # [K], the probability of each category; empty: unconditional
     category: int | None = None  # the category of every row; None: drawn with the probabilities `shares`
     continuous: int = 0  # S, the number of continuous codes
+    sources: SourceTable | None = None  # of a translator
 
     def rows(self, seed: int, first: int, count: int) -> GeneratorInput:
         """Rows `first` to `first + count - 1` of the table of a seed."""
         z = self.noise.rows(seed, Stream.SAMPLE, Place(), first, count)
+        if self.sources is not None:
+            return GeneratorInput(z, self.sources.rows(first, count))
         return GeneratorInput(z, self.conditions(seed, first, count) if self.shares else None)
+
+    def from_sources(self, images: np.ndarray) -> Inputs:
+        """A copy whose samples start from these source images, uint8 [M, C, H, W]. Unchanged unless it has source images."""
+        return self if self.sources is None else replace(self, sources=replace(self.sources, images=images))
 
     def categories(self, seed: int, first: int, count: int) -> np.ndarray:
         """The categories of rows `first` to `first + count - 1`, int64 [count]."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from gansmith.core import rng
 from gansmith.core.component import component
 from gansmith.core.errors import RecipeError
-from gansmith.core.fields import Dim, Number
+from gansmith.core.fields import NoiseDim, Number
 from gansmith.core.rng import Place, Stream
 
 
@@ -32,7 +32,7 @@ class Noise(Protocol):
 class Normal:
     """z ~ N(0, I)."""
 
-    dim: Dim
+    dim: NoiseDim
 
     def rows(self, seed: int, stream: Stream, place: Place, first: int, count: int) -> np.ndarray:
         """Rows of independent N(0, 1) entries, float32 [count, dim]."""
@@ -43,7 +43,7 @@ class Normal:
 class Uniform:
     """Independent entries of z, uniform in [low, high]. Raises RecipeError unless low < high."""
 
-    dim: Dim
+    dim: NoiseDim
     low: Number = -1.0
     high: Number = 1.0
 

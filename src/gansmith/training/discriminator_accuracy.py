@@ -32,8 +32,9 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     except DataError:
         return {}
     real, fake_condition = test.values[:MAX_SAMPLES], None
+    inputs = trainer.inputs if trainer.inputs.sources is None else trainer.inputs.from_sources(trainer.source_images(test))
     if trainer.shapes.observed:
-        fake_condition = trainer.inputs.rows(SEED, 0, MAX_SAMPLES).condition
+        fake_condition = inputs.rows(SEED, 0, len(real)).condition
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()
@@ -49,7 +50,7 @@ def held_out(trainer: Trainer) -> dict[str, float]:
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
             on_real.append(logits(trainer.modality.to_model(stored), real_condition, start))
-        sampler = replace(trainer.sampler, generator=trainer.networks["generator"])
+        sampler = replace(trainer.sampler, generator=trainer.networks["generator"], inputs=inputs)
         for start, made in sampler.chunks(SEED, 0, len(real)):
             on_fake.append(logits(made[: len(real) - start], fake_condition, start))
     finally:

@@ -16,6 +16,7 @@ from gansmith.core.device import choose_device
 from gansmith.core.formatting import duration, skipped
 from gansmith.data import Samples
 from gansmith.drawing import grids, plots
+from gansmith.networks.base import Shapes
 from gansmith.networks.build import build
 from gansmith.networks.summary import describe_network
 from gansmith.recipes.base import Recipe
@@ -33,32 +34,26 @@ from gansmith.training.validation import Validation, validation_for
 LARGE = 20_000_000  # weights of all networks
 
 
-def describe_recipe(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
-    """A recipe's fields, networks and cost of a step, as `gansmith show --json -` prints them."""
-    shapes = recipe.shapes(sample_shape, num_categories)
+def describe_recipe(recipe: Recipe, shapes: Shapes) -> dict[str, Any]:
+    """A recipe's fields, networks for these shapes and cost of a step, as `gansmith show --json -` prints them."""
     must_fit(recipe, shapes)
     networks = build(recipe.networks, recipe.seed, shapes)
     inputs = {"generator": (shapes.noise,)}
     weights = sum(w.numel() for network in networks.values() for w in network.parameters())
-    step = (
-        step_cost(recipe, sample_shape, num_categories)
-        if weights < LARGE
-        else large_step_cost(recipe, sample_shape, num_categories)
-    )
     return {
         "recipe": to_json(recipe),
-        "sample_shape": list(sample_shape),
+        "sample_shape": list(shapes.sample),
         "networks": {
-            name: describe_network(net, inputs.get(name, sample_shape), shapes.condition_dim_for(name))
+            name: describe_network(net, inputs.get(name, shapes.sample), shapes.condition_for(name))
             for name, net in networks.items()
         },
-        "step": step,
+        "step": step_cost(recipe, shapes) if weights < LARGE else large_step_cost(recipe, shapes),
     }
 
 
-def large_step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
+def large_step_cost(recipe: Recipe, shapes: Shapes) -> dict[str, Any]:
     """Images and operations of a step of large networks, scaled up from a step of two images to save memory."""
-    few = step_cost(_in_twos(recipe), sample_shape, num_categories)
+    few = step_cost(_in_twos(recipe), shapes)
     return {"images": recipe.batch_size // 2 * few["images"], "flops": recipe.batch_size // 2 * few["flops"]}
 
 
@@ -70,14 +65,18 @@ def _in_twos(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, batch_size=2, objective=dataclasses.replace(objective, **fewer))
 
 
-def step_cost(recipe: Recipe, sample_shape: tuple[int, ...], num_categories: int = 0) -> dict[str, Any]:
+def step_cost(recipe: Recipe, shapes: Shapes) -> dict[str, Any]:
     """Real images and floating-point operations of a step, counted during a step on made-up data."""
     from torch.utils.flop_counter import FlopCounterMode
 
     count = recipe.batch_size * max(p.turns for p in recipe.objective.players())
-    values = np.zeros((2 * count, *sample_shape), np.uint8 if len(sample_shape) == 3 else np.float32)
-    is_observed = recipe.condition is not None and recipe.condition.observed
-    made_up = Samples(values, categories=np.zeros(len(values), np.int64) if is_observed else None, num_categories=num_categories)
+    values = np.zeros((2 * count, *shapes.sample), np.uint8 if len(shapes.sample) == 3 else np.float32)
+    made_up = Samples(
+        values,
+        categories=np.zeros(len(values), np.int64) if shapes.categories and shapes.observed else None,
+        num_categories=shapes.categories,
+        source_images=np.zeros((len(values), *shapes.source), np.uint8) if shapes.source else None,
+    )
     trainer = Trainer(recipe, torch.device("cpu"), made_up)
     counter = FlopCounterMode(display=False)
     # The counter's hooks that tell modules apart raise an error where a gradient at the input is taken, as penalties do.

@@ -27,7 +27,7 @@ from gansmith.data.modality import to_source
 from gansmith.networks.base import logits_of, pack_of
 from gansmith.networks.build import build
 from gansmith.objectives.base import Batch, LogitObjective, Turn
-from gansmith.sampling.inputs import one_hot
+from gansmith.sampling.inputs import Inputs
 from gansmith.training.trainer import Trainer
 from gansmith.training.vitals import (
     COUNT,
@@ -80,9 +80,10 @@ class Monitor:
         self.stored = trainer.stored.index_select(0, self.indices)
 
     @property
-    def categories(self) -> Tensor | None:
-        """The trainer's present categories of `stored`; restoring a checkpoint may change them."""
-        return None if self.trainer.categories is None else self.trainer.categories.index_select(0, self.indices)
+    def inputs(self) -> Inputs:
+        """The generator's inputs. A translator starts from the source images of `stored`."""
+        inputs, trainer = self.trainer.inputs, self.trainer
+        return inputs if inputs.sources is None else inputs.from_sources(trainer.source_images(trainer.samples[self.few]))
 
     @distributed.alone()
     def look(self) -> dict[str, float]:
@@ -111,7 +112,7 @@ class Monitor:
     def _generated(self, generator: nn.Module) -> tuple[Tensor, float | None]:
         """(samples in the model's range [N, ...], the share of ReLU units that are 0 for all of them)."""
         with units_of(generator) as alive:
-            chunks = replace(self.trainer.sampler, generator=generator).chunks(SEED, 0, self.count)
+            chunks = replace(self.trainer.sampler, generator=generator, inputs=self.inputs).chunks(SEED, 0, self.count)
             samples = torch.cat([chunk for _, chunk in chunks])
         return samples[: self.count].float().cpu(), dead_share(alive)
 
@@ -215,10 +216,11 @@ class Monitor:
         if "discriminator" not in trainer.networks:
             return {}
         network = trainer.networks["discriminator"]
-        categories = None if self.categories is None else one_hot(self.categories.cpu().numpy(), trainer.shapes.categories)
-        fakes = samples, None if categories is None else trainer.inputs.rows(SEED, 0, self.count).condition
+        given = trainer.condition_at(self.few)
+        condition = None if given is None else given.cpu().numpy()
+        fakes = samples, None if condition is None else self.inputs.rows(SEED, 0, self.count).condition
         with units_of(network) as alive, as_trained(network):
-            on_real, on_fake = self._logits((self.stored, categories), fakes)
+            on_real, on_fake = self._logits((self.stored, condition), fakes)
             signs = {
                 "told_apart": rank_probability(on_real, on_fake),
                 "gap": float(on_real.mean() - on_fake.mean()),
@@ -226,8 +228,8 @@ class Monitor:
             }
             signs |= self._aims
             if self._held_out is not None:
-                values, condition = self._held_out
-                held_out, on_fake = self._logits((torch.from_numpy(values), condition), fakes)
+                values, its_condition = self._held_out
+                held_out, on_fake = self._logits((torch.from_numpy(values), its_condition), fakes)
                 signs |= {
                     "told_apart_unseen": rank_probability(held_out, on_fake),
                     "knows_its_own": rank_probability(on_real, held_out),
@@ -281,10 +283,9 @@ class Monitor:
         if player is None:
             return {}
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
-        drawn = trainer.inputs.rows(SEED, 0, rows).condition
-        condition = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
-        if self.categories is not None:  # the categories of the real samples, not drawn ones
-            condition = nn.functional.one_hot(self.categories[:rows], trainer.shapes.categories).float()
+        observed = condition = trainer.condition_at(self.few[:rows])  # of the real samples, where it is known
+        if condition is None and (drawn := trainer.inputs.rows(SEED, 0, rows).condition) is not None:
+            condition = torch.from_numpy(drawn).to(trainer.device)
 
         def draw(count: int, at: int | None) -> Tensor:
             return torch.from_numpy(trainer.recipe.noise.rows(SEED, Stream.NOISE, Place(), 0, count)).to(trainer.device)
@@ -293,7 +294,7 @@ class Monitor:
         turn = Turn(trainer.images, trainer.epoch_images, trainer.progress, draw, trainer.steps, _Shared(), states)
         rng.seed_torch(rng.torch_seed(SEED, Stream.TURN, Place()), trainer.device)
         with torch.enable_grad(), contextlib.suppress(_NotSharedError):  # the loss needs a value that another turn shares
-            batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=self.categories is not None)
+            batch = Batch(trainer.modality.to_model(self.stored[:rows]), rows, condition, observed=observed is not None)
             with recorded_logits(trainer.networks.get("discriminator")) as recorded:
                 losses = player.loss(trainer.networks, batch, turn).losses
             on_fake = [logits for logits in recorded if logits.requires_grad]

@@ -17,8 +17,8 @@ from gansmith.core.component import parts
 from gansmith.core.device import choose_precision
 from gansmith.core.errors import DataError, RecipeError, TrainingError
 from gansmith.core.rng import Place, Stream
-from gansmith.data import Endless, Samples, source
-from gansmith.data.modality import modality_for
+from gansmith.data import Endless, Samples, Validated, source
+from gansmith.data.modality import Images, modality_for
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Stateful, Turn
@@ -26,8 +26,8 @@ from gansmith.recipes.base import Recipe
 from gansmith.recipes.memory import batch_sizes, must_fit
 from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
 from gansmith.sampling.classes import condition_space_of, layout_of
-from gansmith.sampling.conditions import AssignFunction, shares_of, with_categories
-from gansmith.sampling.inputs import Inputs, one_hot
+from gansmith.sampling.conditions import AssignFunction, Categorical, ImageCondition, shares_of, with_categories
+from gansmith.sampling.inputs import Inputs, SourceTable, one_hot
 from gansmith.sampling.sampler import Sampler
 from gansmith.training.compiling import compiled
 from gansmith.training.loss_guard import LossGuard
@@ -86,8 +86,11 @@ class Trainer:
         if len(self.samples) < 2:
             raise DataError(f"the data hold {len(self.samples)} sample; expected at least 2: add some")
         self.samples = with_categories(self.samples, recipe.condition)
+        self.validation = recipe.data.validation() if samples is None and isinstance(recipe.data, Validated) else None
         self.modality = modality_for(self.samples, recipe.value_range)
-        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories)
+        self.source_modality = Images(recipe.value_range)
+        source_shape = self.source_images(self.samples[:1]).shape[1:]
+        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories, source_shape)
         self.players = recipe.objective.players()
         must_fit(recipe, self.shapes, device.type == "cpu")
         self.networks = {name: net.to(device) for name, net in build(recipe.networks, recipe.seed, self.shapes).items()}
@@ -156,17 +159,42 @@ class Trainer:
             made = self.fresh(recipe.seed, images, recipe.batch_size)
             own = made[distributed.share(len(made))]
             real = self.modality.to_model(torch.from_numpy(own.values).to(self.device))
-            condition = self.condition_of(own)
+            condition = self.condition_of(own, self._place_of(images, len(made)))
             if condition is None:
                 return Batch(real, len(made), self._drawn_conditions(images, len(made)), observed=False)
             return Batch(real, len(made), torch.from_numpy(condition).to(self.device, real.dtype))
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
-        own_indices = torch.from_numpy(indices[distributed.share(len(indices))].copy()).to(self.device)
-        real = self.modality.to_model(self.stored.index_select(0, own_indices))
-        if self.categories is None:
+        rows = indices[distributed.share(len(indices))].copy()
+        real = self.modality.to_model(self.stored.index_select(0, torch.from_numpy(rows).to(self.device)))
+        given = self.condition_at(rows, self._place_of(images, len(indices)))
+        if given is None:
             return Batch(real, len(indices), self._drawn_conditions(images, len(indices)), observed=False)
-        categories = functional.one_hot(self.categories.index_select(0, own_indices), self.shapes.categories)
-        return Batch(real, len(indices), categories.to(real.dtype))
+        return Batch(real, len(indices), given)
+
+    @staticmethod
+    def _place_of(images: int, count: int) -> Place:
+        """The place at which this process's part of a batch draws, such as the noise that is added to source images."""
+        return Place(images, turn=distributed.share(count).start)
+
+    def condition_at(self, rows: np.ndarray, place: Place = Place()) -> Tensor | None:
+        """The condition of the training samples with these indices, [n, ...]; None where it is not observed."""
+        if self.shapes.source:
+            return self._to_condition(self.samples[rows], place)
+        if self.categories is None:
+            return None
+        categories = self.categories.index_select(0, torch.from_numpy(rows).to(self.device))
+        return functional.one_hot(categories, self.shapes.categories).float()
+
+    def source_images(self, samples: Samples, place: Place = Place()) -> np.ndarray:
+        """The source images of samples, uint8 [N, C, H, W]; [N] without such a condition."""
+        condition = self.recipe.condition
+        if not isinstance(condition, ImageCondition):
+            return np.empty(len(samples), np.uint8)
+        return condition.source_images(samples, self.recipe.seed, place)
+
+    def _to_condition(self, samples: Samples, place: Place = Place()) -> Tensor:
+        """The source images of samples as networks get them, float32 [N, C, H, W]."""
+        return self.source_modality.to_model(torch.from_numpy(self.source_images(samples, place)).to(self.device))
 
     def _drawn_conditions(self, images: int, count: int) -> Tensor | None:
         """This process's part of `count` drawn conditions [n, K + S], for unobserved categories; None without a condition."""
@@ -176,20 +204,25 @@ class Trainer:
         conditions = self.inputs.conditions(self.recipe.seed, own.start, own.stop - own.start, Stream.CODE, Place(images))
         return torch.from_numpy(conditions).to(self.device)
 
-    def condition_of(self, samples: Samples) -> np.ndarray | None:
-        """The condition of samples that are not the training samples, float32 one-hot [N, K]; None where it is not observed.
+    def condition_of(self, samples: Samples, place: Place = Place()) -> np.ndarray | None:
+        """The condition of samples that are not the training samples, float32 [N, ...]; None where it is not observed.
 
-        Raises DataError where their categories can't be determined.
+        Raises DataError where it can't be determined.
         """
         condition = self.recipe.condition
-        if condition is None or self.categories is None:
+        if self.shapes.source:
+            return self._to_condition(samples, place).cpu().numpy()
+        if not isinstance(condition, Categorical) or self.categories is None:
             return None
         if self._assign is None:
             self._assign = condition.assign_function(self.samples, self.categories.cpu().numpy())
         return one_hot(self._assign(samples), self.shapes.categories)
 
     def _make_inputs(self) -> Inputs:
-        """Generator inputs, with categories as frequent as among the real samples."""
+        """Generator inputs: categories as frequent as among the real samples, or the source images kept for validation."""
+        if self.shapes.source:
+            images = self.source_images(self.samples if self.validation is None else self.validation)
+            return Inputs(self.recipe.noise, sources=SourceTable(images, self.source_modality))
         categories = None if self.categories is None else self.categories.cpu().numpy()
         return Inputs(self.recipe.noise, shares_of(categories, self.shapes.categories), continuous=self.shapes.continuous)
 
@@ -246,6 +279,7 @@ class Trainer:
                 "num_real": len(self.samples),
                 "num_skipped": self.samples.num_skipped,
                 "sample_shape": list(self.shapes.sample),
+                **({"source_shape": list(self.shapes.source)} if self.shapes.source else {}),
                 "kinds": list(self.inputs.shares) or None,
                 "classes": list(self.samples.classes) if self.samples.classes else None,
                 "framework": self.backend.framework,

@@ -18,7 +18,7 @@ from gansmith.core import component as spec
 from gansmith.core import files, user_code
 from gansmith.core.device import environment
 from gansmith.core.errors import RecipeError, RunError
-from gansmith.data import Grid, Ring, sample_shape
+from gansmith.data import Grid, Ring
 from gansmith.evaluation.coverage import counting
 from gansmith.evaluation.coverage.counting import Counted
 from gansmith.evaluation.coverage.protocols import Protocol
@@ -29,7 +29,6 @@ from gansmith.networks.conditional import build_network
 from gansmith.recipes import make
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
-from gansmith.sampling.conditions import num_categories
 
 FORMAT = 1
 SAMPLE_SEED = 1000  # the first seed of evaluations
@@ -95,9 +94,8 @@ def samples_per_pack(recipe: Recipe) -> int:
     description = recipe.networks.get("discriminator")
     if description is None:
         return 1
-    shapes = recipe.shapes(sample_shape(recipe.data), num_categories(recipe.condition, recipe.data))
     with torch.device("meta"):  # only the built module has `pack`; its weights are not needed
-        return pack_of(build_network(description, "discriminator", shapes))
+        return pack_of(build_network(description, "discriminator", recipe.shapes_of_data()))
 
 
 def _check_reach(recipe: Recipe, protocol: Protocol) -> None:
@@ -144,9 +142,7 @@ def measure(
 
 
 def _weights(run: Run) -> dict[str, int]:
-    networks = build(
-        run.recipe.networks, run.recipe.seed, run.recipe.shapes(run.metadata["sample_shape"], len(run.condition_space.shares))
-    )
+    networks = build(run.recipe.networks, run.recipe.seed, run.shapes)
     return {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()}
 
 
