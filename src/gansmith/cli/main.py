@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, translate, trust
 from gansmith.cli.terminal import echo
 from gansmith.core.before_import import draw_without_a_window, is_one_of_several, keep_traces_out, wait_passively
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
@@ -25,7 +25,7 @@ CTRL_C = 130  # the exit code
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
     "Train": {"train": train.train, "doctor": doctor.doctor, "trust": trust.trust},
-    "Generate": {"sample": sample.sample},
+    "Generate": {"sample": sample.sample, "translate": translate.translate},
     "Evaluate": {
         "evaluate": evaluate.evaluate,
         "compare": evaluate.compare,

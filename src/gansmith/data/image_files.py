@@ -70,7 +70,7 @@ class Header:
 
 def read_header(file: Path, rules: Rules = 2) -> Header:
     """Read the header of an image file. Raises BadImage for a file that is no image, too large, or of a kind that is not read."""
-    return _with_image(file, rules, _header_of)
+    return with_image(file, rules, _header_of)
 
 
 def _header_of(image: Image) -> Header:
@@ -155,7 +155,7 @@ def read_image(file: Path, value_range: tuple[float, float] = FULL_RANGE, rules:
         mode = _MODES[_num_channels(image)]
         return _upright(image, np.asarray(image if image.mode == mode else image.convert(mode)))  # a copy may be 256 MB
 
-    return _with_image(file, rules, decode)
+    return with_image(file, rules, decode)
 
 
 def found_range(file: Path) -> tuple[float, float]:
@@ -165,7 +165,7 @@ def found_range(file: Path) -> tuple[float, float]:
         values = _finite(np.asarray(image)) if image.mode[0] in "IF" else _wide_colours(image, file)[..., :3]
         return float(values.min()), float(values.max())
 
-    return _with_image(file, 2, look)
+    return with_image(file, 2, look)
 
 
 def _scaled_grey(image: Image, value_range: tuple[float, float], rules: Rules) -> np.ndarray:
@@ -191,6 +191,11 @@ def _scaled_colours(image: Image, file: Path, value_range: tuple[float, float]) 
     elif isinstance(key, tuple):
         parts.append(np.where((values == np.array(key)).all(axis=2), 0, 255).astype(np.uint8)[..., None])
     return np.concatenate(parts, axis=2)
+
+
+def raw_colours(image: Image, file: Path) -> np.ndarray | None:
+    """The values of an opened colour image of 16 bits, uint16 [H, W, 3 or 4]; None for other images."""
+    return None if _raw_mode(image) is None else _wide_colours(image, file)
 
 
 def _wide_colours(image: Image, file: Path) -> np.ndarray:
@@ -236,14 +241,19 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def pixels_upright(image: Image, pixels: np.ndarray) -> np.ndarray:
+    """Turn pixels [H, W] or [H, W, C] by the EXIF orientation of their loaded image."""
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    return pixels if turn is None else turn(pixels)
+
+
 def _upright(image: Image, pixels: np.ndarray) -> np.ndarray:
     """Turn pixels uint8 [H, W] or [H, W, C] by the EXIF orientation of their loaded image: uint8 [C, H, W]."""
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    pixels = pixels if turn is None else turn(pixels)
+    pixels = pixels_upright(image, pixels)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def _with_image(file: Path, rules: Rules, use: Callable[[Image], T]) -> T:
+def with_image(file: Path, rules: Rules, use: Callable[[Image], T]) -> T:
     """Apply `use` to the opened image, before it is decoded. Every error becomes a BadImage that names the file."""
     from PIL import Image, UnidentifiedImageError
 

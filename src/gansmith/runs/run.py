@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from torch import nn
@@ -31,8 +31,9 @@ from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
 from gansmith.core.formatting import shell_word
+from gansmith.core.rng import Place
 from gansmith.data import Source
-from gansmith.data.modality import Modality, modality_of
+from gansmith.data.modality import Images, Modality, modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.base import Shapes
 from gansmith.networks.build import build
@@ -43,9 +44,14 @@ from gansmith.runs.log import SCORE, arrays_in, read_log, scores_in
 from gansmith.runs.metadata import Results, read_metadata, runs_in
 from gansmith.runs.trust import trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
+from gansmith.sampling.conditions import ImageCondition
 from gansmith.sampling.gallery import Gallery
-from gansmith.sampling.inputs import Inputs
+from gansmith.sampling.inputs import Inputs, SourceTable
 from gansmith.sampling.sampler import Sampler
+from gansmith.sampling.translation import Translator
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 RECOVERY = f"{doctor.PREFIX}recovery"  # in a log record: the number of the recovery that began there
 T = TypeVar("T")
@@ -264,10 +270,43 @@ class Run:
 
     @property
     def sampler(self) -> Sampler:
-        """The generator with everything needed to make samples."""
+        """The generator with everything needed to make samples. A translator starts from the source images of the test split."""
         shape, space = tuple(self.metadata["sample_shape"]), self.condition_space
-        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous)
+        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous, self._sources)
         return Sampler(self.module, inputs, self.modality, shape, space, self.layout, f"run {self.path}")
+
+    @cached_property
+    def _sources(self) -> SourceTable | None:
+        """The source images of the test split and what they should become; None unless the run is a translator."""
+        condition = self.recipe.condition
+        if not isinstance(condition, ImageCondition):
+            return None
+        test = self.data.load("test")
+        images = condition.source_images(test, 0, Place())
+        return SourceTable(images, Images(self.recipe.value_range), test.values if test.is_paired else None)
+
+    @property
+    def translator(self) -> Translator:
+        """The generator as a function of one image of any size. Raises RunError unless the run is a translator."""
+        shapes = self.shapes
+        if not shapes.source:
+            raise RunError(f"run {self.path} makes images from noise, not from an image: choose a translator, such as pix2pix")
+        channels, height, width = shapes.source
+        return Translator(self.module, (channels, height, width), self.recipe.noise, self.recipe.value_range, f"run {self.path}")
+
+    def translate(self, image: np.ndarray | Image, seed: int = 0) -> np.ndarray:
+        """Translate an image of any size: a Pillow image, or uint8 or uint16 [H, W] or [H, W, C], without alpha.
+
+        Returns an array [H', W', C'] of the same type. Raises RunError unless the run is a translator, DataError for an image of
+        another number of channels than it was trained on.
+        """
+        pixels = np.asarray(image)
+        return self.translator(pixels[..., None] if pixels.ndim == 2 else pixels, seed)
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Shape of one cell of the pictures drawn during training: of a sample, or of a sample beside its source image."""
+        return tuple(self.metadata.get("picture_shape") or self.metadata["sample_shape"])
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
         """Samples `first` to `first + count - 1` of a seed. Sample i depends on the seed and i alone.

@@ -43,6 +43,7 @@ class Gallery:
     columns: int | None = None  # of the picture; None: as square as possible
     names: tuple[str, ...] = ()  # captions of the picture's rows
     classes: tuple[str, ...] | None = None  # the names of the classes
+    view: np.ndarray | None = None  # what pictures show in place of `array`: samples beside their source images
 
     def __len__(self) -> int:
         """N, the number of samples."""
@@ -59,7 +60,7 @@ class Gallery:
     def picture(self, columns: int | None = None) -> Image:
         """All samples as one picture: a grid of images with captions beside its rows, or a scatter plot of points."""
         columns = columns or self.columns
-        picture = self.modality.picture(self.array, columns)
+        picture = self.modality.picture(self.array if self.view is None else self.view, columns)
         return name_rows(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:

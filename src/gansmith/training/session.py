@@ -159,7 +159,7 @@ def _planned(
     folder: TrainingRun, recipe: Recipe, trainer: Trainer, *, is_new: bool
 ) -> tuple[Plan, Validation | None, Monitor | None]:
     """The plan of a run, made now if it is new, and what scores and watches with as many samples as the plan says."""
-    scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
+    scorer, monitor = validation_for(recipe, trainer.samples, trainer.validation), monitor_for(trainer)
     plan = plan_run(recipe, trainer, scorer, monitor, folder) if is_new else Plan.read(folder.metadata)
     plan = plan.agreed(trainer.device)
     if monitor is not None and plan.look_samples != monitor.most:

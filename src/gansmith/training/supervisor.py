@@ -171,7 +171,7 @@ class Supervisor:
         recovery_points = self.run.recovery_points
 
         def check(recipe: Recipe) -> None:
-            Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend))
+            Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend), trainer.validation)
 
         while True:
             chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, recovery_points, trainer.images, check)
