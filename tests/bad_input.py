@@ -104,6 +104,7 @@ def options(function: Callable[..., Any]) -> Iterator[Option]:
 
 
 OUTPUTS = {"export": ".keras", "extractor": ".safetensors", "compare": ".md"}  # endings of --out where it is not .png
+FOLDERS = ("translate",)  # commands that write into a folder
 ENDINGS = (".png", *OUTPUTS.values())
 ARGUMENTS = {"run": ["nowhere"], "what": ["nowhere"], "runs": ["a", "b"], "protocol": ["ring"], "data": ["digits"]}
 NAMED = {("train",): [*SMALL[1:]], ("show",): [*SMALL[1:]], ("data", "fetch"): ["mnst"], ("data", "extractor"): ["cifar"]}
@@ -116,7 +117,9 @@ def line_of(words: tuple[str, ...], without: str = "") -> list[str]:
         if option.is_required and not option.name.startswith("--") and words not in NAMED:
             line += ARGUMENTS.get(option.name, ["tutorial-small"])
         elif option.is_required and option.name == "--out" != without:
-            line += ["--out", f"new/x{OUTPUTS.get(words[-1], '.png')}"]
+            line += ["--out", "new/x" if words[-1] in FOLDERS else f"new/x{OUTPUTS.get(words[-1], '.png')}"]
+        elif option.is_required and option.name == "--input" != without:
+            line += ["--input", "empty"]
     return line
 
 
@@ -131,7 +134,9 @@ def of_options() -> Iterator[Case]:
                 yield Case((*line, f"{option.name}=yes"), (option.name,))
                 continue
             yield Case((*line, option.name, ""), (f"{option.name}: expected a value",))
-            if option.name in ("--json", "--out"):
+            if option.name == "--out" and words[-1] in FOLDERS:
+                yield from of_folders(line)
+            elif option.name in ("--json", "--out"):
                 yield from of_outputs(line, option.name, "" if option.name == "--json" else OUTPUTS.get(words[-1], ".png"))
             if option.name == "--trust":
                 for file, what in {"no/such.py": "No such file", "empty": "a folder", "pipe": "no regular file"}.items():
@@ -155,6 +160,18 @@ def of_outputs(line: tuple[str, ...], name: str, ending: str) -> Iterator[Case]:
     if ending:
         yield Case((*line, name, "x.doc"), ("'.doc'", f"x{ending}"))
         yield Case((*line, name, "-"), ("standard output", "name a file"))
+
+
+def of_folders(line: tuple[str, ...]) -> Iterator[Case]:
+    """Folders that can't be written, or hold something else."""
+    for path, words in {
+        "pipe": ("pipe", "not an empty folder"),
+        "x.doc": ("'.doc'", "a folder's name"),
+        "-": ("standard output", "name a folder"),
+        "/proc/x": ("can't write /proc/x", "choose another path"),
+        f"new/{LONG}": ("can't write new/", "longer than"),
+    }.items():
+        yield Case((*line, "--out", path), words)
 
 
 def of_numbers(line: tuple[str, ...], option: Option) -> Iterator[Case]:

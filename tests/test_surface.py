@@ -115,6 +115,7 @@ COMMANDS = {
     "explore reconstruct": ["--checkpoint", "--count", "--data", "--out", "--trust", "run"],
     "report": ["--count", "--data", "--draws", "--trust", "run"],
     "sample": ["--checkpoint", "--class", "--count", "--out", "--seed", "--trust", "run"],
+    "translate": ["--checkpoint", "--input", "--out", "--quiet", "--seed", "--skip-bad", "--trust", "run"],
     "show": ["--data", "--json", "--trust", "--use", "overrides", "recipe"],
     "explore slide": [
         *("--checkpoint", "--class", "--out", "--reach", "--rows", "--seed", "--slider", "--steps", "--trust", "run"),

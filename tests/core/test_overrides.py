@@ -127,7 +127,7 @@ REFUSALS = [
     ("networks.generator=normal", ("network",)),
     ("value_range=[1.0,0.0]", ("value_range", "low < high")),
     ("value_range=[1.0,1.0]", ("value_range", "low < high")),
-    ("noise.dim=0", ("dim", "greater than 0")),
+    ("noise.dim=0", ("noise.dim=0", "all samples equal", "at least 1", "condition=source-image")),
     ("noise=uniform(dim=3, low=1.0, high=1.0)", ("low < high",)),
     ("frozen+=generator", ("'generator' is frozen", "'generator' trains it")),
     ("frozen+=generatr", ("'generatr'", "did you mean 'generator'")),

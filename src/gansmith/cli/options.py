@@ -19,13 +19,13 @@ def with_home(path: Path | None) -> Path | None:
     return None if path is None else Path(os.path.expanduser(path))
 
 
-def out_option(help: str, what: str, *endings: str, folder: bool = False, **settings: Any) -> Any:
+def out_option(help: str, what: str, *endings: str, folder: bool = False, goes_on: bool = False, **settings: Any) -> Any:
     """An option for the file, or the `folder`, that a command writes `what` to. It is checked before the command begins."""
 
     def check(path: Path | None) -> Path | None:
         path = with_home(path)
         if path is not None:
-            files.check_output(path, what, endings, folder=folder)
+            files.check_output(path, what, endings, folder=folder, goes_on=goes_on)
         return path
 
     return typer.Option(help=help, callback=check, **settings)

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gansmith.cli import progress
-from gansmith.cli.options import Checkpoint, Quiet, RunFolder, Seed, SkipBad, Trust, with_home
+from gansmith.cli.options import Checkpoint, Quiet, RunFolder, Seed, SkipBad, Trust, out_option, with_home
 from gansmith.cli.terminal import echo
 
 
@@ -20,7 +19,7 @@ def translate(
     ],
     out: Annotated[
         Path,
-        typer.Option(help="The folder for the results: a new or empty one, or one to go on with.", callback=with_home),
+        out_option("Output: a new or empty folder, or one to go on with.", "translations", folder=True, goes_on=True),
     ],
     seed: Seed = 0,
     checkpoint: Checkpoint = "last",
@@ -30,9 +29,11 @@ def translate(
 ) -> None:
     """Translate images by a run of pix2pix or another translator.
 
-    Images may have any size. Results keep the names, formats, bit depth, transparency and colour profiles of their files. If the
-    command is interrupted, the same command goes on.
+    Images may have any size, and results keep the names and formats of their files.
+    Bit depth, transparency and colour profile stay too.
+    After an interruption, the same command goes on.
     """
+    from gansmith.cli import progress
     from gansmith.runs.run import load
     from gansmith.sampling.translated_files import translate_files
 
