@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from gansmith.data.arrays import Arrays
 from gansmith.data.digits import Digits
+from gansmith.data.emoji_pairs import EmojiPairs
 from gansmith.data.faces import Faces
 from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx
@@ -56,6 +57,7 @@ __all__ = [
     "Channels",
     "Derived",
     "Digits",
+    "EmojiPairs",
     "Endless",
     "Faces",
     "FashionMnist",

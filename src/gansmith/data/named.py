@@ -13,6 +13,7 @@ from gansmith.core.errors import DataError, unknown
 from gansmith.core.user_input import BUILTIN
 from gansmith.data.arrays import Arrays
 from gansmith.data.digits import Digits
+from gansmith.data.emoji_pairs import EmojiPairs
 from gansmith.data.faces import Faces
 from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx, mnist_style_files
@@ -84,6 +85,13 @@ NAMES: dict[str, NamedData] = {
         False,
         "CC BY 4.0 (Personas by Draftbit, remixed by DiceBear)",
         "https://www.dicebear.com/styles/personas/",
+    ),
+    "emoji-pairs": NamedData(
+        EmojiPairs,
+        "pairs of emoji, 64 x 64: black drawing -> the same in colour; drawn at first use; needs an extra",
+        True,
+        "MIT (Microsoft Corporation)",
+        "https://github.com/microsoft/fluentui-emoji",
     ),
     "rare": NamedData(
         Rare,
