@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
+import shutil
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,6 +50,7 @@ def make_desk(desk: Path) -> Path:
             Image.new("L", (8, 8), 50 * i).save(desk / name / f"{i}.png")
     (desk / "broken" / "bad.png").write_bytes((desk / "broken" / "0.png").read_bytes()[:40])
     Image.new("RGB", (8, 8)).save(desk / "mixed" / "colour.png")
+    _make_pairs(desk)
     np.save(desk / "nan.npy", np.full((20, 2), np.nan, np.float32))
     (desk / "notes.txt").write_text("no data")
     (desk / "raises.py").write_text(RAISES)
@@ -64,6 +66,21 @@ def make_desk(desk: Path) -> Path:
         (desk / f"device{ending}").symlink_to("/dev/null")
         (desk / f"loop{ending}").symlink_to(f"loop{ending}")
     return desk
+
+
+def _make_pairs(desk: Path) -> None:
+    """Folders of images that are almost pairs."""
+    sides = {"sources": (8, 8), "targets": (8, 8), "larger": (9, 8), "odd": (15, 8)}
+    for number, (name, size) in enumerate(sides.items()):
+        (desk / name).mkdir()
+        for i in range(6):
+            Image.new("L", size, 10 * i + number).save(desk / name / f"{i}.png")
+    shutil.copytree(desk / "sources", desk / "copy")
+    shutil.copytree(desk / "targets", desk / "fewer")
+    (desk / "fewer" / "3.png").unlink()
+    for letter, name in {"A": "sources", "B": "targets"}.items():
+        shutil.copytree(desk / name, desk / "letters" / letter)
+        shutil.copytree(desk / name, desk / "trains" / f"train{letter}")
 
 
 # ---------------------------------------------------------------------------------------------------- the commands
@@ -279,6 +296,26 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("data", "show", "empty"), ("empty", "image")),
     (("data", "show", "broken"), ("bad.png",)),
     (("train", "starter", "--data", "ring"), ("images", "[2]", "mlp-generator")),
+    # pairs, and two sets without pairs
+    (("data", "show", "pairs:sources,fewer"), ("1 image without a partner", "sources/3.png", "data.skip_bad=true")),
+    (("data", "show", "pairs:sources,larger", "data.size=none"), ("pair 0 differs in size: 8 x 8", "9 x 8 in larger")),
+    (("data", "show", "pairs:sources,copy"), ("sources and copy hold the same images",)),
+    (("data", "show", "pairs:sources,sources"), ("sources is given as both sides",)),
+    (("data", "show", "pairs:sources,empty"), ("empty has no images",)),
+    (("data", "show", "pairs:sources,mixed"), ("without a partner",)),
+    (("data", "show", "pairs:odd"), ("15 pixels wide, an odd number",)),
+    (("data", "show", "pairs:sources"), ("both halves of every image are the same",)),
+    (("data", "show", "pairs:empty"), ("empty has no images",)),
+    (("data", "show", "pairs:notes.txt"), ("notes.txt is a file",)),
+    (("data", "show", "pairs:sources,targets", "data.direction=AB"), ("direction=AB", "'AtoB'")),
+    (("data", "show", "unpaired:sources,copy"), ("hold the same images",)),
+    (("data", "show", "unpaired:sources"), ("sources has no two sides",)),
+    (("train", "tutorial-small", "--data", "pairs:sources,nowhere"), ("no such folder: nowhere",)),
+    (("train", "tutorial-small", "--data", "pairs:"), ("names no folder",)),
+    (("train", "tutorial-small", "--data", "letters"), ("A and B", "pairs:letters", "folder:letters")),
+    (("train", "tutorial-small", "--data", "trains"), ("trainA and trainB", "pairs:trains", "unpaired:trains")),
+    (("train", "tutorial-small", "data=random-crops(of=pairs(path=sources,target=targets),size=80)"), ("smaller than a crop",)),
+    ((*SMALL, "data=random-crops"), ("RandomCrops.of is missing",)),
     # numbers beyond what makes sense
     ((*SMALL, "batch_size=10000000000000000000000"), ("batch_size", "at most 1,000,000")),
     ((*SMALL, f"batch_size={HUGE}"), ("batch_size", "at most 1,000,000")),

@@ -171,7 +171,8 @@ def test_the_names_of_the_recipes() -> None:
 
 
 def test_the_names_of_the_data_sets() -> None:
-    assert sorted(NAMES) == ["digits", "faces", "fashion-mnist", "grid", "mnist", "rare", "ring", "stacked-mnist"]
+    names = ["digits", "emoji-pairs", "faces", "fashion-mnist", "grid", "mnist", "rare", "ring", "stacked-mnist"]
+    assert sorted(NAMES) == names
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> dict[str, list[str]]:

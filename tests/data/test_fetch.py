@@ -13,7 +13,7 @@ import tarfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -23,7 +23,7 @@ import pytest
 from gansmith.core.errors import DataError, DiskError
 from gansmith.data import NAMES, origins
 from gansmith.data.fetch import REMOTES, Expected, Remote, cache_folder, cached, fetch
-from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, PypiPackage, Unavailable
+from gansmith.data.origins import DebianPackage, Gathered, Mirror, NpmPackage, Origin, PypiPackage, Unavailable
 from support import refused
 
 CONTENTS = {"train-images": b"a few pixels" * 50, "train-labels": b"\1\2\3", "t10k-images": b"more", "t10k-labels": b"\4"}
@@ -130,6 +130,22 @@ def test_unknown_names_are_refused() -> None:
     for ask in (fetch, cached):
         with pytest.raises(DataError, match=refused("unknown data set to fetch 'minst'; did you mean 'mnist'?")):
             ask("minst")
+
+
+def test_files_of_several_origins_are_gathered(cache: Path, use: Callable[..., None]) -> None:
+    """Each origin has its file under the same name, as packages of one author have."""
+
+    class Small:
+        def __init__(self, content: bytes) -> None:
+            self.title, self.content = f"{len(content)} bytes", content
+
+        def download(self, names: Sequence[str], folder: Path) -> None:
+            (name,) = names
+            (folder / f"{name}.gz").write_bytes(gzip.compress(self.content))
+
+    use(Gathered(tuple((name, Small(content), "data") for name, content in CONTENTS.items())))
+    assert fetch("tiny") == cache / "tiny"
+    assert whole(cache)
 
 
 @pytest.mark.parametrize("gz", ["", ".gz"])

@@ -103,6 +103,8 @@ def data_show(
     for note in samples.notes:
         echo(f"  note    {note}")
     echo(f"  shape   {list(samples.shape)}, {samples.values.dtype}")
+    if samples.source_images is not None:
+        echo(f"  source  {list(samples.source_shape)}, {samples.source_images.dtype}: the source image of each sample")
     mean = samples.values.mean(dtype="float64")  # sums of float32 overflow
     echo(f"  range   {samples.values.min():.4g} to {samples.values.max():.4g}, mean {mean:{'.2f' if abs(mean) < 1e6 else '.4g'}}")
     if samples.labels is not None:
@@ -120,10 +122,13 @@ def data_show(
     import torch
 
     from gansmith.data.modality import modality_for
+    from gansmith.data.pixels import side_by_side
     from gansmith.sampling.gallery import Gallery
 
-    modality = modality_for(samples)
-    values = torch.from_numpy(samples.values[:count])
+    modality, shown = modality_for(samples), samples.values[:count]
+    if samples.source_images is not None and files.ending(out) == ".png":
+        shown = side_by_side(samples.source_images[:count], shown)
+    values = torch.from_numpy(shown)
     path = Gallery(modality.from_model(modality.to_model(values)), modality).save(out)
     echo(f"  picture {path}")
 

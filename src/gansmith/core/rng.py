@@ -36,6 +36,8 @@ class Stream(IntEnum):
     WARM_UP = 6
     CATEGORY = 7  # the category of a generated sample
     CODE = 8  # the category and codes of a generated sample during training, where real samples have none
+    SOURCE_ORDER = 9  # the order of source images that have no partner
+    CROP = 10  # where a training image is cropped, and whether it is mirrored
 
 
 class Place(NamedTuple):
@@ -94,12 +96,22 @@ def normal_rows(seed: int, stream: Stream, place: Place, first: int, count: int,
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :dim]
 
 
-@lru_cache(maxsize=2)
-def permutation(seed: int, epoch: int, length: int) -> np.ndarray:
+@lru_cache(maxsize=4)
+def permutation(seed: int, epoch: int, length: int, stream: Stream = Stream.ORDER) -> np.ndarray:
     """The order in which an epoch reads `length` samples, a permutation, int64 [length]."""
-    order = Generator(_philox(seed, Stream.ORDER, Place(epoch))).permutation(length)
+    order = Generator(_philox(seed, stream, Place(epoch))).permutation(length)
     order.flags.writeable = False
     return order
+
+
+def shuffled_rows(seed: int, images: int, count: int, length: int, stream: Stream = Stream.ORDER) -> np.ndarray:
+    """The next `count` of `length` samples after `images` reads, int64 [count]: each once an epoch, in a new order each time."""
+    places = np.arange(images, images + count)
+    rows = np.empty(count, np.int64)
+    for epoch in range(images // length, (images + count - 1) // length + 1):
+        inside = places // length == epoch
+        rows[inside] = permutation(seed, epoch, length, stream)[places[inside] % length]
+    return rows
 
 
 def integers(seed: int, images: int, count: int, high: int) -> np.ndarray:

