@@ -22,7 +22,7 @@ from gansmith.sampling.conditions import Clusters, Codes, Labels, num_categories
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.noise import Normal
 from gansmith.training.loop import train
-from support import Answer, assert_refused, assert_same_run, quick, stop_after, tiny
+from support import Answer, assert_refused, assert_same_run, quick, refused, stop_after, tiny
 
 Cli = Callable[..., Answer]
 FRUIT = ("apple", "pear")
@@ -144,7 +144,7 @@ def test_show_refuses_labels_of_data_that_carry_none(tmp_path: Path, cli: Cli) -
 
 def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
     condition_space = ConditionSpace((0.5, 0.25, 0.25, 0.0), ("Bag", "2", "1", "bird"))
-    assert [condition_space.category_index(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
+    assert [condition_space.category_index(word, "run x") for word in ("Bag", "bag", 0)] == [0] * 3
     assert condition_space.category_index("2", "run x") == 1  # a name comes before a number
     assert condition_space.category_index(2, "run x") == 2
     with pytest.raises(RunError, match="run x has no class 'bug': choose one of Bag, 2, 1, bird"):
@@ -158,6 +158,23 @@ def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
         many.category_index("class-7x", "run x")
     with pytest.raises(RunError, match="has categories 0 to 39, got 40"):
         ConditionSpace((1 / 40,) * 40).category_index("40", "run x")
+
+
+@pytest.mark.parametrize(
+    ("names", "word"),
+    [(("01", "001", "cat", "dog"), "2"), (("1.0", "2.0", "3.0"), "2"), (("-1", "0", "x"), "2"), (("Bag", "2", "1"), "0")],
+)
+def test_a_number_beside_names_that_are_numbers_is_no_position(names: tuple[str, ...], word: str) -> None:
+    space = ConditionSpace((1 / len(names),) * len(names), names)
+    with pytest.raises(RunError, match=refused(f"run x has no class '{word}'", "a number is a name here", *names)):
+        space.category_index(word, "run x")
+    assert space.category_index(names[1], "run x") == 1
+
+
+def test_a_position_is_taken_where_no_name_is_another_number() -> None:
+    named = ConditionSpace((0.5, 0.5), ("cat", "dog"))
+    padded = ConditionSpace((0.5, 0.5, 0.0, 0.0), ("cat", "dog", "2", "3"))  # categories beyond the classes of the data
+    assert [space.category_index("1", "run x") for space in (named, padded)] == [1, 1]
 
 
 def test_a_row_for_each_kind_that_was_shown() -> None:

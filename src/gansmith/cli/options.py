@@ -92,7 +92,12 @@ Checkpoint = Annotated[
 ]
 ClassLabel = Annotated[
     str | None,
-    typer.Option("--class", help="Only this class, by name or number.", show_default=False, autocompletion=completion.classes),
+    typer.Option(
+        "--class",
+        help="Only this class, by name, or by position from 0 where no name is a number.",
+        show_default=False,
+        autocompletion=completion.classes,
+    ),
 ]
 JsonOut = Annotated[
     Path | None,

@@ -238,7 +238,7 @@ class Run:
         return condition_space_of(self.recipe.condition, self.metadata)
 
     def asked(self, category: int | str) -> Run:
-        """A copy of the run that samples a single category, given by number or class name: `run.asked("boot").sample()`.
+        """A copy of the run that samples a single category, given by class name or position: `run.asked("boot").sample()`.
 
         Raises RunError if the category is unknown, or the run is unconditional.
         """
