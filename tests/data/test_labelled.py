@@ -166,7 +166,7 @@ def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
 )
 def test_a_number_beside_names_that_are_numbers_is_no_position(names: tuple[str, ...], word: str) -> None:
     space = ConditionSpace((1 / len(names),) * len(names), names)
-    with pytest.raises(RunError, match=refused(f"run x has no class '{word}'", "a number is a name here", *names)):
+    with pytest.raises(RunError, match=refused(f"run x has no class '{word}'", "choose one of", *names)):
         space.category_index(word, "run x")
     assert space.category_index(names[1], "run x") == 1
 

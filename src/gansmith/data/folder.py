@@ -13,8 +13,8 @@ import numpy as np
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
-from gansmith.core.formatting import brief, listed
-from gansmith.data.image_files import FULL_RANGE, BadImage, Header, found_range, read_header, read_image
+from gansmith.core.formatting import brief, listed, percent
+from gansmith.data.image_files import FULL_RANGE, BadImage, Clipped, Header, found_range, read_header, read_image
 from gansmith.data.labelled import labels_from, numbered
 from gansmith.data.layout import Layout, labels_by_folder, layout_of, list_images
 from gansmith.data.memory import must_fit
@@ -78,11 +78,13 @@ class Folder:
         headers = self._headers(files, layout.root)
         channels = self.channels or _common_channels(headers)
         value_range, range_notes = self._range(headers, layout)
-        kept, values = self._pixels(list(headers), channels, value_range, layout.root)
+        clipped = Clipped()
+        kept, values = self._pixels(list(headers), channels, value_range, layout.root, clipped)
         if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
             values = np.ascontiguousarray(values[:, :3])
         if self.rules == 2:
             values = one_invisible_colour(values)
+            range_notes += _clipped_note(clipped, value_range)
             notes += [*range_notes, *self._notes([headers[file] for file in kept]), *_skipped(files, kept, layout.root)]
         if labels_of is None:
             labels, classes = labels_by_folder(kept, layout, self.rules)
@@ -114,9 +116,9 @@ class Folder:
         return headers
 
     def _pixels(
-        self, files: Sequence[Path], channels: int | None, value_range: tuple[float, float], root: Path
+        self, files: Sequence[Path], channels: int | None, value_range: tuple[float, float], root: Path, clipped: Clipped
     ) -> tuple[list[Path], np.ndarray]:
-        """The readable files and their pixels, uint8 [N, C, H, W].
+        """The readable files and their pixels, uint8 [N, C, H, W]. `clipped` counts the values outside of the range.
 
         Raises DataError for unreadable files, none at all, different sizes, or too many for memory.
         """
@@ -125,7 +127,7 @@ class Folder:
 
         def read(file: Path) -> None:
             nonlocal values
-            pixels = read_image(file, value_range, self.rules)
+            pixels = read_image(file, value_range, self.rules, clipped)
             image = fit_images(pixels[None], self.size, channels, file, self.fit)[0]
             if not kept:
                 must_fit((len(files), *image.shape), np.uint8, root)
@@ -228,6 +230,19 @@ def _names(files: Sequence[Path], root: Path) -> str:
     names = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in files[: MOST_NAMED + 1]]
     short = [name if len(name) <= _LONGEST else f"...{name[-_LONGEST:]}" for name in names]
     return listed([*short, *[""] * (len(files) - len(short))], MOST_NAMED)
+
+
+def _clipped_note(clipped: Clipped, value_range: tuple[float, float]) -> list[str]:
+    """A note on values outside of the range, which are cut off at black or white."""
+    if not clipped.num_values:
+        return []
+    low, high = map(brief, value_range)
+    share = clipped.num_values / clipped.all_values
+    values = (
+        f"{clipped.num_values:,} value{'s' if clipped.num_values > 1 else ''} ({percent(share) if share > 0.0005 else '< 0.1 %'})"
+    )
+    images = f"{clipped.num_images:,} image{'s' if clipped.num_images > 1 else ''}"
+    return [f"{values} in {images} lie outside of {low} to {high} and are clipped; data.range=LOW,HIGH sets other bounds"]
 
 
 def _skipped(files: Sequence[Path], kept: Sequence[Path], root: Path) -> list[str]:

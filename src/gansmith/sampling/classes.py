@@ -62,8 +62,8 @@ class ConditionSpace:
         if is_position and re.fullmatch(r"[0-9]{1,9}", word) and int(word) < len(self.shares):
             return int(word)
         if self.names and (has_numbers or are_numbers or len(self.names) <= MAX_NAMED):
-            numbers = ": a number is a name here, as names of classes are numbers" if has_numbers and is_number(word) else ""
-            raise RunError(f"{subject} has no class {word!r}{numbers}: choose one of {some(self.names)}")
+            why = ", and no positions, as names of classes are numbers" if is_number(word) and not are_numbers else ""
+            raise RunError(f"{subject} has no class {word!r}{why if has_numbers else ''}: choose one of {some(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{subject}: {unknown('class', word, self.names)}")
         raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")
