@@ -127,6 +127,24 @@ def test_a_class_with_one_sample_is_no_mistake_until_networks_are_told(tmp_path:
         Labels().categories_of(Samples(np.zeros((3, 2), np.float32), np.array([0, 0, 1])))
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "used"),
+    [
+        ("labels.csv", "file,label", "data.labels=labels.csv"),
+        ("labels.csv", "image,class", "data.labels=labels.csv"),
+        ("my table.csv", "label, file ,split", "'data.labels=my table.csv'"),
+        ("sizes.csv", "file,width", ""),
+        (".labels.csv", "file,label", ""),
+    ],
+)
+def test_a_table_of_labels_that_nobody_named_is_spoken_of(name: str, first: str, used: str, tmp_path: Path, cli: Cli) -> None:
+    pictures(tmp_path / "in", "a.png", "b.png")
+    (tmp_path / "in" / name).write_text(f"{first}\na.png,apple,0\nb.png,pear,0\n")
+    said = cli("data", "show", tmp_path / "in", "data.size=8", "--out", tmp_path / "x.png").out
+    assert (f"{name} is not used: to take the classes from it, set {used}\n" in said) == bool(used), said
+    assert Folder(str(tmp_path / "in"), size=8, rules=1).load().notes == ()
+
+
 def test_show_says_how_many_kinds_there_are_without_training(cli: Cli) -> None:
     shown = json.loads(cli("show", "tutorial-small", "condition=labels", "--data", "digits", "--json", "-").out)
     layers = shown["networks"]["generator"]["layers"]

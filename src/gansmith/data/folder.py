@@ -15,7 +15,7 @@ from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import brief, listed, percent
 from gansmith.data.image_files import FULL_RANGE, BadImage, Clipped, Header, found_range, read_header, read_image
-from gansmith.data.labelled import labels_from, numbered
+from gansmith.data.labelled import labels_from, numbered, unused_tables
 from gansmith.data.layout import Layout, labels_by_folder, layout_of, list_images
 from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Fit, Range, Size, fit_images, one_invisible_colour
@@ -75,6 +75,8 @@ class Folder:
             images = [file for class_root in layout.class_roots for file in list_images(class_root)]
             labels_of, unused = labels_from(self.labels, existing(self.path, "folder"), images, self.rules)
             notes += unused
+        elif self.rules == 2:
+            notes += unused_tables(existing(self.path, "folder"))
         headers = self._headers(files, layout.root)
         channels = self.channels or _common_channels(headers)
         value_range, range_notes = self._range(headers, layout)
