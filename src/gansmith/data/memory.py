@@ -21,6 +21,7 @@ logger = logging.getLogger("gansmith")
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _LONG_WAIT = 2**29  # bytes, which take more than two seconds to unpack
 _MAX_RATIO = 200  # of compression; zeros reach 230 at the lowest level and 1,000 at the highest
+_FEWER = "use fewer samples, or fewer columns of each"
 _SHARE = 0.6  # of the memory; the networks and other programs need the rest
 
 
@@ -51,11 +52,11 @@ def usable_bytes() -> int:
 
 
 class TooLarge(DataError):
-    """Data that do not fit in memory. `problem` is the message without its advice."""
+    """Data that do not fit in memory. `problem` is the message without its advice, `are_images` whether a size would help."""
 
-    def __init__(self, problem: str, advice: str = "make the images smaller with data.size=..., or use fewer samples") -> None:
+    def __init__(self, problem: str, advice: str, *, are_images: bool) -> None:
         super().__init__(f"{problem}: {advice}")
-        self.problem = problem
+        self.problem, self.are_images = problem, are_images
 
 
 def must_unpack(num_packed: int, num_bytes: int, what: object) -> None:
@@ -88,9 +89,12 @@ def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> Non
     Raises:
         TooLarge: the array is larger than `usable_bytes()`.
     """
+    are_images = len(shape) > 2  # points are [N, D], labels [N]
     num_bytes, limit = math.prod(shape) * np.dtype(dtype).itemsize, usable_bytes()
     if num_bytes > limit:
         raise TooLarge(
             f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, but the limit is {limit / 2**30:.3g} GiB, "
-            f"{_SHARE:.0%} of the usable memory"
+            f"{_SHARE:.0%} of the usable memory",
+            "make the images smaller with data.size=..., or use fewer samples" if are_images else _FEWER,
+            are_images=are_images,
         )
