@@ -612,6 +612,8 @@ def test_names_of_classes_are_read_from_an_npz(tmp_path: Path) -> None:
     [
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([1, 2])}, "expected one text per class"),
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array(["cat", "cat"])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array(["cat", ""])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([" \t", "dog"])}, "expected one text per class"),
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([b"cat", b"dog"])}, "expected one text per class"),
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array("cat")}, "expected one text per class"),
         ({"classes": np.array(["cat", "dog"])}, "there are no labels"),
