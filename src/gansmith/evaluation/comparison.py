@@ -10,6 +10,7 @@ from pathlib import Path
 from gansmith.core import files
 from gansmith.core.errors import RunError
 from gansmith.core.formatting import brief, plain
+from gansmith.core.user_input import expanded
 from gansmith.drawing.html import plain_value
 from gansmith.evaluation.results import Evaluation, Score
 
@@ -75,7 +76,7 @@ class Comparison:
 
     def save(self, path: str | Path) -> Path:
         """Write the comparison as x.md or x.html, and return the path. Raises RunError for another suffix."""
-        path = Path(path)
+        path = expanded(path)
         check(len(self.evaluations), path)
         files.make_parent(path)
         files.write(path, (self.markdown() if files.ending(path) == ".md" else self.html()).encode())

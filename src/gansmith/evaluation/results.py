@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from gansmith.core import files
 from gansmith.core.component import short
 from gansmith.core.errors import RunError
+from gansmith.core.user_input import expanded
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -233,8 +234,9 @@ class Evaluation:
 
     def save(self, path: str | Path) -> Path:
         """Write the JSON to a file atomically, and return its path."""
-        files.write(Path(path), (json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
-        return Path(path)
+        path = expanded(path)
+        files.write(path, (json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        return path
 
     @classmethod
     def of(cls, run: Run) -> Evaluation | None:
@@ -252,7 +254,7 @@ class Evaluation:
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
         """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
-        return cls._read(files.read_bytes(Path(path), AGAIN), str(path))
+        return cls._read(files.read_bytes(expanded(path), AGAIN), str(path))
 
 
 def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, ...]]]:

@@ -31,6 +31,7 @@ from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
 from gansmith.core.formatting import shell_word
+from gansmith.core.user_input import expanded
 from gansmith.data import Source
 from gansmith.data.modality import Modality, modality_of
 from gansmith.doctor.checkup import Checkup
@@ -81,7 +82,7 @@ class Run:
         """
         if not isinstance(path, (str, os.PathLike)):
             raise RunError(f"expected the path of a run folder, got {short(path)}: write it as a text, as in 'runs/default'")
-        path = Path(path)
+        path = expanded(path)
         # os.path returns False where pathlib raises: names that are too long, forbidden folders.
         if not os.path.isfile(path / "recipe.json"):
             if inside := runs_in(path):
