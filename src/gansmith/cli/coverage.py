@@ -10,6 +10,7 @@ import typer
 
 from gansmith.cli import completion
 from gansmith.cli.options import Quiet, Threads, Use, with_home
+from gansmith.cli.terminal import keeps_quiet
 from gansmith.core import files
 from gansmith.core.errors import TrainingError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
 
 
+@keeps_quiet
 def coverage(
     protocol: Annotated[
         str,

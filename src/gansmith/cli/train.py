@@ -14,7 +14,7 @@ import typer
 from gansmith.cli import completion
 from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust, Use, with_home
 from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
-from gansmith.cli.terminal import echo
+from gansmith.cli.terminal import echo, keeps_quiet
 from gansmith.core import files
 from gansmith.core.errors import RecipeError, cut
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 
+@keeps_quiet
 def train(
     recipe: Annotated[
         str,
@@ -87,7 +88,7 @@ def train(
     """Train a recipe, or continue a run.
 
     Ctrl-C saves and stops. The same command continues the run, bit for bit.
-    With --quiet, only the run folder is printed.
+    With --quiet, only the run folder is printed, and warnings and errors.
     """
     early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)

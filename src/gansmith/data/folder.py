@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import brief, listed, percent
+from gansmith.core.notes import note
 from gansmith.data.image_files import FULL_RANGE, BadImage, Clipped, Header, found_range, read_header, read_image
 from gansmith.data.labelled import labels_from, numbered, unused_tables
 from gansmith.data.layout import Layout, labels_by_folder, layout_of, list_images
@@ -26,8 +26,6 @@ T = TypeVar("T")
 MOST_NAMED = 5  # files that a message names
 _LONGEST = 24  # characters of a file's name in a list
 _WAIT = 5.0  # seconds before the first message about progress; later ones wait longer
-
-logger = logging.getLogger("gansmith")
 
 
 @component
@@ -211,7 +209,7 @@ def _each(files: Sequence[Path], read: Callable[[Path], T], root: Path) -> tuple
         except BadImage as error:
             bad.append(error)
         if time.monotonic() - last > wait:
-            logger.warning(f"reading {root}: {i + 1:,} of {len(files):,} images")
+            note(f"reading {root}: {i + 1:,} of {len(files):,} images")
             last, wait = time.monotonic(), 2 * wait
     return results, bad
 

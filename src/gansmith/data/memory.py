@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import math
 import os
 from collections.abc import Sequence
@@ -14,8 +13,7 @@ import numpy as np
 
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import size
-
-logger = logging.getLogger("gansmith")
+from gansmith.core.notes import note
 
 # Where Linux stores the memory limit of a container: cgroup v2, then v1.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -75,7 +73,7 @@ def must_unpack(num_packed: int, num_bytes: int, what: object) -> None:
     sizes = f"{what} has {size(num_bytes)} of values packed into {size(num_packed)}"
     if num_bytes > _MAX_RATIO * num_packed:
         raise DataError(f"{sizes}, so nearly all of them are equal; leave out the empty samples, or save it without compression")
-    logger.warning(f"{sizes}: unpacking them takes a while")
+    note(f"{sizes}: unpacking them takes a while")
 
 
 def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> None:

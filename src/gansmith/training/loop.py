@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Generator
 from pathlib import Path
 
 import torch
 
 from gansmith.core.errors import TrainingError
+from gansmith.core.notes import note
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
 from gansmith.training.arguments import Threads
@@ -17,8 +17,6 @@ from gansmith.training.record import Record
 from gansmith.training.session import Session, open_session
 from gansmith.training.signals import SignalsWait
 from gansmith.training.trainer import Trainer
-
-logger = logging.getLogger("gansmith")
 
 
 def train(
@@ -101,4 +99,4 @@ def _change_threads(session: Session, trainer: Trainer, threads: int) -> None:
     session.writer.leave(trainer)
     now = f"training has become slow beside another program: on with {threads} of {torch.get_num_threads()} threads"
     session.writer.run.update_metadata(thread_changes=session.threads.note(trainer.images, threads))
-    logger.warning(f"{now} from {trainer.images:,} images")
+    note(f"{now} from {trainer.images:,} images")
