@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
-from gansmith.core.formatting import brief, plain
+from gansmith.core.formatting import brief, noun_of, plain
 from gansmith.core.user_input import expanded
 from gansmith.drawing.html import plain_value
 from gansmith.evaluation.results import Evaluation, Score
@@ -45,12 +45,12 @@ class Comparison:
         return [scores[0].title, *values, "" if floor is None else brief(floor), scores[0].better]
 
     def notes(self) -> list[str]:
-        """Lines below the table: features, real images, samples and the meaning of marks."""
+        """Lines below the table: features, real samples, generated samples and the meaning of marks."""
         first = self.evaluations[0]
         return [
             f"Features: {first.extractor['name']} (SHA-256 {first.extractor['sha256'][:8]}), "
             f"resizing: {first.extractor['resizing']}.",
-            f"Real: {first.data['num_real']:,} images of {first.data['label']}, {first.data['split']}. "
+            f"Real: {first.data['num_real']:,} {_noun(first)} of {first.data['label']}, {first.data['split']}. "
             f"Floor: {first.data['num_floor']:,} of {first.data['floor']}.",
             *(f"{e.what}: {samples_of(e)}." for e in self.evaluations),
             "* best value. Brackets hold 95 % confidence intervals; if two overlap, their order may be due to chance.",
@@ -124,6 +124,11 @@ def _no_markdown(text: str) -> str:
     return re.sub(r"([\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", plain(text, 1000))
 
 
+def _noun(evaluation: Evaluation) -> str:
+    """What the samples are called beside a count; images for the first evaluations, which kept no shape of them."""
+    return noun_of(evaluation.data.get("shape", (1, 1, 1)))
+
+
 def with_interval(score: Score) -> str:
     """A score with its interval: `12.3 [11.9, 12.7]`."""
     if score.low is None or score.high is None:
@@ -138,7 +143,7 @@ def samples_of(evaluation: Evaluation) -> str:
     seeds = evaluation.seeds
     draws = "1 draw" if len(seeds) == 1 else f"{len(seeds)} draws"
     range_ = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"{draws} of {evaluation.num_fake:,} samples, {range_}, after {evaluation.images_seen or 0:,} images"
+    return f"{draws} of {evaluation.num_fake:,} samples, {range_}, after {evaluation.images_seen or 0:,} {_noun(evaluation)}"
 
 
 _PAGE = """\

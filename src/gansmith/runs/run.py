@@ -30,7 +30,7 @@ from gansmith import doctor
 from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
-from gansmith.core.formatting import shell_word
+from gansmith.core.formatting import noun_of, shell_word
 from gansmith.core.user_input import expanded
 from gansmith.data import Source
 from gansmith.data.modality import Modality, modality_of
@@ -161,8 +161,13 @@ class Run:
         """The images seen, and of how many: `320 of 1,000 images`. The last batch may pass the end of the budget."""
         total = self.total_images or 0
         if self.images > total > 0:
-            return f"{self.images:,} images, its budget of {total:,} spent"
-        return f"{self.images:,} of {total:,} images"
+            return f"{self.images:,} {self.noun}, its budget of {total:,} spent"
+        return f"{self.images:,} of {total:,} {self.noun}"
+
+    @property
+    def noun(self) -> str:
+        """What the run's samples are called beside a count: images, or samples for points."""
+        return noun_of(self.metadata.get("sample_shape", (1, 1, 1)))
 
     @property
     def images(self) -> int:
