@@ -91,6 +91,45 @@ def check(count: int, path: Path | None) -> None:
         raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of a run, or a stored evaluation, before anything is evaluated."""
+
+    what: str
+    label: str  # of the real data
+    shape: tuple[int, ...] | None  # of one sample, (C, H, W) or (D,); None: unknown
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Known:
+        """What a stored evaluation says."""
+        return cls(evaluation.what, evaluation.data["label"], evaluation.sample_shape)
+
+
+def check_alike(known: Sequence[Known]) -> None:
+    """Raise RunError naming two whose evaluations can't be comparable: samples of other shapes, or other real data.
+
+    Call it before any of them is evaluated, which takes minutes.
+    """
+    first, *others = known
+    shaped = next((one for one in known if one.shape), first)  # the first whose shape is known
+    for other in others:
+        if other.shape and shaped.shape and other.shape != shaped.shape:
+            both = f"{_described(shaped.shape)} and {_described(other.shape)}"
+            raise RunError(
+                f"can't compare {shaped.what} with {other.what}: their samples differ, {both}; name runs of the same data"
+            )
+        if other.label != first.label:
+            what = f"can't compare {first.what} with {other.what}: the real data differs, {first.label} and {other.label}"
+            raise RunError(f"{what}; name runs of the same data")
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    """Samples of a shape in a message: `images of 1 x 28 x 28`, `points of 2 numbers`."""
+    if len(shape) == 3:
+        return f"images of {' x '.join(map(str, shape))}"
+    return f"points of {' x '.join(map(str, shape))} number{'' if shape == (1,) else 's'}"
+
+
 def compare(evaluations: Sequence[Evaluation]) -> Comparison:
     """Compare evaluations. Raises RunError naming two that are not comparable and their first difference."""
     check(len(evaluations), None)
@@ -125,8 +164,8 @@ def _no_markdown(text: str) -> str:
 
 
 def _noun(evaluation: Evaluation) -> str:
-    """What the samples are called beside a count; images for the first evaluations, which kept no shape of them."""
-    return noun_of(evaluation.data.get("shape", (1, 1, 1)))
+    """What the samples are called beside a count; images where the shape is unknown."""
+    return noun_of(evaluation.sample_shape or (1, 1, 1))
 
 
 def with_interval(score: Score) -> str:

@@ -212,6 +212,12 @@ class Evaluation:
         """Whether a run was evaluated with the usual number of samples and draws against all of its real samples."""
         return self.num_fake == COUNT and len(self.seeds or ()) == DRAWS and "full_seconds" not in self.data
 
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample as it was compared, (C, H, W) or (D,); None for the first evaluations, which did not keep it."""
+        shape = self.data.get("shape")
+        return tuple(shape) if isinstance(shape, list) and shape and all(isinstance(n, int) for n in shape) else None
+
     def to_json(self) -> dict[str, Any]:
         """The evaluation as dictionaries, lists and numbers; numbers that are not finite become null."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ARRAYS}
