@@ -17,6 +17,7 @@ import numpy as np
 
 from gansmith.core import distributed, rng
 from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
+from gansmith.core.formatting import noun_of
 from gansmith.data import Samples, modality
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
@@ -158,7 +159,7 @@ def _extractor(recipe: Recipe, setting: Scores, samples: Samples) -> Extractor:
     if "generator" in recipe.frozen:
         raise RecipeError("the generator is frozen, so all scores would be equal: set scores=none")
     if (count := len(validation_rows(len(samples)))) < LEAST:
-        what = "images" if len(samples.shape) == 3 else "samples"
+        what = noun_of(samples.shape)
         raise RecipeError(
             f"the validation slice, a sixth of the training set, has {count:,} {what}; expected at least {LEAST}: "
             f"train on {6 * LEAST:,} {what} or more, or turn scores off with scores=none"
