@@ -316,6 +316,8 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-small", "--data", "trains"), ("trainA and trainB", "pairs:trains", "unpaired:trains")),
     (("train", "tutorial-small", "data=random-crops(of=pairs(path=sources,target=targets),size=80)"), ("smaller than a crop",)),
     ((*SMALL, "data=random-crops"), ("RandomCrops.of is missing",)),
+    (("data", "show", "mixed", "data.range=0"), ("expected two numbers, data.range=LOW,HIGH", "got 0")),
+    ((*SMALL, "optimizers.generator.betas=0.5"), ("betas=0.5", "2 values with commas between", "got 0.5")),
     # numbers beyond what makes sense
     ((*SMALL, "batch_size=10000000000000000000000"), ("batch_size", "at most 1,000,000")),
     ((*SMALL, f"batch_size={HUGE}"), ("batch_size", "at most 1,000,000")),

@@ -118,6 +118,8 @@ REFUSALS = [
     ("optimizers.generator.lr=nan", ("lr",)),
     ("optimizers.generator.lr=inf", ("lr",)),
     ("optimizers.generator.lr=1e999", ("lr",)),
+    ("optimizers.generator.betas=0.5", ("betas=0.5: expected 2 values with commas between, got 0.5",)),
+    ("optimizers.generator.betas=half", ("betas=half: expected 2 values with commas between, got half",)),
     ("optimizers.generator.betas=[0.5]", ("betas", "expected 2 values or more, got [0.5]")),
     ("optimizers.generator.betas=[0.5,1.0]", ("betas", "less than 1")),
     ("optimizers.critic.lr=1", ("unknown name 'critic'", "discriminator")),

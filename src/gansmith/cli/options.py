@@ -92,7 +92,12 @@ Checkpoint = Annotated[
 ]
 ClassLabel = Annotated[
     str | None,
-    typer.Option("--class", help="Only this class, by name or number.", show_default=False, autocompletion=completion.classes),
+    typer.Option(
+        "--class",
+        help="Only this class, by name, or by position from 0 where no name is a number.",
+        show_default=False,
+        autocompletion=completion.classes,
+    ),
 ]
 JsonOut = Annotated[
     Path | None,
@@ -103,7 +108,7 @@ JsonOut = Annotated[
         callback=_check_json,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result: no progress, no hints.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result, warnings and errors: no progress, no notes.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="INTEGER", help="Random seed of the samples.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip images that can't be read, and report how many.")]
 Threads = Annotated[

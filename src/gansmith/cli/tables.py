@@ -24,7 +24,7 @@ def show(evaluation: Evaluation) -> None:
     terminal.print(f"{evaluation.what}: {samples_of(evaluation)}")
     terminal.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}")
     terminal.print(f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}")
-    if len(shape := data.get("shape", ())) == 3:  # the first evaluations did not say it
+    if (shape := evaluation.sample_shape) and len(shape) == 3:
         terminal.print(f"  size      {' x '.join(map(str, shape))} on both sides")
     for note in data.get("notes", ()):
         terminal.print(f"  size      {note}")

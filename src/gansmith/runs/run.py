@@ -30,8 +30,9 @@ from gansmith import doctor
 from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
-from gansmith.core.formatting import shell_word
+from gansmith.core.formatting import noun_of, shell_word
 from gansmith.core.rng import Place
+from gansmith.core.user_input import expanded
 from gansmith.data import Source
 from gansmith.data.modality import Images, Modality, modality_of
 from gansmith.doctor.checkup import Checkup
@@ -88,7 +89,7 @@ class Run:
         """
         if not isinstance(path, (str, os.PathLike)):
             raise RunError(f"expected the path of a run folder, got {short(path)}: write it as a text, as in 'runs/default'")
-        path = Path(path)
+        path = expanded(path)
         # os.path returns False where pathlib raises: names that are too long, forbidden folders.
         if not os.path.isfile(path / "recipe.json"):
             if inside := runs_in(path):
@@ -167,8 +168,13 @@ class Run:
         """The images seen, and of how many: `320 of 1,000 images`. The last batch may pass the end of the budget."""
         total = self.total_images or 0
         if self.images > total > 0:
-            return f"{self.images:,} images, its budget of {total:,} spent"
-        return f"{self.images:,} of {total:,} images"
+            return f"{self.images:,} {self.noun}, its budget of {total:,} spent"
+        return f"{self.images:,} of {total:,} {self.noun}"
+
+    @property
+    def noun(self) -> str:
+        """What the run's samples are called beside a count: images, or samples for points."""
+        return noun_of(self.metadata.get("sample_shape", (1, 1, 1)))
 
     @property
     def images(self) -> int:
@@ -250,7 +256,7 @@ class Run:
         return condition_space_of(self.recipe.condition, self.metadata)
 
     def asked(self, category: int | str) -> Run:
-        """A copy of the run that samples a single category, given by number or class name: `run.asked("boot").sample()`.
+        """A copy of the run that samples a single category, given by class name or position: `run.asked("boot").sample()`.
 
         Raises RunError if the category is unknown, or the run is unconditional.
         """

@@ -11,6 +11,7 @@ import numpy as np
 from gansmith.core import files
 from gansmith.core.errors import RunError
 from gansmith.core.limits import MAX_GRID
+from gansmith.core.user_input import expanded
 from gansmith.data.arrays import CLASSES
 from gansmith.data.modality import Modality
 from gansmith.data.order import own_labels
@@ -74,7 +75,7 @@ class Gallery:
         Parent folders are made. An error leaves no half-written file. Raises RunError for another ending, a folder that is not
         empty, or a path that can't be written, DiskError if the disk is full.
         """
-        path = Path(path)
+        path = expanded(path)
         check(path, len(self))
         if files.ending(path) == ".npz":
             files.make_parent(path)

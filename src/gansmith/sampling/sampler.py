@@ -43,7 +43,7 @@ class Sampler:
     name: str = "the generator"  # in error messages
 
     def with_category(self, category: int | str) -> Sampler:
-        """A copy that samples a single category, given by number or class name. Raises RunError if the category is unknown."""
+        """A copy that samples a single category, given by class name or position. Raises RunError if the category is unknown."""
         return replace(self, inputs=replace(self.inputs, category=self.condition_space.category_index(category, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:

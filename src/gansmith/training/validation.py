@@ -18,6 +18,7 @@ import numpy as np
 
 from gansmith.core import distributed, rng
 from gansmith.core.errors import DiskError, GansmithError, RecipeError, RunError
+from gansmith.core.formatting import noun_of
 from gansmith.data import Samples, modality
 from gansmith.data.splits import validation_rows
 from gansmith.evaluation import reference
@@ -157,7 +158,7 @@ def validation_for(recipe: Recipe, samples: Samples, kept: Samples | None = None
         return None
     try:
         held_out = samples.values[validation_rows(len(samples))] if kept is None else kept.values
-        _check_count(len(held_out), "images" if len(samples.shape) == 3 else "samples", is_slice=kept is None)
+        _check_count(len(held_out), noun_of(samples.shape), is_slice=kept is None)
         if "generator" in recipe.frozen:
             raise RecipeError("the generator is frozen, so all scores would be equal: set scores=none")
         extractor = find_extractor(setting.extractor, recipe.data, samples.shape, modality.modality_for(samples))

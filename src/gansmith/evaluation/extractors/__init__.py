@@ -14,6 +14,7 @@ import os
 from gansmith.core.device import is_installed
 from gansmith.core.errors import DataError, RecipeError, SettingError, unknown
 from gansmith.core.user_code import read_code
+from gansmith.core.user_input import expanded
 from gansmith.data import Source, base_source, own_extractor
 from gansmith.data.modality import Modality
 from gansmith.evaluation.extractors.extractor import Extractor, Features
@@ -29,7 +30,7 @@ def check_extractor(name: str | None) -> None:
     if name is None or name in NAMES:
         return
     if name.startswith("inception:"):
-        if not os.path.isfile(weights := name.removeprefix("inception:")):
+        if not os.path.isfile(weights := expanded(name.removeprefix("inception:"))):
             raise DataError(f"no such file: {weights}; name the weights file of torch-fidelity, as in inception:FILE.pth")
         if not is_installed("torch_fidelity"):
             raise SettingError("the inception extractor needs torch-fidelity: pip install 'gansmith[inception]'")
@@ -56,7 +57,7 @@ def find_extractor(name: str | None, source: Source, shape: tuple[int, ...], mod
     if name.startswith("inception:"):
         from gansmith.evaluation.extractors.inception import inception
 
-        return inception(name.removeprefix("inception:"))
+        return inception(str(expanded(name.removeprefix("inception:"))))
     if ".py:" in name:
         from gansmith.evaluation.extractors.own import own
 
