@@ -26,12 +26,13 @@ demo: .venv/ready
 	@echo "       .venv/bin/gansmith train tutorial-batchnorm budget=5m       a GAN as a tutorial teaches it"
 	@echo "       .venv/bin/gansmith train --data path/to/images              your own pictures"
 
+# worksteal leaves the tests of a file together, so what they share is made once.
 test: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist worksteal
 	@sh scripts/test_wheel.sh $(PYTHON)
 
 test-wheel: .venv/ready

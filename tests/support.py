@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import safetensors.torch
+import sklearn.datasets
 import torch
 from PIL import Image
 from torch import Tensor
@@ -48,7 +50,7 @@ TIMED = ("seconds", "images_per_second")  # what a log may say differently of th
 
 
 def hurry() -> None:
-    """In this process: one thread, no waiting for the disk (no test pulls the plug), and plots that are dots.
+    """In this process: one thread, no waiting for the disk (no test pulls the plug), plots that are dots, and digits read once.
 
     A real plot takes three times as long as the tiny run it is of. `test_run` and `test_report` draw some, and real processes do.
     """
@@ -56,6 +58,7 @@ def hurry() -> None:
     replace_call(os, "fsync", lambda _: None)
     replace_call(plots, "loss_plot", lambda log, title: Image.new("L", (1, 1)))
     replace_call(charts, "lines", lambda *_, **__: "<svg></svg>")
+    replace_call(sklearn.datasets, "load_digits", cache(sklearn.datasets.load_digits))  # its reader makes new arrays of them
 
 
 def replace_call(module: ModuleType, name: str, stub: Callable[..., Any]) -> None:
@@ -283,7 +286,10 @@ def python(code: str, *args: object, cwd: Path | None = None, timeout: float = 1
 # A fork server has imported everything once, so that a child which trains starts in a fraction of a second.
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["gansmith.training.loop", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets", "PIL.Image"]
+    [
+        *("gansmith.training.loop", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets"),
+        *("PIL.Image", "jinja2"),
+    ]
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from gansmith.report.recipe_text import recipe_lines
 from gansmith.runs.log import SCORE, SCORE_SAMPLES
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from gansmith.evaluation.results import Evaluation, Finding, Memorisation
     from gansmith.runs.run import Run
 
@@ -43,13 +46,7 @@ def write(run: Run, evaluation: Evaluation | None = None) -> Path:
 
 def page(run: Run, evaluation: Evaluation | None = None) -> str:
     """The report as HTML, with all text from the run escaped. Without an evaluation, it names the command for one."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=html.plain_value
-    )
-    template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
-    return template.render(
+    return _template().render(
         title=f"{run.recipe.name} on {display_name(run.recipe.data)}",
         run=run,
         tiles=_tiles(run, evaluation),
@@ -77,6 +74,16 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         number=number,
         shell_word=shell_word,
     )
+
+
+@functools.cache  # to compile it takes several times as long as to fill it in
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=html.plain_value
+    )
+    return environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
 
 
 # ---------------------------------------------------------------------------------------------------- pictures
