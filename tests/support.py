@@ -34,7 +34,7 @@ from gansmith.core import component as spec
 from gansmith.data import Digits, Source, Split, modality
 from gansmith.drawing import charts, plots
 from gansmith.networks import MLPDiscriminator, MLPGenerator
-from gansmith.networks.base import Network
+from gansmith.networks.base import Network, Shapes
 from gansmith.optim.ema import Ema
 from gansmith.recipes import catalogue, make
 from gansmith.recipes.base import Pictures, Recipe
@@ -213,6 +213,28 @@ def _value(type_: Any) -> Any:
     if typing.get_origin(type_) is tuple:
         return tuple(_value(k) for k in typing.get_args(type_) if k is not Ellipsis) * (2 if ... in typing.get_args(type_) else 1)
     raise NotImplementedError(f"give the tests an example of {type_} in support._value")
+
+
+# Networks that start from a source image, and how many times larger than the source their samples are made here.
+TRANSLATORS = {
+    **dict.fromkeys(("UnetGenerator", "ResnetGenerator"), 1),
+    **dict.fromkeys(("SrResnetGenerator", "MsrResnetGenerator", "RrdbGenerator", "CompactGenerator"), 4),
+}
+
+
+def shapes_for(network: Network, noise: int, shape: tuple[int, ...]) -> Shapes:
+    """Shapes with samples of this shape; for a translator, with sources of this shape, and the samples that it makes of them."""
+    factor = TRANSLATORS.get(type(network).__name__)
+    if factor is None:
+        return Shapes(noise, shape)
+    return Shapes(noise, (shape[0], *(factor * side for side in shape[1:])), source=shape)
+
+
+def small(network: Network) -> Network:
+    """A translator with few channels and one block, so that a test is quick; any other network as it is."""
+    fields = {f.name for f in dataclasses.fields(network)}  # type: ignore[arg-type]
+    values = {"width": 8, "blocks": 1} if type(network).__name__ in TRANSLATORS else {}
+    return dataclasses.replace(network, **{k: v for k, v in values.items() if k in fields})  # type: ignore[type-var]
 
 
 # ---------------------------------------------------------------------------------------------------- command line
