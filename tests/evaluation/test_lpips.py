@@ -34,8 +34,8 @@ def picture(size: int, shift: int = 0) -> np.ndarray:
     return np.stack([disc, (x + shift) % 8 * 30, y * 255 // size])[None].astype(np.uint8)
 
 
-# The code that gave these values gave .7219 and .1376 (alex), .5686 and .4217 (vgg) for ex_p0 and ex_p1 beside ex_ref, the example
-# pictures of richzhang/PerceptualSimilarity. They were measured with PyTorch 2.13 on one thread.
+# The code that gave these values gave .7219 and .1376 (alex), .5686 and .4217 (vgg) for ex_p0 and ex_p1 beside ex_ref, the
+# example pictures of richzhang/PerceptualSimilarity. They were measured with PyTorch 2.13 on one thread.
 @pytest.mark.parametrize(
     ("network", "expected"), [("alex", (0.102774, 0.382466, 0.811605)), ("vgg", (0.343904, 0.683368, 0.779557))]
 )
