@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from skimage import data
-from skimage.exposure import match_histograms
 
 from gansmith.core.errors import DataError, SettingError
 from gansmith.data.pixels import recolour
 from gansmith.evaluation.metrics.paired import psnr
 from gansmith.evaluation.rivals import RIVALS, colours, enlarging, mri, restoring, rivals_for
+
+data = pytest.importorskip("skimage.data")
+match_histograms = pytest.importorskip("skimage.exposure").match_histograms
 
 RNG = np.random.default_rng(0)
 
