@@ -12,6 +12,8 @@ from scipy.signal import convolve2d
 from gansmith.core.errors import DataError, SettingError
 from gansmith.evaluation.metrics.paired import WINDOW, absolute_errors, mean_psnr, paired_values, psnr, ssim
 
+pytest.importorskip("skimage")
+
 RNG = np.random.default_rng(0)
 
 

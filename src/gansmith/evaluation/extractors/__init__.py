@@ -3,6 +3,7 @@
 lenet-mnist, lenet-fashion     small networks of gansmith's own, shipped
 pixels, points                 the samples themselves
 efficientnet-lite0             colour images, an extra
+mobilenet-v2                   colour images, where efficientnet-lite0 was the loss; fetched at the first use
 FILE.py:FUNCTION               a network of yours
 inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, from your weights file
 """
@@ -21,7 +22,7 @@ from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 __all__ = ["NAMES", "Extractor", "Features", "find_extractor", "own_of"]
 
-NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points")
+NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "mobilenet-v2", "pixels", "points")
 SMALL = 16  # images of at most this many pixels a side use `pixels` by default
 
 
@@ -70,6 +71,10 @@ def _known(name: str, source: Source, shape: tuple[int, ...], modality: Modality
         from gansmith.evaluation.extractors.efficientnet import efficientnet_lite0
 
         return efficientnet_lite0()
+    if name == "mobilenet-v2":
+        from gansmith.evaluation.extractors.mobilenet import mobilenet_v2
+
+        return mobilenet_v2()
     from gansmith.evaluation.extractors import lenet, plain
 
     if name == "points":
