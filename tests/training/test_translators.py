@@ -19,6 +19,7 @@ from gansmith.core.rng import Place
 from gansmith.core.user_code import load_file
 from gansmith.data import Digits, Samples
 from gansmith.drawing.strips import strip_shape, strips
+from gansmith.evaluation.results import Evaluation
 from gansmith.networks import ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, UnconditionalDiscriminator
 from gansmith.networks.base import Shapes
 from gansmith.networks.conditional import build_network
@@ -247,3 +248,18 @@ def test_the_shapes_of_a_recipe_name_the_source() -> None:
     assert shapes.condition_for("generator") == shapes.condition_for("discriminator") == (3, 8, 8)
     assert TinyTranslator().build(shapes)(torch.zeros(2, 0), torch.zeros(2, 3, 8, 8)).shape == (2, 1, 8, 8)
     assert isinstance(inverter().condition, SourceImage)
+
+
+def test_an_evaluation_compares_with_the_truth_and_with_rivals(run: Run) -> None:
+    found = gansmith.evaluate(run, extractor="pixels", count=1000, draws=3)
+    held_out = InvertedDigits().load("test")
+    assert found.num_fake == len(held_out)  # one of each source image
+    assert found.seeds == (1000,)
+    made = run.sample(count=len(held_out)).array.transpose(0, 3, 1, 2).astype(float)
+    assert found.scores["l1"].value == pytest.approx(np.abs(made - held_out.values).mean() / 255)
+    assert found.scores["psnr"].value > 15
+    assert "ssim" not in found.scores  # 8 x 8 is too small for its window
+    assert any("without SSIM: the images are too small" in note for note in found.data["notes"])
+    assert found.rivals["colour-table"]["l1"] < 0.01 < found.rivals["identity"]["l1"]
+    assert found.scores["fd_to_truth"].value < found.rivals["identity"]["fd_to_truth"]
+    assert Evaluation.from_json(found.to_json()).rivals == found.rivals

@@ -201,6 +201,7 @@ class Evaluation:
     memorisation: Memorisation | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)  # numbers behind the verdict
     verdict: tuple[Finding, ...] = ()
+    rivals: dict[str, dict[str, float]] = field(default_factory=dict)  # of a translator: scores of classical methods
 
     # In the layout of a Gallery: the first 64 samples, and the samples and training images of memorisation.pairs.
     samples: np.ndarray | None = field(default=None, compare=False, repr=False)

@@ -310,6 +310,11 @@ class Run:
         return self.translator(pixels[..., None] if pixels.ndim == 2 else pixels, seed)
 
     @property
+    def num_sources(self) -> int | None:
+        """The number of source images that a translator's samples start from; None for other runs."""
+        return None if self._sources is None else len(self._sources)
+
+    @property
     def picture_shape(self) -> tuple[int, ...]:
         """Shape of one cell of the pictures drawn during training: of a sample, or of a sample beside its source image."""
         return tuple(self.metadata.get("picture_shape") or self.metadata["sample_shape"])
