@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gansmith.core import heap
 from gansmith.core.component import to_json
 from gansmith.core.errors import DataError, RecipeError, some
 from gansmith.core.formatting import of_points
@@ -176,6 +177,7 @@ def evaluate(
     )
     recipe = None if isinstance(subject, sources.StoredSamples) else subject.run.recipe
     said = verdict(without_verdict.to_json(), recipe)
+    heap.give_back()
     return dataclasses.replace(without_verdict, verdict=said, seconds=time.perf_counter() - started)
 
 

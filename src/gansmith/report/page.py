@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gansmith import doctor
-from gansmith.core import files
+from gansmith.core import files, heap
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import clock, of_points, shell_word
 from gansmith.core.formatting import plain_number as number
@@ -41,6 +41,7 @@ NOT_CURVES = ("images", "epoch", "seconds", "images_per_second", SCORE_SAMPLES)
 def write(run: Run, evaluation: Evaluation | None = None) -> Path:
     """Write report.html into the run folder atomically, and return its path. Raises RunError for a run without a generator."""
     files.write(run.report, page(run, evaluation).encode())
+    heap.give_back()
     return run.report
 
 

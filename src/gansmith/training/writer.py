@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gansmith.core import distributed
+from gansmith.core import distributed, heap
 from gansmith.core.errors import TrainingError
 from gansmith.core.files import atomic, disk_errors, write, write_json
 from gansmith.core.formatting import plain
@@ -145,6 +145,7 @@ class RunWriter:
                 raise TrainingError(f"{name} is not finite at step {state.steps}")
         self.run.save(state, trainer.sampled.state_dict())
         self.saved_images = trainer.images
+        heap.give_back()
 
     def leave(self, trainer: Trainer) -> None:
         """Save a trainer that the caller leaves, unless its state is broken.
