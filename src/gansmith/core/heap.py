@@ -21,6 +21,6 @@ def give_back() -> None:
 def _trim() -> Callable[[int], int] | None:
     """glibc's malloc_trim; None elsewhere."""
     try:
-        return ctypes.CDLL("libc.so.6").malloc_trim  # type: ignore[no-any-return]
+        return ctypes.CDLL("libc.so.6").malloc_trim
     except (OSError, AttributeError):
         return None
