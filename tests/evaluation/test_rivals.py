@@ -236,6 +236,7 @@ def test_total_variation_is_nearer_than_zeros_and_looks_at_what_was_measured_alo
     secret = np.where(measured, kspace, np.nan)
     assert np.array_equal(mri.total_variation_mri(secret, measured), made)
     assert np.array_equal(mri.zero_filled(secret, measured), zeros)
+    np.testing.assert_allclose(mri.total_variation_mri(kspace * 1j, measured), made, atol=1e-12)  # a phase changes nothing
     both = mri.total_variation_mri(np.concatenate([kspace * 0.5, kspace]), np.broadcast_to(measured, images.shape[1:]))
     np.testing.assert_allclose(both[1:], made, atol=1e-12)
 
