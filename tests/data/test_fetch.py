@@ -12,6 +12,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ import pytest
 from gansmith.core.errors import DataError, DiskError
 from gansmith.data import NAMES, origins
 from gansmith.data.fetch import REMOTES, Expected, Remote, cache_folder, cached, fetch
-from gansmith.data.origins import DebianPackage, Gathered, Mirror, NpmPackage, Origin, Unavailable
+from gansmith.data.origins import DebianPackage, Gathered, Mirror, NpmPackage, Origin, PypiPackage, Unavailable
 from support import refused
 
 CONTENTS = {"train-images": b"a few pixels" * 50, "train-labels": b"\1\2\3", "t10k-images": b"more", "t10k-labels": b"\4"}
@@ -433,6 +434,68 @@ def test_an_npm_package_without_the_files_is_told(
     programs("npm", f"cp {pack(tmp_path / 'tiny-1.0.0.tgz', 'elsewhere', gz=False)} .")
     use(NpmPackage("tiny@1.0.0", "package/data"))
     with pytest.raises(DataError, match=refused("not as expected", "package/data/train-images")):
+        fetch("tiny", lambda _: None)
+
+
+def wheel(path: Path, inside: str) -> Path:
+    """A wheel with the files below the folder `inside`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in CONTENTS.items():
+            archive.writestr(f"{inside}/{name}", content)
+    return path
+
+
+@pytest.fixture
+def without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This environment has no pip of its own, so that the one on the path serves."""
+    monkeypatch.setattr(origins.importlib.util, "find_spec", lambda _: None)
+
+
+@pytest.mark.usefixtures("without_pip")
+def test_a_wheel_is_downloaded_without_what_it_needs_and_not_installed(
+    tmp_path: Path, cache: Path, use: Callable[..., None], programs: Callable[[str, str], None]
+) -> None:
+    made = wheel(tmp_path / "tiny-1.0.0-py3-none-any.whl", "tiny/data")
+    programs("pip", f'echo "$@" > {tmp_path}/said; cp {made} .')
+    use(PypiPackage("tiny==1.0.0", "tiny/data"))
+    fetch("tiny", lambda _: None)
+    assert whole(cache)
+    said = (tmp_path / "said").read_text().split()
+    assert said[0] == "download"
+    assert said[-1] == "tiny==1.0.0"
+    assert "--no-deps" in said
+    assert "--only-binary=:all:" in said
+    assert said[said.index("--dest") + 1].startswith(str(cache / ".fetch-"))
+
+
+@pytest.mark.usefixtures("without_pip")
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        (None, "pip is not installed"),
+        ("echo 'WARNING: old' >&2; echo 'ERROR: No matching distribution' >&2; exit 1", "ERROR: No matching distribution"),
+        ("exit 3", "pip failed with code 3"),
+        ("true", "not as expected"),
+        ("echo nonsense > a.whl", "not as expected (File is not a zip file)"),
+    ],
+)
+def test_pip_troubles_are_told(
+    use: Callable[..., None], programs: Callable[[str, str], None], script: str | None, reason: str
+) -> None:
+    if script:
+        programs("pip", script)
+    use(PypiPackage("tiny==1.0.0", "tiny/data"))
+    with pytest.raises(DataError, match=refused("PyPI package tiny==1.0.0", reason)):
+        fetch("tiny", lambda _: None)
+
+
+@pytest.mark.usefixtures("without_pip")
+def test_a_wheel_without_the_files_is_told(
+    tmp_path: Path, use: Callable[..., None], programs: Callable[[str, str], None]
+) -> None:
+    programs("pip", f"cp {wheel(tmp_path / 'tiny-1.0.0-py3-none-any.whl', 'elsewhere')} .")
+    use(PypiPackage("tiny==1.0.0", "tiny/data"))
+    with pytest.raises(DataError, match=refused("not as expected", "tiny/data/train-images")):
         fetch("tiny", lambda _: None)
 
 

@@ -34,6 +34,7 @@ from gansmith.data.named import (
 from gansmith.data.pairs import Pairs
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
 from gansmith.data.rare import Balanced, Rare
+from gansmith.data.satellite_relief import SatelliteRelief
 from gansmith.data.source import (
     Attribute,
     Derived,
@@ -79,6 +80,7 @@ __all__ = [
     "Repeats",
     "Ring",
     "Samples",
+    "SatelliteRelief",
     "Size",
     "Source",
     "Split",

