@@ -299,6 +299,8 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-small", "--data", "trains"), ("trainA and trainB", "pairs:trains", "unpaired:trains")),
     (("train", "tutorial-small", "data=random-crops(of=pairs(path=sources,target=targets),size=80)"), ("smaller than a crop",)),
     ((*SMALL, "data=random-crops"), ("RandomCrops.of is missing",)),
+    (("data", "show", "satellite-relief", "data.target=relief"), ("source and target are both relief",)),
+    (("data", "show", "emoji-pairs", "data.size=4"), ("size=4", "greater than or equal to 8")),
     # numbers beyond what makes sense
     ((*SMALL, "batch_size=10000000000000000000000"), ("batch_size", "at most 1,000,000")),
     ((*SMALL, f"batch_size={HUGE}"), ("batch_size", "at most 1,000,000")),

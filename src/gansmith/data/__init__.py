@@ -1,6 +1,7 @@
 """Data: sources of samples, data sets with a name, and the lookup of a source by name or path.
 
     source = find_source("mnist")     # or a folder of images, a .npy or .npz file, an idx file
+    source = find_source("pairs:sketches,photographs")    # a source image for each sample, for a translator
     samples = source.load("train")    # uint8 [N, C, H, W] or float32 [N, D], labels int64 [N]
 
 Importing this room imports no deep-learning framework, and nothing is read or downloaded before `load`. The module
