@@ -7,6 +7,7 @@
 # make fuzz    fuzz every reader of files, 100,000 executions each: about half an hour on one core
 # make setup   environment alone: .venv with the command line at .venv/bin/gansmith
 # make setup-tensorflow   another, .venv-tensorflow, in which --framework tensorflow works; make test-tensorflow tests it
+# make rivals  what classical methods reach, which translators of images must beat: half a minute
 # make soak    an hour of training with samples and reports beside it: memory and open handles must stay flat; SOAK_MINUTES=10
 # make damage  every file of a run folder, damaged in every way, under every command; CASES=1000 takes a choice of the cases
 # make disk    a disk that refuses from any write on, under every command that writes; STRIDE=10 takes every tenth write
@@ -15,7 +16,7 @@ PYTHON ?= python3
 RUN ?= runs/demo
 SOAK_MINUTES ?= 60
 
-.PHONY: demo test test-wheel golden damage disk fuzz hard-overrides hard-pace kill soak setup test-tensorflow setup-tensorflow
+.PHONY: demo test test-wheel golden damage disk fuzz hard-overrides hard-pace kill rivals soak setup test-tensorflow setup-tensorflow
 
 demo: .venv/ready
 	@.venv/bin/gansmith data fetch fashion-mnist
@@ -26,12 +27,13 @@ demo: .venv/ready
 	@echo "       .venv/bin/gansmith train tutorial-batchnorm budget=5m       a GAN as a tutorial teaches it"
 	@echo "       .venv/bin/gansmith train --data path/to/images              your own pictures"
 
+# worksteal leaves the tests of a file together, so what they share is made once.
 test: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m pytest -n 2
+	.venv/bin/python -m pytest -n 2 --dist worksteal
 	@sh scripts/test_wheel.sh $(PYTHON)
 
 test-wheel: .venv/ready
@@ -49,6 +51,9 @@ golden: .venv/ready
 
 soak: .venv/ready
 	.venv/bin/python benchmarks/hard/soak.py --minutes $(SOAK_MINUTES)
+
+rivals: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/rivals.py
 
 kill: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python benchmarks/hard/kill.py

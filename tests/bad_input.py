@@ -121,6 +121,7 @@ def options(function: Callable[..., Any]) -> Iterator[Option]:
 
 
 OUTPUTS = {"export": ".keras", "extractor": ".safetensors", "compare": ".md"}  # endings of --out where it is not .png
+FOLDERS = ("translate",)  # commands that write into a folder
 ENDINGS = (".png", *OUTPUTS.values())
 ARGUMENTS = {"run": ["nowhere"], "what": ["nowhere"], "runs": ["a", "b"], "protocol": ["ring"], "data": ["digits"]}
 NAMED = {("train",): [*SMALL[1:]], ("show",): [*SMALL[1:]], ("data", "fetch"): ["mnst"], ("data", "extractor"): ["cifar"]}
@@ -133,7 +134,9 @@ def line_of(words: tuple[str, ...], without: str = "") -> list[str]:
         if option.is_required and not option.name.startswith("--") and words not in NAMED:
             line += ARGUMENTS.get(option.name, ["tutorial-small"])
         elif option.is_required and option.name == "--out" != without:
-            line += ["--out", f"new/x{OUTPUTS.get(words[-1], '.png')}"]
+            line += ["--out", "new/x" if words[-1] in FOLDERS else f"new/x{OUTPUTS.get(words[-1], '.png')}"]
+        elif option.is_required and option.name == "--input" != without:
+            line += ["--input", "empty"]
     return line
 
 
@@ -148,7 +151,9 @@ def of_options() -> Iterator[Case]:
                 yield Case((*line, f"{option.name}=yes"), (option.name,))
                 continue
             yield Case((*line, option.name, ""), (f"{option.name}: expected a value",))
-            if option.name in ("--json", "--out"):
+            if option.name == "--out" and words[-1] in FOLDERS:
+                yield from of_folders(line)
+            elif option.name in ("--json", "--out"):
                 yield from of_outputs(line, option.name, "" if option.name == "--json" else OUTPUTS.get(words[-1], ".png"))
             if option.name == "--trust":
                 for file, what in {"no/such.py": "No such file", "empty": "a folder", "pipe": "no regular file"}.items():
@@ -172,6 +177,18 @@ def of_outputs(line: tuple[str, ...], name: str, ending: str) -> Iterator[Case]:
     if ending:
         yield Case((*line, name, "x.doc"), ("'.doc'", f"x{ending}"))
         yield Case((*line, name, "-"), ("standard output", "name a file"))
+
+
+def of_folders(line: tuple[str, ...]) -> Iterator[Case]:
+    """Folders that can't be written, or hold something else."""
+    for path, words in {
+        "pipe": ("pipe", "not an empty folder"),
+        "x.doc": ("'.doc'", "a folder's name"),
+        "-": ("standard output", "name a folder"),
+        "/proc/x": ("can't write /proc/x", "choose another path"),
+        f"new/{LONG}": ("can't write new/", "longer than"),
+    }.items():
+        yield Case((*line, "--out", path), words)
 
 
 def of_numbers(line: tuple[str, ...], option: Option) -> Iterator[Case]:
@@ -301,6 +318,8 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     ((*SMALL, "data=random-crops"), ("RandomCrops.of is missing",)),
     (("data", "show", "satellite-relief", "data.target=relief"), ("source and target are both relief",)),
     (("data", "show", "emoji-pairs", "data.size=4"), ("size=4", "greater than or equal to 8")),
+    (("data", "show", "mixed", "data.range=0"), ("expected two numbers, data.range=LOW,HIGH", "got 0")),
+    ((*SMALL, "optimizers.generator.betas=0.5"), ("betas=0.5", "2 values with commas between", "got 0.5")),
     # numbers beyond what makes sense
     ((*SMALL, "batch_size=10000000000000000000000"), ("batch_size", "at most 1,000,000")),
     ((*SMALL, f"batch_size={HUGE}"), ("batch_size", "at most 1,000,000")),

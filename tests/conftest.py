@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported; children inherit it
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process that a test starts would compile the whole package anew
 
 import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,12 @@ from gansmith.cli import main as command_line
 from gansmith.core import component as spec
 from gansmith.core import user_code
 from gansmith.training.signals import ENDING
-from support import Answer, hurry
+from support import Answer, hurry, replace_call
 
 hurry()
+sys.dont_write_bytecode = False  # so pytest keeps the test files as it has compiled them
+# To make all commands takes twice as long as to refuse a command line: here it is done once, as in a real process.
+replace_call(command_line, "command_line", cache(command_line.command_line))
 
 
 @pytest.fixture(autouse=True)

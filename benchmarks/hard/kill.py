@@ -31,6 +31,7 @@ TIMED = ("seconds", "images_per_second")  # fields that differ between equal run
 BUDGET, OFTEN = 900, ("checkpoint_every=250images", "log_every=200images", "pictures.count=4", "pictures.every=400images")
 PRELOADED = ["gansmith.training.loop", "gansmith.cli.main", "gansmith.evaluation.scoring", "torch.utils.tensorboard"]
 PRELOADED += ["torch._dynamo", "matplotlib.figure", "sklearn.datasets", "PIL.Image", "torchmetrics.image.fid", "rich.progress"]
+PRELOADED += ["jinja2"]
 
 PLOTS_ARE_DOTS = "PLOTS_ARE_DOTS"  # in the environment of a command: where plots are not what is tested
 

@@ -403,7 +403,7 @@ def small_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, small_data: None) -> None:
-    """One after the other in an empty folder, only with less to train."""
+    """One after the other in an empty folder, only with less to train and to score."""
     images = here / "path/to/your/images"
     images.mkdir(parents=True)
     for i in range(20):
@@ -418,6 +418,8 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
             continue
         if words[0] in ("train", "coverage"):
             words = [word for word in words if not word.startswith("budget=")] + ["budget=64images"]
+        if words[0] in ("evaluate", "report"):
+            words += ["--count", "300"]
         answer = cli(*words)
         assert answer.code == 0, f"{line}: {answer.err}"
     assert np.load(here / "samples.npz")["images"].shape == (10_000, 8, 8, 1)

@@ -254,11 +254,21 @@ def test_data_that_are_known_to_have_no_classes_are_refused_without_loading_them
 # ---------------------------------------------------------------------------------------------------- memory
 
 
-@pytest.mark.parametrize("made", [Ring(), Grid(), Digits(size=64)])
-def test_what_does_not_fit_in_memory_is_refused_before_it_is_made(made: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("made", "advice"),
+    [
+        (Ring(), "use fewer samples, or fewer columns"),
+        (Grid(), "use fewer samples, or fewer columns"),
+        (Digits(size=64), "make the images smaller with data.size=..."),
+    ],
+)
+def test_what_does_not_fit_in_memory_is_refused_before_it_is_made(
+    made: Source, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(memory, "usable_bytes", lambda: 1_000_000)
-    with pytest.raises(DataError, match=refused("GiB of memory", "60% of the usable memory", "data.size=...")):
+    with pytest.raises(DataError, match=refused("GiB of memory", "60% of the usable memory", advice)) as refusal:
         made.load()
+    assert ("image" in str(refusal.value)) == isinstance(made, Digits)
 
 
 def test_the_limit_is_60_percent_of_the_memory_and_read_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,6 +225,10 @@ def test_what_an_npz_lacks_is_named(tmp_path: Path) -> None:
 NAN_POINTS = np.where(np.arange(12).reshape(6, 2) == 7, np.nan, POINTS).astype(np.float32)
 BAD_ARRAYS = {
     "float images": (IMAGES / 255, ("found float64 [6, 5, 4]", "save (255 * x).round().astype('uint8')")),
+    "float signals": (
+        np.zeros((6, 50, 3), np.float32),
+        ("found float32 [6, 50, 3]", "(255 * x).round().astype('uint8') if images", "x.reshape(len(x), -1) if points"),
+    ),
     "wide integers": (IMAGES.astype(np.int64), ("found int64 [6, 5, 4]", "save x.astype('uint8')")),
     "double points": (POINTS.astype(np.float64), ("found float64 [6, 2]", "save x.astype('float32')")),
     "channels first": (COLOUR.transpose(0, 3, 1, 2), ("found uint8 [6, 3, 5, 7]", "save x.transpose(0, 2, 3, 1)")),

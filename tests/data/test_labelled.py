@@ -22,7 +22,7 @@ from gansmith.sampling.conditions import Clusters, Codes, Labels, num_categories
 from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.noise import Normal
 from gansmith.training.loop import train
-from support import Answer, assert_refused, assert_same_run, quick, stop_after, tiny
+from support import Answer, assert_refused, assert_same_run, quick, refused, stop_after, tiny
 
 Cli = Callable[..., Answer]
 FRUIT = ("apple", "pear")
@@ -127,6 +127,24 @@ def test_a_class_with_one_sample_is_no_mistake_until_networks_are_told(tmp_path:
         Labels().categories_of(Samples(np.zeros((3, 2), np.float32), np.array([0, 0, 1])))
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "used"),
+    [
+        ("labels.csv", "file,label", "data.labels=labels.csv"),
+        ("labels.csv", "image,class", "data.labels=labels.csv"),
+        ("my table.csv", "label, file ,split", "'data.labels=my table.csv'"),
+        ("sizes.csv", "file,width", ""),
+        (".labels.csv", "file,label", ""),
+    ],
+)
+def test_a_table_of_labels_that_nobody_named_is_spoken_of(name: str, first: str, used: str, tmp_path: Path, cli: Cli) -> None:
+    pictures(tmp_path / "in", "a.png", "b.png")
+    (tmp_path / "in" / name).write_text(f"{first}\na.png,apple,0\nb.png,pear,0\n")
+    said = cli("data", "show", tmp_path / "in", "data.size=8", "--out", tmp_path / "x.png").out
+    assert (f"{name} is not used: to take the classes from it, set {used}\n" in said) == bool(used), said
+    assert Folder(str(tmp_path / "in"), size=8, rules=1).load().notes == ()
+
+
 def test_show_says_how_many_kinds_there_are_without_training(cli: Cli) -> None:
     shown = json.loads(cli("show", "tutorial-small", "condition=labels", "--data", "digits", "--json", "-").out)
     layers = shown["networks"]["generator"]["layers"]
@@ -144,7 +162,7 @@ def test_show_refuses_labels_of_data_that_carry_none(tmp_path: Path, cli: Cli) -
 
 def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
     condition_space = ConditionSpace((0.5, 0.25, 0.25, 0.0), ("Bag", "2", "1", "bird"))
-    assert [condition_space.category_index(word, "run x") for word in ("Bag", "bag", "0", 0)] == [0] * 4
+    assert [condition_space.category_index(word, "run x") for word in ("Bag", "bag", 0)] == [0] * 3
     assert condition_space.category_index("2", "run x") == 1  # a name comes before a number
     assert condition_space.category_index(2, "run x") == 2
     with pytest.raises(RunError, match="run x has no class 'bug': choose one of Bag, 2, 1, bird"):
@@ -158,6 +176,23 @@ def test_a_kind_is_asked_for_by_name_in_any_case_or_by_number() -> None:
         many.category_index("class-7x", "run x")
     with pytest.raises(RunError, match="has categories 0 to 39, got 40"):
         ConditionSpace((1 / 40,) * 40).category_index("40", "run x")
+
+
+@pytest.mark.parametrize(
+    ("names", "word"),
+    [(("01", "001", "cat", "dog"), "2"), (("1.0", "2.0", "3.0"), "2"), (("-1", "0", "x"), "2"), (("Bag", "2", "1"), "0")],
+)
+def test_a_number_beside_names_that_are_numbers_is_no_position(names: tuple[str, ...], word: str) -> None:
+    space = ConditionSpace((1 / len(names),) * len(names), names)
+    with pytest.raises(RunError, match=refused(f"run x has no class '{word}'", "choose one of", *names)):
+        space.category_index(word, "run x")
+    assert space.category_index(names[1], "run x") == 1
+
+
+def test_a_position_is_taken_where_no_name_is_another_number() -> None:
+    named = ConditionSpace((0.5, 0.5), ("cat", "dog"))
+    padded = ConditionSpace((0.5, 0.5, 0.0, 0.0), ("cat", "dog", "2", "3"))  # categories beyond the classes of the data
+    assert [space.category_index("1", "run x") for space in (named, padded)] == [1, 1]
 
 
 def test_a_row_for_each_kind_that_was_shown() -> None:

@@ -265,6 +265,29 @@ def test_the_range_is_that_of_all_files_of_all_splits_or_the_one_given(tmp_path:
     assert_refused(wrong, "range=4095,0", "the lower one first, as in 0,4095")
 
 
+@pytest.mark.parametrize(
+    ("text", "got"), [("0", "got 0"), ("low", "got low"), ("1,2,3", "got [1, 2, 3]"), ("0-4095", "got 0-4095")]
+)
+def test_bounds_that_are_no_pair_are_told_how_they_are_written(text: str, got: str, tmp_path: Path, cli: Cli) -> None:
+    write(tmp_path / "a.png", np.full((4, 4), 1000, np.uint16))
+    for command in (("data", "show", tmp_path), ("train", "tutorial-small", "--data", tmp_path)):
+        assert_refused(cli(*command, f"data.range={text}"), f"range={text}", "expected two numbers, data.range=LOW,HIGH", got)
+
+
+@pytest.mark.parametrize("pixels", [noise(8, 8, most=4096, dtype=np.uint16), noise(8, 8, 3, most=4096, dtype=np.uint16)])
+def test_values_that_a_range_cuts_off_are_counted(pixels: np.ndarray, tmp_path: Path, cli: Cli) -> None:
+    write(tmp_path / "in" / "a.png", png16(pixels if pixels.ndim == 3 else pixels[..., None]))
+    write(tmp_path / "in" / "b.png", png16(np.full((8, 8, pixels.shape[2] if pixels.ndim == 3 else 1), 1500, np.uint16)))
+    outside = int(((pixels < 1000) | (pixels > 2000)).sum())
+    words = (
+        f"{outside} values ({100 * outside / (2 * pixels.size):.0f} %) in 1 image lie outside of 1,000 to 2,000 and are clipped"
+    )
+    assert said(Folder(str(tmp_path / "in"), size=None, range=(1000.0, 2000.0)).load(), words)
+    assert words in cli("data", "show", tmp_path / "in", "data.range=1000,2000", "--out", tmp_path / "x.png").out
+    for whole in (None, (0.0, 4095.0)):
+        assert not said(Folder(str(tmp_path / "in"), size=None, range=whole).load(), "clipped")
+
+
 def test_eight_bits_are_read_as_they_are(tmp_path: Path) -> None:
     pixels = noise(6, 6, most=20)
     write(tmp_path / "a.png", pixels)
@@ -589,6 +612,8 @@ def test_names_of_classes_are_read_from_an_npz(tmp_path: Path) -> None:
     [
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([1, 2])}, "expected one text per class"),
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array(["cat", "cat"])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array(["cat", ""])}, "expected one text per class"),
+        ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([" \t", "dog"])}, "expected one text per class"),
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array([b"cat", b"dog"])}, "expected one text per class"),
         ({"labels": np.array([1, 0, 1, 1]), "classes": np.array("cat")}, "expected one text per class"),
         ({"classes": np.array(["cat", "dog"])}, "there are no labels"),

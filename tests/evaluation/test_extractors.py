@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from gansmith.core.errors import DataError, SettingError
-from gansmith.data import Digits, FashionMnist, Folder, Mnist, Ring
+from gansmith.data import Digits, FashionMnist, Folder, Mnist, Ring, weights
 from gansmith.data.fetch import cached
 from gansmith.evaluation.extractors import NAMES, Extractor, find_extractor, lenet, training
 from gansmith.evaluation.extractors.extractor import PASS, fitted
@@ -199,6 +199,18 @@ def test_efficientnet_sees_colour_and_any_batch() -> None:
     assert found.features.shape == (3, 1280)
     assert torch.equal(extractor(images[:1]).features, found.features[:1])
     assert extractor.digest.startswith("c6994673")
+    assert float((extractor(images.flip(1)).features - found.features).abs().max()) > 0.01
+
+
+def test_mobilenet_sees_colour_and_any_batch() -> None:
+    if not weights.available("mobilenet-v2"):
+        pytest.skip("the weights of mobilenet-v2 are not fetched")
+    extractor = find_extractor("mobilenet-v2", Folder("x"), (3, 32, 32))
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8))
+    found = extractor(images)
+    assert found.features.shape == (3, 1280)
+    assert torch.equal(extractor(images[:1]).features, found.features[:1])
+    assert extractor.tag == f"mobilenet-v2:{weights.DIGESTS['mobilenet-v2'][:8]}"
     assert float((extractor(images.flip(1)).features - found.features).abs().max()) > 0.01
 
 

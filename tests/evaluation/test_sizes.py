@@ -151,6 +151,13 @@ def test_a_size_that_does_not_fit_in_memory_is_answered_with_its_option(
     assert "data.size" not in answer.err
 
 
+def test_points_that_do_not_fit_in_memory_are_not_told_of_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "made.npy", np.zeros((COUNT, 300), np.float32))
+    monkeypatch.setattr(memory, "usable_bytes", lambda: COUNT * 300)
+    with pytest.raises(gansmith.DataError, match=r"made.npy needs .* use fewer samples, or fewer columns of each$"):
+        evaluate(str(tmp_path / "made.npy"), "ring")
+
+
 def test_other_images_of_16_bits_become_the_greys_of_the_runs_own(tmp_path: Path) -> None:
     """The range that was found in the run's folder, not one of the other folder's own."""
     for name, value in (("own/a", 4000), ("own/b", 0), ("other/a", 2000), ("other/b", 0)):

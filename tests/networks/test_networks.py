@@ -21,7 +21,7 @@ from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.mlp import Dropout
 from gansmith.optim.ema import Ema
 from gansmith.recipes import make
-from support import RECIPES, components, name_of
+from support import RECIPES, components, name_of, shapes_for, small
 
 MNIST = (1, 28, 28)
 FOR_POINTS_TOO = (
@@ -185,20 +185,25 @@ def test_every_network_is_a_generator_or_a_discriminator_of_any_shape(network: N
         with pytest.raises(RecipeError, match=rf"{type(network).__name__}.*images.*\[2\]"):
             network.build(Shapes(6, sample))
         return
-    made = network.build(Shapes(6, sample)).eval()
+    shapes = shapes_for(network, 6, sample)
+    made = small(network).build(shapes).eval()
     generates = "Generator" in type(network).__name__
     pack = getattr(network, "count", 1)  # samples that are judged together
     inputs = torch.randn(5, 6) if generates else torch.randn(5, *sample)
-    kept = inputs.clone()
+    source = torch.randn(5, *shapes.source) if shapes.source else None
+    kept, kept_source = inputs.clone(), None if source is None else source.clone()
     with torch.no_grad():
-        out = made(inputs, None)
+        out = made(inputs, source)
         assert torch.equal(inputs, kept)  # whatever is done in place is done to its own arrays
-        assert out.shape == ((5, *sample) if generates else (5 // pack, out.shape[1]))
-        alone = torch.cat([made(inputs[i : i + pack], None) for i in range(0, 5 - pack + 1, pack)])
+        assert source is None or torch.equal(source, kept_source)
+        assert out.shape == ((5, *shapes.sample) if generates else (5 // pack, out.shape[1]))
+        rows = [slice(i, i + pack) for i in range(0, 5 - pack + 1, pack)]
+        alone = torch.cat([made(inputs[row], None if source is None else source[row]) for row in rows])
         assert torch.allclose(out, alone, rtol=1e-4, atol=1e-5)  # in evaluation mode a row is judged by itself
         other = inputs.clone()
         other[pack:] += 1.0
-        assert torch.equal(made(other, None)[0], out[0])
+        other_source = None if source is None else torch.cat([source[:pack], source[pack:] + 1.0])
+        assert torch.equal(made(other, other_source)[0], out[0])
 
 
 @pytest.mark.parametrize("name", RECIPES)

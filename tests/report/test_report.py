@@ -277,6 +277,7 @@ def test_it_stays_small_where_pictures_are_large_and_many(side: int, tmp_path: P
         metadata={"sample_shape": [3, side, side], "num_real": 64},
         recipe=SimpleNamespace(pictures=Pictures(count=64), condition=None),
         layout=Layout(64, 8),
+        picture_shape=(3, side, side),
         pictures={1000 * i: tmp_path / f"{i}.png" for i in range(25)},
         real_picture=tmp_path / "0.png",
     )

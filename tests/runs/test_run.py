@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -257,10 +258,9 @@ def test_ctrl_c_on_the_real_command_line(tmp_path: Path) -> None:
     changes = ["budget=40000images", "log_every=320images", "networks.generator.widths=[16]"]
     folder = tmp_path / "run"
     process = start("train", "tutorial-small", *changes, "--data", "digits", "--run", folder, "--threads", 1, cwd=tmp_path)
-    while process.poll() is None and not (folder / "log.jsonl").exists():
-        pass
-    while process.poll() is None and len((folder / "log.jsonl").read_text().splitlines()) < 3:
-        pass
+    log = folder / "log.jsonl"
+    while process.poll() is None and (not log.exists() or len(log.read_text().splitlines()) < 3):
+        time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     answer = finish(process)
     assert answer.code == 130, answer.err

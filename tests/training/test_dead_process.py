@@ -27,7 +27,7 @@ def both(cwd: Path, arguments: list[str], dead: int | None = None) -> list[kill.
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port, kill.PLOTS_ARE_DOTS: "1"}
     at_write = kill.Moment(signal.SIGKILL, 20)  # the first checkpoint; the second process writes nothing
     started = [
         kill.start(

@@ -9,6 +9,8 @@ import dataclasses
 import json
 import random
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -26,17 +28,16 @@ from gansmith.runs.run import Run
 from gansmith.training.loop import steps
 from support import (
     RECIPES,
+    ROOT,
     VARIANTS,
     Child,
     assert_same_run,
     assert_same_tensors,
-    finish,
     metadata,
     newest_checkpoint,
     quick,
     records_of,
     slim,
-    start,
     stop_after,
     tiny,
     train_and_tell,
@@ -44,6 +45,9 @@ from support import (
     untimed_log,
     with_ema,
 )
+
+sys.path.append(str(ROOT / "benchmarks" / "hard"))
+import kill
 
 EVERY = pytest.mark.parametrize("name", RECIPES)
 
@@ -185,17 +189,13 @@ def test_killed_on_the_command_line_and_started_again_by_the_same_command(
     recipe, expected = recipe_called("tutorial-small"), uninterrupted("tutorial-small")
     with records_of(recipe, tmp_path / "run") as records:  # the command goes on with a folder; it is begun here
         next(records)
-    process = start("train", tmp_path / "run", "--device", "cpu", "--threads", "1", cwd=tmp_path)
-    assert process.stdout is not None
-    log = tmp_path / "run" / "log.jsonl"
-    while process.poll() is None and len(log.read_text().splitlines()) < 2:
-        pass
-    process.kill()
-    assert finish(process).code in (-9, 0)
-    answer = finish(start("train", tmp_path / "run", "--device", "cpu", "--threads", "1", cwd=tmp_path))
-    assert answer.code == 0, answer.err
-    assert "Traceback" not in answer.err
-    assert "no longer bit for bit" not in answer.err
+    command = ["train", tmp_path / "run", "--device", "cpu", "--threads", "1"]
+    for moment in (kill.Moment(signal.SIGKILL, 30), None):  # after some steps, at a write
+        ended = kill.command(tmp_path, *command, moment=moment, environment={kill.PLOTS_ARE_DOTS: "1"})
+        assert ended.code == (-9 if moment else 0), ended.text
+        assert "Traceback" not in ended.text
+        assert "no longer bit for bit" not in ended.text
+        assert len(untimed_log(tmp_path / "run")) > 1
     assert_same_run(expected, tmp_path / "run")
 
 
@@ -245,8 +245,6 @@ def test_killed_before_any_one_write_equals_uninterrupted(tmp_path: Path, monkey
 
 def _save_unless_dying() -> Callable[..., None]:
     """A process that is killed saves nothing on its way out, though Python's `finally` here would."""
-    import sys
-
     from gansmith.training.trainer import Trainer
     from gansmith.training.writer import RunWriter
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,12 +25,13 @@ SCRIPT = """
 import json, os, sys
 os.environ["OMP_NUM_THREADS"] = "1"
 import torch
-torch.set_num_threads(1)
 import gansmith
 from gansmith.core.errors import RunError
 from gansmith.core.overrides import override
 from gansmith.core.component import from_json
+from support import hurry
 
+hurry()
 recipe = from_json(json.loads(sys.argv[1]))
 
 def until(step, recipe, folder):
@@ -87,7 +89,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
     process = subprocess.Popen(
         [*command, json.dumps(to_json(recipe())), *SGD],
         cwd=folder,
-        env=environment(),
+        env=environment() | {"PYTHONPATH": os.pathsep.join(sys.path)},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

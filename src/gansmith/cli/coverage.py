@@ -10,6 +10,7 @@ import typer
 
 from gansmith.cli import completion
 from gansmith.cli.options import Quiet, Threads, Use, with_home
+from gansmith.cli.terminal import keeps_quiet
 from gansmith.core import files
 from gansmith.core.errors import TrainingError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from gansmith.recipes.base import Recipe
 
 
+@keeps_quiet
 def coverage(
     protocol: Annotated[
         str,
@@ -88,6 +90,8 @@ def _result(
 ) -> Result:
     """Read the stored result of a run; without one, train or continue the run and count its modes."""
     from gansmith.cli import progress
+    from gansmith.core.formatting import noun_of
+    from gansmith.data.named import sample_shape
     from gansmith.evaluation.coverage import results as kept
     from gansmith.runs.run import Run
     from gansmith.training.loop import steps
@@ -98,6 +102,11 @@ def _result(
         return kept.load(path, protocol)
     files.make_parent(path)  # a bad path fails here, before hours of work
     with contextlib.closing(steps(recipe, folder, threads=threads or "auto")) as records:
-        progress.follow(records, f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}", quiet)
+        progress.follow(
+            records,
+            f"{protocol.name}, seed {recipe.seed} -> {folder}   {progress.HOW_TO_STOP}",
+            quiet,
+            noun_of(sample_shape(recipe.data)),
+        )
     with progress.stages("counting modes", quiet) as stages:
         return kept.measure(protocol, Run.open(folder), path, overrides, stages)

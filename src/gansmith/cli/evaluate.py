@@ -15,6 +15,7 @@ from gansmith.core import files
 from gansmith.core.limits import MAX_DRAWS, MAX_SCORED
 
 if TYPE_CHECKING:
+    from gansmith.evaluation.comparison import Known
     from gansmith.evaluation.results import Evaluation
     from gansmith.runs.run import Run
 
@@ -106,7 +107,9 @@ def evaluate(
         typer.Option(
             help="Feature extractor: a name, FILE.py:FUNCTION or inception:WEIGHTS.",
             show_default="chosen by the data",
-            autocompletion=completion.one_of("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"),
+            autocompletion=completion.one_of(
+                "efficientnet-lite0", "lenet-fashion", "lenet-mnist", "mobilenet-v2", "pixels", "points"
+            ),
         ),
     ] = None,
     checkpoint: Checkpoint = "last",
@@ -182,6 +185,7 @@ def compare(
 
     comparison.check(len(runs), out)  # before anything is evaluated
     opened = [_open(name, trust) for name in runs]  # all of them, before any is evaluated
+    comparison.check_alike([_known(found) for found in opened])
     table = comparison.compare([found if isinstance(found, Evaluation) else _evaluation_of(found) for found in opened])
     is_text = json_output.write(
         json_out, {"scores": list(table.keys), "evaluations": [found.to_json() for found in table.evaluations]}
@@ -205,6 +209,17 @@ def _open(name: str, trust: Path | None) -> Evaluation | Run:
     if Evaluation.of(run) is None:
         _ = run.module
     return run
+
+
+def _known(found: Evaluation | Run) -> Known:
+    """What is known of an evaluation before it is made."""
+    from gansmith.data import display_name
+    from gansmith.evaluation.comparison import Known
+    from gansmith.evaluation.results import Evaluation
+
+    if isinstance(found, Evaluation):
+        return Known.of(found)
+    return Known(str(found.path), display_name(found.recipe.data), tuple(found.metadata["sample_shape"]))
 
 
 def _evaluation_of(run: Run) -> Evaluation:

@@ -7,12 +7,12 @@ import os
 import signal
 import sys
 from itertools import pairwise
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 from typer.core import TyperGroup
 
-from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, trust
+from gansmith.cli import coverage, data, doctor, evaluate, explore, export, recipes, sample, terminal, train, translate, trust
 from gansmith.cli.terminal import echo
 from gansmith.core.before_import import draw_without_a_window, is_one_of_several, keep_traces_out, wait_passively
 from gansmith.core.errors import GansmithError, SettingError, cut, message_line
@@ -25,7 +25,7 @@ CTRL_C = 130  # the exit code
 # Heading in `gansmith --help` -> commands, in the order they are shown.
 PANELS: dict[str, dict[str, Any]] = {
     "Train": {"train": train.train, "doctor": doctor.doctor, "trust": trust.trust},
-    "Generate": {"sample": sample.sample},
+    "Generate": {"sample": sample.sample, "translate": translate.translate},
     "Evaluate": {
         "evaluate": evaluate.evaluate,
         "compare": evaluate.compare,
@@ -107,9 +107,20 @@ def _begin(
 
 def command_line() -> Any:
     """All commands, with help texts that are shown as they are written: rich would take `[default: 3]` for markup."""
+    _read_types(app)
     command = typer.main.get_command(app)
     _show_brackets(command)
     return command
+
+
+def _read_types(group: typer.Typer) -> None:
+    """Turn the texts of annotations into types, once for each command: typer would do so ten times, a tenth of `--help`."""
+    for command in group.registered_commands:
+        if command.callback is not None:
+            command.callback.__annotations__ = get_type_hints(command.callback, include_extras=True)
+    for subgroup in group.registered_groups:
+        if subgroup.typer_instance is not None:
+            _read_types(subgroup.typer_instance)
 
 
 def _show_brackets(command: Any) -> None:

@@ -19,13 +19,13 @@ def with_home(path: Path | None) -> Path | None:
     return None if path is None else Path(os.path.expanduser(path))
 
 
-def out_option(help: str, what: str, *endings: str, folder: bool = False, **settings: Any) -> Any:
+def out_option(help: str, what: str, *endings: str, folder: bool = False, goes_on: bool = False, **settings: Any) -> Any:
     """An option for the file, or the `folder`, that a command writes `what` to. It is checked before the command begins."""
 
     def check(path: Path | None) -> Path | None:
         path = with_home(path)
         if path is not None:
-            files.check_output(path, what, endings, folder=folder)
+            files.check_output(path, what, endings, folder=folder, goes_on=goes_on)
         return path
 
     return typer.Option(help=help, callback=check, **settings)
@@ -92,7 +92,12 @@ Checkpoint = Annotated[
 ]
 ClassLabel = Annotated[
     str | None,
-    typer.Option("--class", help="Only this class, by name or number.", show_default=False, autocompletion=completion.classes),
+    typer.Option(
+        "--class",
+        help="Only this class, by name, or by position from 0 where no name is a number.",
+        show_default=False,
+        autocompletion=completion.classes,
+    ),
 ]
 JsonOut = Annotated[
     Path | None,
@@ -103,7 +108,7 @@ JsonOut = Annotated[
         callback=_check_json,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result: no progress, no hints.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result, warnings and errors: no progress, no notes.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, metavar="INTEGER", help="Random seed of the samples.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Skip images that can't be read, and report how many.")]
 Threads = Annotated[

@@ -38,9 +38,9 @@ class Speed:
         return (after - before) / max(last - then, 1e-9)
 
 
-def pace(rate: float, record: Record) -> str:
+def pace(rate: float, record: Record, noun: str) -> str:
     """Format a speed as `12,300 images/s, 4.88 s an epoch`; empty for 0, which means unknown."""
-    return f"{rate:,.0f} images/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
+    return f"{rate:,.0f} {noun}/s, {record.images / record.epoch / rate:.3g} s an epoch" if rate else ""
 
 
 def percent_of(record: Record) -> str:
@@ -66,17 +66,20 @@ def figures(record: Record) -> list[str]:
     return losses + outputs
 
 
-def follow(records: Iterable[Record], title: str, quiet: bool = False) -> None:
-    """Train by iterating over the records, and show progress on stderr, in the first of several processes only."""
+def follow(records: Iterable[Record], title: str, quiet: bool = False, noun: str = "images") -> None:
+    """Train by iterating over the records, and show progress on stderr, in the first of several processes only.
+
+    `noun` is what samples are called in the speed: images, or samples for points.
+    """
     if not quiet:
         records = _titled(records, title)
     if quiet or distributed.rank() != 0:
         for _ in records:
             pass
     elif sys.stderr.isatty():
-        _bar(records)
+        _bar(records, noun)
     else:
-        _lines(records)
+        _lines(records, noun)
 
 
 def _titled(records: Iterable[Record], title: str) -> Iterator[Record]:
@@ -95,9 +98,9 @@ class TrainingBar(Progress):
         super().__init__(BarColumn(None), *texts, console=console, expand=True, refresh_per_second=4)
         self.task = self.add_task("", total=None, share="", left="warming up", score="", figures=[])
 
-    def show(self, record: Record, rate: float) -> None:
-        """Show a record; `rate` is the speed in images per second, 0 where it is unknown."""
-        shown = [*figures(record), *pace(rate, record).split(", ")]
+    def show(self, record: Record, rate: float, noun: str = "images") -> None:
+        """Show a record; `rate` is the speed in samples per second, 0 where it is unknown."""
+        shown = [*figures(record), *pace(rate, record, noun).split(", ")]
         self.update(
             self.task,
             completed=min(record.images, record.total_images),
@@ -126,7 +129,7 @@ def fitting(texts: Sequence[str], width: int) -> str:
     return line
 
 
-def _bar(records: Iterable[Record]) -> None:
+def _bar(records: Iterable[Record], noun: str = "images") -> None:
     """Show two lines that are redrawn 4 times a second."""
     speed, last = Speed(), 0.0
     with TrainingBar(terminal.console(err=True)) as bar:
@@ -134,10 +137,10 @@ def _bar(records: Iterable[Record]) -> None:
             now = time.perf_counter()
             if now - last > 0.25 or record.images >= record.total_images:
                 last = now
-                bar.show(record, speed(record.images))
+                bar.show(record, speed(record.images), noun)
 
 
-def _lines(records: Iterable[Record]) -> None:
+def _lines(records: Iterable[Record], noun: str = "images") -> None:
     """Print a line after 2 seconds, then at growing intervals of up to 30 seconds."""
     speed, last, wait = Speed(), time.perf_counter(), 2.0
     for record in records:
@@ -153,7 +156,7 @@ def _lines(records: Iterable[Record]) -> None:
         last, wait = now, min(30.0, wait * 1.5)
         rate = speed(record.images)
         share = f"{percent_of(record)}  epoch {record.epoch:.1f}"
-        texts = [share, pace(rate, record), "" if done else left(rate, record), *figures(record), score(record)]
+        texts = [share, pace(rate, record, noun), "" if done else left(rate, record), *figures(record), score(record)]
         terminal.echo(BETWEEN.join(filter(None, texts)), err=True)
 
 

@@ -24,7 +24,7 @@ def show(evaluation: Evaluation) -> None:
     terminal.print(f"{evaluation.what}: {samples_of(evaluation)}")
     terminal.print(f"  real      {data['num_real']:,} of {data['label']}, {data['split']}")
     terminal.print(f"  floor     {data['num_floor']:,} real samples scored in place of the generated ones, of {data['floor']}")
-    if len(shape := data.get("shape", ())) == 3:  # the first evaluations did not say it
+    if (shape := evaluation.sample_shape) and len(shape) == 3:
         terminal.print(f"  size      {' x '.join(map(str, shape))} on both sides")
     for note in data.get("notes", ()):
         terminal.print(f"  size      {note}")
@@ -40,6 +40,8 @@ def show(evaluation: Evaluation) -> None:
         table.add_row(title, brief(score.value), interval, floor, score.better)
     terminal.print()
     terminal.print(table)
+    if evaluation.rivals:
+        _show_rivals(terminal, evaluation)
     if evaluation.of_classes:
         _show_classes(terminal, evaluation.of_classes)
     if evaluation.matched:
@@ -48,6 +50,20 @@ def show(evaluation: Evaluation) -> None:
     for finding in evaluation.verdict:
         terminal.print(f"{'+' if finding.good else '-'} {finding.text}")
     terminal.print(f"\n{evaluation.seconds:.0f} seconds; --json FILE writes every detail")
+
+
+def _show_rivals(terminal: Console, evaluation: Evaluation) -> None:
+    """Print a row for the translator and one for each classical rival, with their scores on the same images."""
+    keys = list(next(iter(evaluation.rivals.values())))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("on the test split")
+    for key in keys:
+        table.add_column(evaluation.scores[key].title, justify="right")
+    rows = {"this run": {key: evaluation.scores[key].value for key in keys}} | evaluation.rivals
+    for name, values in rows.items():
+        table.add_row(name, *(brief(values[key]) if key in values else "" for key in keys))
+    terminal.print()
+    terminal.print(table)
 
 
 def _show_classes(terminal: Console, found: PerClassResult) -> None:

@@ -6,17 +6,23 @@ markup, or bytes that are no text.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO
 
+from gansmith.core import notes
 from gansmith.core.formatting import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+P = ParamSpec("P")
 
 
 def echo(text: object = "", *, err: bool = False, nl: bool = True) -> None:
@@ -48,16 +54,27 @@ def console(*, err: bool = False, width: int | None = None, **settings: Any) -> 
     return Plain(stderr=err, width=width, markup=False, emoji=False, highlight=False, **settings)
 
 
-def prepare(notes: bool = True) -> None:
-    """Set up this process's output: notes of the log as lines, and no error for a character that the terminal can't show.
+def keeps_quiet(command: Callable[P, None]) -> Callable[P, None]:
+    """Decorate a command with the option `--quiet`, so that it hides the notes of the log from its first line on."""
 
-    Without `notes` the process prints no warnings of the log: of several processes only the first one does.
+    @functools.wraps(command)
+    def quieter(*args: P.args, **options: P.kwargs) -> None:
+        with notes.hidden(bool(options.get("quiet"))):
+            command(*args, **options)
+
+    return quieter
+
+
+def prepare(is_first: bool = True) -> None:
+    """Set up this process's output: the log as lines, and no error for a character that the terminal can't show.
+
+    Of several processes only the first one prints the log.
     """
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    logging.basicConfig(handlers=[_Notes()], level=logging.WARNING if notes else logging.CRITICAL)
+    logging.basicConfig(handlers=[_Notes()], level=logging.WARNING if is_first else logging.CRITICAL)
 
 
 def _open_closed_streams() -> None:
@@ -77,7 +94,7 @@ def _open_closed_streams() -> None:
 
 
 class _Notes(logging.Handler):
-    """Prints the log's warnings as notes."""
+    """Prints the log's notes and warnings as lines that begin with `note: `."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record to standard error."""

@@ -14,7 +14,7 @@ import typer
 from gansmith.cli import completion
 from gansmith.cli.options import Data, Overrides, Quiet, SkipBad, Threads, Trust, Use, with_home
 from gansmith.cli.recipes import recipe_and_overrides, recipe_with, run_folder, unchanged_run
-from gansmith.cli.terminal import echo
+from gansmith.cli.terminal import echo, keeps_quiet
 from gansmith.core import files
 from gansmith.core.errors import RecipeError, cut
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gansmith.runs.run import Run
 
 
+@keeps_quiet
 def train(
     recipe: Annotated[
         str,
@@ -87,7 +88,7 @@ def train(
     """Train a recipe, or continue a run.
 
     Ctrl-C saves and stops. The same command continues the run, bit for bit.
-    With --quiet, only the run folder is printed.
+    With --quiet, only the run folder is printed, and warnings and errors.
     """
     early = (("scores.until", until), ("scores.patience", patience), ("watch.on_trouble", on_trouble))
     recipe, overrides = recipe_and_overrides(recipe, overrides)
@@ -108,6 +109,7 @@ def train(
     from gansmith.cli import progress
     from gansmith.core import distributed
     from gansmith.core.device import choose_device
+    from gansmith.core.formatting import noun_of
     from gansmith.runs.run import Run
     from gansmith.training.loop import take_steps
     from gansmith.training.session import open_session
@@ -121,7 +123,7 @@ def train(
                 title = f"{chosen.name} -> {folder}   {progress.HOW_TO_STOP}"
                 with contextlib.closing(take_steps(session)) as records:
                     said = dict.fromkeys([*chosen.why, *session.trainer.samples.notes])
-                    progress.follow(records, "\n".join([*said, title]), quiet)
+                    progress.follow(records, "\n".join([*said, title]), quiet, noun_of(session.trainer.samples.shape))
         if distributed.rank() == 0:
             if quiet:
                 echo(folder)
@@ -157,16 +159,27 @@ def _said_when_stopped(folder: Path) -> Iterator[None]:
         if distributed.rank() == 0:
             saved = max(Checkpoints(folder).images, default=0)
             then = "the same command goes on" if saved else "the same command begins anew"
-            echo(f"gansmith: stopped; {folder} is saved at {saved:,} images; {then}", err=True)
+            echo(f"gansmith: stopped; {folder} is saved at {saved:,} {_noun_in(folder)}; {then}", err=True)
         raise error if isinstance(error, Ended) else Ended(signal.SIGINT) from None
+
+
+def _noun_in(folder: Path) -> str:
+    """What the samples of the run in a folder are called, also where the run has just begun or can't be read."""
+    from gansmith.core.errors import GansmithError
+    from gansmith.core.formatting import noun_of
+    from gansmith.runs.metadata import read_metadata
+
+    with contextlib.suppress(GansmithError):
+        return noun_of(read_metadata(folder / "run.json").get("sample_shape", (1, 1, 1)))
+    return "images"
 
 
 def _nothing_left(run: Run) -> str:
     """A message: why there is nothing left to train in a run."""
     if run.stopped:
-        return f"{run.path} ended early, at {run.images:,} images: {run.stopped}. To train longer, choose another --run"
+        return f"{run.path} ended early, at {run.images:,} {run.noun}: {run.stopped}. To train longer, choose another --run"
     return (
-        f"{run.path} is finished: its budget of {run.recipe.budget} is spent, {run.images:,} images. "
+        f"{run.path} is finished: its budget of {run.recipe.budget} is spent, {run.images:,} {run.noun}. "
         "To train longer, give a bigger budget=... and another --run"
     )
 
@@ -221,11 +234,11 @@ def _print_results(run: Run) -> None:
         echo(f"ended early: {results['stopped']}")
     if "best" in results:
         best = results["best"]
-        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} images (--checkpoint best)")
+        echo(f"best on the validation slice: FD {best['value']:.4g} at {best['images']:,} {run.noun} (--checkpoint best)")
     if run.metadata.get("looks") and (found := run.checkup) is not None:
         echo(f"doctor: {found.word}; details: gansmith doctor {folder}")
     took = duration(results.get("seconds", 0))
-    echo(f"done: {run.images:,} images in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
+    echo(f"done: {run.images:,} {run.noun} in {took}{skipped(run.metadata['num_skipped'])}. In {run.path}:")
     echo(f"  report.html: everything on one page; with scores: gansmith report {folder}")
     echo(f"  samples/{run.images:012d}.png, samples/animation.gif, losses.png")
     echo(f"  gansmith sample {folder} --count 1000 --seed 1 --out samples.npz")

@@ -88,25 +88,27 @@ def ending(path: Path) -> str:
     return path.suffix.lower()
 
 
-def check_output(path: Path, what: str, endings: Sequence[str], *, folder: bool = False) -> None:
+def check_output(path: Path, what: str, endings: Sequence[str], *, folder: bool = False, goes_on: bool = False) -> None:
     """Check a path that a command is to write to, before its work begins. Nothing is left there.
 
     Args:
         what: what is written, such as "samples", for messages.
         endings: the endings that a file's name may have, in any case, such as ".png".
         folder: whether a name without an ending is a new or empty folder.
+        goes_on: whether that folder may hold the first part of what is written.
 
     Raises RunError for another ending, for what is no regular file, and if the path can't be written.
     """
     if str(path) == "-":
-        raise RunError(f"can't write {what} to standard output: name a file, as in --out x{endings[0]}")
+        example = f"a file, as in --out x{endings[0]}" if endings else "a folder, as in --out x"
+        raise RunError(f"can't write {what} to standard output: name {example}")
     as_folder = folder and ending(path) == ""
     if not as_folder and ending(path) not in endings:
         names = [f"x{ending}" for ending in endings] + ["a folder's name"] * folder
         choice = " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
         raise RunError(f"can't write {what} as {path.suffix!r} ({path}): use {choice}")
     with disk_errors(path):
-        if as_folder and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if as_folder and path.exists() and (not path.is_dir() or (not goes_on and any(path.iterdir()))):
             raise RunError(f"{path} is there already and not an empty folder; choose another --out")
     check_writable(path, folder=as_folder)
 

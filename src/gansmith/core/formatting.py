@@ -118,6 +118,11 @@ def listed(items: Sequence[object], most: int = 6) -> str:
     return ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
 
 
+def noun_of(shape: Sequence[int]) -> str:
+    """What samples of a shape are called beside a count: images for (C, H, W), samples for points (D,)."""
+    return "images" if len(shape) == 3 else "samples"
+
+
 def of_points(text: str) -> str:
     """Reword a sentence about images for points: `real images` becomes `real samples`. File names stay as they are."""
     return re.sub(r"(?<![\w./=-])(?:image|(?<=different )picture)(s?)(?!\.?[\w/-])", r"sample\1", text)

@@ -127,6 +127,8 @@ def parse_value(text: str, type_: Any) -> Any:
     if _is_text(plain):
         return _validated(text.strip("'\""), type_)
     if re.fullmatch(r"[A-Za-z][\w\-]*", text) and text.lower() not in {"true", "false", "none", "inf", "nan"}:
+        if _num_values(plain):
+            return _validated(text, type_)
         if not _is_class(plain) or plain in (int, float, bool):
             raise RecipeError(f"expected {_name(plain)}, got {cut(text)!r}")
         return find_component(text, plain)()
@@ -137,6 +139,8 @@ def parse_value(text: str, type_: Any) -> Any:
             warnings.simplefilter("ignore")
             value = _evaluate(ast.parse(python, mode="eval").body, plain)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # MemoryError: Python's parser, where it is deep
+        if _num_values(plain):
+            return _validated(text, type_)
         if isinstance(error, RecipeError):
             raise
         raise RecipeError(f"can't read {cut(text)!r}: expected {_name(plain)}") from None
@@ -185,6 +189,12 @@ def _is_text(type_: Any) -> bool:
     )
 
 
+def _num_values(type_: Any) -> int:
+    """The number of values of a tuple type of fixed length, such as two bounds; 0 for every other type."""
+    args = typing.get_args(type_)
+    return len(args) if typing.get_origin(type_) is tuple and Ellipsis not in args else 0
+
+
 def _is_class(type_: Any) -> bool:
     """Whether a type is a class, and none of str, int, float and bool."""
     return isinstance(type_, type) and type_ not in (str, int, float, bool)
@@ -208,5 +218,7 @@ def _validated(value: Any, type_: Any) -> Any:
     try:
         return TypeAdapter(type_, config=None if dataclasses.is_dataclass(type_) else _ANY).validate_python(value, strict=True)
     except ValidationError as error:
+        if (num := _num_values(_plain(type_))) and error.errors()[0]["type"] == "tuple_type":
+            raise RecipeError(f"expected {num} values with commas between, got {short(value)}") from None
         message = one_line("value", error).removeprefix("value: ")
         raise RecipeError(re.sub(r"^value\.([\w.]+): ", r"entry \1: ", message)) from None

@@ -17,7 +17,7 @@ from typing import Any
 
 from gansmith.core.component import _FILE_MODULE, REGISTRY, kebab, parts
 from gansmith.core.errors import RecipeError
-from gansmith.core.user_input import read_bytes
+from gansmith.core.user_input import expanded, read_bytes
 
 _FILES: dict[str, types.ModuleType] = {}
 
@@ -40,7 +40,7 @@ def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType
     Call it only for a file that the user named, on the command line or in a call. What runs is what was read: with `expected`,
     only a content of this SHA-256. Raises RecipeError if the file can't be read, has another content, or raises an exception.
     """
-    path = Path(path)
+    path = expanded(path)
     content = read_code(path)
     digest = hashlib.sha256(content).hexdigest()
     if expected not in (None, digest):
@@ -75,7 +75,7 @@ def load_file(path: str | Path, expected: str | None = None) -> types.ModuleType
 
 def read_code(path: str | Path) -> bytes:
     """The content of a Python file of the user's own. Raises RecipeError if it can't be read or is no regular file."""
-    path = Path(path)
+    path = expanded(path)
     try:
         if path.is_dir():
             raise RecipeError(f"{path} is a folder: name a Python file")
@@ -88,7 +88,7 @@ def read_code(path: str | Path) -> bytes:
 
 def failure(path: str | Path, error: BaseException) -> str:
     """`my_loss.py, line 7, failed: ZeroDivisionError: division by zero`: an error that a user's own code raised."""
-    line, _ = _last_line(error, lambda name: Path(name) == Path(path).resolve())
+    line, _ = _last_line(error, lambda name: Path(name) == expanded(path).resolve())
     text = f"{type(error).__name__}: {error}".rstrip(": ")
     return f"{path}{f', line {line},' if line else ''} failed: {text}"
 

@@ -25,6 +25,11 @@ _KINDS = {
 }
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path that a user named, with `~` as the home folder: a shell expands it only where it is not quoted, Python never."""
+    return Path(os.path.expanduser(path))
+
+
 def opened(path: str | Path) -> IO[bytes]:
     """Open a regular file to read bytes. Raises OSError for anything else, without waiting for it."""
     return open(path, "rb", opener=_open_regular)

@@ -26,7 +26,7 @@ _LABELS: dict[Split, tuple[str, ...]] = {"train": ("labels", "train_labels", "y_
 _VAL_IMAGES, _VAL_LABELS = ("val_images", "x_val"), ("val_labels", "y_val")  # the test split where there is no other
 MOST_NAMED = 5  # arrays that a message names
 CLASSES = "classes"  # the names of the classes, an array of text
-_NO_NAMES = "expected one text per class, each another one"
+_NO_NAMES = "expected one text per class, each another one and none of them blank"
 _UNITS = "each column of the points is standardised for training; samples come in the units of the file"
 
 
@@ -210,7 +210,9 @@ def _remedy(shape: tuple[int, ...], dtype: np.dtype) -> str:
     """What to do about an array of the wrong shape or dtype."""
     if dtype == np.uint8 and len(shape) == 4 and shape[1] in (1, 3, 4):
         return "save x.transpose(0, 2, 3, 1)"
-    if len(shape) in (3, 4) and dtype.kind == "f":
+    if len(shape) == 3 and dtype.kind == "f":  # grey images in 0..1, or signals of some channels
+        return "save (255 * x).round().astype('uint8') if images, x.reshape(len(x), -1) if points"
+    if len(shape) == 4 and dtype.kind == "f":
         return "save (255 * x).round().astype('uint8') where x lies in 0..1"
     if len(shape) in (3, 4) and dtype == np.uint16:
         return "save (255 / 4095 * x).round().astype('uint8') where x lies in 0..4095"
@@ -264,7 +266,7 @@ def _read_classes(
 
 
 def _read_names(path: Path, members: _Members) -> tuple[str, ...] | None:
-    """The names of the classes; None without labels, without such an array, or if it is no list of different texts."""
+    """The names of the classes; None without labels, without such an array, or if it holds no different texts, none blank."""
     member = members.classes
     if member is None or members.labels is None:
         return None
@@ -272,7 +274,7 @@ def _read_names(path: Path, members: _Members) -> tuple[str, ...] | None:
     if dtype.kind != "U" or len(shape) != 1 or not shape[0]:
         return None
     names = tuple(map(str, _read_array(path, member)))
-    return names if len(set(names)) == len(names) else None
+    return names if len(set(names)) == len(names) and all(map(str.strip, names)) else None
 
 
 def _place(path: Path, member: str) -> str:

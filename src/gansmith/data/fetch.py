@@ -122,7 +122,15 @@ def cached(name: str) -> Path | None:
     Raises:
         DataError: unknown data set, or a damaged or unreadable file in the cache.
     """
-    files = _remote(name).files
+    return cached_files(name, _remote(name).files, f"gansmith data fetch {name}")
+
+
+def cached_files(name: str, files: Mapping[str, Expected], command: str) -> Path | None:
+    """The folder `name` of the cache if it has all these files, else None. Files placed by hand may be raw or .gz.
+
+    Raises:
+        DataError: a damaged or unreadable file, whose message says to run `command` again.
+    """
     folder = cache_folder() / name
     num_found = 0
     for file, expected in files.items():
@@ -132,7 +140,7 @@ def cached(name: str) -> Path | None:
         try:
             _read_checked(path, expected)
         except _WrongContentError as error:
-            raise DataError(f"{path}: {error}; delete it and run: gansmith data fetch {name}") from None
+            raise DataError(f"{path}: {error}; delete it and run: {command}") from None
         except OSError as error:
             raise DataError(cant_read(path, error)) from None
         num_found += 1
@@ -159,8 +167,16 @@ def fetch(name: str, progress: Callable[[str], None] = to_stderr) -> Path:
         DiskError: the cache cannot be written.
     """
     remote = _remote(name)
-    if (found := cached(name)) is not None:
-        return found
+    return cached(name) or download(name, remote, progress)
+
+
+def download(name: str, remote: Remote, progress: Callable[[str], None] = to_stderr) -> Path:
+    """Download files into the folder `name` of the cache, and return it: what `fetch` does for a data set that is not there.
+
+    Raises:
+        DataError: no origin provides the files.
+        DiskError: the cache cannot be written.
+    """
     folder = cache_folder() / name
     failures: list[str] = []
     try:

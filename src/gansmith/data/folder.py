@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +14,10 @@ import numpy as np
 
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
-from gansmith.core.formatting import brief, listed
-from gansmith.data.image_files import FULL_RANGE, BadImage, Header, found_range, read_header, read_image
-from gansmith.data.labelled import labels_from, numbered
+from gansmith.core.formatting import brief, listed, percent
+from gansmith.core.notes import note
+from gansmith.data.image_files import FULL_RANGE, BadImage, Clipped, Header, found_range, read_header, read_image
+from gansmith.data.labelled import labels_from, numbered, unused_tables
 from gansmith.data.layout import Layout, labels_by_folder, layout_of, list_images
 from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Fit, Range, Size, fit_images, one_invisible_colour
@@ -29,8 +29,6 @@ MOST_NAMED = 5  # files that a message names
 _LONGEST = 24  # characters of a file's name in a list
 _LEAST_HALF = 16  # pixels of a side of an image that may be half of a pair
 _WAIT = 5.0  # seconds before the first message about progress; later ones wait longer
-
-logger = logging.getLogger("gansmith")
 
 
 Half = Literal["left", "right"]
@@ -92,6 +90,8 @@ class Folder:
             images = [file for class_root in layout.class_roots for file in list_images(class_root)]
             labels_of, unused = labels_from(self.labels, existing(self.path, "folder"), images, self.rules)
             notes += unused
+        elif self.rules == 2:
+            notes += unused_tables(existing(self.path, "folder"))
         read = self.read(files, layout)
         if self.rules == 2:
             notes += [*read.notes, *_skipped(files, read.files, layout.root), *self._maybe_pairs(read)]
@@ -109,7 +109,8 @@ class Folder:
         headers = self._headers(files, layout.root)
         channels = self.channels or _common_channels(headers)
         value_range, range_notes = self._range(headers, layout)
-        kept, values = self._pixels(list(headers), channels, value_range, layout.root, half)
+        clipped = Clipped()
+        kept, values = self._pixels(list(headers), channels, value_range, layout.root, half, clipped)
         if self.channels is None and values.shape[1] == 4 and values[:, 3].min() == 255:
             values = np.ascontiguousarray(values[:, :3])
         if self.rules == 1:
@@ -117,7 +118,9 @@ class Folder:
         seen = [headers[file] for file in kept]
         seen = seen if half is None else [dataclasses.replace(header, width=header.width // 2) for header in seen]
         sizes = frozenset((header.width, header.height) for header in seen)
-        return ReadImages(kept, one_invisible_colour(values), (*range_notes, *self._notes(seen)), sizes)
+        return ReadImages(
+            kept, one_invisible_colour(values), (*range_notes, *_clipped_note(clipped, value_range), *self._notes(seen)), sizes
+        )
 
     def _maybe_pairs(self, read: ReadImages) -> list[str]:
         """A note on images that are all twice as wide as high, as pairs of pix2pix are."""
@@ -149,9 +152,15 @@ class Folder:
         return headers
 
     def _pixels(
-        self, files: Sequence[Path], channels: int | None, value_range: tuple[float, float], root: Path, half: Half | None
+        self,
+        files: Sequence[Path],
+        channels: int | None,
+        value_range: tuple[float, float],
+        root: Path,
+        half: Half | None,
+        clipped: Clipped,
     ) -> tuple[list[Path], np.ndarray]:
-        """The readable files and their pixels, uint8 [N, C, H, W].
+        """The readable files and their pixels, uint8 [N, C, H, W]. `clipped` counts the values outside of the range.
 
         Raises DataError for unreadable files, none at all, different sizes, or too many for memory.
         """
@@ -160,7 +169,7 @@ class Folder:
 
         def read(file: Path) -> None:
             nonlocal values
-            pixels = read_image(file, value_range, self.rules)
+            pixels = read_image(file, value_range, self.rules, clipped)
             pixels = pixels if half is None else _half_of(pixels, half)
             image = fit_images(pixels[None], self.size, channels, file, self.fit)[0]
             if not kept:
@@ -243,7 +252,7 @@ def _each(files: Sequence[Path], read: Callable[[Path], T], root: Path) -> tuple
         except BadImage as error:
             bad.append(error)
         if time.monotonic() - last > wait:
-            logger.warning(f"reading {root}: {i + 1:,} of {len(files):,} images")
+            note(f"reading {root}: {i + 1:,} of {len(files):,} images")
             last, wait = time.monotonic(), 2 * wait
     return results, bad
 
@@ -270,6 +279,19 @@ def names_of(files: Sequence[Path], root: Path) -> str:
     names = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in files[: MOST_NAMED + 1]]
     short = [name if len(name) <= _LONGEST else f"...{name[-_LONGEST:]}" for name in names]
     return listed([*short, *[""] * (len(files) - len(short))], MOST_NAMED)
+
+
+def _clipped_note(clipped: Clipped, value_range: tuple[float, float]) -> list[str]:
+    """A note on values outside of the range, which are cut off at black or white."""
+    if not clipped.num_values:
+        return []
+    low, high = map(brief, value_range)
+    share = clipped.num_values / clipped.all_values
+    values = (
+        f"{clipped.num_values:,} value{'s' if clipped.num_values > 1 else ''} ({percent(share) if share > 0.0005 else '< 0.1 %'})"
+    )
+    images = f"{clipped.num_images:,} image{'s' if clipped.num_images > 1 else ''}"
+    return [f"{values} in {images} lie outside of {low} to {high} and are clipped; data.range=LOW,HIGH sets other bounds"]
 
 
 def _skipped(files: Sequence[Path], kept: Sequence[Path], root: Path) -> list[str]:

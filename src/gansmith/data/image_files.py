@@ -46,6 +46,23 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@dataclass
+class Clipped:
+    """How many values of more than 8 bits lie outside the range that they are scaled from; `read_image` counts them."""
+
+    num_images: int = 0  # with a value outside
+    num_values: int = 0  # outside
+    all_values: int = 0  # of all images of more than 8 bits
+
+    def count(self, values: np.ndarray, value_range: tuple[float, float]) -> None:
+        """Count the values of one image, row by row as `_scaled` reads them."""
+        low, high = value_range
+        outside = sum(int(((row < low) | (row > high)).sum()) for row in values)
+        self.num_images += outside > 0
+        self.num_values += outside
+        self.all_values += values.size
+
+
 class BadImage(DataError):
     """An image file that can't be read. The message names the file; `reason` does not."""
 
@@ -70,7 +87,7 @@ class Header:
 
 def read_header(file: Path, rules: Rules = 2) -> Header:
     """Read the header of an image file. Raises BadImage for a file that is no image, too large, or of a kind that is not read."""
-    return _with_image(file, rules, _header_of)
+    return with_image(file, rules, _header_of)
 
 
 def _header_of(image: Image) -> Header:
@@ -135,13 +152,16 @@ def _key(image: Image) -> int | None:
 # ---------------------------------------------------------------------------------------------------- pixels
 
 
-def read_image(file: Path, value_range: tuple[float, float] = FULL_RANGE, rules: Rules = 2) -> np.ndarray:
+def read_image(
+    file: Path, value_range: tuple[float, float] = FULL_RANGE, rules: Rules = 2, clipped: Clipped | None = None
+) -> np.ndarray:
     """Read one image as uint8 [C, H, W], with its own 1, 3 or 4 channels, rotated upright by its EXIF orientation.
 
     Args:
         file: the file.
         value_range: the values that become 0 and 255, if values have more than 8 bits; values outside are clipped.
         rules: 1 reads the upper 8 bits of colours of 16, ignores that white may be 0, and refuses pixels of 32 bits.
+        clipped: counts the values outside of the range, by rule 2.
 
     Raises:
         BadImage: the file is damaged, or of a kind that is not read.
@@ -149,13 +169,13 @@ def read_image(file: Path, value_range: tuple[float, float] = FULL_RANGE, rules:
 
     def decode(image: Image) -> np.ndarray:
         if image.mode[0] in "IF":
-            return _upright(image, _scaled_grey(image, value_range, rules))
+            return _upright(image, _scaled_grey(image, value_range, rules, clipped))
         if rules == 2 and _raw_mode(image):
-            return _upright(image, _scaled_colours(image, file, value_range))
+            return _upright(image, _scaled_colours(image, file, value_range, clipped))
         mode = _MODES[_num_channels(image)]
         return _upright(image, np.asarray(image if image.mode == mode else image.convert(mode)))  # a copy may be 256 MB
 
-    return _with_image(file, rules, decode)
+    return with_image(file, rules, decode)
 
 
 def found_range(file: Path) -> tuple[float, float]:
@@ -165,15 +185,17 @@ def found_range(file: Path) -> tuple[float, float]:
         values = _finite(np.asarray(image)) if image.mode[0] in "IF" else _wide_colours(image, file)[..., :3]
         return float(values.min()), float(values.max())
 
-    return _with_image(file, 2, look)
+    return with_image(file, 2, look)
 
 
-def _scaled_grey(image: Image, value_range: tuple[float, float], rules: Rules) -> np.ndarray:
+def _scaled_grey(image: Image, value_range: tuple[float, float], rules: Rules, clipped: Clipped | None) -> np.ndarray:
     """An opened wide grey image as uint8 [H, W], or [H, W, 4] if one of its values is transparent."""
     values = np.asarray(image)
     if rules == 1:
         return ((values.astype(np.int64) * 255 + 32767) // 65535).astype(np.uint8)
     grey = _scaled(values, value_range)
+    if clipped is not None:
+        clipped.count(values, value_range)
     if _tags(image).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         grey = 255 - grey
     if (key := _key(image)) is None:
@@ -181,16 +203,23 @@ def _scaled_grey(image: Image, value_range: tuple[float, float], rules: Rules) -
     return np.stack([grey, grey, grey, np.where(values == key, 0, 255).astype(np.uint8)], axis=2)
 
 
-def _scaled_colours(image: Image, file: Path, value_range: tuple[float, float]) -> np.ndarray:
+def _scaled_colours(image: Image, file: Path, value_range: tuple[float, float], clipped: Clipped | None) -> np.ndarray:
     """An opened colour image of 16 bits as uint8 [H, W, 3 or 4]. Its alpha always has the full range."""
     key = image.info.get("transparency")
     values = _wide_colours(image, file)
     parts = [_scaled(values[..., :3], value_range)]
+    if clipped is not None:
+        clipped.count(values[..., :3], value_range)
     if values.shape[2] == 4:
         parts.append(_scaled(values[..., 3:], FULL_RANGE))
     elif isinstance(key, tuple):
         parts.append(np.where((values == np.array(key)).all(axis=2), 0, 255).astype(np.uint8)[..., None])
     return np.concatenate(parts, axis=2)
+
+
+def raw_colours(image: Image, file: Path) -> np.ndarray | None:
+    """The values of an opened colour image of 16 bits, uint16 [H, W, 3 or 4]; None for other images."""
+    return None if _raw_mode(image) is None else _wide_colours(image, file)
 
 
 def _wide_colours(image: Image, file: Path) -> np.ndarray:
@@ -236,14 +265,19 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def pixels_upright(image: Image, pixels: np.ndarray) -> np.ndarray:
+    """Turn pixels [H, W] or [H, W, C] by the EXIF orientation of their loaded image."""
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    return pixels if turn is None else turn(pixels)
+
+
 def _upright(image: Image, pixels: np.ndarray) -> np.ndarray:
     """Turn pixels uint8 [H, W] or [H, W, C] by the EXIF orientation of their loaded image: uint8 [C, H, W]."""
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    pixels = pixels if turn is None else turn(pixels)
+    pixels = pixels_upright(image, pixels)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def _with_image(file: Path, rules: Rules, use: Callable[[Image], T]) -> T:
+def with_image(file: Path, rules: Rules, use: Callable[[Image], T]) -> T:
     """Apply `use` to the opened image, before it is decoded. Every error becomes a BadImage that names the file."""
     from PIL import Image, UnidentifiedImageError
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from gansmith.core.errors import DataError
-from gansmith.core.formatting import listed
-from gansmith.core.user_input import read_text
+from gansmith.core.formatting import listed, shell_word
+from gansmith.core.user_input import opened, read_text
 from gansmith.data.order import natural
 from gansmith.data.source import Rules, cant_read
 
@@ -54,6 +54,25 @@ def labels_from(table: str, root: Path, images: Iterable[Path], rules: Rules = 2
             f"{path} has no label for {_short(unlabelled[0], root)}{more}: add a row, or remove the image from {root}"
         )
     return labels, [f"{path}: columns that are not used: {listed(unused, MOST_NAMED)}"] if unused else []
+
+
+def unused_tables(folder: Path) -> list[str]:
+    """A note on each table in a folder that could give the labels: `labels.csv`, or a CSV file that names the two columns."""
+    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(".csv") and not name.startswith("."))
+    tables = [name for name in names if name.lower() == "labels.csv" or _names_columns(folder / name)]
+    return [
+        f"{folder / name} is not used: to take the classes from it, set {shell_word(f'data.labels={name}')}" for name in tables
+    ]
+
+
+def _names_columns(path: Path) -> bool:
+    """Whether the first line of a file names both columns. A file that can't be read does not: nobody asked for it."""
+    try:
+        with opened(path) as file:
+            line = file.readline(4096).decode("utf-8-sig")
+        return {*COLUMNS} <= {name.strip() for name in next(csv.reader([line]), ())}
+    except (OSError, ValueError, csv.Error):
+        return False
 
 
 def numbered(files: list[Path], labels: dict[Path, str], rules: Rules = 2) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import math
 import os
 from collections.abc import Sequence
@@ -14,13 +13,13 @@ import numpy as np
 
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import size
-
-logger = logging.getLogger("gansmith")
+from gansmith.core.notes import note
 
 # Where Linux stores the memory limit of a container: cgroup v2, then v1.
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _LONG_WAIT = 2**29  # bytes, which take more than two seconds to unpack
 _MAX_RATIO = 200  # of compression; zeros reach 230 at the lowest level and 1,000 at the highest
+_FEWER = "use fewer samples, or fewer columns of each"
 _SHARE = 0.6  # of the memory; the networks and other programs need the rest
 
 
@@ -51,11 +50,11 @@ def usable_bytes() -> int:
 
 
 class TooLarge(DataError):
-    """Data that do not fit in memory. `problem` is the message without its advice."""
+    """Data that do not fit in memory. `problem` is the message without its advice, `are_images` whether a size would help."""
 
-    def __init__(self, problem: str, advice: str = "make the images smaller with data.size=..., or use fewer samples") -> None:
+    def __init__(self, problem: str, advice: str, *, are_images: bool) -> None:
         super().__init__(f"{problem}: {advice}")
-        self.problem = problem
+        self.problem, self.are_images = problem, are_images
 
 
 def must_unpack(num_packed: int, num_bytes: int, what: object) -> None:
@@ -74,7 +73,7 @@ def must_unpack(num_packed: int, num_bytes: int, what: object) -> None:
     sizes = f"{what} has {size(num_bytes)} of values packed into {size(num_packed)}"
     if num_bytes > _MAX_RATIO * num_packed:
         raise DataError(f"{sizes}, so nearly all of them are equal; leave out the empty samples, or save it without compression")
-    logger.warning(f"{sizes}: unpacking them takes a while")
+    note(f"{sizes}: unpacking them takes a while")
 
 
 def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> None:
@@ -88,9 +87,12 @@ def must_fit(shape: Sequence[int], dtype: type[np.generic], what: object) -> Non
     Raises:
         TooLarge: the array is larger than `usable_bytes()`.
     """
+    are_images = len(shape) > 2  # points are [N, D], labels [N]
     num_bytes, limit = math.prod(shape) * np.dtype(dtype).itemsize, usable_bytes()
     if num_bytes > limit:
         raise TooLarge(
             f"{what} needs {num_bytes / 2**30:.3g} GiB of memory, but the limit is {limit / 2**30:.3g} GiB, "
-            f"{_SHARE:.0%} of the usable memory"
+            f"{_SHARE:.0%} of the usable memory",
+            "make the images smaller with data.size=..., or use fewer samples" if are_images else _FEWER,
+            are_images=are_images,
         )

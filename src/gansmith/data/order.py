@@ -12,10 +12,15 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _WHOLE = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)  # a label as it is written, which fits into 64 bits
 
 
+def is_number(name: str) -> bool:
+    """Whether the name of a class is a number as people write it: -1, 007, 2.5."""
+    return _NUMBER.fullmatch(name) is not None
+
+
 def natural(name: str) -> tuple[Any, ...]:
     """Sort key of a class name: -1, 2, 10, class2, class10. Keys are unique, so the order of a set does not matter."""
-    is_number = _NUMBER.fullmatch(name) is not None
-    return (not is_number, float(name) if is_number else 0.0, [_part(part) for part in re.split(r"([0-9]+)", name)], name)
+    is_value = is_number(name)
+    return (not is_value, float(name) if is_value else 0.0, [_part(part) for part in re.split(r"([0-9]+)", name)], name)
 
 
 def _part(text: str) -> tuple[Any, ...]:

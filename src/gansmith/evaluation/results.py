@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from gansmith.core import files
 from gansmith.core.component import short
 from gansmith.core.errors import RunError
+from gansmith.core.user_input import expanded
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -200,6 +201,7 @@ class Evaluation:
     memorisation: Memorisation | None = None
     diagnostics: dict[str, Any] = field(default_factory=dict)  # numbers behind the verdict
     verdict: tuple[Finding, ...] = ()
+    rivals: dict[str, dict[str, float]] = field(default_factory=dict)  # of a translator: scores of classical methods
 
     # In the layout of a Gallery: the first 64 samples, and the samples and training images of memorisation.pairs.
     samples: np.ndarray | None = field(default=None, compare=False, repr=False)
@@ -210,6 +212,12 @@ class Evaluation:
     def is_full(self) -> bool:
         """Whether a run was evaluated with the usual number of samples and draws against all of its real samples."""
         return self.num_fake == COUNT and len(self.seeds or ()) == DRAWS and "full_seconds" not in self.data
+
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """Shape of one sample as it was compared, (C, H, W) or (D,); None for the first evaluations, which did not keep it."""
+        shape = self.data.get("shape")
+        return tuple(shape) if isinstance(shape, list) and shape and all(isinstance(n, int) for n in shape) else None
 
     def to_json(self) -> dict[str, Any]:
         """The evaluation as dictionaries, lists and numbers; numbers that are not finite become null."""
@@ -233,8 +241,9 @@ class Evaluation:
 
     def save(self, path: str | Path) -> Path:
         """Write the JSON to a file atomically, and return its path."""
-        files.write(Path(path), (json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
-        return Path(path)
+        path = expanded(path)
+        files.write(path, (json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        return path
 
     @classmethod
     def of(cls, run: Run) -> Evaluation | None:
@@ -252,7 +261,7 @@ class Evaluation:
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
         """Load an evaluation from a JSON file. Raises RunError naming the file if it can't be read."""
-        return cls._read(files.read_bytes(Path(path), AGAIN), str(path))
+        return cls._read(files.read_bytes(expanded(path), AGAIN), str(path))
 
 
 def class_columns(found: PerClassResult) -> list[tuple[str, tuple[float | None, ...]]]:

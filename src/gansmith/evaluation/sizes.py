@@ -54,11 +54,14 @@ def check_size(size: int | None) -> None:
 
 @contextlib.contextmanager
 def size_advised() -> Iterator[None]:
-    """Where samples do not fit in memory, advise the size that an evaluation takes, not the setting of a recipe."""
+    """Where images do not fit in memory, advise the size that an evaluation takes, not the setting of a recipe."""
     try:
         yield
     except TooLarge as error:
-        raise TooLarge(error.problem, "compare smaller images with --size, or use fewer samples") from None
+        if not error.are_images:
+            raise
+        advice = "compare smaller images with --size, or use fewer samples"
+        raise TooLarge(error.problem, advice, are_images=True) from None
 
 
 def at_own_size(folder: Folder, size: int | None = None, beside: tuple[int, ...] = ()) -> tuple[Folder, tuple[str, ...]]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from gansmith.core.errors import DataError, RunError
 from gansmith.core.limits import MAX_DRAWS, MAX_SCORED
+from gansmith.core.user_input import expanded
 from gansmith.data import Arrays, Folder, Source, fit_images, without_repeats
 from gansmith.data.modality import to_source
 from gansmith.evaluation import sizes
@@ -177,7 +178,7 @@ def _open_samples(
     if isinstance(what, np.ndarray):
         return _check_count(StoredSamples("array", "array", _check_array(what)))
     # os.path returns False where pathlib raises: for names that are too long and folders without permission.
-    if isinstance(what, Run) or os.path.isfile(os.path.join(what, "recipe.json")):
+    if isinstance(what, Run) or os.path.isfile(expanded(what) / "recipe.json"):
         run = what if isinstance(what, Run) else Run.open(what, trust=trust)
         if not LEAST <= count <= MAX_SCORED:
             raise RunError(
@@ -186,8 +187,10 @@ def _open_samples(
             )
         if not 1 <= draws <= MAX_DRAWS:
             raise RunError(f"draws {draws}: expected at least 1 and at most {MAX_DRAWS}")
+        if (num := run.num_sources) is not None:  # a translator makes one sample of each source image
+            count, draws = min(count, num), draws if run.recipe.noise.dim else 1
         return GeneratedSamples(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
-    path = os.path.expanduser(what)
+    path = str(expanded(what))
     if inside := runs_in(path):
         raise RunError(f"{what} is no run folder, but holds {len(inside)}: name one, such as {inside[0]}")
     if os.path.isdir(path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gansmith.core.errors import SettingError, unknown
+from gansmith.core.user_input import expanded
 
 if TYPE_CHECKING:
     from gansmith.runs.run import Run
@@ -20,7 +21,7 @@ def export(run: Run, path: Path, format: str = "keras") -> Path:
     """Write a run's generator to `path` in one of `FORMATS`, and return the path. Raises SettingError for an unknown format."""
     if format not in FORMATS:
         raise SettingError(unknown("format", format, FORMATS))
-    return FORMATS[format](run, path)
+    return FORMATS[format](run, expanded(path))
 
 
 def _keras(run: Run, path: Path) -> Path:

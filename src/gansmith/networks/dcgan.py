@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 from pydantic import Field
@@ -19,6 +19,7 @@ from gansmith.networks.mlp import BatchNorm
 from gansmith.networks.spectral import spectrally_normed
 from gansmith.networks.stack import Stack, run_layer
 
+M = TypeVar("M", bound=nn.Module)
 Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=1000)]
 
 
@@ -201,7 +202,7 @@ class Crop(nn.Module):
 
 
 @torch.no_grad()
-def started_small(network: Stack, std: float = 0.02) -> Stack:
+def started_small(network: M, std: float = 0.02) -> M:
     """Initialise weights from N(0, std^2) and biases with 0, and use the memory format channels_last."""
     for layer in network.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):

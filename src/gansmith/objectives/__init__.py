@@ -7,7 +7,8 @@ What does not: modules (`networks`), updates of weights (`optim`), or the order 
 from gansmith.objectives.adversarial import Adversarial
 from gansmith.objectives.auxiliary import AuxiliaryLoss
 from gansmith.objectives.critic import Critic
+from gansmith.objectives.regression import Regression
 from gansmith.objectives.vae_gan import VaeGan
 from gansmith.objectives.variational import Variational
 
-__all__ = ["Adversarial", "AuxiliaryLoss", "Critic", "VaeGan", "Variational"]
+__all__ = ["Adversarial", "AuxiliaryLoss", "Critic", "Regression", "VaeGan", "Variational"]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gansmith.core.component import component, kebab
 from gansmith.core.errors import RecipeError
-from gansmith.core.fields import BatchSize, Steps, Turns
+from gansmith.core.fields import BatchSize, NotNegative, Steps, Turns
 from gansmith.networks.base import Networks, logits_of, pack_of
 from gansmith.objectives.augmentation import Augment, Augmentation
 from gansmith.objectives.auxiliary import AuxiliaryLoss, category_accuracy, require_head
@@ -30,6 +30,7 @@ from gansmith.objectives.logits import (
 )
 from gansmith.objectives.losses import Loss, NonSaturating, Wasserstein
 from gansmith.objectives.penalties import Penalty, PenaltyInput
+from gansmith.objectives.terms import Term, check_terms, sum_of_terms
 from gansmith.optim.schedules import Constant, Schedule
 
 
@@ -48,6 +49,8 @@ class Adversarial:
     penalty_every: Steps = 1  # steps between penalties, which are multiplied by it (lazy: Karras et al. 2020, appendix B)
     penalty_schedule: Schedule = Constant()  # multiplies every penalty over the run
     auxiliary: AuxiliaryLoss | None = None  # the loss of a head that predicts the condition
+    generator_terms: tuple[Term, ...] = ()  # differences from the true image that a translator's generator minimises besides
+    adversarial_weight: NotNegative = 1.0  # factor of the adversarial loss of the generator, beside its terms
     augmentation: Augmentation | None = None  # of all samples that the discriminator sees, in both players' turns
     reduction: Literal["sum", "mean"] = "sum"  # of the losses of real and of generated samples; "mean" as over one joint batch
     share: Literal["nothing", "noise", "fakes"] = "nothing"  # reused from the discriminator's turn in the generator's
@@ -63,6 +66,9 @@ class Adversarial:
             raise RecipeError(f"Adversarial: {message}: leave discriminator_turns at 1 and generator_fakes at none")
         if self.loss.needs_real and self.generator_fakes is not None:
             message = f"{kebab(type(self.loss).__name__)} compares each generated sample with a real one"
+            raise RecipeError(f"Adversarial: {message}: leave generator_fakes at none")
+        if self.generator_terms and self.generator_fakes is not None:
+            message = f"{kebab(type(self.generator_terms[0]).__name__)} compares each generated sample with a real one"
             raise RecipeError(f"Adversarial: {message}: leave generator_fakes at none")
         pairs = (*([self.loss] if self.loss.needs_real else []), *self.penalties, *([self.auxiliary] if self.auxiliary else []))
         if self.discriminator_fakes is not None and pairs:
@@ -95,6 +101,7 @@ class Adversarial:
         )
 
     def _fits(self, recipe: RunSettings) -> None:
+        check_terms(self.generator_terms, recipe)
         if recipe.compile and self.penalties:
             name = kebab(type(self.penalties[0]).__name__)
             message = f"penalty {name} differentiates the discriminator twice, which torch.compile does not support"
@@ -137,7 +144,7 @@ class Adversarial:
         return Outcome(losses, logs)
 
     def generator_loss(self, networks: Networks, batch: Batch, turn: Turn) -> Outcome:
-        """The generator's loss of its samples, plus the auxiliary loss."""
+        """The generator's loss of its samples, plus the auxiliary loss and the terms."""
         fake = self._generate(networks, batch, turn, self.generator_fakes or batch.size)
         discriminate, real_logits = self._discriminate(networks, batch, turn), None
         if self.loss.needs_real:
@@ -147,7 +154,12 @@ class Adversarial:
         losses = mean_over_patches(generator_losses(self.loss, real_logits, logits_of(output)))
         if self.auxiliary is not None and (condition := batch.condition_for(len(fake))) is not None:
             losses = losses + self.auxiliary.generator * self.auxiliary.per_sample(require_head(output), condition)
-        return Outcome(losses)
+        if self.adversarial_weight != 1.0:
+            losses = self.adversarial_weight * losses
+        if not self.generator_terms:
+            return Outcome(losses)
+        of_terms, logs = sum_of_terms(self.generator_terms, fake, batch, turn)
+        return Outcome(losses + of_terms, logs)
 
     def _auxiliary_loss(
         self, real_output: Output, fake_output: Output, batch: Batch, logs: dict[str, Callable[[], Tensor]]

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 # The headings of `gansmith list`, in the order in which to read them.
-FAMILIES = ("start here", "tutorials", "classics", "losses", "conditional", "autoencoders", "uses", "mode coverage")
+FAMILIES = (
+    *("start here", "tutorials", "classics", "losses", "conditional", "translation", "autoencoders", "uses"),
+    "mode coverage",
+)
 
 EXPLAINED = ("condition", "networks", "objective", "optimizers", "batch_size")
 """Fields of a recipe that the sentences of `Recipe.why` explain."""

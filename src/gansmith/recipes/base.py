@@ -61,7 +61,7 @@ class Scores:
 
     count: Annotated[int, Field(ge=100, le=100_000)] = 2000  # samples per scoring
     # Feature extractor; None: the one that fits the data.
-    extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points"] | None = None
+    extractor: Literal["efficientnet-lite0", "lenet-fashion", "lenet-mnist", "mobilenet-v2", "pixels", "points"] | None = None
     time_fraction: Annotated[float, Field(gt=0.0, le=1.0)] = 0.05  # largest share of the run's time for scoring
     times: Times | None = None  # number of scorings; None: as many as `time_fraction` allows, up to 25
     until: Until | None = None  # end the run at this score: fd=5

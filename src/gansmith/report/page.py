@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from gansmith.report.recipe_text import recipe_lines
 from gansmith.runs.log import SCORE, SCORE_SAMPLES
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from gansmith.evaluation.results import Evaluation, Finding, Memorisation
     from gansmith.runs.run import Run
 
@@ -43,13 +46,7 @@ def write(run: Run, evaluation: Evaluation | None = None) -> Path:
 
 def page(run: Run, evaluation: Evaluation | None = None) -> str:
     """The report as HTML, with all text from the run escaped. Without an evaluation, it names the command for one."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=html.plain_value
-    )
-    template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
-    return template.render(
+    return _template().render(
         title=f"{run.recipe.name} on {display_name(run.recipe.data)}",
         run=run,
         tiles=_tiles(run, evaluation),
@@ -79,13 +76,25 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
     )
 
 
+@functools.cache  # to compile it takes several times as long as to fill it in
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=html.plain_value
+    )
+    return environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
+
+
 # ---------------------------------------------------------------------------------------------------- pictures
 
 
 def _made(run: Run) -> Picture:
     gallery = run.rows(PICTURE_SEED) if run.layout.categories else run.sample(PICTURE_SEED, _count(run))
     alt = f"{len(gallery)} samples after {run.images:,} images"
-    return _in_rows(run, gallery.array, alt) if _draws_images(run) else html.plot(gallery.picture(), alt)
+    if not _draws_images(run):
+        return html.plot(gallery.picture(), alt)
+    return _in_rows(run, gallery.array if gallery.view is None else gallery.view, alt)
 
 
 def _real(run: Run) -> Picture | None:
@@ -111,7 +120,7 @@ def _animation(run: Run) -> Picture | None:
     alt = f"Animation of samples of fixed seeds from {min(chosen):,} to {max(chosen):,} images"
     if not _draws_images(run):
         return html.plots(chosen.values(), alt)
-    frames = (grids.split_grid(path, run.metadata["sample_shape"], _count(run)) for path in chosen.values())
+    frames = (grids.split_grid(path, run.picture_shape, _count(run)) for path in chosen.values())
     return html.animation(frames, alt, run.layout.columns if run.layout.categories else None)
 
 
@@ -126,14 +135,16 @@ def _timeline(run: Run) -> dict[str, Any] | None:
         return {"marks": marks, "plots": plots}
     names = run.layout.names
     count, step = (run.layout.count, run.layout.columns) if names else (COLUMNS, 1)  # the first of each category
-    cells = np.stack([grids.split_grid(path, run.metadata["sample_shape"], count)[::step] for path in chosen.values()], axis=1)
+    cells = np.stack([grids.split_grid(path, run.picture_shape, count)[::step] for path in chosen.values()], axis=1)
     what = "categories" if names else "seeds"
     alt = f"{len(cells)} {what}, one per row, at {len(chosen)} image counts from {min(chosen):,} to {max(chosen):,}"
     picture = html.grid(cells.reshape(-1, *cells.shape[2:]), alt, len(chosen))
     return {"marks": marks, "rows": "category" if names else "seed", "picture": dataclasses.replace(picture, names=names)}
 
 
-def _walk(run: Run) -> Picture:
+def _walk(run: Run) -> Picture | None:
+    if not run.recipe.noise.dim:
+        return None
     cells = run.walk(range(WALK_SEEDS), WALK_STEPS)
     flat = cells.reshape(-1, *cells.shape[2:])
     if _draws_images(run):

@@ -59,6 +59,8 @@ class _Metadata(TypedDict):
     format: Any
     total_images: Positive
     sample_shape: Annotated[list[Positive], Field(min_length=1, max_length=3)]
+    source_shape: NotRequired[Annotated[list[Positive], Field(min_length=3, max_length=3)]]
+    picture_shape: NotRequired[Annotated[list[Positive], Field(min_length=3, max_length=3)]]
     num_real: Count
     num_skipped: Count
     device: str

@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from torch import nn
@@ -30,9 +30,11 @@ from gansmith import doctor
 from gansmith.core.component import short
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import read_as
-from gansmith.core.formatting import shell_word
+from gansmith.core.formatting import noun_of, shell_word
+from gansmith.core.rng import Place
+from gansmith.core.user_input import expanded
 from gansmith.data import Source
-from gansmith.data.modality import Modality, modality_of
+from gansmith.data.modality import Images, Modality, modality_of
 from gansmith.doctor.checkup import Checkup
 from gansmith.networks.base import Shapes
 from gansmith.networks.build import build
@@ -43,9 +45,14 @@ from gansmith.runs.log import SCORE, arrays_in, read_log, scores_in
 from gansmith.runs.metadata import Results, read_metadata, runs_in
 from gansmith.runs.trust import trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
+from gansmith.sampling.conditions import ImageCondition
 from gansmith.sampling.gallery import Gallery
-from gansmith.sampling.inputs import Inputs
+from gansmith.sampling.inputs import Inputs, SourceTable
 from gansmith.sampling.sampler import Sampler
+from gansmith.sampling.translation import Translator
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 RECOVERY = f"{doctor.PREFIX}recovery"  # in a log record: the number of the recovery that began there
 T = TypeVar("T")
@@ -82,7 +89,7 @@ class Run:
         """
         if not isinstance(path, (str, os.PathLike)):
             raise RunError(f"expected the path of a run folder, got {short(path)}: write it as a text, as in 'runs/default'")
-        path = Path(path)
+        path = expanded(path)
         # os.path returns False where pathlib raises: names that are too long, forbidden folders.
         if not os.path.isfile(path / "recipe.json"):
             if inside := runs_in(path):
@@ -161,8 +168,13 @@ class Run:
         """The images seen, and of how many: `320 of 1,000 images`. The last batch may pass the end of the budget."""
         total = self.total_images or 0
         if self.images > total > 0:
-            return f"{self.images:,} images, its budget of {total:,} spent"
-        return f"{self.images:,} of {total:,} images"
+            return f"{self.images:,} {self.noun}, its budget of {total:,} spent"
+        return f"{self.images:,} of {total:,} {self.noun}"
+
+    @property
+    def noun(self) -> str:
+        """What the run's samples are called beside a count: images, or samples for points."""
+        return noun_of(self.metadata.get("sample_shape", (1, 1, 1)))
 
     @property
     def images(self) -> int:
@@ -244,7 +256,7 @@ class Run:
         return condition_space_of(self.recipe.condition, self.metadata)
 
     def asked(self, category: int | str) -> Run:
-        """A copy of the run that samples a single category, given by number or class name: `run.asked("boot").sample()`.
+        """A copy of the run that samples a single category, given by class name or position: `run.asked("boot").sample()`.
 
         Raises RunError if the category is unknown, or the run is unconditional.
         """
@@ -264,10 +276,48 @@ class Run:
 
     @property
     def sampler(self) -> Sampler:
-        """The generator with everything needed to make samples."""
+        """The generator with everything needed to make samples. A translator starts from the source images of the test split."""
         shape, space = tuple(self.metadata["sample_shape"]), self.condition_space
-        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous)
+        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous, self._sources)
         return Sampler(self.module, inputs, self.modality, shape, space, self.layout, f"run {self.path}")
+
+    @cached_property
+    def _sources(self) -> SourceTable | None:
+        """The source images of the test split and what they should become; None unless the run is a translator."""
+        condition = self.recipe.condition
+        if not isinstance(condition, ImageCondition):
+            return None
+        test = self.data.load("test")
+        images = condition.source_images(test, 0, Place())
+        return SourceTable(images, Images(self.recipe.value_range), test.values if test.is_paired else None)
+
+    @property
+    def translator(self) -> Translator:
+        """The generator as a function of one image of any size. Raises RunError unless the run is a translator."""
+        shapes = self.shapes
+        if not shapes.source:
+            raise RunError(f"run {self.path} makes images from noise, not from an image: choose a translator, such as pix2pix")
+        channels, height, width = shapes.source
+        return Translator(self.module, (channels, height, width), self.recipe.noise, self.recipe.value_range, f"run {self.path}")
+
+    def translate(self, image: np.ndarray | Image, seed: int = 0) -> np.ndarray:
+        """Translate an image of any size: a Pillow image, or uint8 or uint16 [H, W] or [H, W, C], without alpha.
+
+        Returns an array [H', W', C'] of the same type. Raises RunError unless the run is a translator, DataError for an image of
+        another number of channels than it was trained on.
+        """
+        pixels = np.asarray(image)
+        return self.translator(pixels[..., None] if pixels.ndim == 2 else pixels, seed)
+
+    @property
+    def num_sources(self) -> int | None:
+        """The number of source images that a translator's samples start from; None for other runs."""
+        return None if self._sources is None else len(self._sources)
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """Shape of one cell of the pictures drawn during training: of a sample, or of a sample beside its source image."""
+        return tuple(self.metadata.get("picture_shape") or self.metadata["sample_shape"])
 
     def sample(self, seed: int = 0, count: int = 16, first: int = 0) -> Gallery:
         """Samples `first` to `first + count - 1` of a seed. Sample i depends on the seed and i alone.

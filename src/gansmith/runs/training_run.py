@@ -17,6 +17,7 @@ from gansmith.core.component import differences, to_json
 from gansmith.core.errors import RunError, some
 from gansmith.core.files import disk_errors, write_json
 from gansmith.core.user_code import hashes_of_own_files
+from gansmith.core.user_input import expanded
 from gansmith.data.location import path_of, same_path
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint
@@ -42,7 +43,7 @@ class TrainingRun(Run):
 
         Raises RunError if the folder holds other files or a run of another recipe, or if another process has locked it.
         """
-        path = Path(path)
+        path = expanded(path)
         if distributed.rank() != 0:
             yield cls(path, recipe, {})
             return

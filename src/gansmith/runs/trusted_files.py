@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from gansmith.core import files
 from gansmith.core.errors import RecipeError, RunError
 from gansmith.core.user_code import digest_of
-from gansmith.core.user_input import read_bytes
+from gansmith.core.user_input import expanded, read_bytes
 
 logger = logging.getLogger("gansmith")
 
@@ -71,7 +71,7 @@ def remember(path: str | Path, digest: str) -> None:
     """Add a file to the trusted ones. Raises RunError or DiskError if the list can't be written."""
     with _changing() as known:
         known.pop(digest, None)
-        known[digest] = TrustedFile(os.path.abspath(path), datetime.date.today().isoformat())
+        known[digest] = TrustedFile(os.path.abspath(expanded(path)), datetime.date.today().isoformat())
 
 
 def revoke(names: Sequence[str]) -> list[TrustedFile]:
@@ -94,7 +94,7 @@ def revoke(names: Sequence[str]) -> list[TrustedFile]:
 
 def _is_meant(name: str, digest: str, file: TrustedFile) -> bool:
     """Whether the user's word names this file."""
-    return os.path.abspath(name) == file.path or (len(name) >= 6 and digest.startswith(name.lower()))
+    return os.path.abspath(expanded(name)) == file.path or (len(name) >= 6 and digest.startswith(name.lower()))
 
 
 def _content(name: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gansmith.core.errors import RunError, some, unknown
-from gansmith.data.order import own_labels
+from gansmith.data.order import is_number, own_labels
 from gansmith.sampling.conditions import Categorical, Condition
 
 MAX_ROWS = 26  # with more categories, a picture does not have one row for each
@@ -30,10 +30,11 @@ class ConditionSpace:
         return self.names or tuple(map(str, range(len(self.shares))))
 
     def category_index(self, category: int | str, subject: str) -> int:
-        """The index in 0..K-1 of a category given by its name, in any case, or by its number.
+        """The index in 0..K-1 of a category given by its name, in any case, or by its position from 0.
 
-        A name takes precedence over a number, and where all names are numbers, a number is a name. `subject` is the subject of
-        error messages.
+        A text that is a number is a position only where no name is a number: among classes such as `01`, `2` could mean a name
+        or a position, and is refused. A Python integer is a position, unless the names are ascending whole numbers, such as 1990
+        and 2000: there it is a name. `subject` is the subject of error messages.
 
         Raises RunError if the generator is unconditional, the category is unknown, or no training sample belonged to it.
         """
@@ -54,11 +55,15 @@ class ConditionSpace:
                 return self.names.index(word)
             if lower.count(word.lower()) == 1:
                 return lower.index(word.lower())
-        are_numbers = bool(self.names) and all(name.isdecimal() for name in self.names or ())
-        if not (is_name and are_numbers) and re.fullmatch(r"[0-9]{1,9}", word) and int(word) < len(self.shares):
+        # A name that is its own position, such as those of categories without samples, can't be confused with another.
+        has_numbers = any(is_number(name) and name != str(i) for i, name in enumerate(self.names or ()))
+        are_numbers = bool(self.names) and all(map(is_number, self.names or ()))
+        is_position = not (is_name and (has_numbers or are_numbers))
+        if is_position and re.fullmatch(r"[0-9]{1,9}", word) and int(word) < len(self.shares):
             return int(word)
-        if self.names and (are_numbers or len(self.names) <= MAX_NAMED):
-            raise RunError(f"{subject} has no class {word!r}: choose one of {some(self.names)}")
+        if self.names and (has_numbers or are_numbers or len(self.names) <= MAX_NAMED):
+            why = ", and no positions, as names of classes are numbers" if is_number(word) and not are_numbers else ""
+            raise RunError(f"{subject} has no class {word!r}{why if has_numbers else ''}: choose one of {some(self.names)}")
         if self.names and not word.isdecimal():
             raise RunError(f"{subject}: {unknown('class', word, self.names)}")
         raise RunError(f"{subject} has categories 0 to {len(self.shares) - 1}, got {word}: choose one of them")

@@ -11,6 +11,7 @@ import numpy as np
 from gansmith.core import files
 from gansmith.core.errors import RunError
 from gansmith.core.limits import MAX_GRID
+from gansmith.core.user_input import expanded
 from gansmith.data.arrays import CLASSES
 from gansmith.data.modality import Modality
 from gansmith.data.order import own_labels
@@ -43,6 +44,7 @@ class Gallery:
     columns: int | None = None  # of the picture; None: as square as possible
     names: tuple[str, ...] = ()  # captions of the picture's rows
     classes: tuple[str, ...] | None = None  # the names of the classes
+    view: np.ndarray | None = None  # what pictures show in place of `array`: samples beside their source images
 
     def __len__(self) -> int:
         """N, the number of samples."""
@@ -59,7 +61,7 @@ class Gallery:
     def picture(self, columns: int | None = None) -> Image:
         """All samples as one picture: a grid of images with captions beside its rows, or a scatter plot of points."""
         columns = columns or self.columns
-        picture = self.modality.picture(self.array, columns)
+        picture = self.modality.picture(self.array if self.view is None else self.view, columns)
         return name_rows(picture, self.names) if columns == self.columns else picture
 
     def save(self, path: str | Path) -> Path:
@@ -73,7 +75,7 @@ class Gallery:
         Parent folders are made. An error leaves no half-written file. Raises RunError for another ending, a folder that is not
         empty, or a path that can't be written, DiskError if the disk is full.
         """
-        path = Path(path)
+        path = expanded(path)
         check(path, len(self))
         if files.ending(path) == ".npz":
             files.make_parent(path)

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from gansmith.core import rng
 from gansmith.core.rng import Place, Stream
-from gansmith.data.modality import Modality
+from gansmith.data.modality import Modality, to_saved
+from gansmith.drawing.strips import strips
 from gansmith.sampling.noise import Noise, interpolate
 
 
@@ -47,6 +48,7 @@ class SourceTable:
 
     images: np.ndarray  # uint8 [M, C, H, W]
     modality: Modality
+    truth: np.ndarray | None = None  # the image that each should become, uint8 [M, C', H', W']; None where it is not known
 
     def __len__(self) -> int:
         """M, the number of images."""
@@ -54,8 +56,16 @@ class SourceTable:
 
     def rows(self, first: int, count: int) -> np.ndarray:
         """Source images for samples `first` to `first + count - 1`, float32 [count, C, H, W]: after the last, from the start."""
-        numbers = np.arange(first, first + count) % len(self)
-        return self.modality.to_model(torch.from_numpy(self.images[numbers])).numpy()
+        return self.modality.to_model(torch.from_numpy(self.images[self._numbers(first, count)])).numpy()
+
+    def strips(self, made: np.ndarray, first: int = 0) -> np.ndarray:
+        """Samples from number `first` on, uint8 [N, H, W, C], each between its source image and its true image."""
+        rows = self._numbers(first, len(made))
+        truth = [] if self.truth is None else [to_saved(self.truth[rows])]
+        return strips([to_saved(self.images[rows]), made, *truth])
+
+    def _numbers(self, first: int, count: int) -> np.ndarray:
+        return np.arange(first, first + count) % len(self)
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,9 @@ class Inputs:
             return GeneratorInput(z, self.sources.rows(first, count))
         return GeneratorInput(z, self.conditions(seed, first, count) if self.shares else None)
 
-    def from_sources(self, images: np.ndarray) -> Inputs:
+    def from_sources(self, images: np.ndarray, truth: np.ndarray | None = None) -> Inputs:
         """A copy whose samples start from these source images, uint8 [M, C, H, W]. Unchanged unless it has source images."""
-        return self if self.sources is None else replace(self, sources=replace(self.sources, images=images))
+        return self if self.sources is None else replace(self, sources=replace(self.sources, images=images, truth=truth))
 
     def categories(self, seed: int, first: int, count: int) -> np.ndarray:
         """The categories of rows `first` to `first + count - 1`, int64 [count]."""
@@ -127,8 +137,10 @@ class Inputs:
         """
         a, b = self.rows(seed, 0, 1), self.rows(other, 0, 1)
         z = interpolate(self.noise, a.z[0], b.z[0], weights)
-        t = np.asarray(weights, np.float32)[:, None]
-        return GeneratorInput(z, None if a.condition is None or b.condition is None else (1 - t) * a.condition + t * b.condition)
+        if a.condition is None or b.condition is None:
+            return GeneratorInput(z)
+        t = np.asarray(weights, np.float32).reshape(-1, *[1] * (a.condition.ndim - 1))
+        return GeneratorInput(z, (1 - t) * a.condition + t * b.condition)
 
 
 def one_hot(categories: np.ndarray, num: int) -> np.ndarray:

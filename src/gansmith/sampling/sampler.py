@@ -43,7 +43,7 @@ class Sampler:
     name: str = "the generator"  # in error messages
 
     def with_category(self, category: int | str) -> Sampler:
-        """A copy that samples a single category, given by number or class name. Raises RunError if the category is unknown."""
+        """A copy that samples a single category, given by class name or position. Raises RunError if the category is unknown."""
         return replace(self, inputs=replace(self.inputs, category=self.condition_space.category_index(category, self.name)))
 
     def chunks(self, seed: int, first: int, last: int) -> Iterator[tuple[int, Tensor]]:
@@ -82,7 +82,13 @@ class Sampler:
         if value_size * count * math.prod(self.shape) > memory.usable_bytes():
             raise RunError(f"{count:,} samples don't fit in memory: choose a smaller count, and draw the rest with other seeds")
         labels = self.labels(seed, count, first)
-        return Gallery(self.sample(seed, count, first), self.modality, labels, classes=self.condition_space.names)
+        samples = self.sample(seed, count, first)
+        view = None if self.inputs.sources is None else self.view(samples, first)
+        return Gallery(samples, self.modality, labels, classes=self.condition_space.names, view=view)
+
+    def view(self, samples: np.ndarray, first: int = 0) -> np.ndarray:
+        """What a picture shows of samples from number `first` on: a translator's stand between source image and true image."""
+        return samples if self.inputs.sources is None else self.inputs.sources.strips(samples, first)
 
     def labels(self, seed: int, count: int, first: int = 0) -> np.ndarray | None:
         """The classes of samples `first` to `first + count - 1` of a seed, int64 [count]; None if categories are not classes."""
@@ -119,6 +125,8 @@ class Sampler:
         Returns uint8 [len(seeds) - 1, steps + 1, H, W, C] for images, float32 [len(seeds) - 1, steps + 1, D] for points. Both
         ends of a row equal the seeds' own samples, bit for bit.
         """
+        if not self.inputs.noise.dim:
+            raise RunError(f"{self.name} has no noise to interpolate: its samples depend on their source images alone")
         ends = [self.sample(seed, 1) for seed in seeds]
         weights = np.arange(1, steps) / steps
         rows = []

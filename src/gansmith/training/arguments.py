@@ -13,6 +13,7 @@ from gansmith.core.errors import RecipeError, RunError, SettingError, cut, unkno
 from gansmith.core.files import check_writable
 from gansmith.core.limits import max_threads
 from gansmith.core.user_code import read_code
+from gansmith.core.user_input import expanded
 from gansmith.recipes.base import Recipe
 
 Threads = int | Literal["auto"] | None
@@ -28,7 +29,7 @@ def check_arguments(
         raise RecipeError(f"recipe: expected a gansmith.Recipe{hint}, got the {type(recipe).__name__} {cut(repr(recipe))}")
     if not isinstance(run, (str, os.PathLike)) or not str(run).strip():
         raise RunError(f"run: expected the path of a folder, got {cut(repr(run))}")
-    check_writable(Path(run), folder=True)
+    check_writable(expanded(run), folder=True)
     if trust is not None:
         read_code(trust)
     return check_settings(device, threads, framework)

@@ -124,7 +124,7 @@ def plan_run(
     if scorer and (seconds or times is None):
         scores = planned_scores(scorer, length, trainer)
         spent += scores.total_seconds
-        fewer = scores.samples if scores.times and scores.samples < scorer.setting.count else None
+        fewer = scores.samples if scores.times and scores.samples < scorer.most else None
         plan = replace(plan, scorings=scores.times, score_samples=fewer)
     if monitor and (seconds or looks is None):
         found = plan_looks(monitor, length)
@@ -158,7 +158,7 @@ def _with_notes(plan: Plan, length: float | None, scorer: Validation | None, mon
             f"{run} is not scored while it trains: scores do not fit into {share} of its time; scores.times=5 asks for 5"
         )
     elif scorer and plan.score_samples:
-        many = f"{plan.score_samples:,} samples instead of {scorer.setting.count:,}"
+        many = f"{plan.score_samples:,} samples instead of {scorer.most:,}"
         share = whole_percent(scorer.setting.time_fraction)
         notes.append(f"{run} is scored {_times(plan.scorings)} with {many}: more do not fit into {share} of its time")
     watch = monitor.trainer.recipe.watch if monitor else None

@@ -113,7 +113,7 @@ def dry_run_lines(recipe: Recipe, device: str, framework: str = "torch") -> Iter
     begun = time.perf_counter()
     with process_settings(compiles=recipe.compile):
         trainer = Trainer(recipe, choose_device(device), backend=backend_of(framework))
-        scorer = validation_for(recipe, trainer.samples)
+        scorer = validation_for(recipe, trainer.samples, trainer.validation)
         record = trainer.step()
         trainer.check()
         start = time.perf_counter() - begun

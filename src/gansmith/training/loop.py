@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from collections.abc import Generator
 from pathlib import Path
 
 import torch
 
+from gansmith.core import distributed
 from gansmith.core.errors import TrainingError
+from gansmith.core.notes import note
 from gansmith.recipes.base import Recipe
 from gansmith.runs.run import Run
 from gansmith.training.arguments import Threads
 from gansmith.training.record import Record
 from gansmith.training.session import Session, open_session
-from gansmith.training.signals import SignalsWait
+from gansmith.training.signals import LONGEST_WAIT, SignalsWait
 from gansmith.training.trainer import Trainer
-
-logger = logging.getLogger("gansmith")
 
 
 def train(
@@ -69,16 +68,19 @@ def steps(
 def take_steps(session: Session) -> Generator[Record]:
     """Train an open session to its end, yielding a record after every step. Leaving the loop saves."""
     trainer, supervisor, writer, watch = session
-    with SignalsWait() as signals:
+    are_several = distributed.world_size() > 1
+    is_written = True  # whether what the last step made due is written
+    with SignalsWait(LONGEST_WAIT if are_several else None) as signals:
         try:
             while not supervisor.is_over(trainer):
                 with signals.held():
-                    before = trainer.images
+                    before, is_written = trainer.images, False
                     try:
                         record = watch.step(trainer)
                         decision = supervisor.after(trainer, before)
                         trainer = decision.successor or trainer
                         writer.after(trainer, record, before, decision)
+                        is_written = True
                         if not decision.is_over and (threads := watch.fewer(trainer)) is not None:
                             _change_threads(session, trainer, threads)
                     except TrainingError:
@@ -92,6 +94,9 @@ def take_steps(session: Session) -> Generator[Record]:
                 yield record
             writer.finish(trainer, supervisor.results())
         finally:
+            # Another process has died within the step. What is not written yet, such as a score, would be missing for ever.
+            if are_several and not is_written:
+                trainer.whole = False
             with signals.held():  # a second Ctrl-C waits until the run is saved
                 writer.leave(trainer)
 
@@ -101,4 +106,4 @@ def _change_threads(session: Session, trainer: Trainer, threads: int) -> None:
     session.writer.leave(trainer)
     now = f"training has become slow beside another program: on with {threads} of {torch.get_num_threads()} threads"
     session.writer.run.update_metadata(thread_changes=session.threads.note(trainer.images, threads))
-    logger.warning(f"{now} from {trainer.images:,} images")
+    note(f"{now} from {trainer.images:,} images")

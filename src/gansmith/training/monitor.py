@@ -162,6 +162,8 @@ class Monitor:
     def _searched(self) -> Tensor:
         """The training samples, as rows, that generated samples may be copies of; none where there are too many."""
         values = self.trainer.samples.values
+        if self.trainer.shapes.source:  # a translation of a training sample is like that sample
+            return torch.empty(0)
         return self._compact(values) - self._reals.mean if len(values) <= MOST_SEARCHED else torch.empty(0)
 
     @cached_property

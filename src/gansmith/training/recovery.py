@@ -129,7 +129,7 @@ def _last_healthy_checkpoint(looks: Sequence[Mapping[str, Any]], kept: Sequence[
 def recovered(trainer: Trainer, original: Recipe, recoveries: Sequence[Recovery], saved: Checkpoint | None) -> Trainer:
     """The trainer that takes over from `trainer` at its image count, with the changed recipe and the weights of `saved`, or new
     ones where it is None."""
-    made = Trainer(changed(original, recoveries), trainer.device, trainer.samples, type(trainer.backend))
+    made = Trainer(changed(original, recoveries), trainer.device, trainer.samples, type(trainer.backend), trainer.validation)
     if saved is not None:
         made.restore(saved)
         for window in made.window.values():

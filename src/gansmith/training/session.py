@@ -13,6 +13,7 @@ import torch
 
 from gansmith.core import distributed
 from gansmith.core.errors import GansmithError, RecipeError, TrainingError
+from gansmith.core.notes import note
 from gansmith.core.user_code import hashes_of_own_files
 from gansmith.evaluation.results import Evaluation
 from gansmith.recipes.base import Recipe
@@ -134,8 +135,8 @@ def _prepare(folder: TrainingRun, recipe: Recipe, device: torch.device, threads:
     recipe.pictures.marks(trainer.total_images, trainer.epoch_images)  # too many are refused before anything is written
     score = validation.name if validation and plan.scorings else None
     folder.begin(_metadata_of(trainer, folder) | plan.metadata() | {"score": score})
-    for note in plan.notes if distributed.rank() == 0 else ():
-        logger.warning(note)
+    for text in plan.notes if distributed.rank() == 0 else ():
+        note(text)
     if score != folder.metadata.get("score"):
         logger.warning(f"the score was {folder.metadata.get('score')}, now {score}: the run goes on and is scored no more")
         validation = None
@@ -159,7 +160,7 @@ def _planned(
     folder: TrainingRun, recipe: Recipe, trainer: Trainer, *, is_new: bool
 ) -> tuple[Plan, Validation | None, Monitor | None]:
     """The plan of a run, made now if it is new, and what scores and watches with as many samples as the plan says."""
-    scorer, monitor = validation_for(recipe, trainer.samples), monitor_for(trainer)
+    scorer, monitor = validation_for(recipe, trainer.samples, trainer.validation), monitor_for(trainer)
     plan = plan_run(recipe, trainer, scorer, monitor, folder) if is_new else Plan.read(folder.metadata)
     plan = plan.agreed(trainer.device)
     if monitor is not None and plan.look_samples != monitor.most:

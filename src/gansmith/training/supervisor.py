@@ -9,6 +9,7 @@ from typing import Any
 
 from gansmith import doctor
 from gansmith.core import distributed
+from gansmith.core.formatting import noun_of, of_points
 from gansmith.recipes.base import Recipe
 from gansmith.runs.log import SCORE, scores_in
 from gansmith.training import recovery
@@ -143,7 +144,8 @@ class Supervisor:
             self._record(trainer.images, signs)
             diagnoses = self.diagnoses()
             for new in (found for found in diagnoses[:1] if found.trouble not in self.warned):
-                logger.warning(f"{new.trouble} at {trainer.images:,} images: {new.sign} {new.remedy} {new.read_on}")
+                said = f"{new.trouble} at {trainer.images:,} images: {new.sign} {new.remedy} {new.read_on}"
+                logger.warning(said if noun_of(trainer.samples.shape) == "images" else of_points(said))
                 self.warned.add(new.trouble)
             successor = self._recover(trainer, diagnoses)
         self._agree_on_end(trainer)
@@ -171,7 +173,7 @@ class Supervisor:
         recovery_points = self.run.recovery_points
 
         def check(recipe: Recipe) -> None:
-            Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend))
+            Trainer(recipe, trainer.device, trainer.samples, type(trainer.backend), trainer.validation)
 
         while True:
             chosen = recovery.choose(self.recipe, self.recoveries, diagnoses, self.looks, recovery_points, trainer.images, check)

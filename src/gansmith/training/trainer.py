@@ -19,6 +19,7 @@ from gansmith.core.errors import DataError, RecipeError, TrainingError
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Endless, Samples, Validated, source
 from gansmith.data.modality import Images, modality_for
+from gansmith.drawing.strips import strip_shape
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Stateful, Turn
@@ -69,13 +70,19 @@ class Backend(Protocol):
 class Trainer:
     """Data, networks and optimizers on a device, ready to take steps from any image count.
 
-    Every step is a function of the state, the recipe and the image count alone. The `backend` computes it.
+    Every step is a function of the state, the recipe and the image count alone. The `backend` computes it. `samples` and
+    `validation` take the place of those that the recipe's data load.
 
     Raises RecipeError naming a network whose shapes don't fit the data, DataError for data that break the contract of sources.
     """
 
     def __init__(
-        self, recipe: Recipe, device: torch.device, samples: Samples | None = None, backend: type[Backend] | None = None
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        samples: Samples | None = None,
+        backend: type[Backend] | None = None,
+        validation: Samples | None = None,
     ) -> None:
         backend = backend or TorchBackend
         backend.check_recipe(recipe, device)
@@ -86,7 +93,7 @@ class Trainer:
         if len(self.samples) < 2:
             raise DataError(f"the data hold {len(self.samples)} sample; expected at least 2: add some")
         self.samples = with_categories(self.samples, recipe.condition)
-        self.validation = recipe.data.validation() if samples is None and isinstance(recipe.data, Validated) else None
+        self.validation = recipe.data.validation() if samples is None and isinstance(recipe.data, Validated) else validation
         self.modality = modality_for(self.samples, recipe.value_range)
         self.source_modality = Images(recipe.value_range)
         source_shape = self.source_images(self.samples[:1]).shape[1:]
@@ -221,8 +228,9 @@ class Trainer:
     def _make_inputs(self) -> Inputs:
         """Generator inputs: categories as frequent as among the real samples, or the source images kept for validation."""
         if self.shapes.source:
-            images = self.source_images(self.samples if self.validation is None else self.validation)
-            return Inputs(self.recipe.noise, sources=SourceTable(images, self.source_modality))
+            shown = self.samples if self.validation is None else self.validation
+            truth = shown.values if shown.is_paired else None
+            return Inputs(self.recipe.noise, sources=SourceTable(self.source_images(shown), self.source_modality, truth))
         categories = None if self.categories is None else self.categories.cpu().numpy()
         return Inputs(self.recipe.noise, shares_of(categories, self.shapes.categories), continuous=self.shapes.continuous)
 
@@ -279,7 +287,7 @@ class Trainer:
                 "num_real": len(self.samples),
                 "num_skipped": self.samples.num_skipped,
                 "sample_shape": list(self.shapes.sample),
-                **({"source_shape": list(self.shapes.source)} if self.shapes.source else {}),
+                **self._source_metadata(),
                 "kinds": list(self.inputs.shares) or None,
                 "classes": list(self.samples.classes) if self.samples.classes else None,
                 "framework": self.backend.framework,
@@ -290,6 +298,14 @@ class Trainer:
             | self.modality.metadata()
             | self.backend.metadata()
         )
+
+    def _source_metadata(self) -> dict[str, Any]:
+        """The shapes of source images and of their strips in pictures; empty without source images."""
+        table = self.inputs.sources
+        if table is None:
+            return {}
+        parts = [self.shapes.source, self.shapes.sample, *([] if table.truth is None else [self.shapes.sample])]
+        return {"source_shape": list(self.shapes.source), "picture_shape": list(strip_shape(parts))}
 
     def state(self) -> Checkpoint:
         """Everything the next step depends on. The tensors are not copied."""

