@@ -316,6 +316,8 @@ BY_HAND: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("train", "tutorial-small", "--data", "trains"), ("trainA and trainB", "pairs:trains", "unpaired:trains")),
     (("train", "tutorial-small", "data=random-crops(of=pairs(path=sources,target=targets),size=80)"), ("smaller than a crop",)),
     ((*SMALL, "data=random-crops"), ("RandomCrops.of is missing",)),
+    (("data", "show", "satellite-relief", "data.target=relief"), ("source and target are both relief",)),
+    (("data", "show", "emoji-pairs", "data.size=4"), ("size=4", "greater than or equal to 8")),
     (("data", "show", "mixed", "data.range=0"), ("expected two numbers, data.range=LOW,HIGH", "got 0")),
     ((*SMALL, "optimizers.generator.betas=0.5"), ("betas=0.5", "2 values with commas between", "got 0.5")),
     # numbers beyond what makes sense

@@ -172,7 +172,18 @@ def test_the_names_of_the_recipes() -> None:
 
 
 def test_the_names_of_the_data_sets() -> None:
-    names = ["digits", "emoji-pairs", "faces", "fashion-mnist", "grid", "mnist", "rare", "ring", "stacked-mnist"]
+    names = [
+        "digits",
+        "emoji-pairs",
+        "faces",
+        "fashion-mnist",
+        "grid",
+        "mnist",
+        "rare",
+        "ring",
+        "satellite-relief",
+        "stacked-mnist",
+    ]
     assert sorted(NAMES) == names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from gansmith.core.errors import DataError
-from gansmith.data import EmojiPairs, Samples, Validated, emoji_pairs, source, train_shape
+from gansmith.core.errors import DataError, RecipeError
+from gansmith.data import EmojiPairs, Samples, SatelliteRelief, Validated, emoji_pairs, satellite_relief, source, train_shape
 from gansmith.data.emoji_pairs import base_name, part_of
 from gansmith.data.fetch import REMOTES, Expected, Remote, cached
 
@@ -51,7 +53,7 @@ def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(REMOTES, "emoji-pairs", remote(sets))
 
 
-def parts_of(made: EmojiPairs) -> dict[str, Samples]:
+def parts_of(made: EmojiPairs | SatelliteRelief) -> dict[str, Samples]:
     return {"train": made.load(), "validation": made.validation(), "test": made.load("test")}
 
 
@@ -131,3 +133,66 @@ def test_fluent_emoji_have_the_promised_counts() -> None:
     agree = (black & coloured).mean((1, 2)) / black.mean((1, 2))
     others = (black & np.roll(coloured, 1, axis=0)).mean((1, 2)) / black.mean((1, 2))
     assert np.median(agree) > 0.75 > np.median(others)
+
+
+# ---------------------------------------------------------------------------------------------------- maps
+
+MAPS = ("satellite", "relief", "shaded-relief")
+
+
+@pytest.fixture
+def small_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world of 100 x 60 in blocks of 10, whose left half is land. Its maps tell their number, row and column as colours."""
+    for name, value in {"_WIDTH": 100, "_HEIGHT": 60, "_TOP": 10, "_BOTTOM": 52, "_BLOCK": 10}.items():
+        monkeypatch.setattr(satellite_relief, name, value)
+    rows, columns = np.mgrid[:60, :100]
+    contents = {}
+    for i, name in enumerate(MAPS):
+        colours = np.stack([rows * 2 + i, columns * 2 + 50, np.where(columns < 50, 0, 255)], axis=2).astype(np.uint8)
+        colours = colours.repeat(2, 0).repeat(2, 1) if name == "shaded-relief" else colours
+        memory = io.BytesIO()
+        Image.fromarray(colours).save(memory, "PNG")
+        contents[satellite_relief._FILES[name]] = memory.getvalue()  # type: ignore[index]
+    monkeypatch.setenv("GANSMITH_CACHE", str(tmp_path))
+    monkeypatch.setitem(REMOTES, "satellite-relief", remote(contents))
+
+
+@pytest.mark.usefixtures("small_world")
+@pytest.mark.parametrize("names", [("relief", "satellite"), ("satellite", "relief"), ("satellite", "shaded-relief")])
+def test_tiles_of_two_maps_show_one_place(names: tuple[satellite_relief.Map, satellite_relief.Map]) -> None:
+    made = SatelliteRelief(*names)
+    object.__setattr__(made, "size", 4)  # smaller than a tile of the real maps may be
+    assert isinstance(made, Validated)
+    covered = np.zeros((3, 60, 100), bool)
+    for part, samples in enumerate(parts_of(made).values()):
+        source.check(samples, made)
+        assert samples.source_images is not None
+        first, second = MAPS.index(names[0]), MAPS.index(names[1])
+        assert np.array_equal(samples.values[:, 0].astype(int) - second, samples.source_images[:, 0].astype(int) - first)
+        assert np.array_equal(samples.values[:, 1:], samples.source_images[:, 1:])
+        assert samples.values[:, 2].max() == 0  # all of it is land
+        for tile in samples.values:
+            y, x = (int(tile[0, 0, 0]) - second) // 2, (int(tile[1, 0, 0]) - 50) // 2
+            assert 10 <= y <= 52 - 4
+            covered[part, y : y + 4, x : x + 4] = True
+    assert covered.any(axis=(1, 2)).all()
+    assert covered.sum(axis=0).max() == 1  # no place is in two parts
+    assert len(made.load()) > 2 * len(made.load("test"))  # training tiles overlap
+
+
+def test_a_map_is_no_pair_with_itself() -> None:
+    with pytest.raises(RecipeError, match="source and target are both relief: expected two different maps"):
+        SatelliteRelief(target="relief")
+
+
+def test_the_maps_of_basemap_have_the_promised_tiles() -> None:
+    if cached("satellite-relief") is None:
+        pytest.skip("satellite-relief is not fetched")
+    parts = parts_of(SatelliteRelief())
+    assert {part: len(samples) for part, samples in parts.items()} == {"train": 1092, "validation": 63, "test": 116}
+    # Where the relief shows water, the satellite image is blue or dark.
+    samples = parts["train"]
+    assert samples.source_images is not None
+    water = ~satellite_relief._land(samples.source_images.transpose(0, 2, 3, 1))
+    red = samples.values[:, 0].astype(float)
+    assert red[water].mean() < 0.6 * red[~water].mean()

@@ -173,6 +173,9 @@ def test_folders_are_the_splits(here: Path, layout: str) -> None:
         fill(here / second, some, is_source=False)
         made = Pairs("grey", "colour") if layout == "in each side" else made
     assert parts_of(made) == {"train": list(range(10)), "validation": list(range(10, 14)), "test": list(range(14, 20))}
+    ending = "A" * (layout == "letters")
+    found = f"train{ending} is the training split, val{ending} is the validation split and test{ending} is the test split"
+    assert found in made.load().notes
 
 
 def test_a_part_without_a_folder_comes_out_of_the_training_pairs(here: Path) -> None:

@@ -34,7 +34,13 @@ def _fuzzer() -> Any:
 
 FUZZER = _fuzzer()
 # Components with a path, and the readers in the fuzzer's table that read their files.
-READERS_OF = {"Arrays": {"npy", "npz"}, "Folder": {"images", "csv"}, "Idx": {"idx"}}
+READERS_OF = {
+    "Arrays": {"npy", "npz"},
+    "Folder": {"images", "csv"},
+    "Idx": {"idx"},
+    "Pairs": {"images"},  # through Folder
+    "Unpaired": {"images"},
+}
 
 
 def _header(meta: str) -> bytes:

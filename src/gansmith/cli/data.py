@@ -33,12 +33,13 @@ def data_list(json_out: JsonOut = None) -> None:
     ]
     if not json_output.write(json_out, entries):
         return
+    width = max(map(len, NAMES)) + 2
     for name, known in NAMES.items():
         state, fault = states[name]
-        echo(f"{name:<16}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
-        echo(f"{'':<16}licence: {known.licence}; {known.homepage}")
+        echo(f"{name:<{width}}{known.purpose}" + (f"  [{state}]" if known.is_fetched else ""))
+        echo(f"{'':<{width}}licence: {known.licence}; {known.homepage}")
         if fault:
-            echo(f"{'':<16}{fault}")
+            echo(f"{'':<{width}}{fault}")
 
 
 def _state(name: str, known: NamedData) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Data: sources of samples, data sets with a name, and the lookup of a source by name or path.
 
     source = find_source("mnist")     # or a folder of images, a .npy or .npz file, an idx file
+    source = find_source("pairs:sketches,photographs")    # a source image for each sample, for a translator
     samples = source.load("train")    # uint8 [N, C, H, W] or float32 [N, D], labels int64 [N]
 
 Importing this room imports no deep-learning framework, and nothing is read or downloaded before `load`. The module
@@ -34,6 +35,7 @@ from gansmith.data.named import (
 from gansmith.data.pairs import Pairs
 from gansmith.data.pixels import Channels, Fit, Size, fit_images
 from gansmith.data.rare import Balanced, Rare
+from gansmith.data.satellite_relief import SatelliteRelief
 from gansmith.data.source import (
     Attribute,
     Derived,
@@ -79,6 +81,7 @@ __all__ = [
     "Repeats",
     "Ring",
     "Samples",
+    "SatelliteRelief",
     "Size",
     "Source",
     "Split",

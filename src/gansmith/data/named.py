@@ -22,6 +22,7 @@ from gansmith.data.image_files import SUFFIXES
 from gansmith.data.mnist import FashionMnist, Mnist
 from gansmith.data.pairs import Pairs
 from gansmith.data.rare import Rare, known_counts
+from gansmith.data.satellite_relief import SatelliteRelief
 from gansmith.data.sides import has_sides, same_names
 from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source, existing
 from gansmith.data.stacked import StackedMnist
@@ -96,6 +97,13 @@ NAMES: dict[str, NamedData] = {
         True,
         "MIT (Microsoft Corporation)",
         "https://github.com/microsoft/fluentui-emoji",
+    ),
+    "satellite-relief": NamedData(
+        SatelliteRelief,
+        "pairs of map tiles, 64 x 64, colour: relief -> satellite image, or back; whole regions held out",
+        True,
+        "MIT (matplotlib's basemap; maps by NASA, NOAA and Natural Earth)",
+        "https://github.com/matplotlib/basemap",
     ),
     "rare": NamedData(
         Rare,

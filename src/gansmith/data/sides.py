@@ -65,7 +65,9 @@ class Sides:
         """A sentence on which folders are which part; None without such folders."""
         if len(self.first) == 1:
             return None
-        return listed([f"{self.first[self.place_of(part)[0]].name} is the {part} split" for part in ("train", "test")])
+        parts: dict[Part, str] = {"train": "training", "validation": "validation", "test": "test"}
+        return listed([f"{self.first[self.place_of(part)[0]].name} is the {name} split" for part, name in parts.items()
+                       if part not in self.place_of(part)[1]])  # fmt: skip
 
 
 def sides_of(path: str, other: str | None) -> Sides:
