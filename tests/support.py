@@ -77,10 +77,15 @@ REAL_LINES = charts.lines
 # ---------------------------------------------------------------------------------------------------- tiny recipes
 
 
+def data_for(name: str) -> str:
+    """The name of the cheapest data that a recipe can be trained on."""
+    return "digit-pairs" if catalogue()[name].family == "translation" else "digits"
+
+
 def tiny(name: str, *overrides: str, budget: str = "1600images") -> Recipe:
     """The recipe `name` on the 8x8 digits, for some twenty steps that pass the end of an epoch, with frequent records."""
     often = (f"budget={budget}", "checkpoint_every=350images", "log_every=300images")
-    recipe = make(name, [*often, "scores=none", *overrides], data="digits")
+    recipe = make(name, [*often, "scores=none", *overrides], data=data_for(name))
     return dataclasses.replace(recipe, pictures=Pictures(count=4, columns=2, every="700images", arrays=True))
 
 

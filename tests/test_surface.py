@@ -71,6 +71,8 @@ RECIPES = [
     "lsgan",
     "noise-critic",
     "pacgan-mixture",
+    "pix2pix",
+    "pix2pix-l1",
     "projection",
     "r3gan",
     "stacked-mnist-unrolled",
@@ -173,6 +175,7 @@ def test_the_names_of_the_recipes() -> None:
 
 def test_the_names_of_the_data_sets() -> None:
     names = [
+        "digit-pairs",
         "digits",
         "emoji-pairs",
         "faces",

@@ -192,14 +192,15 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 def arguments_for(name: str) -> list[str]:
     """The arguments of `gansmith train` for a short run of a recipe, with scores and looks where the recipe allows them."""
-    from gansmith.recipes import make
+    from gansmith.recipes import catalogue, make
 
-    recipe = make(name, [], data="digits")
+    data = "digit-pairs" if catalogue()[name].family == "translation" else "digits"
+    recipe = make(name, [], data=data)
     scored = recipe.scores is not None and "generator" not in recipe.frozen
     watched = [] if recipe.watch is None else ["watch.times=8"]
     scores = ["scores.times=2", "scores.count=100"] if scored else ["scores=none"]
     plan = [f"budget={BUDGET}images", f"batch_size={min(recipe.batch_size, 64)}"]
-    return ["train", name, *plan, *OFTEN, *scores, *watched, "--data", "digits", "--device", "cpu", "--threads", "1"]
+    return ["train", name, *plan, *OFTEN, *scores, *watched, "--data", data, "--device", "cpu", "--threads", "1"]
 
 
 # ---------------------------------------------------------------------------------------------------- the harness

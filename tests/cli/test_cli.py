@@ -18,7 +18,7 @@ import gansmith
 from gansmith.core.component import to_json
 from gansmith.data import NAMES, Digits, FashionMnist, Mnist, Samples
 from gansmith.recipes import FAMILIES, catalogue, make
-from support import RECIPES, ROOT, Answer, assert_refused, assert_same_run, finish, quick, start, stop_after, tree
+from support import RECIPES, ROOT, Answer, assert_refused, assert_same_run, data_for, finish, quick, start, stop_after, tree
 
 Cli = Callable[..., Answer]
 README = ROOT / "README.md"
@@ -103,9 +103,9 @@ def test_a_quiet_training_prints_the_run_folder_alone(here: Path, cli: Cli) -> N
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_show_tells_the_whole_recipe(name: str, cli: Cli) -> None:
-    answer = cli("show", name, "--data", "digits")
+    answer = cli("show", name, "--data", data_for(name))
     assert answer.code == 0, answer.err
-    recipe = make(name, data="digits")
+    recipe = make(name, data=data_for(name))
     for field in to_json(recipe):
         if field not in ("type", "why"):
             assert field in answer.out
@@ -408,6 +408,10 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
     images.mkdir(parents=True)
     for i in range(20):
         Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
+    for side in ("sketches", "photographs"):
+        (here / side).mkdir()
+        for i in range(8):
+            Image.new("L", (16, 16), 10 * i + len(side)).save(here / side / f"{i}.png")
     lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
     assert {line.split()[1] for line in lines} == {
         *("list", "show", "train", "sample", "evaluate", "report", "doctor", "explore", "coverage", "diff", "data")

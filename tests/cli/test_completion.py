@@ -14,7 +14,7 @@ from gansmith.cli import completion
 from gansmith.core.overrides import split_override
 from gansmith.data import NAMES
 from gansmith.recipes import catalogue, make
-from support import RECIPES, Answer, environment, quick, tree
+from support import RECIPES, Answer, data_for, environment, quick, tree
 
 Cli = Callable[..., Answer]
 Complete = Callable[[str], list[str]]
@@ -86,7 +86,7 @@ def test_run_folders_their_checkpoints_and_classes(complete: Complete, here: Pat
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_setting_that_is_completed_is_one(recipe: str) -> None:
     """Each dotted path leads to a value of the recipe, or is a parameter of its function."""
-    made, settings = make(recipe, data="digits"), completion.settings_of(recipe)
+    made, settings = make(recipe, data=data_for(recipe)), completion.settings_of(recipe)
     assert {"batch_size", "budget", *(f"optimizers.{player}" for player in made.optimizers)} <= set(settings)
     assert len(settings) == len(set(settings)) > 30
     for setting in settings:

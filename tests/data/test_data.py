@@ -200,7 +200,7 @@ def test_a_path_that_is_not_there_is_not_taken_for_a_typo(path: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "zzzzzzzz"])
 def test_nonsense_gets_the_first_names(text: str) -> None:
-    with pytest.raises(DataError, match=refused("known: digits, emoji-pairs, faces, fashion-mnist, grid and")):
+    with pytest.raises(DataError, match=refused("known: digit-pairs, digits, emoji-pairs, faces, fashion-mnist and")):
         find_source(text)
 
 

@@ -21,6 +21,8 @@ from gansmith.networks.minibatch import MinibatchStd
 from gansmith.networks.mlp import Dropout
 from gansmith.optim.ema import Ema
 from gansmith.recipes import make
+from gansmith.recipes.base import Recipe
+from gansmith.sampling.conditions import ImageCondition
 from support import RECIPES, components, name_of, shapes_for, small
 
 MNIST = (1, 28, 28)
@@ -76,7 +78,14 @@ TUTORIALS = list(G_WIDTHS)
 
 def networks(name: str, sample: tuple[int, ...] = MNIST) -> dict[str, nn.Module]:
     recipe = make(name)
-    return build(recipe.networks, recipe.seed, Shapes(recipe.noise.dim, sample))
+    return build(recipe.networks, recipe.seed, shapes_of(recipe, sample))
+
+
+def shapes_of(recipe: Recipe, sample: tuple[int, ...]) -> Shapes:
+    """Shapes with samples of this shape and, for a translator, source images of it."""
+    return (
+        recipe.shapes(sample, source=sample) if isinstance(recipe.condition, ImageCondition) else Shapes(recipe.noise.dim, sample)
+    )
 
 
 def layers(network: nn.Module, *categories: type[nn.Module]) -> list[Any]:
@@ -166,14 +175,15 @@ def test_batch_norm_is_in_one_generator_alone(name: str) -> None:
 def test_the_ends_of_every_recipes_networks_adapt_to_the_data(name: str, sample: tuple[int, ...], tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", images=np.zeros((4, *sample[1:], sample[0]), np.uint8), labels=[0, 0, 1, 1])
     recipe = make(name, data=str(tmp_path / "data.npz"))  # some choose their networks by what the data look like
-    shapes = Shapes(recipe.noise.dim, sample)
+    shapes = shapes_of(recipe, sample)
     made = build(recipe.networks, recipe.seed, shapes)
     check_shapes(made, shapes)
+    source = torch.randn(3, *sample) if shapes.source else None
     with torch.no_grad():
-        fake = made.pop("generator")(torch.randn(3, shapes.noise), None)
+        fake = made.pop("generator")(torch.randn(3, shapes.noise), source)
         assert fake.shape == (3, *sample)
         for other in made.values():
-            answer = other(fake, None)
+            answer = other(fake, source)
             assert answer.shape[0] == 3
             assert answer.ndim == 2
 
@@ -211,14 +221,15 @@ def test_in_evaluation_mode_a_row_of_a_batch_depends_on_no_other_unless_by_minib
     for which, network in networks(name, (1, 8, 8)).items():
         network.train()
         x = torch.randn(16, make(name).noise.dim) if which == "generator" else torch.randn(16, 1, 8, 8)
+        source = torch.randn(16, 1, 8, 8) if shapes_of(make(name), (1, 8, 8)).source else None
         with torch.no_grad():
-            network(x, None)  # batch norm has seen something
+            network(x, source)  # batch norm has seen something
             network.eval()
-            y = x.clone()
+            y, other = x.clone(), None if source is None else torch.cat([source[:1], torch.randn(15, 1, 8, 8)])
             y[1:] = torch.randn_like(y[1:])
             compares = any(isinstance(part, MinibatchStd) for part in network.modules())
             assert compares == (name == "infogan" and which == "discriminator")
-            assert torch.equal(network(x, None)[0], network(y, None)[0]) != compares
+            assert torch.equal(network(x, source)[0], network(y, other)[0]) != compares
 
 
 def test_batch_norms_rows_do_depend_on_each_other_while_training() -> None:

@@ -30,7 +30,7 @@ from gansmith.recipes.lengths import images_in
 from gansmith.recipes.order import Shuffled, WithReplacement
 from gansmith.sampling.noise import Normal, Uniform
 from gansmith.training.trainer import Trainer
-from support import RECIPES, in_double, trainer
+from support import RECIPES, data_for, in_double, trainer
 
 EVERY = pytest.mark.parametrize("name", RECIPES)
 
@@ -72,7 +72,7 @@ def test_a_recipe_bears_its_name_and_explains_itself(name: str) -> None:
 
 @EVERY
 def test_a_recipe_runs_on_other_images(name: str) -> None:
-    game = trainer(make(name, data="digits"))
+    game = trainer(make(name, data=data_for(name)))
     record = game.step()
     assert record.images == game.images > 0
     assert all(np.isfinite(v) for v in record.floats().values())
@@ -96,6 +96,8 @@ WITH_PUBLISHED_SIZE = [
     "hinge",
     "infogan",
     "lsgan",
+    "pix2pix",
+    "pix2pix-l1",
     "projection",
     "r3gan",
     "vae-gan",
@@ -119,7 +121,7 @@ def test_the_published_size_has_one_spelling() -> None:
 def test_a_budget_that_is_given_is_kept_in_every_size(name: str) -> None:
     """`published=true` had that of the paper whatever was said."""
     for size in sizes(name):
-        assert make(name, [*size, "budget=300images"], data="digits").budget == "300images", size
+        assert make(name, [*size, "budget=300images"], data=data_for(name)).budget == "300images", size
 
 
 @EVERY
@@ -595,7 +597,7 @@ def test_steps_are_those_of_a_plain_loop_as_the_source_writes_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     changed = [*overrides, *(() if with_dropout else NO_DROPOUT.get(name, ()))]
-    game = in_double(trainer(make(name, changed, data="digits")), monkeypatch)
+    game = in_double(trainer(make(name, changed, data=data_for(name))), monkeypatch)
     plain = Plain(game, with_dropout, monkeypatch)
     theirs = {"generator": plain.g, "discriminator": plain.d}
     begun = {which: [w.detach().clone() for w in game.networks[which].parameters()] for which in theirs}
@@ -618,7 +620,7 @@ def test_steps_are_those_of_a_plain_loop_as_the_source_writes_it(
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_dropout_and_batch_norm_are_in_training_mode_in_both_turns(name: str) -> None:
-    game = trainer(make(name, data="digits"))
+    game = trainer(make(name, data=data_for(name)))
     seen: list[bool] = []
     for network in game.networks.values():
         for layer in network.modules():
@@ -630,7 +632,7 @@ def test_dropout_and_batch_norm_are_in_training_mode_in_both_turns(name: str) ->
 
 @pytest.mark.parametrize("name", ["tutorial-small", "tutorial-batchnorm"])
 def test_shared_fakes_are_made_once_and_judged_again_after_d_has_moved(name: str) -> None:
-    game = trainer(make(name, data="digits"))
+    game = trainer(make(name, data=data_for(name)))
     runs: list[str] = []
     for which, network in game.networks.items():
         network.register_forward_hook(lambda *_, which=which: runs.append(which))
@@ -642,7 +644,7 @@ def test_shared_fakes_are_made_once_and_judged_again_after_d_has_moved(name: str
     ("name", "shared"), [("tutorial-small", True), ("tutorial-batchnorm", True), ("tutorial-dropout", False)]
 )
 def test_each_turn_has_fresh_noise_unless_the_source_shares_it(name: str, shared: bool) -> None:
-    game = trainer(make(name, data="digits"))
+    game = trainer(make(name, data=data_for(name)))
     seen: list[Tensor] = []
     game.networks["generator"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
     game.step()

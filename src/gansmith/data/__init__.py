@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from gansmith.data.arrays import Arrays
 from gansmith.data.crops import RandomCrops
+from gansmith.data.digit_pairs import DigitPairs
 from gansmith.data.digits import Digits
 from gansmith.data.emoji_pairs import EmojiPairs
 from gansmith.data.faces import Faces
@@ -61,6 +62,7 @@ __all__ = [
     "Balanced",
     "Channels",
     "Derived",
+    "DigitPairs",
     "Digits",
     "EmojiPairs",
     "Endless",

@@ -13,6 +13,7 @@ from gansmith.core.errors import DataError, unknown
 from gansmith.core.user_input import BUILTIN
 from gansmith.data.arrays import Arrays
 from gansmith.data.crops import RandomCrops
+from gansmith.data.digit_pairs import DigitPairs
 from gansmith.data.digits import Digits
 from gansmith.data.emoji_pairs import EmojiPairs
 from gansmith.data.faces import Faces
@@ -90,6 +91,13 @@ NAMES: dict[str, NamedData] = {
         False,
         "CC BY 4.0 (Personas by Draftbit, remixed by DiceBear)",
         "https://www.dicebear.com/styles/personas/",
+    ),
+    "digit-pairs": NamedData(
+        DigitPairs,
+        "pairs of digits, 8 x 8: black and white -> grey; no download, for tests of a few seconds",
+        False,
+        "as digits: CC BY 4.0 (E. Alpaydin, C. Kaynak), carried by scikit-learn (BSD-3-Clause)",
+        "https://archive.ics.uci.edu/dataset/80",
     ),
     "emoji-pairs": NamedData(
         EmojiPairs,

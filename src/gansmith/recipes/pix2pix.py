@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gansmith.core.errors import RecipeError
 from gansmith.core.fields import Width
 from gansmith.data import EmojiPairs, RandomCrops, Source, display_name
 from gansmith.networks import JoinedDiscriminator, PatchDiscriminator, UnetGenerator
@@ -47,7 +46,7 @@ def pix2pix(
     adam = Adam(2e-4, (0.5, 0.999), schedule=Linear(start=0.5))
     return Recipe(
         name="pix2pix",
-        data=_with_jitter(data, "pix2pix"),
+        data=_with_jitter(data),
         noise=Normal(0),
         condition=SourceImage(),
         networks={"generator": _unet(width, published), "discriminator": _patches(width, published)},
@@ -75,7 +74,7 @@ def pix2pix_l1(
     width = width or (PUBLISHED if published else SMALL)
     return Recipe(
         name="pix2pix-l1",
-        data=_with_jitter(data, "pix2pix-l1"),
+        data=_with_jitter(data),
         noise=Normal(0),
         condition=SourceImage(),
         networks={"generator": _unet(width, published)},
@@ -99,17 +98,9 @@ def _patches(width: int, published: bool) -> JoinedDiscriminator:
     return JoinedDiscriminator(PatchDiscriminator(width=width, norm="batch" if published else "instance"))
 
 
-def _with_jitter(data: Source, recipe: str) -> Source:
-    """Training pairs that are cropped at random and mirrored. Raises RecipeError for data that are no pairs."""
-    if isinstance(data, RandomCrops):
-        return data
-    samples = data.load()[:1]
-    if samples.source_images is None or not samples.is_paired:
-        raise RecipeError(
-            f"recipe {recipe} learns from pairs, and {display_name(data)} holds none: choose --data emoji-pairs, or your own "
-            "with --data pairs:SOURCES,TARGETS"
-        )
-    return RandomCrops(data)
+def _with_jitter(data: Source) -> Source:
+    """Training pairs that are cropped at random and mirrored."""
+    return data if isinstance(data, RandomCrops) else RandomCrops(data)
 
 
 def _why(data: Source) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gansmith.core import distributed, rng
-from gansmith.core.component import parts
+from gansmith.core.component import kebab, parts
 from gansmith.core.device import choose_precision
 from gansmith.core.errors import DataError, RecipeError, TrainingError
 from gansmith.core.rng import Place, Stream
@@ -23,6 +23,7 @@ from gansmith.drawing.strips import strip_shape
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
 from gansmith.objectives.base import Batch, Outcome, Player, Stateful, Turn
+from gansmith.objectives.terms import Term
 from gansmith.recipes.base import Recipe
 from gansmith.recipes.memory import batch_sizes, must_fit
 from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
@@ -93,6 +94,8 @@ class Trainer:
         if len(self.samples) < 2:
             raise DataError(f"the data hold {len(self.samples)} sample; expected at least 2: add some")
         self.samples = with_categories(self.samples, recipe.condition)
+        if not self.samples.is_paired and (term := next((p for p in parts(recipe.objective) if isinstance(p, Term)), None)):
+            raise DataError(f"{kebab(type(term).__name__)} needs pairs, and the data's two sets are unpaired: choose pairs")
         self.validation = recipe.data.validation() if samples is None and isinstance(recipe.data, Validated) else validation
         self.modality = modality_for(self.samples, recipe.value_range)
         self.source_modality = Images(recipe.value_range)
