@@ -408,6 +408,10 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
     images.mkdir(parents=True)
     for i in range(20):
         Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
+    for number, name in enumerate(("sketches", "photos")):
+        (here / name).mkdir()
+        for i in range(6):
+            Image.new("L", (16, 16), 10 * i + number).save(here / name / f"{i}.png")
     lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
     assert {line.split()[1] for line in lines} == {
         *("list", "show", "train", "sample", "evaluate", "report", "doctor", "explore", "coverage", "diff", "data")
