@@ -408,13 +408,13 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
     images.mkdir(parents=True)
     for i in range(20):
         Image.new("L", (16, 16), 10 * i).save(images / f"{i}.png")
-    for side in ("sketches", "photographs"):
-        (here / side).mkdir()
+    for number, name in enumerate(("sketches", "photos")):
+        (here / name).mkdir()
         for i in range(8):
-            Image.new("L", (16, 16), 10 * i + len(side)).save(here / side / f"{i}.png")
+            Image.new("L", (16, 16), 10 * i + number).save(here / name / f"{i}.png")
     lines = re.findall(r"^    (gansmith .+)$", README.read_text(), re.M)
     assert {line.split()[1] for line in lines} == {
-        *("list", "show", "train", "sample", "evaluate", "report", "doctor", "explore", "coverage", "diff", "data")
+        *("list", "show", "train", "sample", "evaluate", "report", "doctor", "explore", "coverage", "diff", "data", "translate")
     }
     for line in lines:
         words = shlex.split(line, comments=True)[1:]
@@ -422,6 +422,8 @@ def test_the_commands_of_the_readme_run_as_they_stand(here: Path, cli: Cli, smal
             continue
         if words[0] in ("train", "coverage"):
             words = [word for word in words if not word.startswith("budget=")] + ["budget=64images"]
+        if "pix2pix" in words:
+            words.append("width=8")
         if words[0] in ("evaluate", "report"):
             words += ["--count", "300"]
         answer = cli(*words)

@@ -873,7 +873,8 @@ UNSAFE = [
 def test_the_package_never_executes_what_it_reads() -> None:
     assert all(len(executes(source)) == 1 for source in UNSAFE), UNSAFE
     sources = {path: path.read_text() for path in Path(gansmith.__file__ or "").parent.rglob("*.py")}
-    assert {path: found for path, source in sources.items() if (found := executes(source))} == {}
+    # Published weights that are a pickle of arrays: an unpickler that knows arrays alone reads them (test_lpips.py).
+    assert {path.name: found for path, source in sources.items() if (found := executes(source))} == {"weights.py": ["pickle"]}
     assert len(sources) > 150
     loads = [path.name for path, source in sources.items() for _ in re.finditer(r"(?<!safetensors\.)torch\.load\(", source)]
     assert set(loads) >= {"inception.py", "efficientnet.py"}  # both say weights_only=True

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from gansmith.cli.options import Checkpoint, Quiet, RunFolder, Seed, SkipBad, Trust, out_option, with_home
-from gansmith.cli.terminal import echo
+from gansmith.cli.terminal import echo, keeps_quiet
 
 
+@keeps_quiet
 def translate(
     run: RunFolder,
     source: Annotated[
