@@ -83,7 +83,7 @@ def networks(name: str, sample: tuple[int, ...] = MNIST) -> dict[str, nn.Module]
 
 def shapes_of(recipe: Recipe, sample: tuple[int, ...]) -> Shapes:
     """Shapes with samples of this shape and, for a translator, source images of it."""
-    return recipe.shapes(sample, source=sample if isinstance(recipe.condition, ImageCondition) else ())
+    return Shapes(recipe.noise.dim, sample, source=sample if isinstance(recipe.condition, ImageCondition) else ())
 
 
 def layers(network: nn.Module, *categories: type[nn.Module]) -> list[Any]:

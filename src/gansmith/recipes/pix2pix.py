@@ -65,7 +65,8 @@ def pix2pix_l1(
 ) -> Recipe:
     """The generator of pix2pix with L1 alone, without a discriminator: what pix2pix has to beat.
 
-    Everything else is as in `pix2pix`, also with `published=true`. Its samples are near to the true images on average, and blurred where they are uncertain.
+    Everything else is as in `pix2pix`, also with `published=true`. Its samples are near to the true images on average, and
+    blurred where they are uncertain.
 
     Known to go wrong: it is blurred by design, because the mean of all answers has the smallest L1 loss.
 
