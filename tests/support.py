@@ -31,8 +31,10 @@ from torch import Tensor
 import gansmith
 from gansmith import doctor
 from gansmith.core import component as spec
+from gansmith.core.errors import DataError
 from gansmith.data import Digits, Source, Split, modality
 from gansmith.drawing import charts, plots
+from gansmith.evaluation import translations
 from gansmith.networks import MLPDiscriminator, MLPGenerator
 from gansmith.networks.base import Network, Shapes
 from gansmith.optim.ema import Ema
@@ -50,7 +52,8 @@ TIMED = ("seconds", "images_per_second")  # what a log may say differently of th
 
 
 def hurry() -> None:
-    """In this process: one thread, no waiting for the disk (no test pulls the plug), plots that are dots, and digits read once.
+    """In this process: one thread, no waiting for the disk (no test pulls the plug), plots that are dots, digits that are read
+    once, and pairs without LPIPS.
 
     A real plot takes three times as long as the tiny run it is of. `test_run` and `test_report` draw some, and real processes do.
     """
@@ -58,7 +61,13 @@ def hurry() -> None:
     replace_call(os, "fsync", lambda _: None)
     replace_call(plots, "loss_plot", lambda log, title: Image.new("L", (1, 1)))
     replace_call(charts, "lines", lambda *_, **__: "<svg></svg>")
+    replace_call(translations, "_lpips", _without_lpips)
     replace_call(sklearn.datasets, "load_digits", cache(sklearn.datasets.load_digits))  # its reader makes new arrays of them
+
+
+def _without_lpips(*_: object) -> Any:
+    """Its weights are a download of 60 MB, and tests/evaluation/test_lpips.py tries it."""
+    raise DataError("not in tests")
 
 
 def replace_call(module: ModuleType, name: str, stub: Callable[..., Any]) -> None:
@@ -97,6 +106,8 @@ def slim(recipe: Recipe) -> Recipe:
 def _slim(network: Any) -> Any:
     if hasattr(network, "network"):  # one that wraps another
         return dataclasses.replace(network, network=_slim(network.network))
+    if hasattr(network, "width"):
+        return dataclasses.replace(network, width=min(network.width, 8))
     return dataclasses.replace(network, widths=tuple(min(w, 48) for w in network.widths))
 
 

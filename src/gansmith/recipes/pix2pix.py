@@ -34,7 +34,8 @@ def pix2pix(
     the second half. At 256 x 256 in colour G has 54,413,955 weights and D 2,768,705.
 
     The default size is for two processor cores: width 32, instance norm, which is batch norm of a batch of 1, batches of 8, and
-    samples from a running mean of G's weights. Dropout is off when it samples, so a source image always gives the same sample.
+    samples from a running mean of G's weights. Maps are enlarged and then convolved: transposed convolutions leave a grid in flat
+    colours. Dropout is off when it samples, so a source image always gives the same sample.
 
     Known to go wrong: where several answers are right, L1 makes G grey and the discriminator makes it choose one. What the source
     does not tell, such as the colours of a flag, is a guess.
@@ -91,7 +92,9 @@ def pix2pix_l1(
 
 def _unet(width: int, published: bool) -> UnetGenerator:
     """pix2pix's generator."""
-    return UnetGenerator(width=width, norm="batch" if published else "instance", dropout=0.5)
+    if published:
+        return UnetGenerator(width=width, norm="batch", dropout=0.5)
+    return UnetGenerator(width=width, dropout=0.5, upsampling="resize")
 
 
 def _patches(width: int, published: bool) -> JoinedDiscriminator:
