@@ -20,6 +20,7 @@ from gansmith.core.user_code import load_file
 from gansmith.data import Digits, Samples
 from gansmith.drawing.strips import strip_shape, strips
 from gansmith.evaluation.results import Evaluation
+from gansmith.evaluation.verdict import verdict
 from gansmith.networks import ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, UnconditionalDiscriminator
 from gansmith.networks.base import Shapes
 from gansmith.networks.conditional import build_network
@@ -263,3 +264,14 @@ def test_an_evaluation_compares_with_the_truth_and_with_rivals(run: Run) -> None
     assert found.rivals["colour-table"]["l1"] < 0.01 < found.rivals["identity"]["l1"]
     assert found.scores["fd_to_truth"].value < found.rivals["identity"]["fd_to_truth"]
     assert Evaluation.from_json(found.to_json()).rivals == found.rivals
+
+
+def test_a_verdict_names_the_classical_methods_that_are_nearer(run: Run) -> None:
+    found = gansmith.evaluate(run, extractor="pixels")
+    (said,) = (finding for finding in found.verdict if "classical method" in finding.text)
+    assert "colour-table by L1" in said.text  # a table inverts digits without an error
+    assert "l1" in said.source
+    beaten = dataclasses.replace(found, rivals={"identity": found.rivals["identity"]})
+    texts = [finding.text for finding in verdict(beaten.to_json(), run.recipe)]
+    assert not any("classical method" in text for text in texts)
+    assert not any("default recipe" in text for text in texts)  # it does not translate

@@ -93,7 +93,10 @@ class Advice:
 _TRAIN = (
     do.AVERAGE,
     do.LONGER,
-    Suggestion("use the default recipe (gansmith train --data {data})", when=lambda recipe: recipe.name != "default"),
+    Suggestion(
+        "use the default recipe (gansmith train --data {data})",
+        when=lambda recipe: recipe.name != "default" and not hasattr(recipe.condition, "source_images"),
+    ),
     do.PENALTY,
     do.FALLING,
     do.WIDER,
@@ -107,6 +110,7 @@ _ADVICE = (
         "compare the nearest training images, and remove training images from the set",
     ),
     Advice(("arrangement", "colour"), _LOOK, _STORED),
+    Advice(("rivals",), (do.LONGER, do.AVERAGE, do.WIDER), "train the translator for longer"),
     Advice(("places", "another", "shapes"), _TRAIN, _STORED),
     Advice(
         ("repeats", "twins", "classes", "variety", "alike", "empty"),

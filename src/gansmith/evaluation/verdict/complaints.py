@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from gansmith.core.formatting import listed, percent
+from gansmith.core.formatting import listed, percent, short_number
 from gansmith.evaluation.verdict import looks
 from gansmith.evaluation.verdict.facts import Complaint, Facts, Topic, share_of_samples
 
@@ -209,10 +209,27 @@ def conditions(facts: Facts) -> Iterator[Complaint]:
         yield Complaint("condition", 0.5 * (1 - value / floor), text, ("gan_train",))
 
 
+def rivals(facts: Facts) -> Iterator[Complaint]:
+    """Classical methods that come nearer to the true images than a translator does."""
+    better: list[str] = []
+    source: list[str] = []
+    for key in next(iter((facts["rivals"] or {}).values()), {}):
+        score = facts[f"scores.{key}"]
+        values = {name: found[key] for name, found in facts["rivals"].items() if found.get(key) is not None}
+        sign = 1 if score["better"] == "lower" else -1
+        best = min(values, key=lambda name: sign * values[name])
+        if sign * values[best] < sign * score["value"]:
+            better.append(f"{best} by {score['title']} ({short_number(values[best])}, this run {short_number(score['value'])})")
+            source.append(key)
+    if better:
+        text = f"A classical method comes nearer to the true images: {listed(better)}."
+        yield Complaint("rivals", 0.6 + 0.1 * len(better), text, tuple(source))
+
+
 RULES: tuple[Rule, ...] = (
     *(emptiness, repeats, copies),
     *looks.RULES,
-    *(realism, other_content, variety, classes, certainty, conditions),
+    *(realism, other_content, variety, classes, certainty, conditions, rivals),
 )
 """All rules."""
 

@@ -15,7 +15,7 @@ Place = Literal["structure", "arrangement", "places", "stuck", "content"]  # whe
 Look = Literal["brightness", "contrast", "background", "sharpness", "noise", "levels", "midtones", "grid", "direction", "colour"]
 Realism = Literal["realism", "another", "shapes", "unsure"]  # whether samples look real
 Diversity = Literal["variety", "alike", "classes", "condition"]  # alike: within a class; condition: requested classes
-Topic = Sameness | Place | Look | Realism | Diversity
+Topic = Sameness | Place | Look | Realism | Diversity | Literal["rivals"]
 
 NOTICED = 0.2
 """The least shift, on a scale from -1 to 1, that is reported."""
