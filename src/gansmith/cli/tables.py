@@ -54,13 +54,12 @@ def show(evaluation: Evaluation) -> None:
 
 def _show_rivals(terminal: Console, evaluation: Evaluation) -> None:
     """Print a row for the translator and one for each classical rival, with their scores on the same images."""
-    keys = list(next(iter(evaluation.rivals.values())))
+    keys = evaluation.rival_keys
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("on the test split")
     for key in keys:
         table.add_column(evaluation.scores[key].title, justify="right")
-    rows = {"this run": {key: evaluation.scores[key].value for key in keys}} | evaluation.rivals
-    for name, values in rows.items():
+    for name, values in evaluation.beside_rivals.items():
         table.add_row(name, *(brief(values[key]) if key in values else "" for key in keys))
     terminal.print()
     terminal.print(table)

@@ -45,7 +45,7 @@ def plain_value(value: Any) -> Any:
 
 def grid(cells: np.ndarray, alt: str, columns: int | None = None, wide: int = COLUMN_WIDTH) -> Picture:
     """Embed a grid of images uint8 [N, H, W, C], enlarged to at most `wide` CSS pixels."""
-    return _embed_image(grids.transparent_grid(_small(cells), columns or _columns(len(cells))), alt, wide)
+    return _embed_image(grids.transparent_grid(_small(cells), columns or _columns(cells)), alt, wide)
 
 
 def image(image: np.ndarray, alt: str) -> Picture:
@@ -72,7 +72,7 @@ def animation(frames: Iterable[np.ndarray], alt: str, columns: int | None = None
     shown = max(1, min(count, GIF_PIXELS // (height * width * len(cells))))
     if columns:
         shown = max(columns, shown // columns * columns)
-    sheets = [grids.transparent_grid(frame[:shown], columns or _columns(shown)) for frame in cells]
+    sheets = [grids.transparent_grid(frame[:shown], columns or _columns(frame[:shown])) for frame in cells]
     made = animate(sheets, [200] * (len(sheets) - 1) + [2000])
     return _embed(made, "gif", alt, *sheets[0].size)
 
@@ -82,19 +82,26 @@ def plots(paths: Iterable[Path], alt: str) -> Picture:
     return _embed(animate_files(paths, longest=COLUMN_WIDTH), "gif", alt, COLUMN_WIDTH, COLUMN_WIDTH, plot=True)
 
 
-def _columns(count: int) -> int:
-    """Number of columns of the squarest grid; up to 8, every row is full if possible."""
-    square = math.ceil(math.sqrt(count))
+def _are_strips(cells: np.ndarray) -> bool:
+    """Whether images [N, H, W, C] are several side by side, such as a sample beside its source image."""
+    return bool(cells.shape[2] >= 2 * cells.shape[1])
+
+
+def _columns(cells: np.ndarray) -> int:
+    """Number of columns of the squarest grid of images [N, H, W, C]; up to 8, every row is full if possible."""
+    count, height, width = cells.shape[:3]
+    square = math.ceil(math.sqrt(count * (height / width if _are_strips(cells) else 1)))
     return next((columns for columns in range(square, 9) if count % columns == 0), square)
 
 
 def _small(cells: np.ndarray) -> np.ndarray:
-    """Scale images uint8 [N, H, W, C] down to at most LONGEST pixels a side."""
-    if max(cells.shape[1:3]) <= LONGEST:
+    """Scale images uint8 [N, H, W, C] down to at most LONGEST pixels a side, strips to a height of as many."""
+    longest = LONGEST * -(-cells.shape[2] // cells.shape[1]) if _are_strips(cells) else LONGEST
+    if max(cells.shape[1:3]) <= longest:
         return cells
     shown = [grids.to_image(cell) for cell in cells]
     for picture in shown:
-        picture.thumbnail((LONGEST, LONGEST))
+        picture.thumbnail((longest, LONGEST))
     return np.stack([np.asarray(picture).reshape(picture.height, picture.width, -1) for picture in shown])
 
 

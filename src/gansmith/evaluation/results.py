@@ -209,6 +209,17 @@ class Evaluation:
     pair_reals: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
+    def rival_keys(self) -> list[str]:
+        """The keys of the scores that classical rivals have too; none unless the run is a translator."""
+        return list(next(iter(self.rivals.values()), {}))
+
+    @property
+    def beside_rivals(self) -> dict[str, dict[str, float]]:
+        """The scores of the run, as "this run", and those of its classical rivals, by name and key."""
+        own = {key: self.scores[key].value for key in self.rival_keys}
+        return {"this run": own} | self.rivals if own else {}
+
+    @property
     def is_full(self) -> bool:
         """Whether a run was evaluated with the usual number of samples and draws against all of its real samples."""
         return self.num_fake == COUNT and len(self.seeds or ()) == DRAWS and "full_seconds" not in self.data
