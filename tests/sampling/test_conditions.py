@@ -157,7 +157,7 @@ def test_a_run_is_resumed_with_the_categories_of_its_checkpoint() -> None:
     recipe = quick("condition=clusters(num=4)")
     begun, other = trainer(recipe), trainer(recipe)
     begun.step()
-    other.condition_of(other.samples)  # assigned to the clusters that it found itself
+    other.conditions.of(other.samples)  # assigned to the clusters that it found itself
     state = begun.state()
     state.tensors["kinds"] = (state.tensors["kinds"] + 1) % 4
     other.restore(state)
@@ -165,7 +165,10 @@ def test_a_run_is_resumed_with_the_categories_of_its_checkpoint() -> None:
     assert begun.categories is not None
     assert torch.equal(other.categories, (begun.categories + 1) % 4)
     assert other.inputs.shares == begun.inputs.shares[-1:] + begun.inputs.shares[:-1]
-    assert np.array_equal(other.condition_of(other.samples), np.roll(begun.condition_of(begun.samples), 1, axis=1))  # type: ignore[arg-type]
+    found, before = other.conditions.of(other.samples), begun.conditions.of(begun.samples)
+    assert found is not None
+    assert before is not None
+    assert torch.equal(found, before.roll(1, dims=1))
 
 
 def test_samples_are_of_the_category_asked_for(tmp_path: Path) -> None:

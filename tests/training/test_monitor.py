@@ -371,7 +371,7 @@ def test_the_kinds_are_those_the_run_goes_on_with() -> None:
     saved = game.state()
     other = (saved.tensors["kinds"] + 1) % 5
     game.restore(dataclasses.replace(saved, tensors=saved.tensors | {"kinds": other}))
-    condition = game.condition_at(monitor.few)
+    condition = game.conditions.at(monitor.few)
     assert condition is not None
     assert torch.equal(condition.argmax(1), other[monitor.indices].long())
 

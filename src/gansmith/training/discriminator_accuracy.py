@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,19 +27,18 @@ def held_out(trainer: Trainer) -> dict[str, float]:
         return {}
     try:
         test = trainer.recipe.data.load("test")
-        real_condition = trainer.condition_of(test)
+        real_condition = trainer.conditions.of(test)
     except DataError:
         return {}
-    real, fake_condition = test.values[:MAX_SAMPLES], None
-    inputs = trainer.inputs if trainer.inputs.sources is None else trainer.inputs.from_sources(trainer.source_images(test))
-    if trainer.shapes.observed:
-        fake_condition = inputs.rows(SEED, 0, len(real)).condition
+    real, inputs = test.values[:MAX_SAMPLES], trainer.conditions.inputs_for(test)
+    drawn = inputs.rows(SEED, 0, len(real)).condition if trainer.shapes.observed else None
+    fake_condition = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
     discriminator = trainer.networks["discriminator"]
     training = discriminator.training
     discriminator.eval()
 
-    def logits(samples: Tensor, conditions: np.ndarray | None, start: int) -> Tensor:
-        condition = None if conditions is None else torch.from_numpy(conditions[start : start + len(samples)]).to(trainer.device)
+    def logits(samples: Tensor, conditions: Tensor | None, start: int) -> Tensor:
+        condition = None if conditions is None else conditions[start : start + len(samples)]
         return logits_of(discriminator(samples, condition)).mean(1)
 
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)

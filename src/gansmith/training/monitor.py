@@ -68,6 +68,11 @@ class _Shared(dict[str, Any]):
         raise _NotSharedError(name)
 
 
+def as_array(condition: Tensor | None) -> np.ndarray | None:
+    """A condition as an array on the CPU."""
+    return None if condition is None else condition.cpu().numpy()
+
+
 class Monitor:
     """Measures the vital signs of a trainer. `docs/doctor.md` explains each sign."""
 
@@ -82,8 +87,7 @@ class Monitor:
     @property
     def inputs(self) -> Inputs:
         """The generator's inputs. A translator starts from the source images of `stored`."""
-        inputs, trainer = self.trainer.inputs, self.trainer
-        return inputs if inputs.sources is None else inputs.from_sources(trainer.source_images(trainer.samples[self.few]))
+        return self.trainer.conditions.inputs_for(self.trainer.samples[self.few])
 
     @distributed.alone()
     def look(self) -> dict[str, float]:
@@ -198,7 +202,7 @@ class Monitor:
         try:
             test = self.trainer.recipe.data.load("test")
             few = test[fixed_rows(len(test), self.count)]
-            return few.values, self.trainer.condition_of(few)
+            return few.values, as_array(self.trainer.conditions.of(few))
         except DataError:
             return None
 
@@ -218,8 +222,7 @@ class Monitor:
         if "discriminator" not in trainer.networks:
             return {}
         network = trainer.networks["discriminator"]
-        given = trainer.condition_at(self.few)
-        condition = None if given is None else given.cpu().numpy()
+        condition = as_array(trainer.conditions.at(self.few))
         fakes = samples, None if condition is None else self.inputs.rows(SEED, 0, self.count).condition
         with units_of(network) as alive, as_trained(network):
             on_real, on_fake = self._logits((self.stored, condition), fakes)
@@ -285,7 +288,7 @@ class Monitor:
         if player is None:
             return {}
         rows = min(self.count, max(ROWS, pack_of(trainer.networks.get("discriminator", nn.Identity()))))
-        observed = condition = trainer.condition_at(self.few[:rows])  # of the real samples, where it is known
+        observed = condition = trainer.conditions.at(self.few[:rows])  # of the real samples, where it is known
         if condition is None and (drawn := trainer.inputs.rows(SEED, 0, rows).condition) is not None:
             condition = torch.from_numpy(drawn).to(trainer.device)
 

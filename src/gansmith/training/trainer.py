@@ -7,10 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gansmith.core import distributed, rng
 from gansmith.core.component import kebab, parts
@@ -18,7 +16,7 @@ from gansmith.core.device import choose_precision
 from gansmith.core.errors import DataError, RecipeError, TrainingError
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Endless, Samples, Validated, source
-from gansmith.data.modality import Images, modality_for
+from gansmith.data.modality import modality_for
 from gansmith.drawing.strips import strip_shape
 from gansmith.networks.build import build, check_shapes
 from gansmith.objectives.augmentation import Augmentation
@@ -28,10 +26,11 @@ from gansmith.recipes.base import Recipe
 from gansmith.recipes.memory import batch_sizes, must_fit
 from gansmith.runs.checkpoints import Checkpoint, DamageError, check_tensors
 from gansmith.sampling.classes import condition_space_of, layout_of
-from gansmith.sampling.conditions import AssignFunction, Categorical, ImageCondition, shares_of, with_categories
-from gansmith.sampling.inputs import Inputs, SourceTable, one_hot
+from gansmith.sampling.conditions import with_categories
+from gansmith.sampling.inputs import Inputs
 from gansmith.sampling.sampler import Sampler
 from gansmith.training.compiling import compiled
+from gansmith.training.conditions import Conditions
 from gansmith.training.loss_guard import LossGuard
 from gansmith.training.record import Record, Values
 from gansmith.training.totals import Totals
@@ -98,9 +97,8 @@ class Trainer:
             raise DataError(f"{kebab(type(term).__name__)} needs pairs, and the data's two sets are unpaired: choose pairs")
         self.validation = recipe.data.validation() if samples is None and isinstance(recipe.data, Validated) else validation
         self.modality = modality_for(self.samples, recipe.value_range)
-        self.source_modality = Images(recipe.value_range)
-        source_shape = self.source_images(self.samples[:1]).shape[1:]
-        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories, source_shape)
+        self.conditions = Conditions(recipe, self.samples, self.validation, device)
+        self.shapes = recipe.shapes(self.samples.shape, self.samples.num_categories, self.conditions.source_shape)
         self.players = recipe.objective.players()
         must_fit(recipe, self.shapes, device.type == "cpu")
         self.networks = {name: net.to(device) for name, net in build(recipe.networks, recipe.seed, self.shapes).items()}
@@ -111,10 +109,6 @@ class Trainer:
         if self._smallest_batch() == 1:
             check_shapes(self.networks, self.shapes, rows=1)
         self.stored = torch.from_numpy(self.samples.values).to(device)  # [N, ...] as the source stores them
-        categories = self.samples.categories
-        self.categories = None if categories is None else distributed.broadcast(torch.from_numpy(categories).to(device))
-        self.inputs = self._make_inputs()
-        self._assign: AssignFunction | None = None  # made at its first use
         self.fresh = recipe.data.batch_maker() if isinstance(recipe.data, Endless) else None
         if self.fresh is not None:
             made = self.fresh(recipe.seed, 0, recipe.batch_size)
@@ -164,78 +158,28 @@ class Trainer:
 
     def read(self, images: int) -> Batch:
         """This process's part of the batch that follows after `images` real images."""
-        recipe = self.recipe
+        recipe, conditions = self.recipe, self.conditions
         if self.fresh is not None:
             made = self.fresh(recipe.seed, images, recipe.batch_size)
             own = made[distributed.share(len(made))]
             real = self.modality.to_model(torch.from_numpy(own.values).to(self.device))
-            condition = self.condition_of(own, self._place_of(images, len(made)))
-            if condition is None:
-                return Batch(real, len(made), self._drawn_conditions(images, len(made)), observed=False)
-            return Batch(real, len(made), torch.from_numpy(condition).to(self.device, real.dtype))
+            observed = conditions.of(own, conditions.place_of(images, len(made)))
+            return conditions.batch(real, images, len(made), observed)
         indices = recipe.order.indices(recipe.seed, images, recipe.batch_size, len(self.samples))
         rows = indices[distributed.share(len(indices))].copy()
         real = self.modality.to_model(self.stored.index_select(0, torch.from_numpy(rows).to(self.device)))
-        given = self.condition_at(rows, self._place_of(images, len(indices)))
-        if given is None:
-            return Batch(real, len(indices), self._drawn_conditions(images, len(indices)), observed=False)
-        return Batch(real, len(indices), given)
+        observed = conditions.at(rows, conditions.place_of(images, len(indices)))
+        return conditions.batch(real, images, len(indices), observed)
 
-    @staticmethod
-    def _place_of(images: int, count: int) -> Place:
-        """The place at which this process's part of a batch draws, such as the noise that is added to source images."""
-        return Place(images, turn=distributed.share(count).start)
+    @property
+    def categories(self) -> Tensor | None:
+        """The category of each training sample, int64 [N]; None where categories are not observed."""
+        return self.conditions.categories
 
-    def condition_at(self, rows: np.ndarray, place: Place = Place()) -> Tensor | None:
-        """The condition of the training samples with these indices, [n, ...]; None where it is not observed."""
-        if self.shapes.source:
-            return self._to_condition(self.samples[rows], place)
-        if self.categories is None:
-            return None
-        categories = self.categories.index_select(0, torch.from_numpy(rows).to(self.device))
-        return functional.one_hot(categories, self.shapes.categories).float()
-
-    def source_images(self, samples: Samples, place: Place = Place()) -> np.ndarray:
-        """The source images of samples, uint8 [N, C, H, W]; [N] without such a condition."""
-        condition = self.recipe.condition
-        if not isinstance(condition, ImageCondition):
-            return np.empty(len(samples), np.uint8)
-        return condition.source_images(samples, self.recipe.seed, place)
-
-    def _to_condition(self, samples: Samples, place: Place = Place()) -> Tensor:
-        """The source images of samples as networks get them, float32 [N, C, H, W]."""
-        return self.source_modality.to_model(torch.from_numpy(self.source_images(samples, place)).to(self.device))
-
-    def _drawn_conditions(self, images: int, count: int) -> Tensor | None:
-        """This process's part of `count` drawn conditions [n, K + S], for unobserved categories; None without a condition."""
-        if not self.shapes.condition_dim:
-            return None
-        own = distributed.share(count)
-        conditions = self.inputs.conditions(self.recipe.seed, own.start, own.stop - own.start, Stream.CODE, Place(images))
-        return torch.from_numpy(conditions).to(self.device)
-
-    def condition_of(self, samples: Samples, place: Place = Place()) -> np.ndarray | None:
-        """The condition of samples that are not the training samples, float32 [N, ...]; None where it is not observed.
-
-        Raises DataError where it can't be determined.
-        """
-        condition = self.recipe.condition
-        if self.shapes.source:
-            return self._to_condition(samples, place).cpu().numpy()
-        if not isinstance(condition, Categorical) or self.categories is None:
-            return None
-        if self._assign is None:
-            self._assign = condition.assign_function(self.samples, self.categories.cpu().numpy())
-        return one_hot(self._assign(samples), self.shapes.categories)
-
-    def _make_inputs(self) -> Inputs:
-        """Generator inputs: categories as frequent as among the real samples, or the source images kept for validation."""
-        if self.shapes.source:
-            shown = self.samples if self.validation is None else self.validation
-            truth = shown.values if shown.is_paired else None
-            return Inputs(self.recipe.noise, sources=SourceTable(self.source_images(shown), self.source_modality, truth))
-        categories = None if self.categories is None else self.categories.cpu().numpy()
-        return Inputs(self.recipe.noise, shares_of(categories, self.shapes.categories), continuous=self.shapes.continuous)
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs of the generator."""
+        return self.conditions.inputs
 
     def noise_at(self, place: Place) -> Callable[[int, int | None], Tensor]:
         """A function (count, image count or None for the place's own) -> this process's part of the noise there, [n, Z]."""
@@ -351,8 +295,7 @@ class Trainer:
             window.copy_(saved.tensors[f"window/{name}"])
         self.states = {name: v.to(self.device, copy=True) for name, v in saved.with_prefix("lasting/").items()}
         if self.categories is not None:
-            self.categories = saved.tensors["kinds"].to(self.categories)
-            self.inputs, self._assign = self._make_inputs(), None
+            self.conditions.set_categories(saved.tensors["kinds"])
         self.images, self.steps = saved.images, saved.steps
         self.backend.push()
 
