@@ -520,6 +520,8 @@ FIELDS: dict[type, tuple[str, str, dict[str, str]]] = {
             "penalty_every": "4",
             "penalty_schedule": "linear",
             "auxiliary": "auxiliary-loss",
+            "generator_terms": "[l1]",
+            "adversarial_weight": "0.5",
             "augmentation": "augment",
         },
     ),
@@ -545,7 +547,8 @@ each_field = pytest.mark.parametrize(("component", "field"), EACH_FIELD, ids=lam
 def with_field(component: type, field: str) -> tuple[Recipe, Recipe]:
     """A recipe with the component, and one in which the field has another value than its default."""
     place, base, values = FIELDS[component]
-    base_recipe = override(quick(*(["condition=labels"] if field == "auxiliary" else [])), base)
+    conditions = {"auxiliary": ["condition=labels"], "generator_terms": ["condition=source-image"]}
+    base_recipe = override(quick(*conditions.get(field, [])), base)
     return base_recipe, override(base_recipe, f"{place}.{field}={values[field]}")
 
 

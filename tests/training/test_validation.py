@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sys
@@ -535,5 +536,5 @@ def test_too_small_a_slice_says_how_many_samples_are_enough(what: str, samples: 
     recipe = make("tutorial-small")
     expected = f"has 63 {what}; expected at least 64: train on 384 {what} or more, or turn scores off with scores=none"
     with pytest.raises(RecipeError, match=expected):
-        validation._extractor(recipe, Scores(), samples)
+        validation.validation_for(dataclasses.replace(recipe, scores=Scores(times=1)), samples)
     assert len(validation_rows(384)) == validation.LEAST
