@@ -34,8 +34,8 @@ def pix2pix(
     the second half. At 256 x 256 in colour G has 54,413,955 weights and D 2,768,705.
 
     The default size is for two processor cores: width 32, instance norm, which is batch norm of a batch of 1, batches of 4, a
-    learning rate of 5e-4 for G, and samples from a running mean of G's weights. Maps are enlarged and then convolved: transposed convolutions leave a grid in flat
-    colours. Dropout is off when it samples, so a source image always gives the same sample.
+    learning rate of 5e-4 for G, and samples from a running mean of G's weights. Maps are enlarged and then convolved: transposed
+    convolutions leave a grid in flat colours. Dropout is off when it samples, so a source image always gives the same sample.
 
     Known to go wrong: where several answers are right, L1 makes G grey and the discriminator makes it choose one. What the source
     does not tell, such as the colours of a flag, is a guess.
