@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -408,3 +409,21 @@ def test_of_a_long_log_only_the_lines_asked_for_are_read(tmp_path: Path) -> None
     assert [r["images"] for r in read_log(tmp_path / "log.jsonl", holding=("doctor/",))] == [4]
     with pytest.raises(RunError, match="line 1"):
         read_log(tmp_path / "log.jsonl")
+
+
+def test_the_log_as_arrays_has_a_gap_where_a_record_has_no_entry() -> None:
+    """Built record by record, as a log of an hour is long: what a table of all of them would say."""
+    records: list[dict[str, Any]] = [
+        {"images": 1, "a": 0.5},
+        {"images": 2, "b": 1},
+        {"images": 3},
+        {"images": 4, "a": None, "c": True, "b": 2.5},
+        {"images": 5, "a": "x"},
+    ]
+    found = arrays_in(iter(records))
+    assert list(found) == ["images", "a", "b", "c"]
+    for name, values in found.items():
+        expected = [r.get(name) if type(r.get(name)) in (int, float) else math.nan for r in records]
+        assert values.dtype == np.float64
+        np.testing.assert_array_equal(values, expected)
+    assert arrays_in([]) == {}

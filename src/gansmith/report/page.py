@@ -47,15 +47,17 @@ def write(run: Run, evaluation: Evaluation | None = None) -> Path:
 
 def page(run: Run, evaluation: Evaluation | None = None) -> str:
     """The report as HTML, with all text from the run escaped. Without an evaluation, it names the command for one."""
+    log = run.log  # read once: that of an hour may have 40,000 records
+    cost = _cost(run, log)
     return _template().render(
         title=f"{run.recipe.name} on {display_name(run.recipe.data)}",
         run=run,
-        tiles=_tiles(run, evaluation),
+        tiles=_tiles(run, evaluation, dict(cost)),
         made=_made(run),
         real=_real(run),
         animation=_animation(run),
         timeline=_timeline(run),
-        curves=_curves(run),
+        curves=_curves(run, log),
         checkup=run.checkup,
         held_out=run.results if "accuracy" in run.results else None,
         walk=_walk(run),
@@ -71,7 +73,7 @@ def page(run: Run, evaluation: Evaluation | None = None) -> str:
         recipe=[*recipe_lines(run.recipe), *([("why", "; ".join(run.recipe.why))] if run.recipe.why else [])],
         full_cost=clock(evaluation.data["full_seconds"]) if evaluation and "full_seconds" in evaluation.data else None,
         notes=run.metadata.get("notes", []),
-        cost=_cost(run),
+        cost=cost,
         machine=run.metadata["environment"],
         images=_said(run, "images"),
         number=number,
@@ -213,9 +215,8 @@ def _in_rows(run: Run, cells: np.ndarray, alt: str) -> Picture:
 # ---------------------------------------------------------------------------------------------------- curves
 
 
-def _curves(run: Run) -> list[tuple[str, str]]:
+def _curves(run: Run, log: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
     """(title, SVG): losses, outputs of the discriminator, and every other number in the log."""
-    log = run.log
     if "images" not in log or len(log["images"]) < 2:
         return []
     losses = {curve_name(name): name for name in log if name.endswith("/loss")}
@@ -263,9 +264,8 @@ def _classes(evaluation: Evaluation) -> tuple[str, int] | None:
 # ---------------------------------------------------------------------------------------------------- words and numbers
 
 
-def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]]:
+def _tiles(run: Run, evaluation: Evaluation | None, cost: dict[str, str]) -> list[tuple[str, str, str]]:
     """(title, number, remark) at the head of the page."""
-    cost = dict(_cost(run))
     tiles = [(_said(run, "Real images seen"), f"{run.images:,}", cost["epochs"] + " epochs"), ("Training time", cost["time"], "")]
     if (best := run.best) is not None:
         found = f"{_said(run, 'images')}; Frechet distance {number(run.scored[best])} (validation slice)"
@@ -281,8 +281,8 @@ def _tiles(run: Run, evaluation: Evaluation | None) -> list[tuple[str, str, str]
     return tiles
 
 
-def _cost(run: Run) -> list[tuple[str, str]]:
-    seconds = run.log["seconds"] if "seconds" in run.log else np.zeros(1)
+def _cost(run: Run, log: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+    seconds = log.get("seconds", np.zeros(1))
     spent = float(np.nanmax(seconds))
     epochs = run.images / run.metadata.get("epoch_images", run.metadata["num_real"])
     return [

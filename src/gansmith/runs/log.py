@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,20 +48,33 @@ def read_log(path: Path, *, holding: Sequence[str] = ()) -> list[dict[str, Any]]
 
     Raises RunError, with file, line and field, for any other line that is no record.
     """
+    return list(records_in(path, holding))
+
+
+def records_in(path: Path, holding: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """The records that `read_log` returns, one at a time: a log of an hour may have 40,000."""
     if not path.exists():
-        return []
-    *lines, last = read_bytes(path).split(b"\n")
-    if last.startswith(b"{") and last.endswith(b"}"):
-        lines.append(last)  # all but its line end was written
+        return
     words = [f'"{name}'.encode() for name in holding]
-    wanted = ((n, line) for n, line in enumerate(lines, 1) if not words or any(word in line for word in words))
-    return [parse_json(line, _CHECKED, f"{path}, line {number}", CUT) for number, line in wanted]
+    for number, line in enumerate(io.BytesIO(read_bytes(path)), 1):
+        whole = line.endswith(b"\n") or (line.startswith(b"{") and line.endswith(b"}"))  # all but its end may have been written
+        if whole and (not words or any(word in line for word in words)):
+            yield parse_json(line.removesuffix(b"\n"), _CHECKED, f"{path}, line {number}", CUT)
 
 
-def arrays_in(records: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """One float64 array [len(records)] for each name, NaN where a record has no such entry or no number there."""
-    names = dict.fromkeys(name for record in records for name in record)
-    return {name: np.array([_float(record.get(name)) for record in records], np.float64) for name in names}
+def arrays_in(records: Iterable[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """One float64 array [number of records] for each name, NaN where a record has no such entry or no number there."""
+    columns: dict[str, array[float]] = {}
+    count = 0
+    for record in records:
+        for name, value in record.items():
+            column = columns.setdefault(name, array("d"))
+            column.extend(itertools.repeat(math.nan, count - len(column)))
+            column.append(_float(value))
+        count += 1
+    for column in columns.values():
+        column.extend(itertools.repeat(math.nan, count - len(column)))
+    return {name: np.array(column, np.float64) for name, column in columns.items()}
 
 
 def scores_in(records: Sequence[Mapping[str, Any]]) -> dict[int, float]:

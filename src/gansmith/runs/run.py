@@ -41,7 +41,7 @@ from gansmith.networks.build import build
 from gansmith.recipes.base import Recipe
 from gansmith.runs.checkpoints import Checkpoint, Checkpoints, DamageError, load_weights
 from gansmith.runs.data_place import check_data_place, with_located_data
-from gansmith.runs.log import SCORE, arrays_in, read_log, scores_in
+from gansmith.runs.log import SCORE, arrays_in, read_log, records_in, scores_in
 from gansmith.runs.metadata import Results, read_metadata, runs_in
 from gansmith.runs.trust import trusted_recipe
 from gansmith.sampling.classes import ConditionSpace, Layout, condition_space_of, layout_of
@@ -358,7 +358,7 @@ class Run:
     @property
     def log(self) -> dict[str, np.ndarray]:
         """The log as one float64 array for each name, "images" among them; NaN where a record has no such entry."""
-        return arrays_in(self.records)
+        return arrays_in(records_in(self.path / "log.jsonl"))
 
     @property
     def records(self) -> list[dict[str, Any]]:
