@@ -62,7 +62,7 @@ def test_the_generator_is_in_evaluation_mode_and_its_mode_comes_back() -> None:
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), "x.png", np.zeros((4, 4, 1), np.uint8)])
 def test_other_arrays_are_refused(image: object) -> None:
-    with pytest.raises(DataError, match=r"expected an image uint8 or uint16|1 channel, but run x was trained on images of 3"):
+    with pytest.raises(DataError, match=r"expected an image uint8 or uint16|1 channel, but run x was trained on 3 channels"):
         negative()(image)  # type: ignore[arg-type]
 
 
@@ -156,7 +156,7 @@ BAD: dict[str, Callable[[Path], object]] = {
     r"no such file or folder": lambda folder: None,
     r"holds no images": lambda folder: folder.mkdir(),
     r"can't be written in their format, x\.gif": lambda folder: save(folder / "x.gif", colours(4, 4, 1)[..., 0]),
-    r"x\.png has 1 channel, but run x was trained on images of 3.*--skip-bad": lambda folder: save(
+    r"x\.png has 1 channel, but run x was trained on 3 channels.*--skip-bad": lambda folder: save(
         folder / "x.png", colours(4, 4, 1)[..., 0]
     ),
     r"bad image .*x\.png.*--skip-bad": lambda folder: (folder.mkdir(), (folder / "x.png").write_bytes(b"no")),

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import gansmith
 from gansmith.core.errors import DataError, RecipeError, RunError
 from gansmith.core.rng import Place
 from gansmith.core.user_code import load_file
-from gansmith.data import Digits, Samples
+from gansmith.data import Digits, Samples, Unpaired
 from gansmith.drawing.strips import strip_shape, strips
 from gansmith.evaluation.results import Evaluation
 from gansmith.evaluation.verdict import verdict
@@ -275,3 +276,15 @@ def test_a_verdict_names_the_classical_methods_that_are_nearer(run: Run) -> None
     texts = [finding.text for finding in verdict(beaten.to_json(), run.recipe)]
     assert not any("classical method" in text for text in texts)
     assert not any("default recipe" in text for text in texts)  # it does not translate
+
+
+def test_two_sets_without_pairs_are_refused_where_pairs_are_needed(tmp_path: Path) -> None:
+    for side in "ab":
+        (tmp_path / side).mkdir()
+        for i in range(20):
+            pixels = np.random.default_rng([i, ord(side)]).integers(0, 256, (8, 8), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / side / f"{side}{i}.png")
+    data = Unpaired(str(tmp_path / "a"), str(tmp_path / "b"), size=None)
+    assert not any(samples.is_paired for samples in (data.load(), data.validation(), data.batch_maker()(0, 0, 4)))
+    with pytest.raises(DataError, match=r"l1 needs pairs, and the data's two sets are unpaired"):
+        trainer(inverter(data=data))

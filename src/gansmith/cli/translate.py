@@ -42,6 +42,6 @@ def translate(
     with progress.stages("translating", quiet) as tell:
         found = translate_files(translator, source, out, seed, skip_bad=skip_bad, progress=partial(tell, "images"))
     kept = f", {found.num_kept:,} were there already" if found.num_kept else ""
-    echo(f"{found.num_made:,} images translated in {out}{kept}")
+    echo(f"{found.num_made:,} image{'' if found.num_made == 1 else 's'} translated in {out}{kept}")
     if found.bad:
-        echo(f"{len(found.bad):,} files left out, first: {found.bad[0]}")
+        echo(f"files left out: {len(found.bad):,}, first {found.bad[0]}")

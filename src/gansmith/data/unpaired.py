@@ -69,7 +69,7 @@ class Unpaired:
         def batch(seed: int, images: int, count: int) -> Samples:
             rows = rng.shuffled_rows(seed, images, count, len(target))
             source_rows = rng.shuffled_rows(seed, images, count, len(source), rng.Stream.SOURCE_ORDER)
-            return Samples(target.values[rows], source_images=source.values[source_rows])
+            return Samples(target.values[rows], source_images=source.values[source_rows], is_paired=False)
 
         return batch
 
@@ -121,4 +121,4 @@ def _aligned(source: Samples, target: Samples) -> Samples:
     """Both sets side by side, the smaller one repeated."""
     num = max(len(source), len(target))
     values, images = (s.values if len(s) == num else s.values[np.arange(num) % len(s)] for s in (target, source))
-    return Samples(values, source_images=images, num_skipped=target.num_skipped, notes=target.notes)
+    return Samples(values, source_images=images, num_skipped=target.num_skipped, notes=target.notes, is_paired=False)

@@ -30,7 +30,7 @@ class Translator:
         """Raise DataError unless an image of this many channels, without alpha, fits the generator."""
         if channels != self.source[0]:
             raise DataError(
-                f"{what} has {_counted(channels)}, but {self.name} was trained on images of {self.source[0]}: convert it first"
+                f"{what} has {_counted(channels)}, but {self.name} was trained on {_counted(self.source[0])}: convert it first"
             )
 
     def __call__(self, image: np.ndarray, seed: int = 0) -> np.ndarray:
