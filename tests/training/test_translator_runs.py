@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from gansmith.core.rng import Place
 from gansmith.core.user_code import load_file
 from gansmith.data import Digits, Samples, Unpaired
 from gansmith.drawing.strips import strip_shape, strips
+from gansmith.evaluation import translations
+from gansmith.evaluation.planning import Allowance
 from gansmith.evaluation.results import Evaluation
 from gansmith.evaluation.verdict import verdict
 from gansmith.networks import ConvDiscriminator, JoinedDiscriminator, MLPDiscriminator, UnconditionalDiscriminator
@@ -288,3 +291,48 @@ def test_two_sets_without_pairs_are_refused_where_pairs_are_needed(tmp_path: Pat
     assert not any(samples.is_paired for samples in (data.load(), data.validation(), data.batch_maker()(0, 0, 4)))
     with pytest.raises(DataError, match=r"l1 needs pairs, and the data's two sets are unpaired"):
         trainer(inverter(data=data))
+
+
+@pytest.mark.parametrize("settings", [{"size": 4}, {"size": 16}])
+def test_pairs_are_scored_at_their_own_size(run: Run, settings: dict[str, int]) -> None:
+    plain, other = (gansmith.evaluate(run, extractor="pixels", **kwargs).scores for kwargs in ({}, settings))
+    assert other["l1"].value == plain["l1"].value
+    assert other["fd_to_truth"].value == plain["fd_to_truth"].value
+
+
+def test_other_data_have_no_truth_for_the_runs_samples(run: Run) -> None:
+    found = gansmith.evaluate(run, data="digits", extractor="pixels")
+    assert "fd" in found.scores
+    assert not {"l1", "fd_to_truth"} & found.scores.keys()
+    assert not found.rivals
+
+
+def test_a_report_measures_a_part_of_many_pairs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translations, "FEW", 20)
+    allowed = Allowance(1000.0)
+    assert gansmith.evaluate(run, extractor="pixels", within=allowed).scores["l1"].name == "l1@20"
+
+
+def test_without_a_test_split_training_pairs_are_shown_and_none_are_scored(tmp_path: Path) -> None:
+    class TrainOnly(InvertedDigits):  # type: ignore[misc]
+        def load(self, split: str = "train") -> Samples:
+            if split == "test":
+                raise DataError("there is no test split")
+            return super().load(split)
+
+    run = Run(tmp_path, inverter(data=TrainOnly()), {})
+    assert run.sources is not None
+    assert np.array_equal(run.sources.images, InvertedDigits().load().source_images)
+    assert not translations.measure_run(run, TrainOnly().load, cast("Any", None), lambda *_: None).scores
+
+
+def test_without_pairs_kept_for_validation_the_slice_is_shown_and_scored() -> None:
+    class NothingKept:
+        def load(self, split: str = "train") -> Samples:
+            return InvertedDigits().load(split)
+
+    game = trainer(inverter(data=NothingKept(), scores=make("default", data="digits").scores))
+    found = validation_for(game.recipe, game.samples, game.validation)
+    assert isinstance(found, Validation)
+    assert game.inputs.sources is not None
+    assert np.array_equal(cast("Any", game.inputs.sources.truth), found.held_out)

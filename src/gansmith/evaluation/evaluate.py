@@ -148,8 +148,9 @@ def evaluate(
         intervals = scoring.intervals_of_set(first, reference_set, found[0])
     own = {} if isinstance(subject, sources.StoredSamples) else objective_scores.scores(subject.run, real.held_out)
     of_pairs = translations.PairedResult()
-    if isinstance(subject, sources.GeneratedSamples):
-        of_pairs = translations.measure_run(subject.run, real.train, real.held_out, real.extractor, progress)
+    if isinstance(subject, sources.GeneratedSamples) and is_own:
+        most = None if within is None else translations.FEW
+        of_pairs = translations.measure_run(subject.run, load_stored, real.extractor, progress, most)
     pairs = _pairs(first, found[0], real)
     progress("diagnostics", 0, 1)
     without_verdict = Evaluation(

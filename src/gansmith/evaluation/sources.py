@@ -187,8 +187,8 @@ def _open_samples(
             )
         if not 1 <= draws <= MAX_DRAWS:
             raise RunError(f"draws {draws}: expected at least 1 and at most {MAX_DRAWS}")
-        if (num := run.num_sources) is not None:  # a translator makes one sample of each source image
-            count, draws = min(count, num), draws if run.recipe.noise.dim else 1
+        if run.sources is not None:  # a translator makes one sample of each source image
+            count, draws = min(count, len(run.sources)), draws if run.recipe.noise.dim else 1
         return GeneratedSamples(run, count, tuple(range(FIRST_SEED, FIRST_SEED + draws)))
     path = str(expanded(what))
     if inside := runs_in(path):

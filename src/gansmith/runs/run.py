@@ -28,7 +28,7 @@ from torch import nn
 
 from gansmith import doctor
 from gansmith.core.component import short
-from gansmith.core.errors import RunError, some
+from gansmith.core.errors import DataError, RunError, some
 from gansmith.core.files import read_as
 from gansmith.core.formatting import noun_of, shell_word
 from gansmith.core.rng import Place
@@ -278,18 +278,25 @@ class Run:
     def sampler(self) -> Sampler:
         """The generator with everything needed to make samples. A translator starts from the source images of the test split."""
         shape, space = tuple(self.metadata["sample_shape"]), self.condition_space
-        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous, self._sources)
+        inputs = Inputs(self.recipe.noise, space.shares, self.category, space.continuous, self.sources)
         return Sampler(self.module, inputs, self.modality, shape, space, self.layout, f"run {self.path}")
 
     @cached_property
-    def _sources(self) -> SourceTable | None:
-        """The source images of the test split and what they should become; None unless the run is a translator."""
+    def sources(self) -> SourceTable | None:
+        """The source images of the test split and what they should become; None unless the run is a translator.
+
+        Of the training split where there is no test split. Raises DataError if the data can't be loaded.
+        """
         condition = self.recipe.condition
         if not isinstance(condition, ImageCondition):
             return None
-        test = self.data.load("test")
-        images = condition.source_images(test, 0, Place())
-        return SourceTable(images, Images(self.recipe.value_range), test.values if test.is_paired else None)
+        data = self.data
+        try:
+            shown = data.load("test")
+        except DataError:
+            shown = data.load()
+        images = condition.source_images(shown, 0, Place())
+        return SourceTable(images, Images(self.recipe.value_range), shown.values if shown.is_paired else None)
 
     @property
     def translator(self) -> Translator:
@@ -308,11 +315,6 @@ class Run:
         """
         pixels = np.asarray(image)
         return self.translator(pixels[..., None] if pixels.ndim == 2 else pixels, seed)
-
-    @property
-    def num_sources(self) -> int | None:
-        """The number of source images that a translator's samples start from; None for other runs."""
-        return None if self._sources is None else len(self._sources)
 
     @property
     def picture_shape(self) -> tuple[int, ...]:

@@ -85,9 +85,9 @@ class Inputs:
             return GeneratorInput(z, self.sources.rows(first, count))
         return GeneratorInput(z, self.conditions(seed, first, count) if self.shares else None)
 
-    def from_sources(self, images: np.ndarray, truth: np.ndarray | None = None) -> Inputs:
+    def from_sources(self, images: np.ndarray) -> Inputs:
         """A copy whose samples start from these source images, uint8 [M, C, H, W]. Unchanged unless it has source images."""
-        return self if self.sources is None else replace(self, sources=replace(self.sources, images=images, truth=truth))
+        return self if self.sources is None else replace(self, sources=replace(self.sources, images=images, truth=None))
 
     def categories(self, seed: int, first: int, count: int) -> np.ndarray:
         """The categories of rows `first` to `first + count - 1`, int64 [count]."""

@@ -11,6 +11,7 @@ from gansmith.core import distributed
 from gansmith.core.rng import Place, Stream
 from gansmith.data import Samples
 from gansmith.data.modality import Images
+from gansmith.data.splits import validation_rows
 from gansmith.objectives.base import Batch
 from gansmith.recipes.base import Recipe
 from gansmith.sampling.conditions import AssignFunction, Categorical, ImageCondition, shares_of
@@ -105,7 +106,9 @@ class Conditions:
 
     def _make_inputs(self) -> Inputs:
         if self.source_shape:
-            shown = self.samples if self.validation is None else self.validation
+            rows = validation_rows(len(self.samples))  # what scores during training use where the source keeps nothing apart
+            own = self.samples[rows] if len(rows) else self.samples
+            shown = own if self.validation is None else self.validation
             truth = shown.values if shown.is_paired else None
             return Inputs(self.recipe.noise, sources=SourceTable(self.source_images(shown), self.source_modality, truth))
         categories = None if self.categories is None else self.categories.cpu().numpy()
