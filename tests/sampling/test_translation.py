@@ -15,7 +15,7 @@ from gansmith.core.errors import DataError, RunError
 from gansmith.data.native_images import encode_native, read_native
 from gansmith.sampling.noise import Normal
 from gansmith.sampling.translated_files import NOTE, translate_files
-from gansmith.sampling.translation import Translator
+from gansmith.sampling.translation import ImageTranslator
 
 rng = np.random.default_rng(0)
 
@@ -33,8 +33,8 @@ class Negative(nn.Module):
         return -self.weight * nn.functional.interpolate(source, scale_factor=self.factor)
 
 
-def negative(channels: int = 3, factor: int = 1) -> Translator:
-    return Translator(Negative(factor), (channels, 8, 8), Normal(0), name="run x")
+def negative(channels: int = 3, factor: int = 1) -> ImageTranslator:
+    return ImageTranslator(Negative(factor), (channels, 8, 8), Normal(0), name="run x")
 
 
 def colours(height: int, width: int, channels: int) -> np.ndarray:

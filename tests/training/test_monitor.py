@@ -21,6 +21,7 @@ from gansmith.core import distributed
 from gansmith.core.errors import RecipeError, TrainingError
 from gansmith.core.overrides import override
 from gansmith.data import Digits, Samples
+from gansmith.networks.base import evaluating
 from gansmith.objectives import Adversarial, Critic, VaeGan
 from gansmith.objectives.base import Objective
 from gansmith.recipes import make
@@ -356,7 +357,7 @@ def test_a_discriminator_with_batch_norm_is_asked_as_it_is_trained() -> None:
     before = {k: v.clone() for k, v in network.state_dict().items()}
     Monitor(game).look()
     assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
-    with vitals.evaluating(game.networks), torch.no_grad(), vitals.as_trained(network):
+    with evaluating(*game.networks.values()), torch.no_grad(), vitals.as_trained(network):
         real = game.modality.to_model(game.stored[:64])
         judged = network(real)
     for norm in norms:

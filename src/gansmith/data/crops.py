@@ -20,7 +20,7 @@ from gansmith.data.splits import validation_rows
 
 @component
 class RandomCrops:
-    """Images of which training reads a random crop, and mirrors half of them; a sample and its source image are cropped alike.
+    """Random crops of the training images, half of them mirrored. A sample and its source image are cropped alike.
 
     It is the "jitter" of pix2pix: each image is enlarged a little, cropped at random to its old size, and mirrored or not. With a
     smaller `size`, training reads pieces of larger images. Training reads each image once an epoch; the crop differs each time,
@@ -37,6 +37,10 @@ class RandomCrops:
     size: Size | None = None
     enlarge: Annotated[float, Field(ge=1.0, le=4.0)] = 286 / 256
     flip: bool = True
+
+    def new_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(C, size, size) for images [C, H, W], or their own shape where there is no `size`."""
+        return (shape[0], self.size, self.size) if self.size else shape
 
     def load(self, split: Split = "train") -> Samples:
         """Load a split, the centre of each image. Raises DataError for points, or images smaller than a crop."""

@@ -66,7 +66,7 @@ def unused_tables(folder: Path) -> list[str]:
 
 
 def _names_columns(path: Path) -> bool:
-    """Whether the first line of a file names both columns. A file that can't be read does not: nobody asked for it."""
+    """Whether the first line of a file names both columns. A file that can't be read does not, as the user did not name it."""
     try:
         with opened(path) as file:
             line = file.readline(4096).decode("utf-8-sig")

@@ -25,7 +25,7 @@ from gansmith.data.pairs import Pairs
 from gansmith.data.rare import Rare, known_counts
 from gansmith.data.satellite_relief import SatelliteRelief
 from gansmith.data.sides import has_sides, same_names
-from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Source, base_source, existing
+from gansmith.data.source import KnownClasses, KnownExtractor, KnownShape, Repeats, Reshapes, Source, base_source, existing
 from gansmith.data.stacked import StackedMnist
 from gansmith.data.synthetic import Grid, Ring
 from gansmith.data.unpaired import Unpaired
@@ -213,7 +213,7 @@ def _source_at(text: str, skip_bad: bool) -> Source:
 def _sides_at(text: str, path: Path, skip_bad: bool) -> Source | None:
     """The source for a folder whose subfolders are named as two sides; None for another folder.
 
-    Raises DataError for a folder that may be several things: nobody but the user knows.
+    Raises DataError for a folder that may be several things, of which only the user knows the right one.
     """
     names = has_sides(path)
     if names is None:
@@ -261,9 +261,8 @@ def without_repeats(source: Source) -> Source:
 
 def sample_shape(source: Source) -> tuple[int, ...]:
     """Shape of one sample, (C, H, W) or (D,). The source is loaded only if it does not know its shape."""
-    if isinstance(source, RandomCrops):
-        channels, *sides = sample_shape(source.of)
-        return (channels, *([source.size] * 2 if source.size else sides))
+    if isinstance(source, Reshapes):
+        return source.new_shape(sample_shape(source.base_source))
     return train_shape(base_source(source))[1:]
 
 

@@ -1,4 +1,4 @@
-"""Pairs of images of one's own: a source image, and the image that a translator such as pix2pix shall turn it into."""
+"""The user's own pairs of images: a source image, and the image that a translator such as pix2pix should turn it into."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import listed
-from gansmith.data.folder import Folder, Half, ReadImages, names_of
+from gansmith.data.folder import Half, ReadImages, names_of
 from gansmith.data.image_files import BadImage, read_header, read_image
 from gansmith.data.layout import Layout
 from gansmith.data.memory import must_fit
 from gansmith.data.pixels import Channels, Fit, Range, Size
-from gansmith.data.sides import Direction, Part, Sides, all_equal, for_side, rows_by_name, sides_of, stems_of
+from gansmith.data.sides import Direction, Part, Sides, all_equal, read_side, rows_by_name, sides_of, stems_of
 from gansmith.data.source import Samples, Split
 
 _HALVES: tuple[Half, Half] = ("left", "right")
@@ -23,7 +23,7 @@ _HALVES: tuple[Half, Half] = ("left", "right")
 
 @component
 class Pairs:
-    """Pairs of images of your own: a source image each, and the sample that it shall become.
+    """Pairs of images of your own: a source image and the sample that it should become.
 
     Two folders, whose images belong together where their names are equal but for the ending; or one folder of images that hold
     both, side by side; or one folder with `A/` and `B/`, or with `trainA/`, `trainB/`, `testA/`, `testB/`. If the subfolders are
@@ -38,7 +38,7 @@ class Pairs:
             be equal for all.
         fit: how an image that is not square becomes square: "crop" (to its centre), "stretch", or "pad" (with white).
         channels: of the samples: 1, 3 or 4; None takes the number that all of them have.
-        source_channels: of the source images, likewise.
+        source_channels: of the source images: 1, 3 or 4; None takes the number that all of them have.
         skip_bad: leave out pairs with an unreadable or a missing image and count them, instead of raising an error.
         range: the values of samples that become black and white, such as 0,4095, for images of more than 8 bits. None: those that
             the files state, or else the least and the largest value of all.
@@ -154,11 +154,7 @@ class Pairs:
         self, side: int, files: Sequence[tuple[Path, Path]], layouts: tuple[Layout, Layout], half: Half | None
     ) -> ReadImages:
         """Read side A (0) or B (1) with its settings. Raises DataError that names these settings."""
-        is_source = (side == 0) == (self.direction == "AtoB")
-        channels, range_ = (self.source_channels, self.source_range) if is_source else (self.channels, self.range)
-        layout = layouts[side]
-        folder = Folder(str(layout.root), self.size, self.fit, channels, None, self.skip_bad, range_)
-        return for_side(lambda: folder.read([pair[side] for pair in files], layout, half), is_source)
+        return read_side(self, side, [pair[side] for pair in files], layouts[side], half)
 
     def _kept(
         self, files: Sequence[tuple[Path, Path]], first: ReadImages, second: ReadImages
@@ -170,7 +166,7 @@ class Pairs:
             (in_first[one], in_second[other], i) for i, (one, other) in enumerate(files) if one in in_first and other in in_second
         ]
         if not rows:
-            raise DataError(f"{self.path} has no pair of which both images can be read; replace the damaged files")
+            raise DataError(f"{self.path} has no pair with two readable images; replace the damaged files")
         return tuple(np.array(column, np.int64) for column in zip(*rows, strict=True))  # type: ignore[return-value]
 
     def _notes(

@@ -9,20 +9,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from gansmith.core.errors import DataError
 from gansmith.core.formatting import listed
 from gansmith.core.user_input import opened
-from gansmith.data.folder import ReadImages
+from gansmith.data.folder import Folder, Half, ReadImages
 from gansmith.data.image_files import BadImage
 from gansmith.data.layout import SPLIT_NAMES, Layout, has_images, list_images, splits_of, subfolders
 from gansmith.data.source import cant_read, existing
+
+if TYPE_CHECKING:
+    from gansmith.data.pairs import Pairs
+    from gansmith.data.unpaired import Unpaired
 
 Part = Literal["train", "validation", "test"]
 Direction = Literal["AtoB", "BtoA"]
@@ -66,15 +70,16 @@ class Sides:
         if len(self.first) == 1:
             return None
         parts: dict[Part, str] = {"train": "training", "validation": "validation", "test": "test"}
-        return listed([f"{self.first[self.place_of(part)[0]].name} is the {name} split" for part, name in parts.items()
-                       if part not in self.place_of(part)[1]])  # fmt: skip
+        places = {part: self.place_of(part) for part in parts}
+        with_folder = {part: self.first[split] for part, (split, divided) in places.items() if part not in divided}
+        return listed([f"{folder.name} is the {parts[part]} split" for part, folder in with_folder.items()])
 
 
 def sides_of(path: str, other: str | None) -> Sides:
     """The sides in a folder, or in two folders.
 
-    Raises DataError for a folder that does not exist, two that are the same, splits that only one side has, or two subfolders of
-    which nobody says which is the source.
+    Raises DataError for a folder that does not exist, two that are the same, splits that only one side has, or two subfolders
+    whose names do not say which is the source.
     """
     first = _folder(path)
     if other is not None:
@@ -215,15 +220,23 @@ def digest_of(file: Path) -> str:
 # ------------------------------------------------------------------------------------------------- settings of a side
 
 
-def for_side(read: Callable[[], ReadImages], is_source: bool) -> ReadImages:
-    """Read a side. Errors and notes name its settings as they are called for the source images of two sides."""
+def read_side(
+    settings: Pairs | Unpaired, side: int, files: Sequence[Path], layout: Layout, half: Half | None = None
+) -> ReadImages:
+    """Read files of side A (0) or B (1) with its settings; of each image one `half`, if it is given.
+
+    Raises DataError as a folder of images does. Errors and notes name the settings as they are called for this side.
+    """
+    is_source = (side == 0) == (settings.direction == "AtoB")
+    channels, range_ = (settings.source_channels, settings.source_range) if is_source else (settings.channels, settings.range)
+    folder = Folder(str(layout.root), settings.size, settings.fit, channels, None, settings.skip_bad, range_)
     try:
-        result = read()
+        read = folder.read(files, layout, half)
     except BadImage:
         raise
     except DataError as error:
         raise DataError(_named_for(str(error), is_source)) from None
-    return dataclasses.replace(result, notes=tuple(_named_for(note, is_source) for note in result.notes))
+    return dataclasses.replace(read, notes=tuple(_named_for(note, is_source) for note in read.notes))
 
 
 def _named_for(text: str, is_source: bool) -> str:

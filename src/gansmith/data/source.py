@@ -120,11 +120,23 @@ class Endless(Protocol):
 
 @runtime_checkable
 class Derived(Protocol):
-    """A source that selects or repeats samples of another source, and keeps their shape and classes."""
+    """A source that selects, repeats or crops samples of another source, and keeps their classes.
+
+    It keeps their shape as well, unless it `Reshapes` them.
+    """
 
     @property
     def base_source(self) -> Source:
         """The source that the samples come from."""
+        ...
+
+
+@runtime_checkable
+class Reshapes(Derived, Protocol):
+    """A derived source whose samples have another shape than those of its base."""
+
+    def new_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of its samples, for samples of the base of this shape."""
         ...
 
 

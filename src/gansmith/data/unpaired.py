@@ -7,16 +7,15 @@ import numpy as np
 from gansmith.core import rng
 from gansmith.core.component import component
 from gansmith.core.errors import DataError
-from gansmith.data.folder import Folder
 from gansmith.data.layout import Layout
 from gansmith.data.pixels import Channels, Fit, Range, Size
-from gansmith.data.sides import Direction, Part, digest_of, for_side, rows_by_name, sides_of, stems_of
+from gansmith.data.sides import Direction, Part, digest_of, read_side, rows_by_name, sides_of, stems_of
 from gansmith.data.source import Batches, Samples, Split
 
 
 @component
 class Unpaired:
-    """Two sets of images, A and B, that are not in pairs: A is the source, B is what its images shall become.
+    """Two sets of images, A and B, that are not in pairs: A holds the source images, B is what they should become.
 
     Two folders; or one with `trainA/`, `trainB/`, `testA/`, `testB/` as in CycleGAN's data, or with `A/` and `B/`. If the
     subfolders of a side are `train`, `val` and `test`, they are the splits. A part without a folder gets about a tenth of the
@@ -32,7 +31,7 @@ class Unpaired:
         size: side in pixels of all images; None keeps the images' own size, which must then be equal within a set.
         fit: how an image that is not square becomes square: "crop" (to its centre), "stretch", or "pad" (with white).
         channels: of the samples: 1, 3 or 4; None takes the number that all of them have.
-        source_channels: of the source images, likewise.
+        source_channels: of the source images: 1, 3 or 4; None takes the number that all of them have.
         skip_bad: leave out unreadable files and count them, instead of raising an error.
         range: the values of samples that become black and white, such as 0,4095, for images of more than 8 bits. None: those that
             the files state, or else the least and the largest value of all.
@@ -97,11 +96,8 @@ class Unpaired:
 
     def _side(self, side: int, layout: Layout, part: Part, divided: tuple[Part, ...]) -> Samples:
         """One part of side A (0) or B (1). Raises DataError that names the settings of this side."""
-        is_source = (side == 0) == (self.direction == "AtoB")
-        channels, range_ = (self.source_channels, self.source_range) if is_source else (self.channels, self.range)
-        folder = Folder(str(layout.root), self.size, self.fit, channels, None, self.skip_bad, range_)
         names = {file: name for name, file in stems_of(layout.root).items()}
-        read = for_side(lambda: folder.read(list(names), layout), is_source)
+        read = read_side(self, side, list(names), layout)
         kept = [names[file] for file in read.files]
         rows = rows_by_name(kept, divided, str(layout.root))[part] if divided else np.arange(len(kept))
         values = read.values if len(rows) == len(kept) else read.values[rows]

@@ -23,7 +23,7 @@ from gansmith.evaluation.metrics.moments import MomentSum
 from gansmith.evaluation.metrics.scores import frechet_distance
 from gansmith.evaluation.reference import Progress
 from gansmith.evaluation.results import Better, Score, brief_count, name_of
-from gansmith.evaluation.rivals import Translator, rivals_for
+from gansmith.evaluation.rivals import Translate, rivals_for
 from gansmith.runs.run import Run
 
 Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -128,7 +128,7 @@ def _mean(key: str, values: np.ndarray, shape: tuple[int, ...]) -> float:
 
 
 def _of_rival(
-    rival: Translator,
+    rival: Translate,
     sources: np.ndarray,
     held_out: Samples,
     measures: dict[str, tuple[Measure, str, Better, str]],

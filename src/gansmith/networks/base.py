@@ -12,8 +12,9 @@ the condition of a sample returns a `DiscriminatorOutput`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -80,6 +81,19 @@ class Network(Protocol):
     def build(self, shapes: Shapes) -> nn.Module:
         """The network for these shapes. Weights are drawn from torch's global generator, which the caller has seeded."""
         ...
+
+
+@contextlib.contextmanager
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Set networks to evaluation mode inside the block: no dropout, and running statistics stay. Each layer's mode comes back."""
+    before = [(module, module.training) for network in networks for module in network.modules()]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
 
 
 def pack_of(discriminator: nn.Module) -> int:

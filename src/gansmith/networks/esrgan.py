@@ -107,7 +107,7 @@ class UnetDiscriminator:
     def build(self, shapes: Shapes) -> nn.Module:
         """The discriminator for these shapes. Raises RecipeError for samples that are no images."""
         channels, _, _ = image_shape(shapes, "UnetDiscriminator")
-        network = PixelJudge(channels, self.width, self.spectral_norm)
+        network = PixelUnet(channels, self.width, self.spectral_norm)
         return Stack(network, nn.Flatten()).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
@@ -139,7 +139,7 @@ class DenseBlocks(nn.Module):
         return x + 0.2 * self.blocks(x)  # type: ignore[no-any-return]
 
 
-class PixelJudge(nn.Module):
+class PixelUnet(nn.Module):
     """A U-Net whose maps are added across: samples [N, C, H, W] -> logits [N, 1, H, W]."""
 
     def __init__(self, channels: int, width: int, spectral_norm: bool) -> None:

@@ -49,7 +49,7 @@ from gansmith.sampling.conditions import ImageCondition
 from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.inputs import Inputs, SourceTable
 from gansmith.sampling.sampler import Sampler
-from gansmith.sampling.translation import Translator
+from gansmith.sampling.translation import ImageTranslator
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -299,13 +299,15 @@ class Run:
         return SourceTable(images, Images(self.recipe.value_range), shown.values if shown.is_paired else None)
 
     @property
-    def translator(self) -> Translator:
+    def translator(self) -> ImageTranslator:
         """The generator as a function of one image of any size. Raises RunError unless the run is a translator."""
         shapes = self.shapes
         if not shapes.source:
             raise RunError(f"run {self.path} makes images from noise, not from an image: choose a translator, such as pix2pix")
         channels, height, width = shapes.source
-        return Translator(self.module, (channels, height, width), self.recipe.noise, self.recipe.value_range, f"run {self.path}")
+        return ImageTranslator(
+            self.module, (channels, height, width), self.recipe.noise, self.recipe.value_range, f"run {self.path}"
+        )
 
     def translate(self, image: np.ndarray | Image, seed: int = 0) -> np.ndarray:
         """Translate an image of any size: a Pillow image, or uint8 or uint16 [H, W] or [H, W, C], without alpha.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from gansmith.core import rng
 from gansmith.core.errors import RunError, cut
 from gansmith.data import memory
 from gansmith.data.modality import Modality
+from gansmith.networks.base import evaluating
 from gansmith.sampling.classes import ConditionSpace, Layout
 from gansmith.sampling.gallery import Gallery
 from gansmith.sampling.inputs import GeneratorInput, Inputs
@@ -51,7 +51,7 @@ class Sampler:
 
         Yields the number of a chunk's first sample and the generator's output, [CHUNK, ...].
         """
-        with self._evaluating():
+        with evaluating(self.generator):
             for start in range(first - first % CHUNK, last, CHUNK):
                 yield start, self._forward(self.inputs.rows(seed, start, CHUNK))
 
@@ -116,7 +116,7 @@ class Sampler:
 
     def generate(self, inputs: GeneratorInput) -> np.ndarray:
         """The samples of N generator inputs, [N, ...]."""
-        with self._evaluating():
+        with evaluating(self.generator):
             return np.concatenate(list(self._generate(inputs)))
 
     def walk(self, seeds: Sequence[int], steps: int) -> np.ndarray:
@@ -130,7 +130,7 @@ class Sampler:
         ends = [self.sample(seed, 1) for seed in seeds]
         weights = np.arange(1, steps) / steps
         rows = []
-        with self._evaluating():
+        with evaluating(self.generator):
             for i, j in pairwise(range(len(seeds))):
                 between = self._generate(self.inputs.interpolate(seeds[i], seeds[j], weights))
                 rows.append(np.concatenate([ends[i], *between, ends[j]]))
@@ -149,13 +149,3 @@ class Sampler:
         with torch.no_grad():
             output: Tensor = self.generator(torch.from_numpy(inputs.z).to(device), condition)
         return output
-
-    @contextlib.contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        """Evaluation mode for the duration of a `with` block."""
-        training = self.generator.training
-        self.generator.eval()
-        try:
-            yield
-        finally:
-            self.generator.train(training)

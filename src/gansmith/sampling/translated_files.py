@@ -6,19 +6,20 @@ goes on where it stopped: images that are there already are not made again. A no
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from typing_extensions import TypedDict
 
 from gansmith.core import files
 from gansmith.core.errors import DataError, RunError, some
 from gansmith.data.image_files import SUFFIXES, BadImage
 from gansmith.data.native_images import ENDINGS, encode_native, read_native
-from gansmith.sampling.translation import Translator
+from gansmith.data.weights import digest_of
+from gansmith.sampling.translation import ImageTranslator
 
 NOTE = "translation.json"
 SHOWN = 3  # bad files that a message names
@@ -44,7 +45,7 @@ class Translated:
 
 
 def translate_files(
-    translator: Translator,
+    translator: ImageTranslator,
     source: Path,
     out: Path,
     seed: int = 0,
@@ -74,7 +75,7 @@ def translate_files(
             f"{source}: {len(unwritable)} files can't be written in their format, {some(unwritable, SHOWN)}: "
             f"convert them to one of {', '.join(ENDINGS)}"
         )
-    _claim(out, {"generator": digest_of(translator), "seed": seed})
+    _claim(out, {"generator": digest_of(_weights(translator)), "seed": seed})
     made, kept, bad = 0, 0, []
     root = source if source.is_dir() else source.parent
     for number, name in enumerate(found, 1):
@@ -96,7 +97,7 @@ def translate_files(
     return Translated(made, kept, tuple(bad))
 
 
-def _translated(translator: Translator, file: Path, target: Path, seed: int) -> bytes:
+def _translated(translator: ImageTranslator, file: Path, target: Path, seed: int) -> bytes:
     """The content of the translated file. Raises DataError, which names the file, if it does not fit."""
     image = read_native(file)
     translator.check(image.colours.shape[2], str(file))
@@ -142,10 +143,6 @@ def _claim(out: Path, note: _Note) -> None:
     files.write_json(path, note)
 
 
-def digest_of(translator: Translator) -> str:
-    """The SHA-256 of a generator's weights."""
-    found = hashlib.sha256()
-    for name, tensor in translator.generator.state_dict().items():
-        found.update(name.encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(-1).numpy().tobytes())
-    return found.hexdigest()
+def _weights(translator: ImageTranslator) -> dict[str, np.ndarray]:
+    """The tensors of a generator, by name."""
+    return {name: tensor.numpy(force=True) for name, tensor in translator.generator.state_dict().items()}

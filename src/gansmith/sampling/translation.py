@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
+from gansmith.networks.base import evaluating
 from gansmith.sampling.noise import Noise
 
 
 @dataclass(frozen=True, eq=False)
-class Translator:
+class ImageTranslator:
     """A generator that turns a source image into another image, in evaluation mode.
 
     An image passes through the network whole, so it may have any size that fits into memory.
@@ -62,12 +63,8 @@ class Translator:
         """The generator's output for one source image, float32 [1, C', H', W'], on the CPU."""
         device = next((p.device for p in self.generator.parameters()), torch.device("cpu"))
         z = torch.from_numpy(self.noise.rows(seed, Stream.SAMPLE, Place(), 0, 1))
-        training = self.generator.training
-        self.generator.eval()
-        try:
+        with evaluating(self.generator):
             output: Tensor = self.generator(z.to(device), source.to(device))
-        finally:
-            self.generator.train(training)
         return output.float().cpu()
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gansmith.core.component import parts
 from gansmith.core.errors import DataError
-from gansmith.networks.base import logits_of
+from gansmith.networks.base import evaluating, logits_of
 from gansmith.objectives.losses import Loss
 from gansmith.training.trainer import Trainer
 
@@ -34,8 +34,6 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     drawn = inputs.rows(SEED, 0, len(real)).condition if trainer.shapes.observed else None
     fake_condition = None if drawn is None else torch.from_numpy(drawn).to(trainer.device)
     discriminator = trainer.networks["discriminator"]
-    training = discriminator.training
-    discriminator.eval()
 
     def logits(samples: Tensor, conditions: Tensor | None, start: int) -> Tensor:
         condition = None if conditions is None else conditions[start : start + len(samples)]
@@ -44,15 +42,13 @@ def held_out(trainer: Trainer) -> dict[str, float]:
     undecided = next((p.undecided for p in parts(trainer.recipe.objective) if isinstance(p, Loss)), 0.0)
     on_real: list[Tensor] = []  # a logit a sample or pack
     on_fake: list[Tensor] = []
-    try:
+    with evaluating(discriminator):
         for start in range(0, len(real), 500):
             stored = torch.from_numpy(real[start : start + 500]).to(trainer.device)
             on_real.append(logits(trainer.modality.to_model(stored), real_condition, start))
         sampler = replace(trainer.sampler, generator=trainer.networks["generator"], inputs=inputs)
         for start, made in sampler.chunks(SEED, 0, len(real)):
             on_fake.append(logits(made[: len(real) - start], fake_condition, start))
-    finally:
-        discriminator.train(training)
     reals, fakes = torch.cat(on_real), torch.cat(on_fake)
     right_real, right_fake = int((reals > undecided).sum()), int((fakes < undecided).sum())
     return {

@@ -24,7 +24,7 @@ from gansmith.core import distributed, rng
 from gansmith.core.errors import DataError
 from gansmith.core.rng import Place, Stream
 from gansmith.data.modality import to_source
-from gansmith.networks.base import logits_of, pack_of
+from gansmith.networks.base import evaluating, logits_of, pack_of
 from gansmith.networks.build import build
 from gansmith.objectives.base import Batch, LogitObjective, Turn
 from gansmith.sampling.inputs import Inputs
@@ -36,7 +36,6 @@ from gansmith.training.vitals import (
     as_trained,
     dead_share,
     effective_number,
-    evaluating,
     fixed_rows,
     mean_distance,
     nearest,
@@ -94,7 +93,7 @@ class Monitor:
         """The vital signs by name. Signs that are not finite are left out, and `finite` is then 0."""
         trainer = self.trainer
         trainer.backend.pull()
-        with rng.fork(trainer.device), evaluating(trainer.networks), torch.no_grad():
+        with rng.fork(trainer.device), evaluating(*trainer.networks.values()), torch.no_grad():
             raw, dead = self._generated(trainer.networks["generator"])
             signs = {"finite": float(bool(raw.isfinite().all())), "steps": float(trainer.steps), **self.fewer}
             if signs["finite"]:

@@ -119,19 +119,6 @@ def relative_distance(network: nn.Module, start: nn.Module) -> float:
 
 
 @contextlib.contextmanager
-def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Set the networks to evaluation mode inside the block: no dropout, and running statistics stay."""
-    before = [(module, module.training) for network in networks.values() for module in network.modules()]
-    for network in networks.values():
-        network.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
-
-
-@contextlib.contextmanager
 def as_trained(network: nn.Module) -> Iterator[None]:
     """Make batch norm use the batch's own statistics inside the block, as in training; its running statistics stay."""
     norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]

@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 
 from gansmith.evaluation.rivals import colours, enlarging, mri, restoring
-from gansmith.evaluation.rivals.colours import Translator
+from gansmith.evaluation.rivals.colours import Translate
 
-__all__ = ["RIVALS", "Rival", "Task", "Translator", "rivals_for"]
+__all__ = ["RIVALS", "Rival", "Task", "Translate", "rivals_for"]
 
 Task = Literal["translate", "enlarge", "denoise", "inpaint", "mri"]
 
@@ -95,7 +95,7 @@ RIVALS: dict[str, Rival] = {entry[0]: Rival(*entry) for entry in _ENTRIES}
 """Every rival by name, by task."""
 
 
-def rivals_for(sources: np.ndarray, targets: np.ndarray, sigma: float | None = None) -> dict[str, Translator]:
+def rivals_for(sources: np.ndarray, targets: np.ndarray, sigma: float | None = None) -> dict[str, Translate]:
     """The rivals that fit pairs of training images, by name: functions from sources uint8 [M, C, h, w] to results [M, D, H, W].
 
     Which fit is seen from the shapes. Pairs of one size get the rivals of colours, and with `sigma` those that take noise out.
@@ -123,6 +123,6 @@ def rivals_for(sources: np.ndarray, targets: np.ndarray, sigma: float | None = N
     return _of_task("enlarge", factor=factor) if is_larger and channels == wanted else {}
 
 
-def _of_task(task: Task, **settings: float) -> dict[str, Translator]:
+def _of_task(task: Task, **settings: float) -> dict[str, Translate]:
     """The rivals of a task, with these settings."""
     return {r.name: functools.partial(r.method, **settings) for r in RIVALS.values() if r.task == task}  # type: ignore[misc]

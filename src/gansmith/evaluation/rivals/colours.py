@@ -13,9 +13,9 @@ import numpy as np
 from gansmith.core.errors import DataError
 from gansmith.data.pixels import recolour
 
-__all__ = ["Translator", "make_chroma_table", "make_colour_table", "make_histogram_matching", "make_identity", "make_mean_colour"]
+__all__ = ["Translate", "make_chroma_table", "make_colour_table", "make_histogram_matching", "make_identity", "make_mean_colour"]
 
-Translator = Callable[[np.ndarray], np.ndarray]
+Translate = Callable[[np.ndarray], np.ndarray]
 """Sources uint8 [M, C, H, W] -> results uint8 [M, D, H', W']."""
 
 CELLS = 4096  # of a colour table, at most: 16 levels of each of three channels
@@ -23,7 +23,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R 601
 _ROWS = 256  # images whose pixels are counted at once
 
 
-def make_identity(sources: np.ndarray, targets: np.ndarray) -> Translator:
+def make_identity(sources: np.ndarray, targets: np.ndarray) -> Translate:
     """The source itself, as the result of a translator that does nothing. Grey is repeated where targets have colours.
 
     Raises:
@@ -35,7 +35,7 @@ def make_identity(sources: np.ndarray, targets: np.ndarray) -> Translator:
     return lambda given: given if channels == wanted else recolour(given, wanted)
 
 
-def make_mean_colour(sources: np.ndarray, targets: np.ndarray) -> Translator:
+def make_mean_colour(sources: np.ndarray, targets: np.ndarray) -> Translate:
     """The mean colour of all targets, in every pixel: what a translator without a source can do at best in L2."""
     _check(sources, targets)
     mean = np.mean([part.mean((0, 2, 3)) for part in np.array_split(targets, -(-len(targets) // _ROWS))], axis=0)
@@ -43,7 +43,7 @@ def make_mean_colour(sources: np.ndarray, targets: np.ndarray) -> Translator:
     return lambda given: np.broadcast_to(colour[None, :, None, None], (len(given), len(colour), *given.shape[2:])).copy()
 
 
-def make_colour_table(sources: np.ndarray, targets: np.ndarray) -> Translator:
+def make_colour_table(sources: np.ndarray, targets: np.ndarray) -> Translate:
     """The mean target colour of each quantised source colour.
 
     A source colour falls into one of at most 4,096 cells: 256 levels of one channel, 64 of two, 16 of three, 8 of four, and so
@@ -73,7 +73,7 @@ def make_colour_table(sources: np.ndarray, targets: np.ndarray) -> Translator:
     return lambda given: np.ascontiguousarray(table[cells(given)].transpose(0, 3, 1, 2))
 
 
-def make_chroma_table(sources: np.ndarray, targets: np.ndarray) -> Translator:
+def make_chroma_table(sources: np.ndarray, targets: np.ndarray) -> Translate:
     """For colourisation, grey [N, 1, H, W] to RGB [N, 3, H, W]: the source's luminance with the mean chroma of that luminance.
 
     Chroma is R - Y and B - Y, with the luma Y of ITU-R 601. One of the 256 luminances without training
@@ -99,7 +99,7 @@ def make_chroma_table(sources: np.ndarray, targets: np.ndarray) -> Translator:
     return lambda given: np.ascontiguousarray(table[given[:, 0]].transpose(0, 3, 1, 2))
 
 
-def make_histogram_matching(sources: np.ndarray, targets: np.ndarray) -> Translator:
+def make_histogram_matching(sources: np.ndarray, targets: np.ndarray) -> Translate:
     """A rising curve for each channel, which gives all sources together the histogram of all targets.
 
     Gonzalez and Woods, Digital Image Processing, s. 3.3.
