@@ -10,8 +10,8 @@ from collections.abc import Callable
 def give_back() -> None:
     """Give memory that is no longer used back to the system. Does nothing where the C library is not glibc.
 
-    Steps, scores and reports make and free large arrays between small ones that stay. The holes between these grow for an hour,
-    to some 5 % of the memory of a small run.
+    Steps, scores and reports make and free large arrays between small ones that stay. The holes between these grew by 3 % of the
+    memory of a small run in an hour (docs/reliability.md in the source repository).
     """
     if (trim := _trim()) is not None:
         trim(0)

@@ -1,7 +1,8 @@
 """Scores of a translator: its samples beside the true images of the test split, and classical rivals on the same images.
 
 Each sample is compared with the image that its source should have become, by L1, PSNR, SSIM and LPIPS. The Frechet distance
-compares all samples with all true images. Its floor is the distance between two halves of the true images.
+compares all samples with all true images. Its floor is the distance between two halves of the true images. Images are compared at
+their own size, whatever the size of the other scores.
 """
 
 from __future__ import annotations

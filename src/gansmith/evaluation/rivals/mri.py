@@ -3,8 +3,8 @@
 k-space is complex [N, H, W], with the frequency 0 in the middle, and `measured` says which of its values are known: bool [H, W],
 or [W] for whole columns. Images are real or complex [N, H, W], with values of about 0 to 1.
 
-k-space that is computed from finished magnitude images flatters every method: it has no phase, no coils, and the smoothing of
-whoever made the images (Shimron et al. 2022, "Implicit data crimes"). Say so beside such a score.
+k-space that is computed from finished magnitude images flatters every method: it has no phase, no coils, and the smoothing
+that was done to the images before (Shimron et al. 2022, "Implicit data crimes"). Say so beside such a score.
 """
 
 from __future__ import annotations
